@@ -1,0 +1,2 @@
+//! Runplane: the checkpoint between an AI agent and the world.
+pub mod model;

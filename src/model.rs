@@ -1,0 +1,26 @@
+//! Floor 0. What the product speaks of, as plain data: no sockets, no database, no runtime.
+
+pub mod action;
+pub mod approval;
+pub mod call;
+pub mod change;
+pub mod diagnostic;
+pub mod entry;
+pub mod ids;
+pub mod money;
+pub mod reason;
+pub mod secret;
+pub mod time;
+pub mod vocabulary;
+
+pub use action::{Access, Action, Answer, ErrorShape, Missing, Target, Value, Why};
+pub use approval::{Evidence, HoldRule, State, Vote};
+pub use call::{Authority, Body, Call, Caller, Facts, Host, Identity, Origin, Scheme};
+pub use change::Change;
+pub use diagnostic::{Diagnostic, Source};
+pub use entry::Entry;
+pub use ids::{ApprovalId, CallId};
+pub use reason::{Outcome, Reason, Refusal};
+pub use secret::Secret;
+pub use time::Timestamp;
+pub use vocabulary::Vocabulary;

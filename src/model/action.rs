@@ -1,0 +1,163 @@
+//! A call understood: its canonical action with the fields that policies read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What a call means, whoever sent it and however it was spelt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// `stripe`, `aws`; `unknown` for a host without a mapping.
+    pub provider: Arc<str>,
+    /// The provider's own word: `refunds.create`, `ec2.TerminateInstances`, or `POST /path` where unmapped.
+    pub operation: Arc<str>,
+    /// The canonical action, a name of the vocabulary: `process_refund`.
+    pub name: Arc<str>,
+    pub access: Access,
+    /// Typed as the vocabulary says.
+    pub fields: BTreeMap<Arc<str>, Value>,
+    /// Required fields that could not be read. Not empty: the action is incomplete.
+    pub missing: Vec<Missing>,
+    pub target: Target,
+    /// `production`, `test`, …; `unknown` counts as production.
+    pub environment: Arc<str>,
+    /// No rule of a mapping named this operation.
+    pub unmapped: bool,
+    /// The content was read, or there was none.
+    pub inspected: bool,
+    /// One line for people, values included. May hold text of the agent's: show it inert.
+    pub summary: String,
+    /// Method and target for the record, with everything that may be secret replaced by `…`.
+    pub request_line: String,
+    /// How this provider answers and how a refusal must look to its SDK.
+    pub answer: Arc<Answer>,
+}
+
+/// What the thing acted on is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// `charge`, `instance`, `table`, `host`.
+    pub kind: Arc<str>,
+    pub id: Option<String>,
+}
+
+/// What a call may do to its target. Ordered by danger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    Read,
+    Write,
+    Delete,
+    Admin,
+}
+
+impl Access {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Access::Read => "read",
+            Access::Write => "write",
+            Access::Delete => "delete",
+            Access::Admin => "admin",
+        }
+    }
+}
+
+/// A field's value. Integers stay within ±1e15 so that no sum in a policy can overflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    List(Vec<String>),
+}
+
+/// The largest magnitude a decoder may hand to a policy.
+pub const MAX_INT: i64 = 1_000_000_000_000_000;
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Bool(value) => write!(f, "{value}"),
+            Value::Int(value) => write!(f, "{value}"),
+            Value::Text(value) => f.write_str(value),
+            Value::List(values) => f.write_str(&values.join(", ")),
+        }
+    }
+}
+
+/// A required field that could not be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    pub field: Arc<str>,
+    pub why: Why,
+}
+
+/// Why a field is missing. Only an absent one may be given a default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// The call does not name it.
+    Absent,
+    /// It is there, but not once, not of its type, or out of bounds.
+    Unreadable,
+    /// It follows from another field that is missing.
+    Derived,
+}
+
+/// How a provider answers: when a call succeeded, what it made, and how its errors look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Shape of the provider's error body, so that its SDK raises a readable error.
+    #[serde(default)]
+    pub error: ErrorShape,
+    /// JSONPath (RFC 9535) in the decoded answer that must be there, and neither `false`, `null`, 0 nor empty,
+    /// for a 2xx to count as success.
+    #[serde(default)]
+    pub success: Option<String>,
+    /// JSONPath of the id of what was made (a refund, a charge, a message).
+    #[serde(default)]
+    pub result_id: Option<String>,
+}
+
+/// The error body an SDK understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorShape {
+    /// RFC 9457 `application/problem+json`.
+    #[default]
+    Problem,
+    /// `{"error": {"type", "code", "message"}}`.
+    Stripe,
+    /// AWS Query and EC2: XML `<Response><Errors>`.
+    AwsQuery,
+    /// AWS JSON 1.0/1.1: `{"__type", "message"}`.
+    AwsJson,
+    /// AWS REST XML: `<Error><Code>`.
+    AwsRest,
+}
+
+impl Action {
+    /// A whole number among the fields.
+    pub fn int(&self, field: &str) -> Option<i64> {
+        match self.fields.get(field) {
+            Some(Value::Int(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A text among the fields.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        match self.fields.get(field) {
+            Some(Value::Text(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub fn is_missing(&self, field: &str) -> bool {
+        self.missing.iter().any(|missing| &*missing.field == field)
+    }
+}

@@ -1,0 +1,108 @@
+//! Consent of people: what asked for it, who gave it, and what it is worth.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ApprovalId, Timestamp, Value};
+
+/// One rule that wants people asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRule {
+    /// The rule's `@id`, or `incomplete_action` for the built-in hold.
+    pub id: Arc<str>,
+    /// The rule's `@reason`, in its author's words.
+    pub reason: Option<String>,
+    /// Groups of people who may consent. Never empty.
+    pub approvers: Vec<Arc<str>>,
+    /// How many people must consent.
+    pub quorum: u32,
+    /// Life of the pending approval, if the rule says so.
+    pub timeout: Option<Duration>,
+    /// SHA-256 (hex) of the rule's text and annotations: a changed rule asks again.
+    pub digest: Arc<str>,
+    /// For `incomplete_action`: ids of the rules that could not be checked.
+    pub unchecked: Vec<Arc<str>>,
+}
+
+/// One person's consent to the rules they may speak for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    pub person: Arc<str>,
+    pub time: Timestamp,
+    /// How the person proved who they are: `key`.
+    pub proof: Arc<str>,
+    /// (rule id, rule digest) this vote counts for.
+    pub rules: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// What a held call brings to the gate when it is decided again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    pub approval: ApprovalId,
+    pub votes: Vec<Vote>,
+    /// Values of missing fields, stated by an approver.
+    pub stated: BTreeMap<Arc<str>, Value>,
+}
+
+impl Evidence {
+    /// How many different people consented to exactly this text of the rule.
+    pub fn consents(&self, rule: &HoldRule) -> usize {
+        let mut people: Vec<&str> = self
+            .votes
+            .iter()
+            .filter(|vote| {
+                vote.rules
+                    .iter()
+                    .any(|(id, digest)| *id == rule.id && *digest == rule.digest)
+            })
+            .map(|vote| &*vote.person)
+            .collect();
+        people.sort_unstable();
+        people.dedup();
+        people.len()
+    }
+
+    /// Whether the rule's quorum is met.
+    pub fn satisfies(&self, rule: &HoldRule) -> bool {
+        u32::try_from(self.consents(rule)).is_ok_and(|consents| consents >= rule.quorum)
+    }
+}
+
+/// Where a request for consent stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Pending,
+    Approved,
+    Denied,
+    Expired,
+    /// Spent on one call, on disk before that call's first byte left.
+    Consumed,
+}
+
+impl State {
+    pub const ALL: [State; 5] = [
+        State::Pending,
+        State::Approved,
+        State::Denied,
+        State::Expired,
+        State::Consumed,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Approved => "approved",
+            State::Denied => "denied",
+            State::Expired => "expired",
+            State::Consumed => "consumed",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}

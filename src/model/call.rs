@@ -1,0 +1,167 @@
+//! One outbound call as it was asked for: who, what, of whom.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+use super::{CallId, Timestamp};
+
+/// One call of an agent to the outside, before anything is known of its meaning.
+#[derive(Debug)]
+pub struct Call {
+    pub id: CallId,
+    pub origin: Origin,
+    pub caller: Caller,
+    pub received: Timestamp,
+    pub scheme: Scheme,
+    /// The one authority that CONNECT, SNI and Host agreed on.
+    pub authority: Authority,
+    pub method: Method,
+    /// The path exactly as sent, never empty, always starting with `/`.
+    pub path: String,
+    /// What followed `?`, exactly as sent, without the `?`.
+    pub query: Option<String>,
+    /// End-to-end header fields as sent; hop-by-hop fields and our own proxy credentials are gone.
+    pub headers: HeaderMap,
+    pub body: Body,
+}
+
+/// Through which door a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Read off the wire by the proxy.
+    Wire,
+    /// Given as an action to the Guard API.
+    Guard,
+}
+
+/// The agent a call was made by, as it proved itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub agent: Arc<str>,
+    pub roles: Arc<[Arc<str>]>,
+    /// The person answerable for the agent.
+    pub owner: Option<Arc<str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
+    pub fn default_port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        }
+    }
+}
+
+/// Host and port (RFC 9110, 4.3), the port always explicit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Authority {
+    pub host: Host,
+    pub port: u16,
+}
+
+/// A host: a DNS name (lower-case ASCII, no trailing dot) or an address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    Name(Arc<str>),
+    Address(IpAddr),
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Name(name) => f.write_str(name),
+            Host::Address(IpAddr::V4(address)) => write!(f, "{address}"),
+            Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// What is known of the request content.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// The request has none.
+    Absent,
+    /// Read whole; exactly these bytes go upstream.
+    Captured(Bytes),
+    /// Still on the connection, unread; the declared length in bytes if any.
+    Streaming { length: Option<u64> },
+}
+
+impl Body {
+    /// The bytes that were read: empty where there is no content, `None` where it was not read.
+    pub fn captured(&self) -> Option<&[u8]> {
+        match self {
+            Body::Absent => Some(&[]),
+            Body::Captured(bytes) => Some(bytes),
+            Body::Streaming { .. } => None,
+        }
+    }
+}
+
+impl Call {
+    /// A header field's value, if it is there once and is visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// What of a call a decision rests on besides its action. Survives the call: an approval is
+/// judged by it when nobody is connected.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Facts {
+    pub agent: Arc<str>,
+    pub roles: Arc<[Arc<str>]>,
+    /// Host without port, as policies name it.
+    pub host: String,
+    pub method: String,
+}
+
+/// What makes two calls the same call: everything the provider would act on, without what changes when the same call
+/// is made again (dates, signatures, retry counters, and what the mapping calls volatile).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The stable part of the credential: an AWS access key id, else the credential itself. Secret.
+    pub credential: Vec<u8>,
+    /// Method, scheme, authority, path, query, significant headers and content, each with its length before it. Secret.
+    pub content: Vec<u8>,
+    /// The provider's idempotency key, if the call has one: not part of what it is, but of which request it is.
+    pub idempotency_key: Option<String>,
+}
+
+impl Call {
+    pub fn facts(&self) -> Facts {
+        Facts {
+            agent: self.caller.agent.clone(),
+            roles: self.caller.roles.clone(),
+            host: self.authority.host.to_string(),
+            method: self.method.as_str().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a stage wants written. Plain data: a stage never sees a transaction, the store never sees a stage.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::call::Facts;
+use super::{Action, ApprovalId, CallId, Entry, HoldRule, Outcome, Reason, State, Timestamp, Value, Vote};
+
+/// One change of the store. The changes of one commit are written all or none.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Append to the trail.
+    Append(Entry),
+    /// Put what is known of a call after a decision, in place of what was known before.
+    CallDecided(Box<CallRow>),
+    /// Close a call that is not closed yet. Finding it closed or absent fails the commit's call.
+    CallClosed(CallClosed),
+    /// A new request for consent.
+    ApprovalHeld(Box<ApprovalRow>),
+    /// Replace an approval; `row.revision` is one more than what must be found, else the change fails its call.
+    ApprovalMoved(Box<ApprovalRow>),
+    /// Add an agent, or replace its key and roles.
+    AgentPut(AgentRow),
+    /// Add a person, or replace their key and groups.
+    PersonPut(PersonRow),
+}
+
+/// The projection of a call that people query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRow {
+    pub id: CallId,
+    pub time: Timestamp,
+    pub agent: Arc<str>,
+    pub provider: Arc<str>,
+    pub operation: Arc<str>,
+    pub action: Arc<str>,
+    pub environment: Arc<str>,
+    /// `ALLOW`, `BLOCK` or `REQUIRE_APPROVAL`.
+    pub decision: &'static str,
+    /// Ids of the rules that decided.
+    pub rules: Vec<Arc<str>>,
+    pub approval: Option<ApprovalId>,
+    /// The refusal's code, where it was refused.
+    pub reason: Option<Reason>,
+    /// Set for what is closed by its decision (a block); `None` while something is to come.
+    pub outcome: Option<Outcome>,
+    pub summary: String,
+    pub request_line: String,
+    pub target_kind: Arc<str>,
+    pub target_id: Option<String>,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallClosed {
+    pub call: CallId,
+    pub time: Timestamp,
+    pub outcome: Outcome,
+    pub reason: Option<Reason>,
+    /// The provider's HTTP status.
+    pub status: Option<u16>,
+    /// What the provider made.
+    pub result_id: Option<String>,
+}
+
+/// A request for consent with all that is needed to judge it, and to go on after a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRow {
+    pub id: ApprovalId,
+    /// Counts changes from 0; the store accepts a change only upon the revision before it.
+    pub revision: u32,
+    pub state: State,
+    /// HMAC-SHA256 over what the call is.
+    #[serde(with = "hex::serde")]
+    pub fingerprint: [u8; 32],
+    /// Keyed hash of the provider's idempotency key, if the call had one.
+    pub idempotency: Option<String>,
+    pub facts: Facts,
+    pub action: Action,
+    pub rules: Vec<HoldRule>,
+    pub votes: Vec<Vote>,
+    /// Missing values, as an approver stated them.
+    pub stated: BTreeMap<Arc<str>, Value>,
+    pub denial: Option<Denial>,
+    pub created: Timestamp,
+    /// Until when people may decide.
+    pub expires: Timestamp,
+    /// Until when the approved call may come.
+    pub grant_expires: Option<Timestamp>,
+    /// When it left `pending`.
+    pub decided: Option<Timestamp>,
+    /// The call that asked first.
+    pub first_call: CallId,
+    /// The call it was spent on, and when.
+    pub consumed_by: Option<CallId>,
+    pub consumed: Option<Timestamp>,
+    /// How often the grant was given back because nothing had been sent.
+    pub returned: u32,
+}
+
+/// A person's no.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    pub person: Arc<str>,
+    pub reason: String,
+}
+
+/// An agent of the registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRow {
+    pub name: Arc<str>,
+    pub roles: Vec<Arc<str>>,
+    pub owner: Option<Arc<str>>,
+    /// SHA-256 (hex) of the key.
+    pub key_sha256: String,
+    pub created: Timestamp,
+    pub disabled: Option<Timestamp>,
+}
+
+/// A person who may decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonRow {
+    pub name: Arc<str>,
+    pub groups: Vec<Arc<str>>,
+    /// SHA-256 (hex) of the key.
+    pub key_sha256: String,
+    pub created: Timestamp,
+    pub disabled: Option<Timestamp>,
+}

@@ -1,0 +1,95 @@
+//! What is wrong in a file that a person wrote, and where.
+
+use std::fmt;
+
+/// One mistake in a mapping, policy or configuration file, as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The file, as the person knows it (a path, or `embedded:mappings/stripe.yaml`).
+    pub file: String,
+    /// 1-based; 0 where the whole file is meant.
+    pub line: usize,
+    /// 1-based, in characters; 0 where the whole line is meant.
+    pub column: usize,
+    /// What was found, what was expected and what to do.
+    pub message: String,
+    /// The source around the place, if it can be shown; may span lines.
+    pub snippet: Option<String>,
+}
+
+impl Diagnostic {
+    /// A mistake of the whole file.
+    pub fn of_file(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            line: 0,
+            column: 0,
+            message: message.into(),
+            snippet: None,
+        }
+    }
+
+    /// A mistake at a place of `source`; the line itself becomes the snippet, with a caret under the column.
+    pub fn at(file: impl Into<String>, source: &str, line: usize, column: usize, message: impl Into<String>) -> Self {
+        let snippet = source
+            .lines()
+            .nth(line.saturating_sub(1))
+            .filter(|_| line > 0)
+            .map(|text| {
+                let caret = " ".repeat(column.saturating_sub(1));
+                format!("{line:4} | {text}\n     | {caret}^")
+            });
+        Self {
+            file: file.into(),
+            line,
+            column,
+            message: message.into(),
+            snippet,
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+            if self.column > 0 {
+                write!(f, ":{}", self.column)?;
+            }
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(snippet) = &self.snippet {
+            write!(f, "\n{}", snippet.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// The text of a file that a person wrote, or that we ship.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As people know it: a path, or `embedded:mappings/stripe.yaml`.
+    pub file: String,
+    pub text: String,
+}
+
+/// The line and column (1-based, in characters) of a byte offset in `source`.
+pub fn position(source: &str, offset: usize) -> (usize, usize) {
+    let before = source.get(..offset.min(source.len())).unwrap_or(source);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_file_line_column_and_shows_the_place() {
+        let shown = Diagnostic::at("a.yaml", "one\ntwo\n", 2, 2, "expected `x`").to_string();
+        assert_eq!(shown, "a.yaml:2:2: expected `x`\n   2 | two\n     |  ^");
+        assert_eq!(position("one\ntwo\n", 5), (2, 2));
+    }
+}

@@ -1,0 +1,195 @@
+//! An entry of the audit trail in its final byte form (RFC 8785), with salted commitments in place of values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use sha2::Sha256;
+
+use super::{CallId, Timestamp};
+
+/// Version of the byte form below.
+const VERSION: i64 = 1;
+
+/// One event of the trail, before it has its place and time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub kind: Kind,
+    pub call: Option<CallId>,
+    pub agent: Option<Arc<str>>,
+    /// Further members, by name. Only what may be kept for ever: codes, names, digests, counts.
+    pub members: BTreeMap<&'static str, Member>,
+    /// What the entry commits to without holding it, by name.
+    pub values: BTreeMap<&'static str, Committed>,
+}
+
+/// A member of an entry: integers and strings only, so that its canonical form has no doubt in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Member {
+    Int(i64),
+    Text(String),
+}
+
+impl From<i64> for Member {
+    fn from(value: i64) -> Self {
+        Member::Int(value)
+    }
+}
+
+impl From<&str> for Member {
+    fn from(value: &str) -> Self {
+        Member::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Member {
+    fn from(value: String) -> Self {
+        Member::Text(value)
+    }
+}
+
+/// A value and the salt of its commitment. The value can be erased later; the entry stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    pub salt: [u8; 16],
+    /// RFC 8785 JSON; `None` where it is committed to but not kept (it may be secret).
+    pub kept: Option<String>,
+    commitment: String,
+}
+
+impl Committed {
+    /// Commits to a value and keeps it beside the trail.
+    pub fn keep(value: &impl Serialize) -> Self {
+        Self::new(super::secret::random_bytes(), value, true)
+    }
+
+    /// Commits to a value without keeping it.
+    pub fn hide(value: &impl Serialize) -> Self {
+        Self::new(super::secret::random_bytes(), value, false)
+    }
+
+    /// HMAC-SHA256(salt, RFC 8785 of the value). The caller gives maps in sorted order, integers, strings and
+    /// booleans only: then `serde_json`'s compact form is the canonical one.
+    pub fn new(salt: [u8; 16], value: &impl Serialize, keep: bool) -> Self {
+        let text = serde_json::to_string(value).unwrap_or_default();
+        let commitment = hex::encode(hmac_sha256(&salt, text.as_bytes()));
+        Self {
+            salt,
+            kept: keep.then_some(text),
+            commitment,
+        }
+    }
+}
+
+/// HMAC-SHA256 (RFC 2104).
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The gate decided a call.
+    Decided,
+    /// A request for consent was made.
+    Held,
+    /// A person consented, wholly or for some of the rules.
+    Approved,
+    Denied,
+    Expired,
+    /// An approval was spent on a call.
+    Consumed,
+    /// How a call ended.
+    Outcome,
+    /// A connection or request was refused before there was anything to decide.
+    Refused,
+    /// An agent or person was added or disabled.
+    Registry,
+    Boot,
+    Shutdown,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Decided => "decided",
+            Kind::Held => "held",
+            Kind::Approved => "approved",
+            Kind::Denied => "denied",
+            Kind::Expired => "expired",
+            Kind::Consumed => "consumed",
+            Kind::Outcome => "outcome",
+            Kind::Refused => "refused",
+            Kind::Registry => "registry",
+            Kind::Boot => "boot",
+            Kind::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl Entry {
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            call: None,
+            agent: None,
+            members: BTreeMap::new(),
+            values: BTreeMap::new(),
+        }
+    }
+
+    pub fn call(mut self, call: &CallId) -> Self {
+        self.call = Some(call.clone());
+        self
+    }
+
+    pub fn agent(mut self, agent: &Arc<str>) -> Self {
+        self.agent = Some(agent.clone());
+        self
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl Into<Member>) -> Self {
+        self.members.insert(name, value.into());
+        self
+    }
+
+    pub fn with_some(self, name: &'static str, value: Option<impl Into<Member>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    pub fn commit(mut self, name: &'static str, value: Committed) -> Self {
+        self.values.insert(name, value);
+        self
+    }
+
+    /// The entry as it is kept for ever: RFC 8785, so members in order of their (ASCII) names, no white space.
+    /// `commitments` come as members named `commit_NAME`.
+    pub fn bytes(&self, seq: i64, time: Timestamp) -> Vec<u8> {
+        let mut all: BTreeMap<String, Member> = BTreeMap::new();
+        for (name, value) in &self.members {
+            all.insert((*name).to_owned(), value.clone());
+        }
+        for (name, value) in &self.values {
+            all.insert(format!("commit_{name}"), value.commitment.as_str().into());
+        }
+        if let Some(call) = &self.call {
+            all.insert("call".to_owned(), call.as_str().into());
+        }
+        if let Some(agent) = &self.agent {
+            all.insert("agent".to_owned(), (&**agent).into());
+        }
+        all.insert("kind".to_owned(), self.kind.as_str().into());
+        all.insert("seq".to_owned(), seq.into());
+        all.insert("time".to_owned(), time.0.into());
+        all.insert("v".to_owned(), VERSION.into());
+        serde_json::to_vec(&all).unwrap_or_default()
+    }
+}

@@ -1,0 +1,127 @@
+//! Identifiers: a prefix that tells the kind, then 128 random bits in lower-case Crockford base 32.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Digits for 128 bits, five each.
+const LENGTH: usize = 26;
+
+/// A text that is not an identifier of the kind asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("expected `{prefix}` and {LENGTH} characters of 0-9 a-z (without i l o u), found `{found}`")]
+pub struct ParseIdError {
+    prefix: &'static str,
+    found: String,
+}
+
+fn random(prefix: &str) -> String {
+    let bits = u128::from_be_bytes(super::secret::random_bytes());
+    let mut id = String::with_capacity(prefix.len() + LENGTH);
+    id.push_str(prefix);
+    for place in (0..LENGTH).rev() {
+        let digit = ((bits >> (5 * place)) & 31) as usize;
+        id.extend(ALPHABET.get(digit).map(|byte| char::from(*byte)));
+    }
+    id
+}
+
+fn parse(prefix: &'static str, text: &str) -> Result<String, ParseIdError> {
+    let digits = text.strip_prefix(prefix).unwrap_or_default().as_bytes();
+    if digits.len() == LENGTH && digits.iter().all(|digit| ALPHABET.contains(digit)) {
+        return Ok(text.to_owned());
+    }
+    Err(ParseIdError {
+        prefix,
+        found: text.to_owned(),
+    })
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new identifier from the system's randomness.
+            pub fn random() -> Self {
+                Self(random($prefix))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The first eight characters after the prefix: enough to name it on a command line.
+            pub fn short(&self) -> &str {
+                self.0.get(..$prefix.len() + 8).unwrap_or(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                parse($prefix, text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+    };
+}
+
+id!(
+    /// One outbound call, from its first byte to its outcome. `Runplane-Request-Id` on the wire.
+    CallId,
+    "call_"
+);
+id!(
+    /// One request for people's consent. `Runplane-Approval-Id` on the wire.
+    ApprovalId,
+    "apr_"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_back_as_written() {
+        let id = ApprovalId::random();
+        assert_eq!(id.to_string().parse::<ApprovalId>().unwrap(), id);
+        assert_eq!(id.as_str().len(), 30);
+        assert!(id.as_str().starts_with(id.short()));
+    }
+
+    #[test]
+    fn another_kind_or_alphabet_is_refused() {
+        let call = CallId::random().to_string();
+        assert!(call.parse::<ApprovalId>().is_err());
+        assert!("apr_UUUUUUUUUUUUUUUUUUUUUUUUUU".parse::<ApprovalId>().is_err());
+        assert!("apr_".parse::<ApprovalId>().is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! Amounts are whole minor units of an ISO 4217 currency.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::action::MAX_INT;
+
+/// Rates are kept as whole parts of this.
+const RATE_ONE: i128 = 1_000_000_000;
+
+/// How many decimal places a currency's minor unit has (ISO 4217): 0, 2 or 3; `None` for what is no currency code.
+///
+/// Source: ISO 4217 list one. Providers that differ for single currencies say so in their mapping.
+pub fn exponent(currency: &str) -> Option<u32> {
+    let code = currency.as_bytes();
+    if code.len() != 3 || !code.iter().all(u8::is_ascii_alphabetic) {
+        return None;
+    }
+    Some(match currency.to_ascii_lowercase().as_str() {
+        "bif" | "clp" | "djf" | "gnf" | "isk" | "jpy" | "kmf" | "krw" | "pyg" | "rwf" | "ugx" | "uyi" | "vnd"
+        | "vuv" | "xaf" | "xof" | "xpf" => 0,
+        "bhd" | "iqd" | "jod" | "kwd" | "lyd" | "omr" | "tnd" => 3,
+        _ => 2,
+    })
+}
+
+/// `90000`, `usd` as people write it: `$900.00`; other currencies as `900.00 EUR`.
+pub fn show(amount: i64, currency: &str) -> String {
+    let places = exponent(currency).unwrap_or(0);
+    let unit = 10u64.pow(places);
+    let sign = if amount < 0 { "-" } else { "" };
+    let whole = amount.unsigned_abs() / unit;
+    let number = match places {
+        0 => whole.to_string(),
+        _ => format!(
+            "{whole}.{:0width$}",
+            amount.unsigned_abs() % unit,
+            width = places as usize
+        ),
+    };
+    match currency.eq_ignore_ascii_case("usd") {
+        true => format!("{sign}${number}"),
+        false => format!("{sign}{number} {}", currency.to_ascii_uppercase()),
+    }
+}
+
+/// The account's own currency and what others are worth in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Lower case; what a call that names no currency is in, and the unit of `amount_base`.
+    pub account: Option<Arc<str>>,
+    /// Worth of one unit (not minor unit) of a currency in the account's, in billionths.
+    billionths: BTreeMap<Arc<str>, i128>,
+}
+
+/// A rate that is not a positive decimal number.
+#[derive(Debug, thiserror::Error)]
+#[error("expected a positive decimal number with at most 9 places, as 1.0834, found `{0}`")]
+pub struct ParseRateError(String);
+
+impl Rates {
+    pub fn new(account: Option<&str>) -> Self {
+        Self {
+            account: account.map(|code| code.to_ascii_lowercase().into()),
+            billionths: BTreeMap::new(),
+        }
+    }
+
+    /// Says that one unit of `currency` is worth `rate` units of the account's currency.
+    ///
+    /// # Errors
+    /// If `rate` is not a positive decimal number.
+    pub fn insert(&mut self, currency: &str, rate: &str) -> Result<(), ParseRateError> {
+        let wrong = || ParseRateError(rate.to_owned());
+        let (whole, places) = rate.split_once('.').unwrap_or((rate, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || whole.len() > 12 || places.len() > 9 || !digits(whole) || !digits(places) {
+            return Err(wrong());
+        }
+        let value: i128 = format!("{whole}{places:0<9}").parse().map_err(|_| wrong())?;
+        if value == 0 {
+            return Err(wrong());
+        }
+        self.billionths.insert(currency.to_ascii_lowercase().into(), value);
+        Ok(())
+    }
+
+    /// `amount` minor units of `currency` in minor units of the account's currency, rounded away from zero so that
+    /// no conversion makes a sum look smaller; `None` without a rate or beyond ±1e15.
+    pub fn base(&self, amount: i64, currency: &str) -> Option<i64> {
+        let account = self.account.as_deref()?;
+        let currency = currency.to_ascii_lowercase();
+        if currency == account {
+            return (amount.abs() <= MAX_INT).then_some(amount);
+        }
+        let rate = *self.billionths.get(currency.as_str())?;
+        let scaled = i128::from(amount) * rate * 10i128.pow(exponent(account)?);
+        let divisor = RATE_ONE * 10i128.pow(exponent(&currency)?);
+        let (quotient, rest) = (scaled / divisor, scaled % divisor);
+        let rounded = quotient + rest.signum();
+        i64::try_from(rounded).ok().filter(|base| base.abs() <= MAX_INT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponents_are_0_2_and_3() {
+        assert_eq!(exponent("jpy"), Some(0));
+        assert_eq!(exponent("USD"), Some(2));
+        assert_eq!(exponent("kwd"), Some(3));
+        assert_eq!(exponent("us"), None);
+        assert_eq!(show(90_000, "usd"), "$900.00");
+        assert_eq!(show(-5, "eur"), "-0.05 EUR");
+        assert_eq!(show(500, "jpy"), "500 JPY");
+        assert_eq!(show(1_005, "kwd"), "1.005 KWD");
+    }
+
+    #[test]
+    fn an_amount_is_converted_between_exponents_and_never_rounded_down() {
+        let mut rates = Rates::new(Some("USD"));
+        rates.insert("JPY", "0.0067").unwrap();
+        rates.insert("kwd", "3.25").unwrap();
+        assert_eq!(rates.base(100_000, "jpy"), Some(67_000)); // ¥100,000 = $670.00
+        assert_eq!(rates.base(1, "jpy"), Some(1)); // 0.67 cents
+        assert_eq!(rates.base(1_000, "kwd"), Some(325)); // 1.000 KWD = $3.25
+        assert_eq!(rates.base(51_200, "usd"), Some(51_200));
+        assert_eq!(rates.base(1, "eur"), None);
+        assert_eq!(Rates::new(None).base(1, "usd"), None);
+    }
+
+    #[test]
+    fn a_rate_must_be_a_positive_decimal() {
+        for wrong in ["", "0", "-1", "1e3", "1,5", ".5", "1.0000000001"] {
+            assert!(Rates::new(Some("usd")).insert("eur", wrong).is_err(), "{wrong}");
+        }
+    }
+}
