@@ -1,2 +1,39 @@
 //! Runplane: the checkpoint between an AI agent and the world.
+//!
+//! It stands beside the agent as a forward proxy that ends TLS, recognises each outbound API call as a canonical
+//! action, and lets nothing leave before a deterministic decision is on disk.
+//!
+//! # The life of a call
+//! ```text
+//! agent ──CONNECT / absolute-form──▶ proxy
+//!   parse     connection + request → Call        proxy/parse     who asks, what, of whom; every authority must agree
+//!   map       Call → Action                      mapping         provider, operation, canonical action, fields, target
+//!   gate      Action → Decision                  gate, policy    Allow(Permit) | Block | RequireApproval(Hold)
+//!   record    ONE durable commit                 audit, store    Recorded<Permit>, or nothing leaves
+//!   hold      wait for people, then gate AGAIN   approval        with their consent as evidence, and record again
+//!   send      takes Recorded<Permit>             upstream        the one line that reaches the network, DNS included
+//!   close     outcome in the trail               proxy/follow    when the answer ends; on drop: abandoned
+//! ```
+//! `proxy/handle.rs` is that path in code.
+//!
+//! # Floors
+//! A module uses only modules of floors below it; `tests/it/architecture.rs` holds that by reading the sources. A stage
+//! never uses another stage, but for `policy`'s decision and its proofs.
+//!
+//! # Glossary
+//! - **downstream** is the agent's side, **upstream** the provider's; **authority** is host and port (RFC 9110, 4.3).
+//! - A **call** is one request as sent; an **action** is what it means; a **decision** is `ALLOW`, `BLOCK` or
+//!   `REQUIRE_APPROVAL`; an **outcome** is how a decided call ended.
+//! - A **permit** proves that policy allows exactly one call; **recorded** proves that this is on disk.
+//! - A **hold** is a rule that wants people asked; an **approval** is one request for their consent, a **vote** one
+//!   person's consent, and the **grant** what an approval is worth until it is consumed, once.
+//! - A **fingerprint** tells that a call is the same call made again.
+//! - The **trail** is the append-only record; an **entry** is one event in it, which holds commitments, never values.
+
+// 0: model. Pure data.
 pub mod model;
+// 1: files and the database.
+// 2: stages, one noun and one verb each.
+// 3: the gate, used by every door.
+// 4: doors.
+// 5 to 7: configuration, assembly, commands.

@@ -161,3 +161,22 @@ impl Action {
         self.missing.iter().any(|missing| &*missing.field == field)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_read_back_as_written() {
+        let all = [
+            Value::Bool(true),
+            Value::Int(-MAX_INT),
+            Value::Text("a".to_owned()),
+            Value::List(vec!["a".to_owned()]),
+        ];
+        for value in all {
+            let text = serde_json::to_string(&value).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value, "{text}");
+        }
+    }
+}

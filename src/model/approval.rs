@@ -34,6 +34,9 @@ pub struct Vote {
     pub time: Timestamp,
     /// How the person proved who they are: `key`.
     pub proof: Arc<str>,
+    /// What the person said to it, if anything.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// (rule id, rule digest) this vote counts for.
     pub rules: Vec<(Arc<str>, Arc<str>)>,
 }

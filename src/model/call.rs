@@ -10,7 +10,6 @@ use http::{HeaderMap, Method};
 use super::{CallId, Timestamp};
 
 /// One call of an agent to the outside, before anything is known of its meaning.
-#[derive(Debug)]
 pub struct Call {
     pub id: CallId,
     pub origin: Origin,
@@ -100,7 +99,7 @@ impl fmt::Display for Authority {
 }
 
 /// What is known of the request content.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Body {
     /// The request has none.
     Absent,
@@ -117,6 +116,32 @@ impl Body {
             Body::Absent => Some(&[]),
             Body::Captured(bytes) => Some(bytes),
             Body::Streaming { .. } => None,
+        }
+    }
+}
+
+// SECURITY: credentials stand in headers, queries, paths (`/services/T0/B0/token`) and bodies, so a log line or a panic
+// that prints a call shows none of these. Test: debug_of_a_call_shows_no_header_path_query_or_body.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("id", &self.id)
+            .field("origin", &self.origin)
+            .field("agent", &self.caller.agent)
+            .field("scheme", &self.scheme)
+            .field("authority", &self.authority)
+            .field("method", &self.method)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Absent => f.write_str("Absent"),
+            Body::Captured(bytes) => write!(f, "Captured({} bytes)", bytes.len()),
+            Body::Streaming { length } => write!(f, "Streaming({length:?} bytes)"),
         }
     }
 }
@@ -163,5 +188,39 @@ impl Call {
             host: self.authority.host.to_string(),
             method: self.method.as_str().to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_a_call_shows_no_header_path_query_or_body() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", http::HeaderValue::from_static("Bearer hunter2"));
+        let call = Call {
+            id: CallId::random(),
+            origin: Origin::Wire,
+            caller: Caller {
+                agent: "support-bot".into(),
+                roles: Arc::from([]),
+                owner: None,
+            },
+            received: Timestamp(0),
+            scheme: Scheme::Https,
+            authority: Authority {
+                host: Host::Name("api.example.com".into()),
+                port: 443,
+            },
+            method: Method::POST,
+            path: "/services/hunter2".to_owned(),
+            query: Some("token=hunter2".to_owned()),
+            headers,
+            body: Body::Captured(Bytes::from_static(b"hunter2")),
+        };
+        let shown = format!("{call:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
+        assert!(shown.contains("support-bot") && shown.contains("7 bytes"), "{shown}");
     }
 }

@@ -104,6 +104,8 @@ pub enum Kind {
     Expired,
     /// An approval was spent on a call.
     Consumed,
+    /// An approval was given back, because nothing of the call it was spent on had been sent.
+    Returned,
     /// How a call ended.
     Outcome,
     /// A connection or request was refused before there was anything to decide.
@@ -112,6 +114,8 @@ pub enum Kind {
     Registry,
     Boot,
     Shutdown,
+    /// The wall clock was set back: times before and after are not in order.
+    Gap,
 }
 
 impl Kind {
@@ -123,11 +127,13 @@ impl Kind {
             Kind::Denied => "denied",
             Kind::Expired => "expired",
             Kind::Consumed => "consumed",
+            Kind::Returned => "returned",
             Kind::Outcome => "outcome",
             Kind::Refused => "refused",
             Kind::Registry => "registry",
             Kind::Boot => "boot",
             Kind::Shutdown => "shutdown",
+            Kind::Gap => "gap",
         }
     }
 }
