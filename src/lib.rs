@@ -33,7 +33,10 @@
 // 0: model. Pure data.
 pub mod model;
 // 1: files and the database.
+pub mod io;
+pub mod store;
 // 2: stages, one noun and one verb each.
+pub mod audit;
 // 3: the gate, used by every door.
 // 4: doors.
 // 5 to 7: configuration, assembly, commands.

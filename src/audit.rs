@@ -1,0 +1,73 @@
+//! What is written of each event: an entry of the trail and the projections that go with it, as [`Change`] values.
+//! Stage, floor 2.
+//!
+//! An entry has `v`, `seq`, `time`, `kind`, and `call` and `agent` where there are such. Its further members, and what
+//! it commits to (`commit_NAME`), are these; a member in `[]` is there only if there is something to say. Members are
+//! kept for ever, so they are codes, names of ours, digests and counts; whatever comes from the call is a commitment,
+//! its value beside the trail where it can be erased. `members/*.json` holds one of each, byte for byte.
+//!
+//! | kind | members | commitments |
+//! |---|---|---|
+//! | `decided` | `access` `action` `[approval]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `roles` `rules` `unmapped` | `fields` `request` (hidden) `request_line` `summary` `target` |
+//! | `held` | `action` `approval` `digests` `expires` `fingerprint` `provider` `rules` | `fields` `summary` |
+//! | `approved` | `approval` `[grant_expires]` `person` `proof` `revision` `rules` `state` | `[stated]` |
+//! | `denied` | `approval` `[person]` | `[reason]` |
+//! | `expired` | `approval` | |
+//! | `consumed` | `approval` | |
+//! | `returned` | `approval` `returned` | |
+//! | `outcome` | `outcome` `[reason]` `[status]` | `[result_id]` |
+//! | `refused` | `reason` | `detail` `peer` |
+//! | `registry` | `by` `disabled` `entity` (`agent`, `person`) `groups` or `roles` `key` `name` `[owner]` | |
+//! | `boot` | as given | |
+//! | `shutdown` | | |
+//! | `gap` | `set_back_ms` | |
+//!
+//! - A BLOCK is its own end: its `decided` closes the call, there is no `outcome`.
+//! - `rules`, `roles`, `groups`, `missing`, `digests` are names joined by `,`, in the order of `rules`.
+//! - `mappings`, `policies`, `digests` and `key` are the first half of a SHA-256, in hex.
+//! - `operation` is there for mapped operations only: of an unmapped one it is text of the agent's.
+//! - `request` commits to `{"authority", "method", "path", "query"}` as sent, secrets and all; it is never kept.
+
+mod approvals;
+mod calls;
+mod sidecar;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::model::{ApprovalId, Reason};
+
+pub use approvals::{approved, consumed, denied, expired, held, returned};
+pub use calls::{closed, decided, recover, refused};
+pub use sidecar::{agent_put, boot, gap, person_put, shutdown};
+
+/// The sets in force, as SHA-256 (hex), for the record.
+#[derive(Clone, Debug, Default)]
+pub struct Digests {
+    pub mappings: Arc<str>,
+    pub policies: Arc<str>,
+}
+
+/// What the gate said of a call.
+#[derive(Debug)]
+pub struct Ruling<'a> {
+    /// `ALLOW`, `BLOCK` or `REQUIRE_APPROVAL`.
+    pub decision: &'static str,
+    /// The refusal's code, for whatever is not ALLOW.
+    pub reason: Option<Reason>,
+    /// Ids of the rules that decided.
+    pub rules: &'a [Arc<str>],
+    pub approval: Option<&'a ApprovalId>,
+}
+
+/// Half of a SHA-256 in hex: 128 bits tell any two sets apart, even if someone looks for two that look alike.
+fn short(digest: &str) -> &str {
+    digest.get(..32).unwrap_or(digest)
+}
+
+fn joined<'a>(names: impl IntoIterator<Item = &'a Arc<str>>) -> String {
+    let names: Vec<&str> = names.into_iter().map(|name| &**name).collect();
+    names.join(",")
+}

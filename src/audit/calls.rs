@@ -1,0 +1,154 @@
+//! A call: decided, closed, recovered; and what never became one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Digests, Ruling, joined, short};
+use crate::model::change::{CallClosed, CallRow};
+use crate::model::entry::{Committed, Kind};
+use crate::model::{Action, Call, CallId, Change, Entry, Outcome, Reason, Refusal, Timestamp};
+use crate::store::OpenCall;
+
+/// A call's target as it was sent. Members in the order of RFC 8785.
+#[derive(Serialize)]
+struct Request<'a> {
+    authority: String,
+    method: &'a str,
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct TargetValue<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    kind: &'a str,
+}
+
+/// `decided` with its commitments, and the call's projection. A block is closed at once as not sent.
+pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Digests) -> Vec<Change> {
+    let blocked = ruling.decision == "BLOCK";
+    let entry = Entry::new(Kind::Decided)
+        .call(&call.id)
+        .agent(&call.caller.agent)
+        .with("access", action.access.as_str())
+        .with("action", &*action.name)
+        .with_some("approval", ruling.approval.map(|approval| approval.as_str()))
+        .with("decision", ruling.decision)
+        .with("environment", &*action.environment)
+        .with("inspected", i64::from(action.inspected))
+        .with("mappings", short(&digests.mappings))
+        .with_some("missing", missing(action))
+        // SECURITY: an unmapped operation is the agent's path, where its secrets may lie; entries are kept for ever.
+        // Test: `an_unmapped_operation_stays_out_of_entry_and_projection`.
+        .with_some("operation", (!action.unmapped).then_some(&*action.operation))
+        .with("policies", short(&digests.policies))
+        .with("provider", &*action.provider)
+        .with_some("reason", ruling.reason.map(Reason::as_str))
+        .with("roles", joined(call.caller.roles.iter()))
+        .with("rules", joined(ruling.rules))
+        .with("unmapped", i64::from(action.unmapped))
+        .commit("fields", Committed::keep(&action.fields))
+        .commit("request", Committed::hide(&request(call)))
+        .commit("request_line", Committed::keep(&action.request_line))
+        .commit("summary", Committed::keep(&action.summary))
+        .commit("target", Committed::keep(&target(action)));
+    let row = CallRow {
+        id: call.id.clone(),
+        time: call.received,
+        agent: call.caller.agent.clone(),
+        provider: action.provider.clone(),
+        operation: match action.unmapped {
+            true => Arc::from(action.request_line.as_str()),
+            false => action.operation.clone(),
+        },
+        action: action.name.clone(),
+        environment: action.environment.clone(),
+        decision: ruling.decision,
+        rules: ruling.rules.to_vec(),
+        approval: ruling.approval.cloned(),
+        reason: ruling.reason,
+        outcome: blocked.then_some(Outcome::NotSent),
+        summary: action.summary.clone(),
+        request_line: action.request_line.clone(),
+        target_kind: action.target.kind.clone(),
+        target_id: action.target.id.clone(),
+    };
+    vec![Change::Append(entry), Change::CallDecided(Box::new(row))]
+}
+
+fn missing(action: &Action) -> Option<String> {
+    (!action.missing.is_empty()).then(|| joined(action.missing.iter().map(|missing| &missing.field)))
+}
+
+fn request(call: &Call) -> Request<'_> {
+    Request {
+        authority: call.authority.to_string(),
+        method: call.method.as_str(),
+        path: &call.path,
+        query: call.query.as_deref(),
+    }
+}
+
+fn target(action: &Action) -> TargetValue<'_> {
+    TargetValue {
+        id: action.target.id.as_deref(),
+        kind: &action.target.kind,
+    }
+}
+
+/// `outcome`, and the closing of the projection.
+pub fn closed(agent: &Arc<str>, closed: CallClosed) -> Vec<Change> {
+    let mut entry = Entry::new(Kind::Outcome)
+        .call(&closed.call)
+        .agent(agent)
+        .with("outcome", closed.outcome.as_str())
+        .with_some("reason", closed.reason.map(Reason::as_str))
+        .with_some("status", closed.status.map(i64::from));
+    if let Some(id) = &closed.result_id {
+        entry = entry.commit("result_id", Committed::keep(id));
+    }
+    vec![Change::Append(entry), Change::CallClosed(closed)]
+}
+
+/// At start: an end for each call that the last run left open. What was allowed may have been sent: `unknown`. What
+/// was only held was not.
+pub fn recover(open_calls: Vec<OpenCall>) -> Vec<Change> {
+    let now = Timestamp::now();
+    open_calls
+        .into_iter()
+        .flat_map(|open| {
+            let outcome = match open.allowed {
+                true => Outcome::Unknown,
+                false => Outcome::NotSent,
+            };
+            let end = CallClosed {
+                call: open.id,
+                time: now,
+                outcome,
+                reason: None,
+                status: None,
+                result_id: None,
+            };
+            closed(&open.agent, end)
+        })
+        .collect()
+}
+
+/// `refused`: a connection or request that never became a decided call.
+pub fn refused(call: Option<&CallId>, agent: Option<&Arc<str>>, peer: SocketAddr, refusal: &Refusal) -> Vec<Change> {
+    let mut entry = Entry::new(Kind::Refused)
+        .with("reason", refusal.reason.as_str())
+        .commit("detail", Committed::keep(&refusal.detail))
+        .commit("peer", Committed::keep(&peer.to_string()));
+    if let Some(call) = call {
+        entry = entry.call(call);
+    }
+    if let Some(agent) = agent {
+        entry = entry.agent(agent);
+    }
+    vec![Change::Append(entry)]
+}

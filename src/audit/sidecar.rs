@@ -1,0 +1,50 @@
+//! The sidecar itself: who may use it, its start and its end.
+
+use super::{joined, short};
+use crate::model::change::{AgentRow, PersonRow};
+use crate::model::entry::Kind;
+use crate::model::{Change, Entry};
+
+/// An agent was added, changed or disabled, by the person `by` (or `first start`).
+pub fn agent_put(row: &AgentRow, by: &str) -> Vec<Change> {
+    let entry = Entry::new(Kind::Registry)
+        .with("by", by)
+        .with("disabled", i64::from(row.disabled.is_some()))
+        .with("entity", "agent")
+        .with("key", short(&row.key_sha256))
+        .with("name", &*row.name)
+        .with_some("owner", row.owner.as_deref())
+        .with("roles", joined(&row.roles));
+    vec![Change::Append(entry), Change::AgentPut(row.clone())]
+}
+
+/// A person was added, changed or disabled, by the person `by` (or `first start`).
+pub fn person_put(row: &PersonRow, by: &str) -> Vec<Change> {
+    let entry = Entry::new(Kind::Registry)
+        .with("by", by)
+        .with("disabled", i64::from(row.disabled.is_some()))
+        .with("entity", "person")
+        .with("groups", joined(&row.groups))
+        .with("key", short(&row.key_sha256))
+        .with("name", &*row.name);
+    vec![Change::Append(entry), Change::PersonPut(row.clone())]
+}
+
+/// The sidecar started, in this state (names of ours and their values; no secrets: entries are kept for ever).
+pub fn boot(members: Vec<(&'static str, String)>) -> Vec<Change> {
+    let entry = members
+        .into_iter()
+        .fold(Entry::new(Kind::Boot), |entry, (name, value)| entry.with(name, value));
+    vec![Change::Append(entry)]
+}
+
+/// The sidecar ended in order.
+pub fn shutdown() -> Vec<Change> {
+    vec![Change::Append(Entry::new(Kind::Shutdown))]
+}
+
+/// The wall clock was set back by this much: times before and after are not in order.
+pub fn gap(set_back: std::time::Duration) -> Vec<Change> {
+    let milliseconds = i64::try_from(set_back.as_millis()).unwrap_or(i64::MAX);
+    vec![Change::Append(Entry::new(Kind::Gap).with("set_back_ms", milliseconds))]
+}

@@ -1,0 +1,318 @@
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use serde_json::json;
+
+use super::*;
+use crate::model::change::{AgentRow, CallClosed, Denial, PersonRow};
+use crate::model::entry::Committed;
+use crate::model::*;
+use crate::store::OpenCall;
+use crate::store::tests::sample;
+
+fn call() -> Call {
+    Call {
+        id: format!("call_{}", "1".repeat(26)).parse().unwrap(),
+        origin: Origin::Wire,
+        caller: Caller {
+            agent: "support-bot".into(),
+            roles: Arc::new(["billing".into(), "support".into()]),
+            owner: None,
+        },
+        received: Timestamp(1_000),
+        scheme: Scheme::Https,
+        authority: Authority {
+            host: Host::Name("api.stripe.com".into()),
+            port: 443,
+        },
+        method: Method::POST,
+        path: "/v1/refunds".to_owned(),
+        query: Some("key=sk_live_planted".to_owned()),
+        headers: HeaderMap::new(),
+        body: Body::Captured(Bytes::from_static(b"charge=ch_1")),
+    }
+}
+
+fn digests() -> Digests {
+    Digests {
+        mappings: "ab".repeat(32).into(),
+        policies: "cd".repeat(32).into(),
+    }
+}
+
+fn approval_row() -> crate::model::change::ApprovalRow {
+    let mut row = sample::approval();
+    row.id = format!("apr_{}", "2".repeat(26)).parse().unwrap();
+    row.first_call = call().id;
+    row
+}
+
+fn entries(changes: &[Change]) -> Vec<Entry> {
+    changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Append(entry) => Some(entry.clone()),
+            Change::CallDecided(_)
+            | Change::CallClosed(_)
+            | Change::ApprovalHeld(_)
+            | Change::ApprovalMoved(_)
+            | Change::AgentPut(_)
+            | Change::PersonPut(_) => None,
+        })
+        .collect()
+}
+
+/// The entry with salts that do not change, after a look whether each commitment is to what is kept.
+fn with_fixed_salts(mut entry: Entry) -> Entry {
+    let salt = [7; 16];
+    for committed in entry.values.values_mut() {
+        let value: serde_json::Value = match &committed.kept {
+            Some(text) => serde_json::from_str(text).unwrap(),
+            None => json!({
+                "authority": "api.stripe.com:443", "method": "POST",
+                "path": "/v1/refunds", "query": "key=sk_live_planted",
+            }),
+        };
+        let keep = committed.kept.is_some();
+        assert_eq!(
+            *committed,
+            Committed::new(committed.salt, &value, keep),
+            "commits to another value"
+        );
+        *committed = Committed::new(salt, &value, keep);
+    }
+    entry
+}
+
+fn one_of_each() -> Vec<Vec<Change>> {
+    let (call, action, row) = (call(), sample::action(), approval_row());
+    let rules = ["a".into(), "refund-over-500".into()];
+    let ruling = |decision, reason, approval| Ruling {
+        decision,
+        reason,
+        rules: &rules,
+        approval,
+    };
+    let mut incomplete = action.clone();
+    incomplete.fields.clear();
+    for field in ["amount", "amount_base"] {
+        incomplete.missing.push(Missing {
+            field: field.into(),
+            why: Why::Absent,
+        });
+    }
+    let vote = Vote {
+        person: "alice".into(),
+        time: Timestamp(5),
+        proof: "key".into(),
+        reason: None,
+        rules: vec![("refund-over-500".into(), "ab".into())],
+    };
+    let mut granted = sample::granted(&row);
+    granted.stated = BTreeMap::from([("amount".into(), Value::Int(51_200))]);
+    let mut denied_row = row.clone();
+    denied_row.denial = Some(Denial {
+        person: "bob".into(),
+        reason: "not \"this\"\ncustomer".to_owned(),
+    });
+    let mut given_back = granted.clone();
+    given_back.returned = 1;
+    let second_call: CallId = format!("call_{}", "3".repeat(26)).parse().unwrap();
+    let agent = AgentRow {
+        name: "ops-bot".into(),
+        roles: vec!["sre".into()],
+        owner: Some("alice".into()),
+        key_sha256: "ef".repeat(32),
+        created: Timestamp(5),
+        disabled: None,
+    };
+    let person = PersonRow {
+        name: "alice".into(),
+        groups: vec!["approver".into(), "finance".into()],
+        key_sha256: "ef".repeat(32),
+        created: Timestamp(5),
+        disabled: Some(Timestamp(6)),
+    };
+    let ended = CallClosed {
+        call: call.id.clone(),
+        time: Timestamp(9),
+        outcome: Outcome::Success,
+        reason: None,
+        status: Some(200),
+        result_id: Some("re_1".to_owned()),
+    };
+    let refusal = Refusal::new(Reason::AgentUnknown, "no credentials");
+    vec![
+        decided(&call, &action, &ruling("ALLOW", None, Some(&row.id)), &digests()),
+        decided(
+            &call,
+            &action,
+            &ruling("BLOCK", Some(Reason::PolicyBlocked), None),
+            &digests(),
+        ),
+        decided(
+            &call,
+            &incomplete,
+            &ruling("REQUIRE_APPROVAL", Some(Reason::IncompleteAction), Some(&row.id)),
+            &digests(),
+        ),
+        held(&row),
+        approved(&granted, &vote),
+        denied(&denied_row),
+        expired(&row),
+        consumed(&sample::spent(&granted, &second_call)),
+        returned(&given_back),
+        closed(&call.caller.agent, ended),
+        refused(None, None, "127.0.0.1:5000".parse().unwrap(), &refusal),
+        refused(
+            Some(&call.id),
+            Some(&call.caller.agent),
+            "[::1]:5000".parse().unwrap(),
+            &refusal,
+        ),
+        agent_put(&agent, "alice"),
+        person_put(&person, "first start"),
+        boot(vec![
+            ("version", "0.1.0".to_owned()),
+            ("confinement", "advisory".to_owned()),
+        ]),
+        shutdown(),
+    ]
+}
+
+#[test]
+fn every_kind_of_entry_has_its_final_bytes() {
+    let mut lines = String::new();
+    for (seq, changes) in (1..).zip(one_of_each()) {
+        let [entry] = &entries(&changes)[..] else {
+            panic!("one entry per event");
+        };
+        let bytes = with_fixed_salts(entry.clone()).bytes(seq, Timestamp(1_795_183_500_000));
+        writeln!(lines, "{}", String::from_utf8(bytes).unwrap()).unwrap();
+    }
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/entries.jsonl");
+    if std::env::var_os("RUNPLANE_WRITE_GOLDEN").is_some() {
+        std::fs::write(golden, &lines).unwrap();
+    }
+    // Entries are kept for ever: a difference here is a new version of the byte form, never an edit of this file.
+    assert_eq!(lines, std::fs::read_to_string(golden).unwrap());
+}
+
+#[test]
+fn entries_are_canonical_json_of_integers_and_strings() {
+    for changes in one_of_each() {
+        for entry in entries(&changes) {
+            let bytes = entry.bytes(1, Timestamp(2));
+            let members: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&bytes).unwrap();
+            assert!(
+                members.values().all(|value| value.is_i64() || value.is_string()),
+                "{members:?}"
+            );
+            // Sorted by name, without white space: read and written again it is the same.
+            assert_eq!(serde_json::to_vec(&members).unwrap(), bytes);
+        }
+    }
+}
+
+#[test]
+fn no_value_of_the_call_is_in_any_entry() {
+    for changes in one_of_each() {
+        for entry in entries(&changes) {
+            let text = String::from_utf8(entry.bytes(1, Timestamp(2))).unwrap();
+            for value in [
+                "sk_live",
+                "ch_1",
+                "90000",
+                "900.00",
+                "re_1",
+                "51200",
+                "/v1/refunds",
+                "customer",
+                "127.0.0.1",
+            ] {
+                assert!(!text.contains(value), "{value} in {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_request_as_sent_is_committed_to_and_never_kept() {
+    let changes = decided(
+        &call(),
+        &sample::action(),
+        &Ruling {
+            decision: "ALLOW",
+            reason: None,
+            rules: &[],
+            approval: None,
+        },
+        &digests(),
+    );
+    assert_eq!(entries(&changes)[0].values["request"].kept, None);
+    assert!(!format!("{changes:?}").contains("sk_live_planted"));
+}
+
+#[test]
+fn an_unmapped_operation_stays_out_of_entry_and_projection() {
+    let mut action = sample::action();
+    action.unmapped = true;
+    action.operation = "POST /bot123:planted/send".into();
+    action.request_line = "POST https://example.com/…/send".to_owned();
+    let ruling = Ruling {
+        decision: "ALLOW",
+        reason: None,
+        rules: &[],
+        approval: None,
+    };
+    let changes = decided(&call(), &action, &ruling, &digests());
+    assert!(!format!("{changes:?}").contains("planted"));
+    assert!(!entries(&changes)[0].members.contains_key("operation"));
+}
+
+#[test]
+fn a_block_is_closed_by_its_decision_and_nothing_else_is() {
+    for (decision, outcome) in [
+        ("ALLOW", None),
+        ("REQUIRE_APPROVAL", None),
+        ("BLOCK", Some(Outcome::NotSent)),
+    ] {
+        let ruling = Ruling {
+            decision,
+            reason: None,
+            rules: &[],
+            approval: None,
+        };
+        let changes = decided(&call(), &sample::action(), &ruling, &digests());
+        let Some(Change::CallDecided(row)) = changes.get(1) else {
+            panic!("{changes:?}");
+        };
+        assert_eq!((row.decision, row.outcome), (decision, outcome));
+    }
+}
+
+#[test]
+fn after_a_crash_what_was_allowed_is_unknown_and_what_was_held_was_not_sent() {
+    let open = |allowed| OpenCall {
+        id: CallId::random(),
+        agent: "support-bot".into(),
+        allowed,
+    };
+    let changes = recover(vec![open(true), open(false)]);
+    let outcomes: Vec<Outcome> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::CallClosed(closed) => Some(closed.outcome),
+            Change::Append(_)
+            | Change::CallDecided(_)
+            | Change::ApprovalHeld(_)
+            | Change::ApprovalMoved(_)
+            | Change::AgentPut(_)
+            | Change::PersonPut(_) => None,
+        })
+        .collect();
+    assert_eq!(outcomes, [Outcome::Unknown, Outcome::NotSent]);
+    assert_eq!(entries(&changes).len(), 2);
+}

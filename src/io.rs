@@ -1,0 +1,6 @@
+//! Floor 1: files of the home, request bodies in memory, and the end of work.
+
+pub mod body;
+pub mod drain;
+pub mod keys;
+pub mod yaml;

@@ -1,0 +1,239 @@
+//! Request content: read whole within limits when it has to be judged, else streamed through.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+use crate::model::{Body as Content, Call, Reason, Refusal};
+
+/// How long an agent may leave us waiting for the next piece of a body that is being read whole.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+/// What is reserved at a time for a body that does not say its length.
+const STEP: usize = 64 << 10;
+/// In all, however steadily it drips.
+const WHOLE_WITHIN: Duration = Duration::from_secs(300);
+/// What of an unwanted body is still read, so that its sender gets to read our answer instead of a reset.
+const DISCARDED: usize = 8 << 20;
+const DISCARDED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Why a body was not read whole. Nothing of it may go upstream.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    #[error("the content is larger than {0} bytes, the most that is read to be judged")]
+    TooLarge(usize),
+    #[error("the contents of all calls that are being judged fill the memory set aside for them")]
+    NoMemory,
+    /// Bad chunk framing, or fewer bytes than declared.
+    #[error("the content is not framed as its head says")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the content did not arrive: nothing came for {0:?}")]
+    Stalled(Duration),
+}
+
+impl From<CaptureError> for Refusal {
+    fn from(error: CaptureError) -> Self {
+        let reason = match error {
+            CaptureError::TooLarge(_) => Reason::TooLarge,
+            CaptureError::NoMemory => Reason::Overloaded,
+            CaptureError::Broken(_) | CaptureError::Stalled(_) => Reason::Malformed,
+        };
+        Refusal::new(reason, error.to_string())
+    }
+}
+
+/// Reads bodies whole, each within a limit and all together within another.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    limit: usize,
+    stalled_after: Duration,
+    /// One permit is one byte of memory.
+    memory: Arc<Semaphore>,
+}
+
+/// Captured bytes with the memory they were promised: given back when the last holder lets go of them.
+struct Held {
+    bytes: Bytes,
+    _memory: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Capture {
+    /// `limit` bytes for one body, `total` for all that are held at a time.
+    pub fn new(limit: usize, total: usize) -> Self {
+        Self {
+            limit,
+            stalled_after: STALLED_AFTER,
+            memory: Arc::new(Semaphore::new(total.min(Semaphore::MAX_PERMITS))),
+        }
+    }
+
+    /// All of `body`, exactly as it will go upstream. Trailers are dropped.
+    ///
+    /// # Errors
+    /// A body beyond a limit or with broken framing; what was read of it is gone.
+    pub async fn read<B>(&self, mut body: B) -> Result<Bytes, CaptureError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if declared > self.limit {
+            return Err(CaptureError::TooLarge(self.limit));
+        }
+        // SECURITY: memory is set aside for what came, not for what was announced: else a few connections that announce
+        // much and send nothing stop everybody. Test: `what_is_announced_takes_no_memory`.
+        let mut memory = self.reserve(declared.min(STEP))?;
+        let mut read = Read::default();
+        let ends = Instant::now() + WHOLE_WITHIN;
+        loop {
+            let within = self.stalled_after.min(ends.saturating_duration_since(Instant::now()));
+            let frame = timeout(within, body.frame()).await;
+            let Some(frame) = frame.map_err(|_| CaptureError::Stalled(self.stalled_after))? else {
+                break;
+            };
+            let frame = frame.map_err(|error| CaptureError::Broken(error.into()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = read.len() + data.len();
+            if length > self.limit {
+                return Err(CaptureError::TooLarge(self.limit));
+            }
+            let reserved = memory.num_permits();
+            if length > reserved {
+                let step = STEP.min(self.limit - reserved).max(length - reserved);
+                memory.merge(self.reserve(step)?);
+            }
+            read.push(data);
+        }
+        let bytes = read.finish();
+        match bytes.is_empty() {
+            true => Ok(bytes),
+            false => Ok(Bytes::from_owner(Held { bytes, _memory: memory })),
+        }
+    }
+
+    /// Reads the content of a call whole, if it is still unread.
+    ///
+    /// # Errors
+    /// As [`Capture::read`]; the call must not go on then.
+    pub async fn fill(&self, call: &mut Call, unread: &mut Option<Incoming>) -> Result<(), Refusal> {
+        if let Content::Streaming { .. } = call.body
+            && let Some(body) = unread.take()
+        {
+            call.body = Content::Captured(self.read(body).await?);
+        }
+        Ok(())
+    }
+
+    // SECURITY: many large bodies at once must not take the machine's memory; the one too many is refused, never one
+    // that is being judged. Test: `bodies_together_beyond_the_memory_are_refused`.
+    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, CaptureError> {
+        let bytes = u32::try_from(bytes).map_err(|_| CaptureError::NoMemory)?;
+        self.memory
+            .clone()
+            .try_acquire_many_owned(bytes)
+            .map_err(|_| CaptureError::NoMemory)
+    }
+}
+
+/// What has come so far. A body in one piece (most are) is not copied.
+#[derive(Default)]
+struct Read {
+    only: Bytes,
+    joined: BytesMut,
+}
+
+impl Read {
+    fn len(&self) -> usize {
+        self.only.len() + self.joined.len()
+    }
+
+    fn push(&mut self, data: Bytes) {
+        if self.len() == 0 {
+            self.only = data;
+            return;
+        }
+        if self.joined.is_empty() {
+            self.joined.reserve(self.only.len() + data.len());
+            self.joined.extend_from_slice(&std::mem::take(&mut self.only));
+        }
+        self.joined.extend_from_slice(&data);
+    }
+
+    fn finish(self) -> Bytes {
+        match self.joined.is_empty() {
+            true => self.only,
+            false => self.joined.freeze(),
+        }
+    }
+}
+
+/// Reads on in a body that nobody wants, for a bounded while.
+pub async fn discard(mut body: Incoming) {
+    let read = async {
+        let mut seen = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, Bytes::len);
+            if seen > DISCARDED {
+                break;
+            }
+        }
+    };
+    // Whether all of it came makes no difference to the answer.
+    timeout(DISCARDED_WITHIN, read).await.unwrap_or_default();
+}
+
+/// The content of a request on its way upstream.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// Read whole and judged; `None` once taken, or where there is none.
+    Whole(Option<Bytes>),
+    /// The agent's own stream, read as fast as the provider takes it.
+    Stream(Incoming),
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Outgoing::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Outgoing::Stream(stream) => match std::task::ready!(Pin::new(stream).poll_frame(context)) {
+                // SECURITY: trailers come after the decision and were not judged: they end here (a late `Authorization`
+                // or method override would be merged by some servers). Test: `trailers_are_not_sent_on`.
+                Some(Ok(frame)) if frame.is_trailers() => Poll::Ready(None),
+                other => Poll::Ready(other),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Outgoing::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Outgoing::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Outgoing::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Outgoing::Stream(stream) => stream.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

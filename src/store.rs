@@ -1,0 +1,221 @@
+//! The only user of SQLite: one writer thread with group commit, read-only connections beside it, and [`Recorded`],
+//! the proof that something is on disk. Floor 1.
+//!
+//! - [`Store::commit`] is the only maker of `Recorded`. Whatever queued while the last group was being written is
+//!   written next, in one transaction and with one fsync; each submission is a savepoint of its own, so a lost race
+//!   undoes that submission only and its places in the trail are given to the next one: no gaps.
+//! - A group whose COMMIT fails is refused whole ([`CommitError::Unavailable`]); the writer then gives up its
+//!   connection, opens and checks the database again, and serves only when that went well.
+//! - A dropped `commit` future is harmless: dropped before it was first polled it has submitted nothing; dropped later,
+//!   its changes are committed or refused as a whole all the same, and only the answer is lost.
+//! - The write-ahead log is folded back into the database by a thread of its own, not by whoever commits.
+//!
+//! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
+//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `registry`.
+
+mod approvals;
+mod calls;
+mod checkpoint;
+mod connect;
+mod entries;
+mod group;
+mod open;
+mod queue;
+mod reader;
+mod registry;
+mod schema;
+mod writer;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::{Change, Timestamp};
+
+pub use calls::{CallFilter, CallRecord, OpenCall};
+pub use open::OpenError;
+pub use reader::{ReadError, Reader};
+
+use checkpoint::Checkpointer;
+use queue::Queue;
+
+/// Where the database lies in a home.
+pub const FILE: &str = "state/runplane.db";
+
+/// Proof that the changes given with `T` are durable. Made by [`Store::commit`] only.
+#[derive(Debug)]
+pub struct Recorded<T>(T);
+
+impl<T> Recorded<T> {
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// Why changes were not made durable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// A conditional change found another state than it needed (a lost race). Nothing of this submission was written.
+    #[error("something else changed the same record first")]
+    Lost,
+    /// The trail cannot be written (disk full, I/O error, the writer is being reopened). After a failed fsync nobody
+    /// can tell whether the changes will be there at the next start: nothing may rest on them. Whoever decided a call
+    /// gives its end (`not_sent`) to [`Store::later`]: it is written if the decision turns out to be there.
+    #[error("the trail cannot be written: {0}")]
+    Unavailable(String),
+    /// Too many commits are waiting.
+    #[error("too many commits are waiting")]
+    Overloaded,
+}
+
+/// The database of one sidecar, open for writing. Clones share it; the last one dropped writes what is left and closes.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    queue: Arc<Queue>,
+    writer: Option<JoinHandle<()>>,
+    checkpointer: Option<Checkpointer>,
+    /// Held for as long as anything of ours may write; given back by the system however the process ends.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or creates the database at `path` (and its directory, mode 0700), takes the exclusive lock `lock` beside
+    /// it, checks it whole, migrates it and starts the writer thread.
+    ///
+    /// # Errors
+    /// Whatever keeps the trail from being written safely; the message says what to do.
+    pub fn open(path: &Path) -> Result<Store, OpenError> {
+        let path_of_writer = path.to_owned();
+        Self::start(path, Box::new(move || connect::writer(&path_of_writer)))
+    }
+
+    /// `connect` gives the writer its connection, now and whenever it must be opened again.
+    fn start(path: &Path, mut connect: writer::Connect) -> Result<Store, OpenError> {
+        let lock = open::claim(path)?;
+        let connection = connect()?;
+        let queue = Arc::new(Queue::new());
+        let checkpointer = Checkpointer::start(path.to_owned()).map_err(|source| open::unusable(path, source))?;
+        let writer = writer::start(connection, connect, queue.clone(), checkpointer.progress(), path)?;
+        Ok(Store {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                queue,
+                writer: Some(writer),
+                checkpointer: Some(checkpointer),
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// Makes `changes` durable, all or none, in the next group commit; only then hands `subject` back as [`Recorded`].
+    ///
+    /// # Errors
+    /// As [`CommitError`] says; `subject` comes back with it. Without an entry for the trail nothing would be recorded:
+    /// that is refused as Unavailable.
+    pub async fn commit<T>(&self, subject: T, changes: Vec<Change>) -> Result<Recorded<T>, (CommitError, T)> {
+        // SECURITY: an empty commit succeeds without touching the disk, and would prove a record that is not there.
+        // Test: `a_commit_without_an_entry_proves_nothing`.
+        if !changes.iter().any(|change| matches!(change, Change::Append(_))) {
+            return Err((
+                CommitError::Unavailable("there is no entry to record".to_owned()),
+                subject,
+            ));
+        }
+        match self.write(changes).await {
+            Ok(()) => Ok(Recorded(subject)),
+            Err(error) => Err((error, subject)),
+        }
+    }
+
+    /// [`Store::commit`] for changes that carry nothing.
+    ///
+    /// # Errors
+    /// As [`CommitError`] says.
+    pub async fn write(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        queue::answer(self.inner.queue.submit(changes)?).await
+    }
+
+    /// Changes that may ride on a later commit (outcomes). Never dropped while the process lives: kept in order and
+    /// tried again, and while any cannot be written, new commits fail as Unavailable. What turns out to be lost (a call
+    /// closed twice) is logged and left out, for there is nothing to write.
+    ///
+    /// It has no bound: what a stranger can cause at will (a refused connection) goes through [`Store::write`].
+    pub fn later(&self, changes: Vec<Change>) {
+        self.inner.queue.later(changes);
+    }
+
+    /// Waits until all that was given to [`Store::later`] before is on disk.
+    ///
+    /// # Errors
+    /// Unavailable while it cannot be written; it is tried again all the same.
+    pub async fn flush(&self) -> Result<(), CommitError> {
+        queue::answer(self.inner.queue.flush()?).await
+    }
+
+    /// A read-only connection of its own. What was committed before it was opened is seen.
+    ///
+    /// # Errors
+    /// If the database cannot be opened.
+    pub fn reader(&self) -> Result<Reader, OpenError> {
+        Reader::open(&self.inner.path)
+    }
+
+    /// At start: approvals that are not finished, or left `pending` or were spent at or after `since`; oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn approvals(&self, since: Timestamp) -> Result<Vec<ApprovalRow>, ReadError> {
+        self.reader()?.approvals(since)
+    }
+
+    /// All agents of the registry, by name.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn agents(&self) -> Result<Vec<AgentRow>, ReadError> {
+        self.reader()?.agents()
+    }
+
+    /// All people of the registry, by name.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn people(&self) -> Result<Vec<PersonRow>, ReadError> {
+        self.reader()?.people()
+    }
+
+    /// At start: calls without an outcome, oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn open_calls(&self) -> Result<Vec<OpenCall>, ReadError> {
+        self.reader()?.open_calls()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has said so itself; there is nothing left to save here.
+            let _ = writer.join();
+        }
+        // The writer goes first: whoever closes the database last folds the log back into it.
+        drop(self.checkpointer.take());
+    }
+}

@@ -1,0 +1,209 @@
+//! The projection of calls: `calls`.
+
+use std::sync::Arc;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row, params};
+use serde::Serialize;
+
+use super::group::Refused;
+use crate::model::change::{CallClosed, CallRow};
+use crate::model::{CallId, Outcome, Reason, Timestamp};
+
+/// A call as it stands, with its end if it has come to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRecord {
+    pub row: CallRow,
+    pub closed: Option<Timestamp>,
+    /// The provider's HTTP status.
+    pub status: Option<u16>,
+    /// What the provider made.
+    pub result_id: Option<String>,
+}
+
+/// A call without an outcome, found at start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenCall {
+    pub id: CallId,
+    pub agent: Arc<str>,
+    /// It was allowed, so it may have been sent; else it was only held.
+    pub allowed: bool,
+}
+
+/// Which calls to read.
+#[derive(Clone, Debug)]
+pub struct CallFilter {
+    pub agent: Option<String>,
+    /// At most this many, the latest.
+    pub limit: u32,
+}
+
+const DECISIONS: [&str; 3] = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"];
+
+const OUTCOMES: [Outcome; 6] = [
+    Outcome::Success,
+    Outcome::Failure,
+    Outcome::Error,
+    Outcome::Unknown,
+    Outcome::NotSent,
+    Outcome::Abandoned,
+];
+
+/// A list of names as a JSON array: a name may hold any separator.
+pub(super) fn list(names: &impl Serialize) -> Result<String, Refused> {
+    serde_json::to_string(names)
+        .map_err(|error| Refused::Database(rusqlite::Error::ToSqlConversionFailure(error.into())))
+}
+
+/// SECURITY: only a call that was held is decided again. One that was allowed may have been sent, one that is closed is
+/// over: neither may get another decision. Test: `a_call_is_decided_again_only_while_it_is_held`.
+pub(super) fn decided(connection: &Connection, row: &CallRow) -> Result<(), Refused> {
+    let written = connection
+        .prepare_cached(
+            "INSERT INTO calls (id, time, agent, provider, operation, action, environment, decision, rules, approval,
+                reason, outcome, closed, summary, request_line, target_kind, target_id)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+            ON CONFLICT (id) DO UPDATE SET time = excluded.time, agent = excluded.agent, provider = excluded.provider,
+                operation = excluded.operation, action = excluded.action, environment = excluded.environment,
+                decision = excluded.decision, rules = excluded.rules, approval = excluded.approval,
+                reason = excluded.reason, outcome = excluded.outcome, closed = excluded.closed,
+                summary = excluded.summary, request_line = excluded.request_line,
+                target_kind = excluded.target_kind, target_id = excluded.target_id
+            WHERE calls.outcome IS NULL AND calls.decision = 'REQUIRE_APPROVAL'",
+        )?
+        .execute(params![
+            row.id.as_str(),
+            row.time.0,
+            row.agent,
+            row.provider,
+            row.operation,
+            row.action,
+            row.environment,
+            row.decision,
+            list(&row.rules)?,
+            row.approval.as_ref().map(|approval| approval.as_str()),
+            row.reason.map(Reason::as_str),
+            row.outcome.map(Outcome::as_str),
+            row.outcome.map(|_| row.time.0),
+            row.summary,
+            row.request_line,
+            row.target_kind,
+            row.target_id,
+        ])?;
+    one(written)
+}
+
+pub(super) fn closed(connection: &Connection, closed: &CallClosed) -> Result<(), Refused> {
+    let written = connection
+        .prepare_cached(
+            "UPDATE calls SET outcome = ?2, closed = ?3, reason = coalesce(?4, reason), status = ?5, result_id = ?6
+            WHERE id = ?1 AND outcome IS NULL",
+        )?
+        .execute(params![
+            closed.call.as_str(),
+            closed.outcome.as_str(),
+            closed.time.0,
+            closed.reason.map(Reason::as_str),
+            closed.status,
+            closed.result_id,
+        ])?;
+    one(written)
+}
+
+/// A conditional change that found no row has lost.
+pub(super) fn one(written: usize) -> Result<(), Refused> {
+    match written {
+        0 => Err(Refused::Lost),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn open(connection: &Connection) -> rusqlite::Result<Vec<OpenCall>> {
+    connection
+        .prepare("SELECT id, agent, decision = 'ALLOW' FROM calls WHERE outcome IS NULL ORDER BY ordinal")?
+        .query_map([], |row| {
+            Ok(OpenCall {
+                id: parsed(row, 0)?,
+                agent: row.get(1)?,
+                allowed: row.get(2)?,
+            })
+        })?
+        .collect()
+}
+
+/// The latest calls that fit `filter`, oldest first.
+pub(super) fn latest(connection: &Connection, filter: &CallFilter) -> rusqlite::Result<Vec<CallRecord>> {
+    let mut found: Vec<CallRecord> = connection
+        .prepare(
+            "SELECT id, time, agent, provider, operation, action, environment, decision, rules, approval, reason,
+                outcome, summary, request_line, target_kind, target_id, closed, status, result_id
+            FROM calls WHERE ?1 IS NULL OR agent = ?1 ORDER BY ordinal DESC LIMIT ?2",
+        )?
+        .query_map(params![filter.agent, filter.limit], record)?
+        .collect::<rusqlite::Result<_>>()?;
+    found.reverse();
+    Ok(found)
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
+    let rules: String = row.get(8)?;
+    Ok(CallRecord {
+        row: CallRow {
+            id: parsed(row, 0)?,
+            time: Timestamp(row.get(1)?),
+            agent: row.get(2)?,
+            provider: row.get(3)?,
+            operation: row.get(4)?,
+            action: row.get(5)?,
+            environment: row.get(6)?,
+            decision: word(row, 7, DECISIONS, |decision| decision)?.ok_or_else(|| unreadable(7, "a decision"))?,
+            rules: serde_json::from_str(&rules).map_err(|error| unreadable(8, error))?,
+            approval: match row.get::<_, Option<String>>(9)? {
+                Some(_) => Some(parsed(row, 9)?),
+                None => None,
+            },
+            reason: word(row, 10, Reason::ALL, Reason::as_str)?,
+            outcome: word(row, 11, OUTCOMES, Outcome::as_str)?,
+            summary: row.get(12)?,
+            request_line: row.get(13)?,
+            target_kind: row.get(14)?,
+            target_id: row.get(15)?,
+        },
+        closed: row.get::<_, Option<i64>>(16)?.map(Timestamp),
+        status: row.get(17)?,
+        result_id: row.get(18)?,
+    })
+}
+
+/// One of a closed list of words; `None` for NULL, an error for any other.
+fn word<T: Copy, const N: usize>(
+    row: &Row<'_>,
+    column: usize,
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+) -> rusqlite::Result<Option<T>> {
+    let Some(found) = row.get::<_, Option<String>>(column)? else {
+        return Ok(None);
+    };
+    match all.into_iter().find(|one| name(*one) == found) {
+        Some(one) => Ok(Some(one)),
+        None => Err(unreadable(column, format!("unknown word `{found}`"))),
+    }
+}
+
+fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    row.get::<_, String>(column)?
+        .parse()
+        .map_err(|error: T::Err| unreadable(column, error))
+}
+
+/// A column that we did not write so.
+pub(super) fn unreadable(
+    column: usize,
+    why: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, why.into())
+}

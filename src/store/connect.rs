@@ -1,0 +1,141 @@
+//! Connections: identified before anything is changed, configured, checked whole, migrated.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+
+use super::open::{OpenError, explain};
+use super::schema;
+
+/// How long to wait for another program's lock. A commit that waits is a call that waits: better to refuse it.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+/// The log shrinks back to this many bytes when it starts again from its beginning.
+const LOG_KEPT: i64 = 16 * 1024 * 1024;
+/// Statements kept prepared: more than the writer has.
+const STATEMENTS: usize = 64;
+
+/// The writer's connection: identified, checked whole, configured, migrated.
+pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    let connection = attach(path)?;
+    let damage = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+        .map_err(|source| explain(path, source))?;
+    if damage != "ok" {
+        return Err(OpenError::Damaged {
+            path: path.to_owned(),
+            detail: damage,
+        });
+    }
+    schema::migrate(&connection).map_err(|source| explain(path, source))?;
+    Ok(connection)
+}
+
+/// A connection that writes, configured, to a database that was looked at before (or is new).
+pub(super) fn attach(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|source| explain(path, source))?;
+    connection
+        .busy_timeout(BUSY_TIMEOUT)
+        .map_err(|source| explain(path, source))?;
+    // Before the first setting: nothing may be changed in a file that is not ours.
+    identify(&connection, path, Stranger::MayBeNew)?;
+    configure(&connection, path)?;
+    Ok(connection)
+}
+
+/// A connection that only reads; works beside a running sidecar and without one.
+pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
+    if !path.exists() {
+        return Err(OpenError::Missing(path.to_owned()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let failed = |source| explain(path, source);
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    connection
+        .execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")
+        .map_err(failed)?;
+    identify(&connection, path, Stranger::IsForeign)?;
+    Ok(connection)
+}
+
+/// What to make of a database without our mark and without tables.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stranger {
+    MayBeNew,
+    IsForeign,
+}
+
+fn identify(connection: &Connection, path: &Path, stranger: Stranger) -> Result<(), OpenError> {
+    let number = |sql: &str| {
+        connection
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .map_err(|source| explain(path, source))
+    };
+    let mark = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let known = schema::VERSION;
+    let path = path.to_owned();
+    match (mark, version, tables) {
+        (0, 0, 0) if stranger == Stranger::MayBeNew => Ok(()),
+        (schema::APPLICATION_ID, found, _) if found > known => Err(OpenError::Newer { path, found, known }),
+        (schema::APPLICATION_ID, found, _) if found < known && stranger == Stranger::IsForeign => {
+            Err(OpenError::Older { path, found, known })
+        }
+        (schema::APPLICATION_ID, _, _) => Ok(()),
+        _ => Err(OpenError::Foreign(path)),
+    }
+}
+
+/// Sets what durability and safety rest on, and looks whether each setting took.
+fn configure(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let settings: [(&'static str, &str); 10] = [
+        ("journal_mode = WAL", "wal"),
+        ("synchronous = FULL", "2"),
+        // Only macOS has a weaker fsync to be told about; elsewhere this changes nothing.
+        ("fullfsync = ON", "1"),
+        ("foreign_keys = ON", "1"),
+        ("trusted_schema = OFF", "0"),
+        // An erased value must not be left in free pages.
+        ("secure_delete = ON", "1"),
+        ("cell_size_check = ON", "1"),
+        // Savepoints keep their undo in memory instead of a file.
+        ("temp_store = MEMORY", "2"),
+        // The log is folded back by `checkpoint`, off the writer's path.
+        ("wal_autocheckpoint = 0", "0"),
+        ("locking_mode = NORMAL", "normal"),
+    ];
+    for (pragma, wanted) in settings {
+        let found = set(connection, pragma).map_err(|source| explain(path, source))?;
+        if found != wanted {
+            return Err(OpenError::Setting {
+                path: path.to_owned(),
+                pragma,
+                found,
+            });
+        }
+    }
+    connection
+        .pragma_update(None, "journal_size_limit", LOG_KEPT)
+        .and_then(|()| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true))
+        .map_err(|source| explain(path, source))?;
+    Ok(())
+}
+
+/// Runs `PRAGMA name = value` and then asks `PRAGMA name`.
+fn set(connection: &Connection, pragma: &str) -> rusqlite::Result<String> {
+    connection.execute_batch(&format!("PRAGMA {pragma}"))?;
+    let name = pragma.split(' ').next().unwrap_or(pragma);
+    connection.query_row(&format!("PRAGMA {name}"), [], |row| {
+        Ok(match row.get_ref(0)? {
+            ValueRef::Integer(number) => number.to_string(),
+            ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => String::new(),
+        })
+    })
+}

@@ -1,0 +1,116 @@
+//! One transaction: the submissions of a group, each in a savepoint of its own.
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::entries::Place;
+use super::queue::{Answer, Submission};
+use super::{CommitError, approvals, calls, entries, registry};
+use crate::model::{Change, Timestamp};
+
+/// Why one submission was not written.
+pub(super) enum Refused {
+    /// A conditional change found no row.
+    Lost,
+    Database(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refused {
+    fn from(error: rusqlite::Error) -> Self {
+        Refused::Database(error)
+    }
+}
+
+/// Why a group was not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum GroupError {
+    #[error(transparent)]
+    Database(#[from] rusqlite::Error),
+    /// COMMIT failed: whether the group is on disk shows when the database is opened again.
+    #[error("commit: {0}")]
+    Commit(#[source] rusqlite::Error),
+    #[error("the database file was removed or replaced while it was in use; stop runplane and put it back")]
+    Replaced,
+    #[error("the database is not open")]
+    Closed,
+    /// Something that must not be lost breaks a rule of the tables. It is a mistake of ours, and the trail is not whole
+    /// without it, so nothing may leave any more.
+    #[error(
+        "a record that must be kept was refused by the database ({0}); restart runplane, which closes it as unknown"
+    )]
+    Unwritable(#[source] rusqlite::Error),
+}
+
+/// The verdicts of a group's submissions, in their order, once the group is durable.
+pub(super) fn transact(
+    connection: &Connection,
+    place: &mut Place,
+    group: &[Submission],
+) -> Result<Vec<Result<(), CommitError>>, GroupError> {
+    if group.iter().all(|submission| submission.changes.is_empty()) {
+        return Ok(group.iter().map(|_| Ok(())).collect());
+    }
+    run(connection, "BEGIN IMMEDIATE")?;
+    let mut verdicts = Vec::with_capacity(group.len());
+    for submission in group {
+        verdicts.push(attempt(connection, place, submission)?);
+    }
+    run(connection, "COMMIT").map_err(GroupError::Commit)?;
+    Ok(verdicts)
+}
+
+/// One submission in its savepoint. `Err`: the whole group cannot be written.
+fn attempt(
+    connection: &Connection,
+    place: &mut Place,
+    submission: &Submission,
+) -> Result<Result<(), CommitError>, GroupError> {
+    run(connection, "SAVEPOINT submission")?;
+    let before = *place;
+    let refused = match apply(connection, place, &submission.changes) {
+        Ok(()) => {
+            run(connection, "RELEASE submission")?;
+            return Ok(Ok(()));
+        }
+        Err(refused) => refused,
+    };
+    let verdict = match refused {
+        Refused::Lost => CommitError::Lost,
+        // Some errors end the transaction by themselves: then the submissions before this one are gone too.
+        Refused::Database(error) if !is_constraint(&error) || connection.is_autocommit() => return Err(error.into()),
+        Refused::Database(error) => match submission.answer {
+            Answer::Waiting(_) => {
+                tracing::error!(%error, call = submission.call(), "the database refuses a record of ours");
+                CommitError::Unavailable(error.to_string())
+            }
+            Answer::Nobody => return Err(GroupError::Unwritable(error)),
+        },
+    };
+    run(connection, "ROLLBACK TO submission")?;
+    run(connection, "RELEASE submission")?;
+    *place = before;
+    Ok(Err(verdict))
+}
+
+fn is_constraint(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
+fn apply(connection: &Connection, place: &mut Place, changes: &[Change]) -> Result<(), Refused> {
+    let now = Timestamp::now();
+    for change in changes {
+        match change {
+            Change::Append(entry) => entries::append(connection, place, now, entry)?,
+            Change::CallDecided(row) => calls::decided(connection, row)?,
+            Change::CallClosed(closed) => calls::closed(connection, closed)?,
+            Change::ApprovalHeld(row) => approvals::held(connection, row)?,
+            Change::ApprovalMoved(row) => approvals::moved(connection, row)?,
+            Change::AgentPut(row) => registry::put_agent(connection, row)?,
+            Change::PersonPut(row) => registry::put_person(connection, row)?,
+        }
+    }
+    Ok(())
+}
+
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}

@@ -1,0 +1,305 @@
+//! What waits for the writer: commits, a bounded number of them, and what may come later, never dropped.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::CommitError;
+use crate::model::Change;
+
+/// Commits that may wait. At the rate of one fsync for each full group this is some milliseconds of work; more waiting
+/// than this means that the disk has stopped, and each call would hold memory while its client gives up.
+const MAX_WAITING: usize = 1024;
+/// Submissions of one transaction: enough to make the fsync cheap, few enough to keep its latency.
+pub(super) const MAX_GROUP: usize = 256;
+
+/// Changes of one caller: one savepoint.
+#[derive(Debug)]
+pub(super) struct Submission {
+    pub(super) changes: Vec<Change>,
+    pub(super) answer: Answer,
+}
+
+/// Who waits for a submission.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// A commit. The receiver may be gone: then nobody waits any more, and that is all.
+    Waiting(oneshot::Sender<Result<(), CommitError>>),
+    /// Nobody; it is kept until it is written.
+    Nobody,
+}
+
+impl Submission {
+    pub(super) fn answer(self, verdict: Result<(), CommitError>) {
+        match self.answer {
+            // Whoever dropped the future does not want to know.
+            Answer::Waiting(sender) => drop(sender.send(verdict)),
+            Answer::Nobody => {
+                if let Err(error) = verdict {
+                    tracing::warn!(%error, call = self.call(), "not recorded");
+                }
+            }
+        }
+    }
+
+    /// The call that changes are about, for a log line; the changes themselves hold what a log must not.
+    pub(super) fn call(&self) -> &str {
+        let call = self.changes.iter().find_map(|change| match change {
+            Change::Append(entry) => entry.call.as_ref(),
+            Change::CallDecided(row) => Some(&row.id),
+            Change::CallClosed(closed) => Some(&closed.call),
+            Change::ApprovalHeld(row) | Change::ApprovalMoved(row) => Some(&row.first_call),
+            Change::AgentPut(_) | Change::PersonPut(_) => None,
+        });
+        call.map_or("none", |call| call.as_str())
+    }
+}
+
+/// What a commit waits on.
+pub(super) type Verdict = oneshot::Receiver<Result<(), CommitError>>;
+
+/// The writer's answer; Unavailable if the writer is gone.
+pub(super) async fn answer(verdict: Verdict) -> Result<(), CommitError> {
+    match verdict.await {
+        Ok(result) => result,
+        Err(_) => Err(CommitError::Unavailable("the writer has stopped".to_owned())),
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Submission>,
+    /// How many of them are commits.
+    commits: usize,
+    /// Why nothing can be written; commits are refused while it is set, and only what nobody waits for is `waiting`.
+    failing: Option<String>,
+    /// The last handle is gone: write what is left and end.
+    closing: bool,
+    /// The writer thread has ended.
+    stopped: bool,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing under this lock can panic halfway through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a commit, or refuses it at once.
+    pub(super) fn submit(&self, changes: Vec<Change>) -> Result<Verdict, CommitError> {
+        let state = self.lock();
+        state.refuse_if_failing()?;
+        if state.commits >= MAX_WAITING {
+            return Err(CommitError::Overloaded);
+        }
+        Ok(self.push(state, changes))
+    }
+
+    /// Queues a commit of nothing, behind all that came before; not bounded.
+    pub(super) fn flush(&self) -> Result<Verdict, CommitError> {
+        let state = self.lock();
+        state.refuse_if_failing()?;
+        Ok(self.push(state, Vec::new()))
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, changes: Vec<Change>) -> Verdict {
+        let (sender, receiver) = oneshot::channel();
+        state.commits += 1;
+        state.waiting.push_back(Submission {
+            changes,
+            answer: Answer::Waiting(sender),
+        });
+        drop(state);
+        self.wake.notify_one();
+        receiver
+    }
+
+    /// Queues what nobody waits for.
+    pub(super) fn later(&self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        if state.stopped {
+            tracing::error!(changes = changes.len(), "the writer has stopped: these are lost");
+            return;
+        }
+        state.waiting.push_back(Submission {
+            changes,
+            answer: Answer::Nobody,
+        });
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// The next group: whatever waits, up to [`MAX_GROUP`]; blocks until there is something. `None`: all is written and
+    /// nothing more will come.
+    pub(super) fn take(&self) -> Option<Vec<Submission>> {
+        let mut state = self.lock();
+        while state.waiting.is_empty() {
+            if state.closing {
+                return None;
+            }
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        Some(state.next_group())
+    }
+
+    /// Refuses all commits of `group` and all that wait, and puts back, in order, what nobody waits for. Until
+    /// [`Queue::take_backlog`] finds nothing left, commits are refused with `why`.
+    pub(super) fn fail(&self, why: &str, group: Vec<Submission>) {
+        let mut state = self.lock();
+        state.failing = Some(why.to_owned());
+        state.commits = 0;
+        let all: Vec<Submission> = group.into_iter().chain(state.waiting.drain(..)).collect();
+        let mut refused = Vec::new();
+        for submission in all {
+            match submission.answer {
+                Answer::Waiting(sender) => refused.push(sender),
+                Answer::Nobody => state.waiting.push_back(submission),
+            }
+        }
+        drop(state);
+        for sender in refused {
+            let _ = sender.send(Err(CommitError::Unavailable(why.to_owned())));
+        }
+    }
+
+    /// Drops the first `count` of what was put back by [`Queue::fail`]: they turned out to be written.
+    pub(super) fn forget(&self, count: usize) {
+        let mut state = self.lock();
+        let count = count.min(state.waiting.len());
+        state.waiting.drain(..count);
+    }
+
+    /// After a failure: the next of what was put back; `None` ends the failure, and commits are taken again.
+    pub(super) fn take_backlog(&self) -> Option<Vec<Submission>> {
+        let mut state = self.lock();
+        if state.waiting.is_empty() {
+            state.failing = None;
+            return None;
+        }
+        Some(state.next_group())
+    }
+
+    /// Waits for `pause`, or less once the last handle is gone. Whether it is gone.
+    pub(super) fn rest(&self, pause: Duration) -> bool {
+        let state = self.lock();
+        let (state, _) = self
+            .wake
+            .wait_timeout_while(state, pause, |state| !state.closing)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.closing
+    }
+
+    /// No handle is left: the writer ends once all is written.
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.wake.notify_one();
+    }
+
+    /// The writer thread is gone, however it ended: whoever waits is refused. How many changes nobody waits for are lost.
+    pub(super) fn stop(&self) -> usize {
+        self.fail("the writer has stopped", Vec::new());
+        let mut state = self.lock();
+        state.stopped = true;
+        state.waiting.drain(..).map(|submission| submission.changes.len()).sum()
+    }
+}
+
+impl State {
+    fn refuse_if_failing(&self) -> Result<(), CommitError> {
+        match &self.failing {
+            Some(why) => Err(CommitError::Unavailable(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn next_group(&mut self) -> Vec<Submission> {
+        let count = self.waiting.len().min(MAX_GROUP);
+        let group: Vec<Submission> = self.waiting.drain(..count).collect();
+        let commits = group
+            .iter()
+            .filter(|submission| matches!(submission.answer, Answer::Waiting(_)))
+            .count();
+        self.commits = self.commits.saturating_sub(commits);
+        group
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Entry;
+    use crate::model::entry::Kind;
+
+    fn change() -> Vec<Change> {
+        vec![Change::Append(Entry::new(Kind::Boot))]
+    }
+
+    #[test]
+    fn commits_beyond_the_bound_are_refused_at_once_and_later_is_not() {
+        let queue = Queue::new();
+        let kept: Vec<_> = (0..MAX_WAITING).map(|_| queue.submit(change()).unwrap()).collect();
+        assert_eq!(queue.submit(change()).unwrap_err(), CommitError::Overloaded);
+        queue.later(change());
+        assert!(queue.flush().is_ok());
+        assert_eq!(queue.take().unwrap().len(), MAX_GROUP);
+        assert!(queue.submit(change()).is_ok(), "room was made");
+        drop(kept);
+    }
+
+    #[test]
+    fn a_failure_refuses_who_waits_and_keeps_the_rest_in_order() {
+        let queue = Queue::new();
+        let first = queue.submit(change()).unwrap();
+        queue.later(vec![Change::Append(Entry::new(Kind::Shutdown))]);
+        let group = queue.take().unwrap();
+        let second = queue.submit(change()).unwrap();
+        queue.later(change());
+        queue.fail("disk full", group);
+
+        let unavailable = CommitError::Unavailable("disk full".to_owned());
+        assert_eq!(first.blocking_recv().unwrap().unwrap_err(), unavailable);
+        assert_eq!(second.blocking_recv().unwrap().unwrap_err(), unavailable);
+        assert_eq!(queue.submit(change()).unwrap_err(), unavailable);
+        assert_eq!(queue.flush().unwrap_err(), unavailable);
+
+        let backlog = queue.take_backlog().unwrap();
+        let kinds: Vec<_> = backlog
+            .iter()
+            .flat_map(|submission| &submission.changes)
+            .map(|change| match change {
+                Change::Append(entry) => entry.kind,
+                other @ (Change::CallDecided(_)
+                | Change::CallClosed(_)
+                | Change::ApprovalHeld(_)
+                | Change::ApprovalMoved(_)
+                | Change::AgentPut(_)
+                | Change::PersonPut(_)) => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(kinds, [Kind::Shutdown, Kind::Boot]);
+        assert!(
+            queue.submit(change()).is_err(),
+            "still failing while anything is unwritten"
+        );
+        assert!(queue.take_backlog().is_none());
+        assert!(queue.submit(change()).is_ok());
+    }
+}

@@ -1,0 +1,81 @@
+//! Reading beside the writer, or without one: a read-only connection per reader.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::open::OpenError;
+use super::{CallFilter, CallRecord, OpenCall, approvals, calls, connect, registry};
+use crate::model::Timestamp;
+use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+
+/// Why the database could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("cannot read the database")]
+    Read(#[from] rusqlite::Error),
+}
+
+/// A read-only connection. Short-lived: while one reads, the write-ahead log cannot start again from its beginning.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    /// Opens the database at `path`, which a sidecar may be writing at the same time.
+    ///
+    /// # Errors
+    /// If it is missing, not ours, damaged, or locked by another program.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self {
+            connection: connect::reader(path)?,
+        })
+    }
+
+    /// The latest calls that fit `filter`, oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn calls(&self, filter: &CallFilter) -> Result<Vec<CallRecord>, ReadError> {
+        Ok(calls::latest(&self.connection, filter)?)
+    }
+
+    /// The last `limit` entries of the trail in their canonical bytes, oldest first; of one agent if so asked.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn entries(&self, filter: &CallFilter) -> Result<Vec<Vec<u8>>, ReadError> {
+        let mut found: Vec<Vec<u8>> = self
+            .connection
+            .prepare(
+                "SELECT bytes FROM entries
+                WHERE ?1 IS NULL OR json_extract(CAST(bytes AS TEXT), '$.agent') = ?1 ORDER BY seq DESC LIMIT ?2",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_map(rusqlite::params![filter.agent, filter.limit], |row| row.get(0))?
+                    .collect::<rusqlite::Result<_>>()
+            })?;
+        found.reverse();
+        Ok(found)
+    }
+
+    pub(super) fn approvals(&self, since: Timestamp) -> Result<Vec<ApprovalRow>, ReadError> {
+        Ok(approvals::since(&self.connection, since)?)
+    }
+
+    pub(super) fn agents(&self) -> Result<Vec<AgentRow>, ReadError> {
+        Ok(registry::agents(&self.connection)?)
+    }
+
+    pub fn people(&self) -> Result<Vec<PersonRow>, ReadError> {
+        Ok(registry::people(&self.connection)?)
+    }
+
+    pub(super) fn open_calls(&self) -> Result<Vec<OpenCall>, ReadError> {
+        Ok(calls::open(&self.connection)?)
+    }
+}

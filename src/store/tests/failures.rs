@@ -1,0 +1,174 @@
+//! What happens when the disk does not take it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::{count, gapless, place, sample};
+use crate::model::CallId;
+use crate::model::entry::Kind;
+use crate::store::writer::Connect;
+use crate::store::{CommitError, Store, connect};
+
+/// The writer's connection, with something done to it each time it is opened.
+fn prepared(path: &Path, prepare: impl Fn(&Connection) + Send + 'static) -> Connect {
+    let path = path.to_owned();
+    Box::new(move || {
+        let connection = connect::writer(&path)?;
+        prepare(&connection);
+        Ok(connection)
+    })
+}
+
+fn unavailable(result: &Result<(), CommitError>) -> bool {
+    matches!(result, Err(CommitError::Unavailable(_)))
+}
+
+/// Tries until a commit goes through: after a fault ends, nobody has to repair anything.
+async fn until_served(store: &Store) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while let Err(error) = store.write(vec![sample::entry(Kind::Boot)]).await {
+        assert!(Instant::now() < deadline, "still {error}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_commits_keeps_outcomes_and_serves_again_when_there_is_room() {
+    let (_directory, path) = place();
+    let pages = Arc::new(AtomicU32::new(60));
+    let bound = pages.clone();
+    let limited = prepared(&path, move |connection| {
+        let most = bound.load(Ordering::SeqCst);
+        connection
+            .execute_batch(&format!("PRAGMA max_page_count = {most}"))
+            .unwrap();
+    });
+    let store = Store::start(&path, limited).unwrap();
+    let mut sent = Vec::new();
+    let refused = loop {
+        let id = CallId::random();
+        match store.write(sample::decided(&id, "ALLOW")).await {
+            Ok(()) => sent.push(id),
+            Err(error) => break error,
+        }
+        assert!(sent.len() < 10_000);
+    };
+    assert!(
+        matches!(&refused, CommitError::Unavailable(why) if why.contains("full")),
+        "{refused}"
+    );
+    for id in &sent {
+        store.later(sample::closed(id));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let still = store.write(vec![sample::entry(Kind::Boot)]).await;
+    assert!(unavailable(&still), "while outcomes are unwritten: {still:?}");
+    assert!(unavailable(&store.flush().await));
+
+    pages.store(100_000, Ordering::SeqCst);
+    until_served(&store).await;
+    store.flush().await.unwrap();
+    let calls = i64::try_from(sent.len()).unwrap();
+    assert_eq!(
+        count(&path, "SELECT count(*) FROM calls WHERE outcome = 'success'"),
+        calls
+    );
+    assert_eq!(
+        count(&path, "SELECT count(*) FROM calls"),
+        calls,
+        "what was refused is not there"
+    );
+    assert_eq!(gapless(&path), calls * 2 + 1);
+}
+
+#[tokio::test]
+async fn while_a_failed_outcome_is_unwritten_commits_are_refused() {
+    let (_directory, path) = place();
+    let broken = Arc::new(AtomicU32::new(1));
+    let state = broken.clone();
+    let failing = prepared(&path, move |connection| {
+        if state.load(Ordering::SeqCst) == 1 {
+            sample::fail_at_commit(connection);
+        }
+    });
+    let store = Store::start(&path, failing).unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Shutdown)]).await));
+
+    store.later(vec![sample::entry(Kind::Shutdown)]);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let id = CallId::random();
+    assert!(unavailable(&store.write(sample::decided(&id, "ALLOW")).await));
+    broken.store(0, Ordering::SeqCst);
+    until_served(&store).await;
+    assert_eq!(count(&path, "SELECT count(*) FROM entries WHERE kind = 'shutdown'"), 1);
+    store.write(sample::decided(&id, "ALLOW")).await.unwrap();
+    gapless(&path);
+}
+
+#[tokio::test]
+async fn a_lock_held_by_another_program_refuses_soon_and_heals() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = Instant::now();
+    let refused = store.write(vec![sample::entry(Kind::Boot)]).await;
+    assert!(unavailable(&refused), "{refused:?}");
+    assert!(began.elapsed() < Duration::from_secs(3), "a bounded wait");
+    store.later(vec![sample::entry(Kind::Outcome)]);
+    other.execute_batch("ROLLBACK").unwrap();
+    until_served(&store).await;
+    assert_eq!(count(&path, "SELECT count(*) FROM entries WHERE kind = 'outcome'"), 1);
+    gapless(&path);
+}
+
+#[tokio::test]
+async fn a_trail_that_was_cut_while_running_is_not_written_on() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    for _ in 0..3 {
+        store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    }
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("DROP TRIGGER entries_remain; DELETE FROM entries WHERE seq = 3; BEGIN IMMEDIATE")
+        .unwrap();
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    other.execute_batch("ROLLBACK").unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+}
+
+#[tokio::test]
+async fn a_database_that_was_removed_or_replaced_while_running_is_not_written_on() {
+    let (directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    let kept = directory.path().join("kept.db");
+    std::fs::rename(&path, &kept).unwrap();
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    std::fs::write(&path, "").unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    std::fs::rename(&kept, &path).unwrap();
+    until_served(&store).await;
+    assert_eq!(gapless(&path), 2);
+}
+
+#[tokio::test]
+async fn closing_while_nothing_can_be_written_ends() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.later(vec![sample::entry(Kind::Outcome)]);
+    assert!(unavailable(&store.flush().await));
+    let began = Instant::now();
+    drop(store);
+    assert!(began.elapsed() < Duration::from_secs(10));
+}

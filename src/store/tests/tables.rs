@@ -1,0 +1,287 @@
+//! What the tables themselves refuse, and what is read back from them.
+
+use rusqlite::Connection;
+
+use super::{count, fresh, gapless, sample};
+use crate::model::change::{AgentRow, PersonRow};
+use crate::model::entry::Kind;
+use crate::model::{CallId, Change, Outcome, Reason, State, Timestamp, Vote};
+use crate::store::{CallFilter, CommitError};
+
+#[tokio::test]
+async fn nobody_changes_removes_or_inserts_into_the_trail() {
+    let (_directory, path, store) = fresh();
+    store.write(sample::decided(&CallId::random(), "ALLOW")).await.unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    for mutation in [
+        "UPDATE entries SET time = 0 WHERE seq = 1",
+        "UPDATE entries SET bytes = x'7b7d20'",
+        "DELETE FROM entries WHERE seq = 2",
+        "DELETE FROM entries",
+        "INSERT OR REPLACE INTO entries (seq, time, kind, bytes) VALUES (1, 0, 'boot', x'7b7d20')",
+        "REPLACE INTO entries (seq, time, kind, bytes) VALUES (2, 0, 'boot', x'7b7d20')",
+        "INSERT INTO entries (seq, time, kind, bytes) VALUES (4, 0, 'boot', x'7b7d20')",
+        "INSERT INTO entries (seq, time, kind, bytes) VALUES (3, 0, 'boot', x'')",
+        "INSERT INTO entries (time, kind, bytes) VALUES (0, 'boot', x'7b7d20')",
+        "UPDATE entry_values SET value = '\"other\"'",
+        "UPDATE entry_values SET value = NULL",
+        "INSERT OR REPLACE INTO entry_values SELECT seq, name, salt, '\"other\"' FROM entry_values",
+        "INSERT INTO entry_values (seq, name, salt) VALUES (1, 'more', zeroblob(16))",
+        "INSERT INTO entry_values (seq, name, salt) VALUES (2, 'more', zeroblob(15))",
+        "INSERT INTO entry_values (seq, name, salt) VALUES (3, 'more', zeroblob(16))",
+    ] {
+        assert!(connection.execute(mutation, []).is_err(), "{mutation}");
+    }
+    assert_eq!(gapless(&path), 2);
+    assert_eq!(
+        connection
+            .execute("DELETE FROM entry_values WHERE seq = 1", [])
+            .unwrap(),
+        2,
+        "erasure works"
+    );
+}
+
+#[tokio::test]
+async fn the_projections_refuse_states_that_cannot_be() {
+    let (_directory, path, store) = fresh();
+    let (sent, held, blocked) = (CallId::random(), CallId::random(), CallId::random());
+    store.write(sample::decided(&sent, "ALLOW")).await.unwrap();
+    store.write(sample::decided(&held, "REQUIRE_APPROVAL")).await.unwrap();
+    store.write(sample::decided(&blocked, "BLOCK")).await.unwrap();
+    let approval = sample::approval();
+    store
+        .write(vec![Change::ApprovalHeld(Box::new(approval))])
+        .await
+        .unwrap();
+    let connection = Connection::open(&path).unwrap();
+    for mutation in [
+        "UPDATE calls SET decision = 'MAYBE'",
+        "UPDATE calls SET outcome = 'fine', closed = 1",
+        "UPDATE calls SET outcome = 'success'",
+        "UPDATE calls SET closed = 1 WHERE decision = 'ALLOW'",
+        "UPDATE calls SET outcome = 'success', closed = 1 WHERE decision = 'REQUIRE_APPROVAL'",
+        "UPDATE calls SET outcome = 'success' WHERE decision = 'BLOCK'",
+        "UPDATE calls SET outcome = NULL, closed = NULL WHERE decision = 'BLOCK'",
+        "UPDATE calls SET status = 99 WHERE decision = 'BLOCK'",
+        "UPDATE calls SET status = 200 WHERE decision = 'ALLOW'",
+        "UPDATE calls SET rules = 'a,b'",
+        "UPDATE approvals SET state = 'granted'",
+        "UPDATE approvals SET state = 'approved'",
+        "UPDATE approvals SET state = 'approved', decided = 1",
+        "UPDATE approvals SET decided = 1",
+        "UPDATE approvals SET state = 'consumed', decided = 1, grant_expires = 1",
+        "UPDATE approvals SET consumed_by = 'call_1', consumed = 1",
+        "UPDATE approvals SET fingerprint = x'00'",
+        "UPDATE approvals SET row = 'x'",
+    ] {
+        assert!(connection.execute(mutation, []).is_err(), "{mutation}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_decided_again_only_while_it_is_held() {
+    let (_directory, path, store) = fresh();
+    let id = CallId::random();
+    store.write(sample::decided(&id, "REQUIRE_APPROVAL")).await.unwrap();
+    store.write(sample::decided(&id, "REQUIRE_APPROVAL")).await.unwrap();
+    store.write(sample::decided(&id, "ALLOW")).await.unwrap();
+    for decision in ["ALLOW", "REQUIRE_APPROVAL", "BLOCK"] {
+        let lost = store.write(sample::decided(&id, decision)).await;
+        assert_eq!(lost, Err(CommitError::Lost), "after ALLOW");
+    }
+    store.write(sample::closed(&id)).await.unwrap();
+    assert_eq!(
+        store.write(sample::closed(&id)).await,
+        Err(CommitError::Lost),
+        "closed twice"
+    );
+    assert_eq!(
+        store.write(sample::decided(&id, "ALLOW")).await,
+        Err(CommitError::Lost),
+        "after its end"
+    );
+
+    let blocked = CallId::random();
+    store.write(sample::decided(&blocked, "BLOCK")).await.unwrap();
+    assert_eq!(store.write(sample::closed(&blocked)).await, Err(CommitError::Lost));
+    assert_eq!(
+        store.write(sample::decided(&blocked, "ALLOW")).await,
+        Err(CommitError::Lost)
+    );
+    assert_eq!(gapless(&path), 5);
+}
+
+#[tokio::test]
+async fn a_record_that_breaks_a_rule_fails_its_own_commit_only() {
+    let (_directory, path, store) = fresh();
+    let (held, other) = (CallId::random(), CallId::random());
+    store.write(sample::decided(&held, "REQUIRE_APPROVAL")).await.unwrap();
+    let (wrong, right) = tokio::join!(
+        store.write(sample::closed(&held)), // success, though it never was allowed
+        store.write(sample::decided(&other, "ALLOW")),
+    );
+    assert!(matches!(wrong, Err(CommitError::Unavailable(_))), "{wrong:?}");
+    assert_eq!(right, Ok(()));
+    assert_eq!(gapless(&path), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_moves_once_per_revision() {
+    let (_directory, path, store) = fresh();
+    let row = sample::approval();
+    store
+        .write(vec![Change::ApprovalHeld(Box::new(row.clone()))])
+        .await
+        .unwrap();
+    let again = store.write(vec![Change::ApprovalHeld(Box::new(row.clone()))]).await;
+    assert_eq!(again, Err(CommitError::Lost), "an id is held once");
+
+    let granted = sample::granted(&row);
+    store
+        .write(vec![Change::ApprovalMoved(Box::new(granted.clone()))])
+        .await
+        .unwrap();
+    let claims: Vec<_> = (0..100)
+        .map(|_| {
+            let (store, granted) = (store.clone(), granted.clone());
+            tokio::spawn(async move {
+                let call = CallId::random();
+                let mut changes = sample::decided(&call, "ALLOW");
+                changes.push(Change::ApprovalMoved(Box::new(sample::spent(&granted, &call))));
+                store.write(changes).await
+            })
+        })
+        .collect();
+    let mut won = 0;
+    for claim in claims {
+        match claim.await.unwrap() {
+            Ok(()) => won += 1,
+            Err(error) => assert_eq!(error, CommitError::Lost),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(
+        count(&path, "SELECT count(*) FROM calls"),
+        1,
+        "who lost left nothing behind"
+    );
+    assert_eq!(gapless(&path), 1);
+}
+
+#[tokio::test]
+async fn what_was_denied_or_has_expired_moves_no_more() {
+    let (_directory, _path, store) = fresh();
+    for state in [State::Denied, State::Expired] {
+        let row = sample::approval();
+        store
+            .write(vec![Change::ApprovalHeld(Box::new(row.clone()))])
+            .await
+            .unwrap();
+        let mut over = row.clone();
+        over.revision = 1;
+        over.state = state;
+        over.decided = Some(Timestamp(5));
+        store
+            .write(vec![Change::ApprovalMoved(Box::new(over.clone()))])
+            .await
+            .unwrap();
+        let revived = sample::granted(&over);
+        let moved = store.write(vec![Change::ApprovalMoved(Box::new(revived))]).await;
+        assert_eq!(moved, Err(CommitError::Lost));
+    }
+}
+
+#[tokio::test]
+async fn approvals_are_read_back_as_written_if_unfinished_or_finished_lately() {
+    let (_directory, _path, store) = fresh();
+    let pending = sample::approval();
+    let mut voted = sample::granted(&sample::approval());
+    voted.revision = 0;
+    voted.stated.insert("amount".into(), crate::model::Value::Int(51_200));
+    voted.votes.push(Vote {
+        reason: None,
+        person: "alice".into(),
+        time: Timestamp(7),
+        proof: "key".into(),
+        rules: vec![("refund-over-500".into(), "ab".into())],
+    });
+    let mut spent = sample::spent(&voted, &CallId::random());
+    spent.id = crate::model::ApprovalId::random();
+    let mut old = sample::approval();
+    old.state = State::Expired;
+    old.decided = Some(Timestamp(2_999));
+    for row in [&pending, &voted, &spent, &old] {
+        store
+            .write(vec![Change::ApprovalHeld(Box::new(row.clone()))])
+            .await
+            .unwrap();
+    }
+    let read = store.approvals(Timestamp(3_000)).unwrap();
+    assert_eq!(read, [pending, voted, spent]);
+    assert_eq!(store.approvals(Timestamp(0)).unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn agents_and_people_are_read_back_and_replaced_by_name() {
+    let (_directory, _path, store) = fresh();
+    let agent = AgentRow {
+        name: "ops-bot".into(),
+        roles: vec!["sre".into(), "a,b\"c".into()],
+        owner: Some("alice".into()),
+        key_sha256: "ab".repeat(32),
+        created: Timestamp(5),
+        disabled: None,
+    };
+    let person = PersonRow {
+        name: "alice".into(),
+        groups: vec!["finance".into()],
+        key_sha256: "cd".repeat(32),
+        created: Timestamp(6),
+        disabled: Some(Timestamp(7)),
+    };
+    let changes = vec![Change::AgentPut(agent.clone()), Change::PersonPut(person.clone())];
+    store.write(changes).await.unwrap();
+    assert_eq!(store.agents().unwrap(), std::slice::from_ref(&agent));
+    assert_eq!(store.people().unwrap(), [person]);
+    let disabled = AgentRow {
+        disabled: Some(Timestamp(9)),
+        ..agent
+    };
+    store.write(vec![Change::AgentPut(disabled.clone())]).await.unwrap();
+    assert_eq!(store.agents().unwrap(), [disabled]);
+}
+
+#[tokio::test]
+async fn calls_are_read_back_with_their_end() {
+    let (_directory, _path, store) = fresh();
+    let (sent, blocked, held) = (CallId::random(), CallId::random(), CallId::random());
+    let mut row = sample::call_row(&blocked, "BLOCK");
+    row.reason = Some(Reason::PolicyBlocked);
+    store.write(sample::decided(&sent, "ALLOW")).await.unwrap();
+    store
+        .write(vec![Change::CallDecided(Box::new(row.clone()))])
+        .await
+        .unwrap();
+    store.write(sample::decided(&held, "REQUIRE_APPROVAL")).await.unwrap();
+    store.write(sample::closed(&sent)).await.unwrap();
+
+    let open = store.open_calls().unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!((&open[0].id, open[0].allowed), (&held, false));
+    let filter = CallFilter {
+        agent: Some("support-bot".to_owned()),
+        limit: 10,
+    };
+    let calls = store.reader().unwrap().calls(&filter).unwrap();
+    assert_eq!(calls.len(), 3);
+    assert_eq!(calls[0].row.outcome, Some(Outcome::Success));
+    assert_eq!(
+        (calls[0].status, calls[0].result_id.as_deref()),
+        (Some(200), Some("re_1"))
+    );
+    assert_eq!(calls[1].row, row);
+    assert_eq!(calls[1].closed, Some(row.time));
+    assert_eq!(calls[2].closed, None);
+}

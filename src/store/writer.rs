@@ -1,0 +1,249 @@
+//! The one thread that writes: takes groups, answers them, and mends what failed.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::checkpoint::Progress;
+use super::entries::{self, Place};
+use super::group::{GroupError, transact};
+use super::open::{self, OpenError};
+use super::queue::{Answer, Queue, Submission};
+
+/// How to get a checked connection, at the start and after a failure.
+pub(super) type Connect = Box<dyn FnMut() -> Result<Connection, OpenError> + Send>;
+
+/// The first pause before the database is opened again; it doubles up to the second.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Why the writer does not serve again yet.
+#[derive(Debug, thiserror::Error)]
+enum RecoverError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Database(#[from] rusqlite::Error),
+    #[error("a reader holds the log back")]
+    Reader,
+    #[error("the trail ends at {found}, but {known} entries were written: the database was replaced or cut")]
+    Shorter { found: i64, known: i64 },
+    #[error(transparent)]
+    Group(#[from] GroupError),
+}
+
+struct Writer {
+    queue: Arc<Queue>,
+    connect: Connect,
+    /// `None` after a failure, until it was opened again.
+    connection: Option<Connection>,
+    place: Place,
+    /// The file that `connection` writes to.
+    file: FileId,
+    progress: Arc<Progress>,
+    path: PathBuf,
+}
+
+/// Device and inode.
+type FileId = (u64, u64);
+
+fn file_id(path: &Path) -> io::Result<FileId> {
+    let metadata = std::fs::metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// A group of which nobody knows whether it is on disk.
+struct Doubt {
+    /// Place of its last entry. Nobody else appends, so an entry at this place is that one.
+    last: i64,
+    /// How many of its submissions were put back.
+    put_back: usize,
+}
+
+/// Starts the thread on a connection fresh from `connect`.
+pub(super) fn start(
+    connection: Connection,
+    connect: Connect,
+    queue: Arc<Queue>,
+    progress: Arc<Progress>,
+    path: &Path,
+) -> Result<JoinHandle<()>, OpenError> {
+    let place = entries::last_place(&connection).map_err(|source| open::explain(path, source))?;
+    let file = file_id(path).map_err(|source| open::unusable(path, source))?;
+    let mut writer = Writer {
+        queue,
+        connect,
+        connection: Some(connection),
+        place,
+        file,
+        progress,
+        path: path.to_owned(),
+    };
+    thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || writer.run())
+        .map_err(|source| open::unusable(path, source))
+}
+
+impl Writer {
+    fn run(&mut self) {
+        while let Some(group) = self.queue.take() {
+            if !self.serve(group) {
+                return;
+            }
+        }
+    }
+
+    /// Writes a group and answers it; after a failure returns only when the next one can be served (true), or when the
+    /// store was closed meanwhile (false).
+    fn serve(&mut self, group: Vec<Submission>) -> bool {
+        let Err((group, error, doubt)) = self.write(group) else {
+            return true;
+        };
+        tracing::error!(%error, database = %self.path.display(), "the trail cannot be written");
+        self.queue.fail(&error.to_string(), group);
+        self.recover(doubt)
+    }
+
+    /// One transaction. On failure the group comes back unanswered and the connection is gone.
+    fn write(&mut self, group: Vec<Submission>) -> Result<(), (Vec<Submission>, GroupError, Option<Doubt>)> {
+        let before = self.place;
+        let written = self.refuse_another_file().and_then(|()| match &self.connection {
+            Some(connection) => transact(connection, &mut self.place, &group),
+            None => Err(GroupError::Closed),
+        });
+        match written {
+            Ok(verdicts) => {
+                let entries = self.place.seq - before.seq;
+                for (submission, verdict) in group.into_iter().zip(verdicts) {
+                    submission.answer(verdict);
+                }
+                self.fold_back(entries);
+                Ok(())
+            }
+            Err(error) => {
+                let put_back = group.iter().filter(|one| matches!(one.answer, Answer::Nobody)).count();
+                let after = std::mem::replace(&mut self.place, before);
+                let doubt = (matches!(error, GroupError::Commit(_)) && after.seq > before.seq).then_some(Doubt {
+                    last: after.seq,
+                    put_back,
+                });
+                self.give_up();
+                Err((group, error, doubt))
+            }
+        }
+    }
+
+    /// What is written to a file that was removed or replaced is gone with the next start.
+    fn refuse_another_file(&self) -> Result<(), GroupError> {
+        match file_id(&self.path) {
+            Ok(found) if found == self.file => Ok(()),
+            _ => Err(GroupError::Replaced),
+        }
+    }
+
+    /// Undoes what may be open and closes the connection: after a failure nothing is known of its state.
+    fn give_up(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        if !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
+        {
+            tracing::warn!(%error, "rollback after a failure");
+        }
+    }
+
+    /// Lets the checkpointer know, and helps it where it cannot keep up: between two groups nobody adds to the log, so
+    /// that it can be folded back to its end and start again.
+    fn fold_back(&mut self, entries: i64) {
+        self.progress.written(entries);
+        if !self.progress.is_behind() {
+            return;
+        }
+        if let Some(connection) = &self.connection
+            && let Err(error) = self.progress.fold(connection)
+        {
+            tracing::warn!(%error, "checkpoint by the writer");
+        }
+    }
+
+    /// Opens the database again, as often as it takes, and writes what was put back. Returns when commits are served
+    /// again (true), or when the store is closed (false): then one last attempt was made.
+    fn recover(&mut self, mut doubt: Option<Doubt>) -> bool {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let closing = self.queue.rest(pause);
+            let began = Instant::now();
+            match self.reopen(&mut doubt) {
+                Ok(()) => {
+                    tracing::info!(entries = self.place.seq, "the trail can be written again");
+                    return true;
+                }
+                Err(error) => tracing::error!(%error, "the trail still cannot be written"),
+            }
+            if closing {
+                return false;
+            }
+            // Checking a large database takes time: most of it is left to others.
+            pause = (pause * 2).min(LONGEST_PAUSE).max(began.elapsed() * 5);
+        }
+    }
+
+    fn reopen(&mut self, doubt: &mut Option<Doubt>) -> Result<(), RecoverError> {
+        self.give_up();
+        // Another file is not even looked at: SQLite would throw away a log that does not fit it.
+        self.refuse_another_file()?;
+        let connection = (self.connect)()?;
+        // After a failed fsync the system may show us pages that never reached the disk. Folding the whole log back
+        // writes and syncs what we see once more, so that what we build on is there.
+        let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            return Err(RecoverError::Reader);
+        }
+        let found = entries::last_place(&connection)?;
+        if found.seq < self.place.seq {
+            return Err(RecoverError::Shorter {
+                found: found.seq,
+                known: self.place.seq,
+            });
+        }
+        if let Some(doubted) = doubt.take()
+            && found.seq >= doubted.last
+        {
+            // A group is on disk whole or not at all. Who waited for it was refused and has sent nothing.
+            self.queue.forget(doubted.put_back);
+        }
+        self.place = found;
+        self.connection = Some(connection);
+        while let Some(group) = self.queue.take_backlog() {
+            if let Err((group, error, new_doubt)) = self.write(group) {
+                *doubt = new_doubt;
+                self.queue.fail(&error.to_string(), group);
+                return Err(RecoverError::Group(error));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.connection = None;
+        let lost = self.queue.stop();
+        if lost > 0 {
+            tracing::error!(
+                changes = lost,
+                "closed while the trail could not be written: these are lost"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

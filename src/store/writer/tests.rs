@@ -1,0 +1,110 @@
+//! One group at a time: what a lost race, a failed COMMIT and a COMMIT in doubt do to it.
+
+use super::*;
+use crate::model::CallId;
+use crate::model::entry::Kind;
+use crate::store::CommitError;
+use crate::store::checkpoint::Checkpointer;
+use crate::store::connect;
+use crate::store::tests::sample;
+
+fn writer(path: &Path) -> Writer {
+    drop(open::claim(path).unwrap());
+    let of_writer = path.to_owned();
+    let connection = connect::writer(path).unwrap();
+    Writer {
+        queue: Arc::new(Queue::new()),
+        connect: Box::new(move || connect::writer(&of_writer)),
+        place: entries::last_place(&connection).unwrap(),
+        file: file_id(path).unwrap(),
+        connection: Some(connection),
+        progress: Checkpointer::start(path.to_owned()).unwrap().progress(),
+        path: path.to_owned(),
+    }
+}
+
+fn shutdowns(writer: &Writer) -> i64 {
+    let connection = writer.connection.as_ref().unwrap();
+    connection
+        .query_row("SELECT count(*) FROM entries WHERE kind = 'shutdown'", [], |row| {
+            row.get(0)
+        })
+        .unwrap()
+}
+
+/// A group of one outcome and one commit is refused as in doubt, after it did (or did not) reach the disk.
+fn recovered(reached_the_disk: bool) -> i64 {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = writer(&directory.path().join("state").join("runplane.db"));
+    let acknowledged = writer.place;
+    writer.queue.later(vec![sample::entry(Kind::Shutdown)]);
+    let verdict = writer.queue.submit(vec![sample::entry(Kind::Boot)]).unwrap();
+    let group = writer.queue.take().unwrap();
+    if reached_the_disk {
+        transact(writer.connection.as_ref().unwrap(), &mut writer.place, &group).unwrap();
+        writer.place = acknowledged;
+    }
+    writer.queue.fail("fsync", group);
+    let doubt = Some(Doubt { last: 2, put_back: 1 });
+    assert!(writer.recover(doubt));
+    assert!(verdict.blocking_recv().unwrap().is_err(), "who waited was refused");
+    assert_eq!(writer.place.seq, if reached_the_disk { 2 } else { 1 });
+    shutdowns(&writer)
+}
+
+#[test]
+fn what_reached_the_disk_after_all_is_not_written_twice() {
+    assert_eq!(recovered(true), 1);
+}
+
+#[test]
+fn what_did_not_reach_the_disk_is_written_after_all() {
+    assert_eq!(recovered(false), 1);
+}
+
+#[test]
+fn a_failed_commit_fails_all_of_its_group_and_nothing_of_it_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = writer(&directory.path().join("state").join("runplane.db"));
+    sample::fail_at_commit(writer.connection.as_ref().unwrap());
+    let call = CallId::random();
+    let first = writer.queue.submit(sample::decided(&call, "ALLOW")).unwrap();
+    let second = writer.queue.submit(vec![sample::entry(Kind::Shutdown)]).unwrap();
+    writer.queue.later(vec![sample::entry(Kind::Outcome)]);
+    let third = writer
+        .queue
+        .submit(sample::decided(&CallId::random(), "ALLOW"))
+        .unwrap();
+    let group = writer.queue.take().unwrap();
+    assert_eq!(group.len(), 4);
+    assert!(writer.serve(group), "the next connection is sound");
+    for verdict in [first, second, third] {
+        let refused = verdict.blocking_recv().unwrap();
+        assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+    }
+    assert_eq!(writer.place.seq, 1, "only what nobody waited for was written");
+    assert_eq!(shutdowns(&writer), 0);
+    let again = writer.queue.submit(sample::decided(&call, "ALLOW")).unwrap();
+    let group = writer.queue.take().unwrap();
+    assert!(writer.serve(group));
+    assert_eq!(again.blocking_recv().unwrap(), Ok(()));
+}
+
+#[test]
+fn a_lost_race_leaves_the_rest_of_its_group_and_its_places_in_the_trail() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = writer(&directory.path().join("state").join("runplane.db"));
+    let (first, second) = (CallId::random(), CallId::random());
+    let changes = [
+        sample::decided(&first, "ALLOW"),
+        sample::closed(&second),
+        sample::decided(&second, "ALLOW"),
+        sample::closed(&second),
+    ];
+    let verdicts = changes.map(|changes| writer.queue.submit(changes).unwrap());
+    let group = writer.queue.take().unwrap();
+    assert!(writer.serve(group));
+    let results = verdicts.map(|verdict| verdict.blocking_recv().unwrap());
+    assert_eq!(results, [Ok(()), Err(CommitError::Lost), Ok(()), Ok(())]);
+    assert_eq!(writer.place.seq, 3);
+}
