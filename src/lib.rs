@@ -36,6 +36,7 @@ pub mod model;
 pub mod io;
 pub mod store;
 // 2: stages, one noun and one verb each.
+pub mod agent;
 pub mod audit;
 // 3: the gate, used by every door.
 // 4: doors.
