@@ -38,6 +38,7 @@ pub mod store;
 // 2: stages, one noun and one verb each.
 pub mod agent;
 pub mod audit;
+pub mod mapping;
 // 3: the gate, used by every door.
 // 4: doors.
 // 5 to 7: configuration, assembly, commands.

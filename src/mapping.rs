@@ -1,0 +1,281 @@
+//! Call → Action, by mapping files. Stage, floor 2.
+//!
+//! `route` looks at the head of a call and says whether its content is needed; `resolve` makes the action. What a
+//! mapping does not name is a change; what can be read in two ways is refused; a field that cannot be read is missing,
+//! never zero.
+//!
+//! A file (`file`) is compiled (`compile`) into a `service` with its `dispatch`; a call's parts are decoded (`content`,
+//! `json`, `form`) into a `document`, from which `field`s are read and the `summary` is written.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::io::yaml;
+use crate::model::{Action, Call, Diagnostic, Identity, Refusal, Source, Vocabulary};
+
+mod answer;
+mod aws;
+mod compile;
+mod content;
+mod dispatch;
+mod document;
+mod field;
+mod file;
+mod form;
+mod guard;
+mod hosts;
+mod identity;
+mod inert;
+mod json;
+mod path;
+mod record;
+mod resolve;
+mod service;
+mod spelling;
+mod summary;
+pub mod vocabulary;
+
+pub use answer::{Reading, read_answer, wants_content};
+
+use dispatch::{Dispatch, NameSource};
+use hosts::{Found, Hosts};
+use service::{Operation, Service};
+
+/// The provider of hosts without a mapping.
+const UNKNOWN: &str = "unknown";
+
+/// The mapping files in force. Immutable: a changed file makes a new value.
+pub struct Mappings {
+    vocabulary: Arc<Vocabulary>,
+    services: Vec<Service>,
+    hosts: Hosts,
+    digest: Arc<str>,
+    account_currency: Option<Box<str>>,
+    built_ins: resolve::BuiltIns,
+}
+
+/// What the head of a call tells: which provider's rules apply and whether the content is needed.
+pub struct Route<'a> {
+    place: Place<'a>,
+    needs_body: bool,
+}
+
+enum Place<'a> {
+    /// No mapping is for this host.
+    Unknown,
+    Known {
+        service: &'a Service,
+        captures: Vec<(Arc<str>, String)>,
+        rule: Rule<'a>,
+    },
+}
+
+enum Rule<'a> {
+    /// The mapping names no such operation.
+    None,
+    /// The port is not the mapping's: nothing it says counts.
+    OtherPort,
+    /// By method and path.
+    Path(&'a Operation, Vec<String>),
+    /// By the name in a header field.
+    Name(&'a Operation, String),
+    /// By the name in query or content, which are to be read.
+    Parameter(&'a dispatch::Names),
+}
+
+impl Route<'_> {
+    /// Whether `resolve` needs the content captured.
+    pub fn needs_body(&self) -> bool {
+        self.needs_body
+    }
+}
+
+impl Mappings {
+    /// Reads the vocabulary (`actions.yaml`) and the provider files.
+    ///
+    /// # Errors
+    /// All mistakes of all files at once, each with its place. Of a file that is no YAML of the right shape only the
+    /// first is known.
+    pub fn load(vocabulary: &Source, files: &[Source]) -> Result<Mappings, Vec<Diagnostic>> {
+        let digest = digest(vocabulary, files);
+        let words = vocabulary::load(vocabulary)?;
+        let built_ins =
+            resolve::BuiltIns::new(&words).map_err(|message| vec![Diagnostic::of_file(&vocabulary.file, message)])?;
+        let vocabulary = Arc::new(words);
+        let mut problems = Vec::new();
+        let (mut services, mut hosts) = (Vec::new(), Hosts::default());
+        for source in files {
+            let file: file::File = match yaml::load(source) {
+                Ok(file) => file,
+                Err(diagnostic) => {
+                    problems.push(*diagnostic);
+                    continue;
+                }
+            };
+            match compile::compile(source, &vocabulary, &file) {
+                Err(found) => problems.extend(found),
+                Ok(compile::Compiled {
+                    service,
+                    hosts: patterns,
+                }) => {
+                    for (at, pattern) in patterns {
+                        if let Err(message) = hosts.insert(pattern, services.len()) {
+                            problems.push(at.diagnostic(source, format!("`{}`: {message}", at.value)));
+                        }
+                    }
+                    services.push(service);
+                }
+            }
+        }
+        match problems.is_empty() {
+            false => Err(problems),
+            true => Ok(Mappings {
+                vocabulary,
+                services,
+                hosts,
+                digest,
+                account_currency: None,
+                built_ins,
+            }),
+        }
+    }
+
+    /// Says which currency amounts without one are in, for summaries only.
+    #[must_use]
+    pub fn with_account_currency(mut self, currency: Option<&str>) -> Mappings {
+        self.account_currency = currency.map(Box::from);
+        self
+    }
+
+    /// The providers as people call them, one for each file.
+    pub fn titles(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|service| &*service.title)
+    }
+
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.vocabulary
+    }
+
+    /// SHA-256 (hex) over vocabulary and files in order of their names.
+    pub fn digest(&self) -> &Arc<str> {
+        &self.digest
+    }
+
+    /// By the head only.
+    ///
+    /// # Errors
+    /// `malformed` for what another server could read as another call, on hosts with a mapping.
+    pub fn route(&self, call: &Call) -> Result<Route<'_>, Refusal> {
+        let Some((service, found)) = self.service(call) else {
+            return Ok(Route {
+                place: Place::Unknown,
+                needs_body: false,
+            });
+        };
+        guard::check(call, service)?;
+        if let Some(signer) = &service.aws {
+            let region = found
+                .captures
+                .iter()
+                .find(|(name, _)| &**name == "region")
+                .map(|(_, value)| value.as_str());
+            aws::check(call, signer, region)?;
+        }
+        let rule = if found.port {
+            rule(call, service)?
+        } else {
+            Rule::OtherPort
+        };
+        let needed = match &rule {
+            Rule::None | Rule::OtherPort => false,
+            Rule::Path(operation, _) | Rule::Name(operation, _) => operation.needs_body,
+            Rule::Parameter(_) => true,
+        };
+        Ok(Route {
+            needs_body: needed && !content::is_empty(&call.body),
+            place: Place::Known {
+                service,
+                captures: found.captures,
+                rule,
+            },
+        })
+    }
+
+    /// The action of a call whose content was captured if `route.needs_body()`.
+    ///
+    /// # Errors
+    /// `not_inspectable` for content that is needed and of a type or coding that the mapping does not read;
+    /// `malformed` for content or query that is not of its type, or that names a parameter twice.
+    pub fn resolve(&self, call: &Call, route: Route<'_>) -> Result<Action, Refusal> {
+        match route.place {
+            Place::Unknown => Ok(self.unknown(call)),
+            Place::Known {
+                service,
+                captures,
+                rule,
+            } => self.known(call, service, &captures, rule),
+        }
+    }
+
+    /// The action of bytes after CONNECT that are no TLS: `call.method` is CONNECT.
+    pub fn tunnel(&self, call: &Call) -> Action {
+        self.connection(call, &self.built_ins.open_tunnel)
+    }
+
+    /// The action of a call that asks to change the connection to another protocol (Upgrade).
+    pub fn stream(&self, call: &Call) -> Action {
+        self.connection(call, &self.built_ins.open_stream)
+    }
+
+    /// What makes this call the same call when it is made again. The content must have been captured.
+    ///
+    /// # Errors
+    /// `not_inspectable` if it was not; `malformed` for an AWS signature that cannot be read.
+    pub fn identify(&self, call: &Call, action: &Action) -> Result<Identity, Refusal> {
+        let service = self.service(call).map(|(service, _)| service);
+        identity::identify(call, action, service)
+    }
+
+    fn service(&self, call: &Call) -> Option<(&Service, Found)> {
+        let found = self.hosts.find(&call.authority, call.scheme)?;
+        Some((self.services.get(found.service)?, found))
+    }
+}
+
+/// Which rule of a mapping a call's head leads to.
+fn rule<'a>(call: &Call, service: &'a Service) -> Result<Rule<'a>, Refusal> {
+    match &service.dispatch {
+        Dispatch::Path(routes) => {
+            let method = match call.method == http::Method::HEAD && service.safe_methods {
+                true => &http::Method::GET,
+                false => &call.method,
+            };
+            let fit = routes.find(method, &call.path)?;
+            Ok(fit.map_or(Rule::None, |fit| Rule::Path(fit.operation, fit.parameters)))
+        }
+        Dispatch::Name(_) if call.path != "/" => Ok(Rule::None),
+        Dispatch::Name(names) => match &names.source {
+            NameSource::Parameter(_) => Ok(Rule::Parameter(names)),
+            NameSource::Header { .. } => {
+                let name = names.source.in_header(call)?;
+                let found = name.and_then(|name| Some((names.find(name)?, name)));
+                Ok(found.map_or(Rule::None, |(operation, name)| Rule::Name(operation, name.to_owned())))
+            }
+        },
+    }
+}
+
+fn digest(vocabulary: &Source, files: &[Source]) -> Arc<str> {
+    let mut sources: Vec<&Source> = std::iter::once(vocabulary).chain(files).collect();
+    sources.sort_by_key(|source| source.file.as_str());
+    let mut hash = Sha256::new();
+    for part in sources.iter().flat_map(|source| [&source.file, &source.text]) {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::encode(hash.finalize()).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Mapping files made ready to use, with every mistake told at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::document::Selector;
+use super::file::{self, File};
+use super::hosts::Pattern;
+use super::service::{IdempotencyKey, Service, Signer};
+use crate::io::yaml::Located;
+use crate::model::{Answer, Diagnostic, Source, Vocabulary, money};
+
+mod fields;
+mod operations;
+
+/// One file being made ready.
+pub(super) struct Compiler<'a> {
+    source: &'a Source,
+    vocabulary: &'a Vocabulary,
+    problems: Vec<Diagnostic>,
+}
+
+/// What of a file its operations need to know.
+struct Context<'a> {
+    answer: &'a Arc<Answer>,
+    captures: &'a [String],
+    /// Parameters that may not stand in the record.
+    hide: &'a [String],
+    /// The path's parameters, in order.
+    parameters: Vec<Arc<str>>,
+    /// Which segments of the path may stand in the record.
+    shown_segments: Vec<bool>,
+}
+
+/// A file that is ready, and where it stands which hosts it is for.
+pub(super) struct Compiled<'a> {
+    pub service: Service,
+    pub hosts: Vec<(&'a Located<String>, Pattern)>,
+}
+
+/// Makes one file ready, with the hosts that it is for.
+pub(super) fn compile<'a>(
+    source: &'a Source,
+    vocabulary: &'a Vocabulary,
+    file: &'a File,
+) -> Result<Compiled<'a>, Vec<Diagnostic>> {
+    let mut compiler = Compiler {
+        source,
+        vocabulary,
+        problems: Vec::new(),
+    };
+    let hosts = compiler.hosts(file);
+    let service = compiler.service(file, &hosts);
+    match compiler.problems.is_empty() {
+        true => Ok(Compiled { service, hosts }),
+        false => Err(compiler.problems),
+    }
+}
+
+impl Compiler<'_> {
+    fn wrong<T>(&mut self, at: &Located<T>, message: impl Into<String>) {
+        self.problems.push(at.diagnostic(self.source, message));
+    }
+
+    /// The value, or its mistake on the list.
+    fn keep<T, U>(&mut self, at: &Located<U>, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.wrong(at, message)).ok()
+    }
+
+    fn hosts<'f>(&mut self, file: &'f File) -> Vec<(&'f Located<String>, Pattern)> {
+        if file.hosts.is_empty() {
+            self.wrong(&file.provider, "expected at least one host");
+        }
+        let patterns = file
+            .hosts
+            .iter()
+            .filter_map(|host| Some((host, self.keep(host, Pattern::parse(&host.value))?)));
+        patterns.collect()
+    }
+
+    fn service(&mut self, file: &File, hosts: &[(&Located<String>, Pattern)]) -> Service {
+        let name = &file.provider.value;
+        if name == super::UNKNOWN
+            || name.is_empty()
+            || !name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        {
+            self.wrong(&file.provider, format!("`{name}` cannot be a provider's name: expected lower-case letters, digits and `-`, but not `unknown`"));
+        }
+        let captures: Vec<String> = hosts
+            .iter()
+            .flat_map(|(_, pattern)| pattern.captures())
+            .map(str::to_owned)
+            .collect();
+        let answer = self.answer(&file.provider, &file.answer);
+        let context = Context {
+            answer: &answer,
+            captures: &captures,
+            hide: &file.hide,
+            parameters: Vec::new(),
+            shown_segments: Vec::new(),
+        };
+        let environment = file
+            .environment
+            .as_ref()
+            .and_then(|rule| self.environment(rule, &context));
+        let dispatch = self.dispatch(file, &context);
+        let mut show: std::collections::HashSet<Box<str>> = file.show.iter().map(|name| name.as_str().into()).collect();
+        if let file::Dispatch::Parameter(name) = &file.dispatch.value {
+            show.insert(name.as_str().into());
+        }
+        Service {
+            provider: name.as_str().into(),
+            title: file.title.as_str().into(),
+            dispatch,
+            safe_methods: file.safe_methods,
+            name_prefix: file.name_prefix.as_str().into(),
+            content: self.content(file),
+            environment,
+            significant: self.headers(&file.significant),
+            secret: self.headers(&file.secret),
+            volatile: file.volatile.iter().map(|name| name.as_str().into()).collect(),
+            idempotency: file.idempotency.as_ref().and_then(|key| self.idempotency(key)),
+            aws: file.aws.as_ref().map(|aws| Signer {
+                service: aws.service.as_str().into(),
+                region: aws.region.as_str().into(),
+            }),
+            currency_places: self.currency_places(file),
+            refuse_headers: self.headers(&file.refuse.headers),
+            refuse_query: file.refuse.query.iter().map(|name| name.as_str().into()).collect(),
+            show,
+            answer,
+        }
+    }
+
+    fn content(&mut self, file: &File) -> Vec<(Box<str>, file::Decoder)> {
+        for name in file
+            .content
+            .keys()
+            .filter(|name| !name.contains('/') || name.contains([';', ' ']) || name.to_ascii_lowercase() != **name)
+        {
+            self.wrong(
+                &file.provider,
+                format!("`{name}` is no media type in lower case without parameters"),
+            );
+        }
+        file.content
+            .iter()
+            .map(|(name, decoder)| (name.as_str().into(), *decoder))
+            .collect()
+    }
+
+    fn currency_places(&mut self, file: &File) -> BTreeMap<Box<str>, u32> {
+        for (code, _) in file.currency_places.iter().filter(|(code, places)| {
+            money::exponent(code).is_none() || code.to_ascii_lowercase() != **code || **places > 4
+        }) {
+            self.wrong(
+                &file.provider,
+                format!("`currency_places`: `{code}` is no currency in lower case, or has more than 4 places"),
+            );
+        }
+        let places = file.currency_places.iter();
+        places.map(|(code, places)| (code.as_str().into(), *places)).collect()
+    }
+
+    fn headers(&mut self, names: &[Located<String>]) -> Vec<HeaderName> {
+        let read = |name: &Located<String>| {
+            HeaderName::try_from(&name.value).map_err(|_| format!("`{}` is no header field's name", name.value))
+        };
+        names.iter().filter_map(|name| self.keep(name, read(name))).collect()
+    }
+
+    fn idempotency(&mut self, key: &Located<file::Idempotency>) -> Option<IdempotencyKey> {
+        match &key.value {
+            file::Idempotency::Parameter(name) => Some(IdempotencyKey::Parameter(name.as_str().into())),
+            file::Idempotency::Header(name) => {
+                let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header field's name"));
+                self.keep(key, name).map(IdempotencyKey::Header)
+            }
+        }
+    }
+
+    fn answer<T>(&mut self, at: &Located<T>, answer: &Answer) -> Arc<Answer> {
+        for path in answer.success.iter().chain(&answer.result_id) {
+            let read = Selector::parse(path);
+            self.keep(at, read);
+        }
+        Arc::new(answer.clone())
+    }
+}

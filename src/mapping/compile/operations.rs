@@ -1,0 +1,233 @@
+//! Operations of mapping files made ready.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+
+use super::{Compiler, Context};
+use crate::io::yaml::Located;
+use crate::mapping::dispatch::{self, Dispatch, NameSource, Names, Routes};
+use crate::mapping::document::Path;
+use crate::mapping::file::{self, File};
+use crate::mapping::service::{Meaning, Operation};
+use crate::mapping::spelling;
+use crate::mapping::summary::Template;
+use crate::model::Access;
+use crate::model::vocabulary::ActionDefinition;
+
+impl Compiler<'_> {
+    pub(super) fn dispatch(&mut self, file: &File, context: &Context<'_>) -> Dispatch {
+        let source = match &file.dispatch.value {
+            file::Dispatch::Path => return self.routes(file, context),
+            file::Dispatch::Parameter(name) => NameSource::Parameter(name.as_str().into()),
+            file::Dispatch::Header { name, prefix } => {
+                let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header field's name"));
+                match self.keep(&file.dispatch, name) {
+                    Some(name) => NameSource::Header {
+                        name,
+                        prefix: prefix.as_str().into(),
+                    },
+                    None => return Dispatch::Path(Box::default()),
+                }
+            }
+        };
+        let mut names = Names {
+            source,
+            exact: HashMap::new(),
+            prefixes: Vec::new(),
+        };
+        for (name, operation) in &file.operations {
+            if let Some(compiled) = self.operation(file, name, operation, context) {
+                names.exact.insert(name.as_str().into(), compiled);
+            }
+        }
+        for (name, operation) in &file.prefixes {
+            if let Some(compiled) = self.operation(file, name, operation, context) {
+                names.prefixes.push((name.as_str().into(), compiled));
+            }
+        }
+        for operation in file
+            .operations
+            .values()
+            .chain(file.prefixes.values())
+            .filter(|operation| operation.value.call.is_some())
+        {
+            self.wrong(
+                operation,
+                "`call` is for dispatch by path: here the key is the operation's name",
+            );
+        }
+        names
+            .prefixes
+            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Dispatch::Name(names)
+    }
+
+    fn routes(&mut self, file: &File, context: &Context<'_>) -> Dispatch {
+        let mut routes = Routes::default();
+        for operation in file.prefixes.values() {
+            self.wrong(operation, "`prefixes` are for dispatch by name");
+        }
+        for (name, operation) in &file.operations {
+            let Some((method, template)) = self.call(operation) else {
+                continue;
+            };
+            let Some(parameters) = self.keep(operation, dispatch::parameters(template)) else {
+                continue;
+            };
+            let hidden = |segment: &str| file.hide.iter().any(|name| *segment == format!("{{{name}}}"));
+            let context = Context {
+                shown_segments: template.split('/').skip(1).map(|segment| !hidden(segment)).collect(),
+                parameters: parameters.into_iter().map(Arc::from).collect(),
+                ..*context
+            };
+            if let Some(compiled) = self.operation(file, name, operation, &context) {
+                let inserted = routes.insert(method, template, compiled);
+                self.keep(operation, inserted);
+            }
+        }
+        Dispatch::Path(Box::new(routes))
+    }
+
+    fn call<'o>(&mut self, operation: &'o Located<file::Operation>) -> Option<(Method, &'o str)> {
+        let split = operation.value.call.as_deref().and_then(|call| call.split_once(' '));
+        let read = split.and_then(|(method, template)| {
+            let known = [
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ];
+            Some((known.into_iter().find(|known| known.as_str() == method)?, template))
+        });
+        self.keep(
+            operation,
+            read.ok_or_else(|| "expected `call: METHOD /template`, as `POST /v1/refunds`".to_owned()),
+        )
+    }
+
+    fn operation(
+        &mut self,
+        file: &File,
+        name: &str,
+        at: &Located<file::Operation>,
+        context: &Context<'_>,
+    ) -> Option<Operation> {
+        let operation = &at.value;
+        let meaning = self.meaning(at, &operation.action, operation.access, operation.summary.as_deref());
+        let when: Vec<_> = operation
+            .when
+            .iter()
+            .filter_map(|when| self.when(when, meaning.as_ref(), context))
+            .collect();
+        let meaning = meaning?;
+        let fields = self.fields(at, &meaning, &when, context);
+        let target_id = operation.target.id.as_ref().and_then(|id| self.path(id, context));
+        let paths = || {
+            fields
+                .iter()
+                .flat_map(|(_, rule)| rule.paths())
+                .chain(when.iter().map(|(any, _)| any))
+                .chain(&target_id)
+        };
+        let reads_body = paths().any(Path::reads_body);
+        let reads_query = paths().flat_map(Path::query_names).collect();
+        if operation.content_ignored && reads_body {
+            self.wrong(
+                at,
+                "`content_ignored`, but a field, the target or a predicate reads the content",
+            );
+        }
+        Some(Operation {
+            name: format!("{}{name}", file.name_prefix).into(),
+            target_kind: operation.target.kind.as_str().into(),
+            needs_body: reads_body || (meaning.access != Access::Read && !operation.content_ignored),
+            answer: operation
+                .answer
+                .as_ref()
+                .map_or_else(|| context.answer.clone(), |answer| self.answer(at, answer)),
+            parameters: context.parameters.clone(),
+            shown_segments: context.shown_segments.clone(),
+            reads_query,
+            meaning,
+            when,
+            fields,
+            target_id,
+        })
+    }
+
+    fn when(
+        &mut self,
+        when: &Located<file::When>,
+        base: Option<&Meaning>,
+        context: &Context<'_>,
+    ) -> Option<(Path, Meaning)> {
+        let any = self.path(&when.value.any, context);
+        let meaning = self.meaning(
+            when,
+            &when.value.action,
+            when.value.access,
+            when.value.summary.as_deref(),
+        )?;
+        if base.is_some_and(|base| meaning.access < base.access) {
+            self.wrong(
+                when,
+                "what the content makes of a call may not be milder than the operation: turn the two round",
+            );
+        }
+        Some((any?, meaning))
+    }
+
+    fn meaning<T>(
+        &mut self,
+        at: &Located<T>,
+        action: &str,
+        access: Option<Access>,
+        summary: Option<&str>,
+    ) -> Option<Meaning> {
+        let vocabulary = self.vocabulary;
+        let Some((name, definition)) = vocabulary.actions.get_key_value(action) else {
+            let hint = spelling::hint(action, vocabulary.actions.keys().map(AsRef::as_ref));
+            self.wrong(at, format!("unknown action `{action}`{hint}"));
+            return None;
+        };
+        let access = access.unwrap_or(definition.access);
+        if (access == Access::Read) != (definition.access == Access::Read) {
+            self.wrong(
+                at,
+                format!(
+                    "`{action}` is {}, so the operation cannot be {}",
+                    definition.access.as_str(),
+                    access.as_str()
+                ),
+            );
+        }
+        let known = |slot: &str| fields_of(definition).any(|field| **field == *slot);
+        let summary = self.keep(at, Template::parse(summary.unwrap_or(&definition.summary), known))?;
+        let computed = |field: &Arc<str>| {
+            vocabulary
+                .fields
+                .get(field)
+                .is_some_and(|field| field.derived_from.is_some())
+        };
+        Some(Meaning {
+            action: name.clone(),
+            access,
+            required: definition
+                .required
+                .iter()
+                .filter(|field| !computed(field))
+                .cloned()
+                .collect(),
+            allowed: fields_of(definition).cloned().collect(),
+            summary,
+        })
+    }
+}
+
+fn fields_of(definition: &ActionDefinition) -> impl Iterator<Item = &Arc<str>> {
+    definition.required.iter().chain(&definition.optional)
+}

@@ -1,0 +1,124 @@
+//! A call's content, read as its Content-Type says.
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName};
+use serde_json::Value;
+
+use super::file::Decoder;
+use super::form::{self, Nesting};
+use super::json;
+use crate::model::{Body, Call, Reason, Refusal};
+
+/// Content that was read.
+pub(super) struct Decoded {
+    pub value: Value,
+    pub json: bool,
+}
+
+/// Whether there is content, or may be.
+pub(super) fn is_empty(body: &Body) -> bool {
+    match body {
+        Body::Absent | Body::Streaming { length: Some(0) } => true,
+        Body::Captured(bytes) => bytes.is_empty(),
+        Body::Streaming { .. } => false,
+    }
+}
+
+/// Reads the content by one of the decoders of the mapping; `None` if there is no content.
+///
+/// # Errors
+/// `not_inspectable` for content whose type or coding the mapping cannot read, `malformed` for what is not of its type.
+pub(super) fn decode(call: &Call, decoders: &[(Box<str>, Decoder)]) -> Result<Option<Decoded>, Refusal> {
+    if is_empty(&call.body) {
+        return Ok(None);
+    }
+    let Some(bytes) = call.body.captured() else {
+        return Err(uninspectable("the content was not read"));
+    };
+    if call.headers.contains_key(CONTENT_ENCODING) {
+        return Err(uninspectable(
+            "the content is coded (Content-Encoding): send it uncoded",
+        ));
+    }
+    let media_type = media_type(&call.headers)?;
+    let Some((_, decoder)) = decoders
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(media_type))
+    else {
+        return Err(uninspectable(
+            "the content's type is none that this provider's mapping reads",
+        ));
+    };
+    let malformed = |error: &dyn std::fmt::Display| {
+        Refusal::new(
+            Reason::Malformed,
+            format!("the content cannot be read in exactly one way: {error}"),
+        )
+    };
+    let form = |nesting| {
+        let text = std::str::from_utf8(bytes).map_err(|_| malformed(&form::Error::Escape))?;
+        form::nest(text, nesting).map_err(|error| malformed(&error))
+    };
+    let value = match decoder {
+        Decoder::Json => json::parse(bytes).map_err(|error| malformed(&error))?,
+        Decoder::Form => form(Nesting::Brackets)?,
+        Decoder::AwsQuery => form(Nesting::Dots)?,
+    };
+    // SECURITY: frameworks take this parameter for the method (test `r_method_override_is_refused`).
+    if value.get("_method").is_some() {
+        return Err(Refusal::new(
+            Reason::Malformed,
+            "the content names `_method`, which some servers take for the method",
+        ));
+    }
+    Ok(Some(Decoded {
+        value,
+        json: *decoder == Decoder::Json,
+    }))
+}
+
+fn uninspectable(detail: &str) -> Refusal {
+    Refusal::new(Reason::NotInspectable, detail)
+}
+
+/// The media type without parameters; the only charset is UTF-8.
+fn media_type(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let text = once(headers, &CONTENT_TYPE)?.ok_or_else(|| uninspectable("the content has no Content-Type"))?;
+    let mut parts = text.split(';');
+    let media_type = parts.next().unwrap_or_default().trim();
+    for parameter in parts {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.trim().trim_matches('"');
+        if name.trim().eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8") {
+            return Err(uninspectable("the content is in another charset than UTF-8"));
+        }
+    }
+    Ok(media_type)
+}
+
+/// A header field that may be there once.
+pub(super) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next().map(http::HeaderValue::to_str), values.next()) {
+        (None, _) => Ok(None),
+        (Some(Ok(text)), None) => Ok(Some(text)),
+        (Some(_), _) => Err(Refusal::new(
+            Reason::Malformed,
+            format!("the header field {name} is there twice, or is not ASCII"),
+        )),
+    }
+}
+
+/// A query read as one document; `None` if there is none.
+pub(super) fn query(query: Option<&str>, nesting: Nesting) -> Result<Option<Value>, Refusal> {
+    let Some(text) = query.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let malformed = |error| {
+        Refusal::new(
+            Reason::Malformed,
+            format!("the query cannot be read in exactly one way: {error}"),
+        )
+    };
+    form::nest(text, nesting).map(Some).map_err(malformed)
+}

@@ -1,0 +1,365 @@
+//! Fields: what paths find, reduced to one value of a declared type.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::document::{Document, Node, Path, Selector, node};
+use crate::model::action::MAX_INT;
+use crate::model::{Value, Why, money};
+
+/// Items that a list may hold; more is not read.
+const MAX_ITEMS: usize = 1_000;
+/// Bytes that a text may have; more is not read.
+const MAX_TEXT: usize = 4_096;
+
+/// Where a field's value comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    /// Always the same.
+    Constant(Value),
+    /// No call of the operation tells it.
+    NotTold,
+    Read(Reading),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub from: Vec<Path>,
+    pub require: Option<Path>,
+    pub reduce: Reducer,
+}
+
+/// What becomes of the values that were found.
+#[derive(Clone, Debug)]
+pub(super) enum Reducer {
+    /// Fails on several.
+    One(Type),
+    First(Type),
+    /// How many were found. None found is missing, unless `require` is there.
+    Count,
+    Sum(Type),
+    Max(Type),
+    SumProduct(Selector, Selector),
+    List,
+    /// A list without repetitions, sorted.
+    Distinct,
+    /// How many different ones.
+    CountDistinct,
+    /// Items of the one array or object, characters of the one text.
+    Len,
+    /// The one text, split.
+    Split(Box<str>),
+    CountSplit(Box<str>),
+    /// Domains of mail addresses, in lower case, without repetitions.
+    Domain,
+}
+
+/// How one value is read.
+#[derive(Clone, Debug)]
+pub(super) enum Type {
+    Int,
+    /// `512.00` with so many places → 51200.
+    Decimal(u32),
+    /// As decimal, the places by the currency found at the path.
+    Money(Path),
+    Text,
+    Bool,
+    Enum(Vec<Box<str>>),
+    /// Longest beginning first.
+    PrefixMap(Vec<(Box<str>, Box<str>)>, Option<Box<str>>),
+    /// Three letters, to lower case.
+    Currency,
+}
+
+impl Rule {
+    /// Everything that is looked at.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let reading = match self {
+            Rule::Constant(_) | Rule::NotTold => None,
+            Rule::Read(reading) => Some(reading),
+        };
+        reading.into_iter().flat_map(Reading::paths)
+    }
+
+    /// The value, or why there is none.
+    pub(super) fn value(&self, document: &Document<'_>) -> Result<Value, Why> {
+        match self {
+            Rule::Constant(value) => Ok(value.clone()),
+            Rule::NotTold => Err(Why::Absent),
+            Rule::Read(reading) => reading.value(document),
+        }
+    }
+}
+
+impl Reading {
+    /// Everything that is looked at.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let kind = match &self.reduce {
+            Reducer::One(kind) | Reducer::First(kind) | Reducer::Sum(kind) | Reducer::Max(kind) => Some(kind),
+            Reducer::Count
+            | Reducer::SumProduct(..)
+            | Reducer::List
+            | Reducer::Distinct
+            | Reducer::CountDistinct
+            | Reducer::Len
+            | Reducer::Split(_)
+            | Reducer::CountSplit(_)
+            | Reducer::Domain => None,
+        };
+        let currency = match kind {
+            Some(Type::Money(path)) => Some(path),
+            _ => None,
+        };
+        self.from.iter().chain(&self.require).chain(currency)
+    }
+
+    pub(super) fn value(&self, document: &Document<'_>) -> Result<Value, Why> {
+        let nodes: Vec<_> = self.from.iter().flat_map(|path| path.select(document)).collect();
+        if nodes.is_empty() {
+            return self.none(document);
+        }
+        match &self.reduce {
+            Reducer::One(kind) => kind.read(only(&nodes)?, document),
+            Reducer::First(kind) => kind.read(*nodes.first().ok_or(Why::Absent)?, document),
+            Reducer::Count => count(nodes.len()),
+            Reducer::Sum(kind) => total(&nodes, |node| kind.int(node, document)),
+            Reducer::Max(kind) => {
+                let values: Result<Vec<i64>, Why> = nodes.iter().map(|node| kind.int(*node, document)).collect();
+                values?.into_iter().max().map(Value::Int).ok_or(Why::Absent)
+            }
+            Reducer::SumProduct(left, right) => total(&nodes, |node| product(node, left, right, document.json)),
+            Reducer::List => texts(&nodes).map(Value::List),
+            Reducer::Distinct => distinct(texts(&nodes)?).map(Value::List),
+            Reducer::CountDistinct => count(distinct(texts(&nodes)?)?.len()),
+            Reducer::Len => count(length(only(&nodes)?)?),
+            Reducer::Split(separator) => split(only(&nodes)?, separator).map(Value::List),
+            Reducer::CountSplit(separator) => count(split(only(&nodes)?, separator)?.len()),
+            Reducer::Domain => distinct(domains(&nodes)?).map(Value::List),
+        }
+    }
+
+    /// Nothing was found: 0 only where what holds the counted things is there.
+    fn none(&self, document: &Document<'_>) -> Result<Value, Why> {
+        let held = self
+            .require
+            .as_ref()
+            .is_some_and(|path| !path.select(document).is_empty());
+        match &self.reduce {
+            Reducer::Count | Reducer::CountDistinct if held => Ok(Value::Int(0)),
+            Reducer::List | Reducer::Distinct if held => Ok(Value::List(Vec::new())),
+            Reducer::One(Type::PrefixMap(_, Some(otherwise))) => Ok(Value::Text(otherwise.to_string())),
+            Reducer::One(_)
+            | Reducer::First(_)
+            | Reducer::Count
+            | Reducer::Sum(_)
+            | Reducer::Max(_)
+            | Reducer::SumProduct(..)
+            | Reducer::List
+            | Reducer::Distinct
+            | Reducer::CountDistinct
+            | Reducer::Len
+            | Reducer::Split(_)
+            | Reducer::CountSplit(_)
+            | Reducer::Domain => Err(Why::Absent),
+        }
+    }
+}
+
+impl Type {
+    pub(super) fn read(&self, node: Node<'_>, document: &Document<'_>) -> Result<Value, Why> {
+        match self {
+            Type::Int | Type::Decimal(_) | Type::Money(_) => self.int(node, document).map(Value::Int),
+            Type::Text => text(node).map(|text| Value::Text(text.to_owned())),
+            Type::Bool => match node {
+                Node::Json(Json::Bool(value)) => Ok(Value::Bool(*value)),
+                Node::Text("true") => Ok(Value::Bool(true)),
+                Node::Text("false") => Ok(Value::Bool(false)),
+                Node::Json(_) | Node::Text(_) | Node::Opaque => Err(Why::Unreadable),
+            },
+            Type::Enum(values) => {
+                let found = text(node)?;
+                values
+                    .iter()
+                    .find(|value| ***value == *found)
+                    .map(|value| Value::Text(value.to_string()))
+                    .ok_or(Why::Unreadable)
+            }
+            Type::PrefixMap(prefixes, otherwise) => {
+                let found = text(node)?;
+                let value = prefixes
+                    .iter()
+                    .find(|(prefix, _)| found.starts_with(&**prefix))
+                    .map(|(_, value)| value);
+                value
+                    .or(otherwise.as_ref())
+                    .map(|value| Value::Text(value.to_string()))
+                    .ok_or(Why::Unreadable)
+            }
+            Type::Currency => {
+                let found = text(node)?;
+                match money::exponent(found) {
+                    Some(_) => Ok(Value::Text(found.to_ascii_lowercase())),
+                    None => Err(Why::Unreadable),
+                }
+            }
+        }
+    }
+
+    /// A whole number, 0 to 1e15, written in the one plain way.
+    ///
+    /// SECURITY: `1e6`, `5000.0`, `+5`, `05`, `-5`, digits of other scripts and texts where a number belongs are read
+    /// by some servers as other amounts than by us (test `an_amount_written_in_any_other_way_is_unreadable`).
+    fn int(&self, node: Node<'_>, document: &Document<'_>) -> Result<i64, Why> {
+        match self {
+            Type::Int => match node {
+                Node::Text(text) => whole(text),
+                Node::Json(Json::Number(number)) => whole(number.as_str()),
+                Node::Json(_) | Node::Opaque => Err(Why::Unreadable),
+            },
+            Type::Decimal(places) => decimal(node, *places),
+            Type::Money(currency) => {
+                let code = text(only(&currency.select(document))?)?;
+                decimal(node, money::exponent(code).ok_or(Why::Unreadable)?)
+            }
+            Type::Text | Type::Bool | Type::Enum(_) | Type::PrefixMap(..) | Type::Currency => Err(Why::Unreadable),
+        }
+    }
+}
+
+fn whole(token: &str) -> Result<i64, Why> {
+    let plain = token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
+    match token.parse::<i64>() {
+        Ok(value) if plain && value <= MAX_INT => Ok(value),
+        _ => Err(Why::Unreadable),
+    }
+}
+
+fn decimal(node: Node<'_>, places: u32) -> Result<i64, Why> {
+    let token = match node {
+        Node::Text(text) => text,
+        Node::Json(Json::String(text)) => text,
+        Node::Json(Json::Number(number)) => number.as_str(),
+        Node::Json(_) | Node::Opaque => return Err(Why::Unreadable),
+    };
+    let (units, fraction) = token.split_once('.').unwrap_or((token, "0"));
+    let digits = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let kept = fraction.trim_end_matches('0');
+    let missing = places.checked_sub(u32::try_from(kept.len()).map_err(|_| Why::Unreadable)?);
+    let (true, Some(missing)) = (digits, missing) else {
+        return Err(Why::Unreadable);
+    };
+    let fraction = if kept.is_empty() {
+        0
+    } else {
+        kept.parse::<i64>().map_err(|_| Why::Unreadable)?
+    };
+    let scale = |value: i64, by: u32| 10i64.checked_pow(by).and_then(|power| value.checked_mul(power));
+    let value = scale(whole(units)?, places)
+        .zip(scale(fraction, missing))
+        .and_then(|(units, rest)| units.checked_add(rest));
+    value.filter(|value| *value <= MAX_INT).ok_or(Why::Unreadable)
+}
+
+fn only<'a>(nodes: &[Node<'a>]) -> Result<Node<'a>, Why> {
+    match nodes {
+        [] => Err(Why::Absent),
+        [node] => Ok(*node),
+        _ => Err(Why::Unreadable),
+    }
+}
+
+/// A text of bounded length that is not empty: an empty one is a value that the provider may take for none.
+fn text<'a>(node: Node<'a>) -> Result<&'a str, Why> {
+    let text = match node {
+        Node::Text(text) => text,
+        Node::Json(Json::String(text)) => text,
+        Node::Json(Json::Number(number)) => number.as_str(),
+        Node::Json(_) | Node::Opaque => return Err(Why::Unreadable),
+    };
+    if text.is_empty() || text.len() > MAX_TEXT {
+        Err(Why::Unreadable)
+    } else {
+        Ok(text)
+    }
+}
+
+fn texts(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
+    match nodes.len() > MAX_ITEMS {
+        true => Err(Why::Unreadable),
+        false => nodes.iter().map(|node| text(*node).map(str::to_owned)).collect(),
+    }
+}
+
+fn distinct(texts: Vec<String>) -> Result<Vec<String>, Why> {
+    Ok(texts.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+fn count(count: usize) -> Result<Value, Why> {
+    i64::try_from(count)
+        .ok()
+        .filter(|count| *count <= MAX_INT)
+        .map(Value::Int)
+        .ok_or(Why::Unreadable)
+}
+
+fn total<'a>(nodes: &[Node<'a>], read: impl Fn(Node<'a>) -> Result<i64, Why>) -> Result<Value, Why> {
+    let mut sum = 0i64;
+    for node in nodes {
+        sum = sum
+            .checked_add(read(*node)?)
+            .filter(|sum| *sum <= MAX_INT)
+            .ok_or(Why::Unreadable)?;
+    }
+    Ok(Value::Int(sum))
+}
+
+fn product(item: Node<'_>, left: &Selector, right: &Selector, json: bool) -> Result<i64, Why> {
+    let Node::Json(item) = item else {
+        return Err(Why::Unreadable);
+    };
+    let factor = |selector: &Selector| match selector.select(item).as_slice() {
+        [value] => match node(value, json) {
+            Node::Text(text) => whole(text),
+            Node::Json(Json::Number(number)) => whole(number.as_str()),
+            Node::Json(_) | Node::Opaque => Err(Why::Unreadable),
+        },
+        _ => Err(Why::Unreadable),
+    };
+    factor(left)?
+        .checked_mul(factor(right)?)
+        .filter(|product| *product <= MAX_INT)
+        .ok_or(Why::Unreadable)
+}
+
+fn length(node: Node<'_>) -> Result<usize, Why> {
+    match node {
+        Node::Json(Json::Array(items)) => Ok(items.len()),
+        Node::Json(Json::Object(members)) => Ok(members.len()),
+        Node::Json(Json::String(text)) => Ok(text.chars().count()),
+        Node::Text(text) => Ok(text.chars().count()),
+        Node::Json(Json::Null | Json::Bool(_) | Json::Number(_)) | Node::Opaque => Err(Why::Unreadable),
+    }
+}
+
+fn split(node: Node<'_>, separator: &str) -> Result<Vec<String>, Why> {
+    let items: Vec<String> = text(node)?
+        .split(separator)
+        .map(|item| item.trim().to_owned())
+        .collect();
+    let fine = items.len() <= MAX_ITEMS && items.iter().all(|item| !item.is_empty());
+    if fine { Ok(items) } else { Err(Why::Unreadable) }
+}
+
+fn domains(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
+    let domain = |address: String| match address.trim_end_matches('>').rsplit_once('@') {
+        Some((_, domain)) if !domain.is_empty() && !domain.contains(char::is_whitespace) => {
+            Ok(domain.to_ascii_lowercase())
+        }
+        _ => Err(Why::Unreadable),
+    };
+    texts(nodes)?.into_iter().map(domain).collect()
+}
+
+#[cfg(test)]
+mod tests;

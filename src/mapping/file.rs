@@ -1,0 +1,250 @@
+//! A provider's mapping file as people write it. `compile` makes it ready to use.
+//!
+//! Every type refuses keys that it does not know.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::io::yaml::Located;
+use crate::model::{Access, Answer};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    /// Name in records and policies: `stripe`. Several files may share it.
+    pub provider: Located<String>,
+    /// Name for people: `Stripe`.
+    pub title: String,
+    /// `api.stripe.com`, `ec2.{region}.amazonaws.com` (a capture is one label), `…:8443` where it is not the scheme's
+    /// default port.
+    pub hosts: Vec<Located<String>>,
+    /// How an operation is told.
+    pub dispatch: Located<Dispatch>,
+    /// GET and HEAD without content only read, also where no operation is named; HEAD is as its GET.
+    #[serde(default)]
+    pub safe_methods: bool,
+    /// Goes before the keys of `operations` and `prefixes`: `ec2.`
+    #[serde(default)]
+    pub name_prefix: String,
+    /// How content is read, by its media type.
+    #[serde(default)]
+    pub content: BTreeMap<String, Decoder>,
+    /// Live or test.
+    #[serde(default)]
+    pub environment: Option<Located<Field>>,
+    /// How the provider answers, unless an operation says otherwise.
+    #[serde(default)]
+    pub answer: Answer,
+    /// Header fields that the provider acts on: another value is another call.
+    #[serde(default)]
+    pub significant: Vec<Located<String>>,
+    /// Header fields that say who calls, besides Authorization: part of the credential, never kept.
+    #[serde(default)]
+    pub secret: Vec<Located<String>>,
+    /// Parameters (top-level members of content, and query parameters) that differ each time the same call is made.
+    #[serde(default)]
+    pub volatile: Vec<String>,
+    /// Where the provider's idempotency key is.
+    #[serde(default)]
+    pub idempotency: Option<Located<Idempotency>>,
+    /// Calls are signed by AWS Signature Version 4, for this service.
+    #[serde(default)]
+    pub aws: Option<Aws>,
+    /// Decimal places of amounts in currencies where the provider differs from ISO 4217.
+    #[serde(default)]
+    pub currency_places: BTreeMap<String, u32>,
+    /// What would let a call be read in two ways: a call that has it is refused.
+    #[serde(default)]
+    pub refuse: Refuse,
+    /// Query parameters whose values may stand in the record, besides those that fields read.
+    #[serde(default)]
+    pub show: Vec<String>,
+    /// Path parameters whose values may not.
+    #[serde(default)]
+    pub hide: Vec<String>,
+    #[serde(default)]
+    pub operations: BTreeMap<String, Located<Operation>>,
+    /// Operations in bulk, by how their names begin (dispatch by name only). The longest counts, after `operations`.
+    #[serde(default)]
+    pub prefixes: BTreeMap<String, Located<Operation>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Dispatch {
+    /// By method and path template; each operation has `call`.
+    Path,
+    /// By a parameter in query or form: `{ parameter: Action }`. The path must be `/`.
+    Parameter(String),
+    /// By a header field's value after a prefix. The path must be `/`.
+    Header { name: String, prefix: String },
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Decoder {
+    Json,
+    /// `a[b][0]`
+    Form,
+    /// `Filter.1.Value.2`
+    AwsQuery,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Idempotency {
+    Header(String),
+    Parameter(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Aws {
+    pub service: String,
+    /// For hosts that name no region.
+    pub region: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refuse {
+    #[serde(default)]
+    pub headers: Vec<Located<String>>,
+    #[serde(default)]
+    pub query: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Operation {
+    /// `POST /v1/refunds`, `GET /v1/refunds/{refund}`: dispatch by path only.
+    #[serde(default)]
+    pub call: Option<String>,
+    pub action: String,
+    /// The action's own unless it is said. It reads if and only if the action does.
+    #[serde(default)]
+    pub access: Option<Access>,
+    pub target: Target,
+    #[serde(default)]
+    pub fields: BTreeMap<String, Located<Field>>,
+    /// What the content makes of the call. The strictest that applies counts; none may be milder than the operation.
+    #[serde(default)]
+    pub when: Vec<Located<When>>,
+    /// The action's own unless it is said.
+    #[serde(default)]
+    pub summary: Option<String>,
+    /// The content need not be read although something changes.
+    #[serde(default)]
+    pub content_ignored: bool,
+    #[serde(default)]
+    pub answer: Option<Answer>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Target {
+    pub kind: String,
+    /// JSONPath; an id is told if there is exactly one.
+    #[serde(default)]
+    pub id: Option<Located<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct When {
+    /// JSONPath: applies if it finds anything.
+    pub any: Located<String>,
+    pub action: String,
+    #[serde(default)]
+    pub access: Option<Access>,
+    #[serde(default)]
+    pub summary: Option<String>,
+}
+
+/// Where a value comes from: exactly one of `from`, `value` and `not_told`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Field {
+    /// JSONPath over `{method, host, path, query, headers, body, params}`; `params` are the members of query and body
+    /// together. For the environment `$.credential` too.
+    #[serde(default)]
+    pub from: Option<Located<String>>,
+    /// More places where the same is told: what they find counts as if `from` had found it.
+    #[serde(default)]
+    pub also: Vec<Located<String>>,
+    /// Always this.
+    #[serde(default)]
+    pub value: Option<Literal>,
+    /// A required field that no call of this operation tells.
+    #[serde(default)]
+    pub not_told: bool,
+    /// `one` (default), `first`, `count`, `sum`, `max`, `sum_product`, `list` (default for lists), `distinct`, `len`,
+    /// `split`, `domain`
+    #[serde(default)]
+    pub reduce: Option<Reduce>,
+    /// The two members that `sum_product` multiplies.
+    #[serde(default)]
+    pub of: Vec<Located<String>>,
+    /// What `split` splits at.
+    #[serde(default)]
+    pub separator: Option<String>,
+    /// JSONPath that must find something, else a count is missing rather than 0.
+    #[serde(default)]
+    pub require: Option<Located<String>>,
+    /// `int decimal money string bool enum prefix_map currency`; by the field's type unless it is said.
+    #[serde(default, rename = "as")]
+    pub kind: Option<Kind>,
+    /// Decimal places of `decimal`.
+    #[serde(default)]
+    pub places: Option<u32>,
+    /// JSONPath of the currency of `money`.
+    #[serde(default)]
+    pub currency: Option<Located<String>>,
+    /// What an `enum` may be.
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// `prefix_map`: beginning → value; the longest counts.
+    #[serde(default)]
+    pub prefixes: BTreeMap<String, String>,
+    /// `prefix_map`: the value where no beginning fits or nothing is there.
+    #[serde(default)]
+    pub otherwise: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(untagged)]
+pub(super) enum Literal {
+    Bool(bool),
+    Int(i64),
+    Text(String),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reduce {
+    One,
+    First,
+    Count,
+    Sum,
+    Max,
+    SumProduct,
+    List,
+    Distinct,
+    Len,
+    Split,
+    Domain,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Int,
+    Decimal,
+    Money,
+    String,
+    Bool,
+    Enum,
+    PrefixMap,
+    Currency,
+}

@@ -1,0 +1,274 @@
+//! What makes a call the same call when it is made again (design 4.6.2).
+
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName};
+use serde_json::Value;
+
+use super::form::Pair;
+use super::service::{IdempotencyKey, Service};
+use super::{aws, form, json};
+use crate::model::{Action, Call, Identity, Reason, Refusal};
+
+/// Header fields of a call without a mapping that differ between two sendings of one call, or that the call's other
+/// parts already tell. Every other field is part of what the call is.
+const IGNORED: [&str; 40] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "expect",
+    "user-agent",
+    "date",
+    "x-amz-date",
+    "authorization",
+    "proxy-authorization",
+    "signature",
+    "signature-input",
+    "x-amz-content-sha256",
+    "x-amz-security-token",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "b3",
+    "x-request-id",
+    "x-correlation-id",
+    "x-client-request-id",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "sentry-trace",
+    "uber-trace-id",
+    "x-retry-count",
+    "x-stainless-retry-count",
+    "amz-sdk-request",
+    "amz-sdk-invocation-id",
+    "idempotency-key",
+    "x-stripe-client-telemetry",
+    "x-stripe-client-user-agent",
+    "priority",
+];
+/// The same, by how names begin.
+const IGNORED_PREFIXES: [&str; 3] = ["accept", "x-b3-", "x-datadog-"];
+
+/// The name by which calls without a mapping are asked for their idempotency key.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Identity of a call whose content was captured.
+pub(super) fn identify(call: &Call, action: &Action, service: Option<&Service>) -> Result<Identity, Refusal> {
+    let Some(body) = call.body.captured() else {
+        return Err(Refusal::new(
+            Reason::NotInspectable,
+            "the content was not read, so the call cannot be told from another",
+        ));
+    };
+    let parts = Body::read(&call.headers, body);
+    let mut content = Framed::default();
+    for part in [
+        &*action.name,
+        call.method.as_str(),
+        call.scheme.as_str(),
+        &call.authority.to_string(),
+        &call.path,
+    ] {
+        content.put(b'p', part.as_bytes());
+    }
+    content.query(call.query.as_deref(), service);
+    for name in [&CONTENT_TYPE, &CONTENT_ENCODING] {
+        content.header(&call.headers, name);
+    }
+    match service {
+        Some(service) => service
+            .significant
+            .iter()
+            .for_each(|name| content.header(&call.headers, name)),
+        None => content.all_headers(&call.headers),
+    }
+    parts.put(&mut content, service);
+    Ok(Identity {
+        credential: credential(call, service)?,
+        content: content.0,
+        idempotency_key: idempotency_key(call, service, &parts),
+    })
+}
+
+/// Bytes that can be read in one way only: each piece has its kind and its length before it.
+#[derive(Default)]
+struct Framed(Vec<u8>);
+
+impl Framed {
+    fn put(&mut self, kind: u8, bytes: &[u8]) {
+        self.0.push(kind);
+        self.0
+            .extend_from_slice(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn count(&mut self, kind: u8, count: usize) {
+        self.put(kind, &u64::try_from(count).unwrap_or(u64::MAX).to_be_bytes());
+    }
+
+    fn query(&mut self, query: Option<&str>, service: Option<&Service>) {
+        match query.map(form::pairs) {
+            None => self.put(b'-', b""),
+            Some(Ok(pairs)) => self.pairs(b'q', &pairs, service),
+            Some(Err(_)) => self.put(b'Q', query.unwrap_or_default().as_bytes()),
+        }
+    }
+
+    fn pairs(&mut self, kind: u8, pairs: &[Pair<'_>], service: Option<&Service>) {
+        let volatile = |name: &str| service.is_some_and(|service| service.volatile.contains(name));
+        let kept: Vec<_> = pairs.iter().filter(|pair| !volatile(&pair.name)).collect();
+        self.count(kind, kept.len());
+        for pair in kept {
+            self.put(b'k', pair.name.as_bytes());
+            self.put(b'v', pair.value.as_bytes());
+        }
+    }
+
+    fn header(&mut self, headers: &HeaderMap, name: &HeaderName) {
+        let values: Vec<_> = headers.get_all(name).iter().collect();
+        self.put(b'h', name.as_str().as_bytes());
+        self.count(b'c', values.len());
+        values.iter().for_each(|value| self.put(b'v', value.as_bytes()));
+    }
+
+    fn all_headers(&mut self, headers: &HeaderMap) {
+        let ignored =
+            |name: &str| IGNORED.contains(&name) || IGNORED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let mut names: Vec<_> = headers.keys().filter(|name| !ignored(name.as_str())).collect();
+        names.sort_unstable_by_key(|name| name.as_str());
+        self.count(b'H', names.len());
+        names.iter().for_each(|name| self.header(headers, name));
+    }
+
+    /// A document; members in the order of their names, numbers as they were written.
+    fn json(&mut self, value: &Value, leave_out: &dyn Fn(&str) -> bool) {
+        match value {
+            Value::Null => self.put(b'0', b""),
+            Value::Bool(value) => self.put(b'b', &[u8::from(*value)]),
+            Value::Number(number) => self.put(b'n', number.as_str().as_bytes()),
+            Value::String(text) => self.put(b's', text.as_bytes()),
+            Value::Array(items) => {
+                self.count(b'a', items.len());
+                items.iter().for_each(|item| self.json(item, &|_| false));
+            }
+            Value::Object(members) => {
+                let mut kept: Vec<_> = members.iter().filter(|(name, _)| !leave_out(name)).collect();
+                kept.sort_unstable_by_key(|(name, _)| name.as_str());
+                self.count(b'o', kept.len());
+                for (name, value) in kept {
+                    self.put(b'k', name.as_bytes());
+                    self.json(value, &|_| false);
+                }
+            }
+        }
+    }
+}
+
+/// Content as far as it could be understood.
+enum Body<'a> {
+    Empty,
+    Json(Value),
+    Form(Vec<Pair<'a>>),
+    Raw(&'a [u8]),
+}
+
+impl<'a> Body<'a> {
+    fn read(headers: &HeaderMap, bytes: &'a [u8]) -> Self {
+        if bytes.is_empty() {
+            return Body::Empty;
+        }
+        let media_type = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let media_type = media_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        let plain = !headers.contains_key(CONTENT_ENCODING);
+        let is_json = media_type == "application/json"
+            || media_type.ends_with("+json")
+            || media_type.starts_with("application/x-amz-json-");
+        if plain && is_json {
+            return json::parse(bytes).map_or(Body::Raw(bytes), Body::Json);
+        }
+        if plain && media_type == "application/x-www-form-urlencoded" {
+            let pairs = std::str::from_utf8(bytes).ok().and_then(|text| form::pairs(text).ok());
+            return pairs.map_or(Body::Raw(bytes), Body::Form);
+        }
+        Body::Raw(bytes)
+    }
+
+    fn put(&self, content: &mut Framed, service: Option<&Service>) {
+        match self {
+            Body::Empty => content.put(b'-', b""),
+            Body::Raw(bytes) => content.put(b'r', bytes),
+            Body::Form(pairs) => content.pairs(b'f', pairs, service),
+            Body::Json(value) => {
+                content.put(b'j', b"");
+                content.json(value, &|name| {
+                    service.is_some_and(|service| service.volatile.contains(name))
+                });
+            }
+        }
+    }
+
+    fn parameter(&self, wanted: &str) -> Option<String> {
+        match self {
+            Body::Empty | Body::Raw(_) => None,
+            Body::Json(value) => value.get(wanted)?.as_str().map(str::to_owned),
+            Body::Form(pairs) => find(pairs, wanted),
+        }
+    }
+}
+
+fn find(pairs: &[Pair<'_>], wanted: &str) -> Option<String> {
+    let pair = pairs.iter().find(|pair| pair.name == wanted)?;
+    Some(pair.value.clone().into_owned())
+}
+
+/// The part of the credential that stays the same: an AWS access key, else the header fields that hold it.
+fn credential(call: &Call, service: Option<&Service>) -> Result<Vec<u8>, Refusal> {
+    let mut out = Framed::default();
+    let keys = match service {
+        Some(service) if service.aws.is_some() => aws::credentials(call)?,
+        _ => {
+            let header = call.header(AUTHORIZATION.as_str()).and_then(aws::of_header);
+            header.into_iter().flatten().collect()
+        }
+    };
+    match keys.is_empty() {
+        true => out.header(&call.headers, &AUTHORIZATION),
+        false => keys.iter().for_each(|key| out.put(b'a', key.access_key.as_bytes())),
+    }
+    for name in service.map(|service| service.secret.as_slice()).unwrap_or_default() {
+        out.header(&call.headers, name);
+    }
+    Ok(out.0)
+}
+
+fn idempotency_key(call: &Call, service: Option<&Service>, body: &Body<'_>) -> Option<String> {
+    match service.map(|service| service.idempotency.as_ref()) {
+        None => call.header(IDEMPOTENCY_KEY.as_str()).map(str::to_owned),
+        Some(None) => None,
+        Some(Some(IdempotencyKey::Header(name))) => call.header(name.as_str()).map(str::to_owned),
+        Some(Some(IdempotencyKey::Parameter(name))) => {
+            let in_query = || {
+                call.query
+                    .as_deref()
+                    .and_then(|query| form::pairs(query).ok())
+                    .and_then(|pairs| find(&pairs, name))
+            };
+            body.parameter(name).or_else(in_query)
+        }
+    }
+}

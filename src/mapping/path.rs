@@ -1,0 +1,151 @@
+//! Paths on hosts with a mapping: one that another server could read as another path is refused, never rewritten.
+
+use super::{form, inert};
+use crate::model::{Reason, Refusal};
+
+/// Suffixes by which some servers choose a format, and so another operation than the template says.
+const FORMATS: [&str; 4] = [".json", ".xml", ".html", ".csv"];
+
+/// Refuses a path that has more than one reading.
+///
+/// SECURITY: `//`, dot segments, backslashes, path parameters (`;`), control characters, escapes of what needs none,
+/// and escapes that turn into separators when decoded twice (tests `a_path_with_two_readings_is_refused`).
+pub(super) fn check(path: &str) -> Result<(), Refusal> {
+    let wrong = |what: &str| {
+        let detail = format!("the path {what}, which servers read in different ways: send it in its plain form");
+        Err(Refusal::new(Reason::Malformed, detail))
+    };
+    let bytes = path.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at).copied() {
+        match byte {
+            b'%' => {
+                let escape = path
+                    .get(at + 1..at + 3)
+                    .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+                let Some(decoded) = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+                    return wrong("holds an incomplete percent escape");
+                };
+                if decoded.is_ascii_control() || matches!(decoded, b'/' | b'\\' | b'.' | b'%' | b';' | b'?' | b'#') {
+                    return wrong("holds an escaped separator or control character");
+                }
+                if decoded.is_ascii_alphanumeric() || matches!(decoded, b'-' | b'_' | b'~') {
+                    return wrong("escapes a character that needs no escape");
+                }
+                at += 3;
+                continue;
+            }
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'/'
+            | b'-'
+            | b'.'
+            | b'_'
+            | b'~'
+            | b'!'
+            | b'$'
+            | b'&'
+            | b'\''
+            | b'('
+            | b')'
+            | b'*'
+            | b'+'
+            | b','
+            | b'='
+            | b':'
+            | b'@' => {}
+            _ => return wrong("holds a character that does not belong there"),
+        }
+        at += 1;
+    }
+    if !path.starts_with('/') || path.contains("//") {
+        return wrong("holds an empty segment");
+    }
+    if path.split('/').any(|segment| segment == "." || segment == "..") {
+        return wrong("holds a dot segment");
+    }
+    Ok(())
+}
+
+/// Whether the path ends as some servers' choice of a format does.
+pub(super) fn has_format(path: &str) -> bool {
+    FORMATS
+        .iter()
+        .any(|format| path.len() > format.len() && path.ends_with(format))
+}
+
+/// A parameter's value, percent-decoded once.
+pub(super) fn parameter(segment: &str) -> Result<String, Refusal> {
+    match form::decode(segment, false) {
+        Ok(value) if !value.chars().any(inert::is_hidden) => Ok(value.into_owned()),
+        _ => Err(Refusal::new(
+            Reason::Malformed,
+            "a segment of the path is not UTF-8, or holds characters that cannot be seen",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_two_readings_is_refused() {
+        for path in [
+            "/v1/charges/../refunds",
+            "/v1/./refunds",
+            "/v1/..",
+            "/v1/charges/%2e%2e/refunds",
+            "/v1/charges/%2E./refunds",
+            "/v1%2frefunds",
+            "/v1%2Frefunds",
+            "/v1//refunds",
+            "//v1/refunds",
+            "/v1/re%66unds",
+            "/v1/refunds;a=b",
+            "/v1/refunds%3Ba=b",
+            "/v1/charges\\..\\refunds",
+            "/v1/charges%5c..%5crefunds",
+            "/v1/refunds%00.json",
+            "/v1/refunds%0a",
+            "/v1/%252e%252e/refunds",
+            "/v1/refunds%",
+            "/v1/refunds%2",
+            "/v1/refunds%zz",
+            "/v1/refunds%+1",
+            "/v1/charges#/../refunds",
+            "/v1/refünds",
+            "/v1/refunds ",
+            "/v1/{charge}",
+            "v1/refunds",
+            "",
+        ] {
+            assert_eq!(
+                check(path).map_err(|refusal| refusal.reason),
+                Err(Reason::Malformed),
+                "{path}"
+            );
+        }
+        for path in [
+            "/",
+            "/v1/refunds",
+            "/v1/refunds/",
+            "/v1/customers/a%20b%40c",
+            "/v1/x:undelete",
+            "/v1/a..b",
+            "/v1/%c3%a9",
+        ] {
+            assert!(check(path).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_decoded_once_and_shows_what_it_is() {
+        assert_eq!(parameter("a%20b%40c").unwrap(), "a b@c");
+        assert_eq!(parameter("a+b").unwrap(), "a+b");
+        for hidden in ["%e2%80%ae", "%e2%80%8b", "%ff"] {
+            assert!(parameter(hidden).is_err(), "{hidden}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::model::{Authority, Body, CallId, Caller, Host, Origin, Reason, Scheme, Timestamp};
+
+mod bypass;
+mod identity;
+mod load;
+mod meaning;
+mod record;
+mod samples;
+
+const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
+const STRIPE: &str = include_str!("../../mappings/stripe.yaml");
+const EC2: &str = include_str!("../../mappings/aws-ec2.yaml");
+const DYNAMODB: &str = include_str!("../../mappings/aws-dynamodb.yaml");
+
+fn source(file: &str, text: &str) -> Source {
+    Source {
+        file: file.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn load(files: &[(&str, &str)]) -> Result<Mappings, Vec<Diagnostic>> {
+    let files: Vec<_> = files.iter().map(|(file, text)| source(file, text)).collect();
+    Mappings::load(&source("actions.yaml", VOCABULARY), &files)
+}
+
+/// The shipped files, with an account in dollars.
+fn shipped() -> &'static Mappings {
+    static SHIPPED: LazyLock<Mappings> = LazyLock::new(|| {
+        let files = [
+            ("stripe.yaml", STRIPE),
+            ("aws-ec2.yaml", EC2),
+            ("aws-dynamodb.yaml", DYNAMODB),
+        ];
+        match load(&files) {
+            Ok(mappings) => mappings.with_account_currency(Some("usd")),
+            Err(problems) => panic!(
+                "{}",
+                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+            ),
+        }
+    });
+    &SHIPPED
+}
+
+/// A call to `https://host[:port]/path[?query]`.
+fn call(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&str>) -> Call {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let scheme = if scheme == "http" { Scheme::Http } else { Scheme::Https };
+    let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().unwrap()),
+        None => (authority, scheme.default_port()),
+    };
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (target, None),
+    };
+    let mut fields = HeaderMap::new();
+    for (name, value) in headers {
+        fields.append(
+            HeaderName::try_from(*name).unwrap(),
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
+    }
+    Call {
+        id: CallId::random(),
+        origin: Origin::Wire,
+        caller: Caller {
+            agent: "support-bot".into(),
+            roles: Arc::from([]),
+            owner: None,
+        },
+        received: Timestamp::now(),
+        scheme,
+        authority: Authority {
+            host: Host::Name(host.into()),
+            port,
+        },
+        method: Method::from_bytes(method.as_bytes()).unwrap(),
+        path: path.to_owned(),
+        query,
+        headers: fields,
+        body: body.map_or(Body::Absent, |body| Body::Captured(body.to_owned().into())),
+    }
+}
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const KEY: (&str, &str) = ("authorization", "Bearer sk_test_sample");
+
+/// A form posted to Stripe.
+fn stripe(path: &str, body: &str) -> Call {
+    call(
+        "POST",
+        &format!("https://api.stripe.com{path}"),
+        &[FORM, KEY],
+        Some(body),
+    )
+}
+
+fn ec2(body: &str) -> Call {
+    call("POST", "https://ec2.us-east-1.amazonaws.com/", &[FORM], Some(body))
+}
+
+fn dynamodb(operation: &str, body: &Json) -> Call {
+    let target = format!("DynamoDB_20120810.{operation}");
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("content-type", "application/x-amz-json-1.0"),
+    ];
+    call(
+        "POST",
+        "https://dynamodb.us-east-1.amazonaws.com/",
+        &headers,
+        Some(&body.to_string()),
+    )
+}
+
+fn resolve(mappings: &Mappings, call: &Call) -> Result<Action, Reason> {
+    let route = mappings.route(call).map_err(|refusal| refusal.reason)?;
+    mappings.resolve(call, route).map_err(|refusal| refusal.reason)
+}

@@ -1,0 +1,266 @@
+//! When two calls are the same call.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::Identity;
+
+fn identify(call: &Call) -> Identity {
+    let mappings = shipped();
+    let route = mappings.route(call).unwrap();
+    let action = mappings.resolve(call, route).unwrap();
+    mappings.identify(call, &action).unwrap()
+}
+
+fn content(call: &Call) -> Vec<u8> {
+    identify(call).content
+}
+
+#[test]
+fn a_fresh_client_token_is_the_same_call() {
+    let run = |token: &str, count: u32| ec2(&format!("Action=RunInstances&MaxCount={count}&ClientToken={token}"));
+    assert_eq!(content(&run("a", 5)), content(&run("b", 5)));
+    assert_ne!(content(&run("a", 5)), content(&run("a", 6)));
+    assert_eq!(identify(&run("a", 5)).idempotency_key.as_deref(), Some("a"));
+    let transact = |token: &str| {
+        dynamodb(
+            "TransactWriteItems",
+            &json!({"TransactItems": [{"Put": {}}], "ClientRequestToken": token}),
+        )
+    };
+    assert_eq!(content(&transact("a")), content(&transact("b")));
+    let nested = |token: &str| {
+        dynamodb(
+            "PutItem",
+            &json!({"TableName": "T", "Item": {"ClientToken": {"S": token}}}),
+        )
+    };
+    assert_ne!(content(&nested("a")), content(&nested("b")), "volatile at the top only");
+}
+
+#[test]
+fn the_credential_is_its_stable_part() {
+    let signed = |key: &str, date: &str, signature: &str| {
+        let value = format!(
+            "AWS4-HMAC-SHA256 Credential={key}/{date}/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature={signature}"
+        );
+        identify(&call(
+            "POST",
+            "https://ec2.us-east-1.amazonaws.com/",
+            &[FORM, ("authorization", &value)],
+            Some("Action=DescribeInstances"),
+        ))
+    };
+    assert!(signed("AKID1", "20261120", "aa") == signed("AKID1", "20261121", "bb"));
+    assert!(signed("AKID1", "20261120", "aa").credential != signed("AKID2", "20261120", "aa").credential);
+    let stranger = |value: &str| identify(&call("POST", "https://example.com/", &[("authorization", value)], None));
+    assert!(stranger("Bearer a").credential != stranger("Bearer b").credential);
+    assert!(stranger("Bearer a").content == stranger("Bearer b").content);
+}
+
+#[test]
+fn significant_headers_are_part_of_the_call_and_others_are_not() {
+    let with = |name: &str, value: &str| {
+        content(&call(
+            "POST",
+            "https://api.stripe.com/v1/refunds",
+            &[FORM, KEY, (name, value)],
+            Some("amount=1"),
+        ))
+    };
+    let plain = content(&stripe("/v1/refunds", "amount=1"));
+    for name in ["stripe-account", "stripe-context", "stripe-version"] {
+        assert_ne!(with(name, "a"), plain, "{name}");
+        assert_ne!(with(name, "a"), with(name, "b"), "{name}");
+    }
+    for name in [
+        "user-agent",
+        "idempotency-key",
+        "x-stripe-client-telemetry",
+        "accept",
+        "x-anything",
+    ] {
+        assert_eq!(with(name, "a"), plain, "{name}");
+    }
+    assert_eq!(
+        identify(&call(
+            "POST",
+            "https://api.stripe.com/v1/refunds",
+            &[FORM, KEY, ("idempotency-key", "k")],
+            None
+        ))
+        .idempotency_key
+        .as_deref(),
+        Some("k")
+    );
+}
+
+#[test]
+fn every_header_of_a_stranger_counts_but_for_the_ignored() {
+    let with = |name: &str, value: &str| content(&call("POST", "https://example.com/", &[(name, value)], Some("x")));
+    for name in [
+        "x-tenant",
+        "x-anything",
+        "content-type",
+        "content-encoding",
+        "cookie",
+        "prefer",
+    ] {
+        assert_ne!(with(name, "a"), with(name, "b"), "{name}");
+    }
+    for name in [
+        "user-agent",
+        "date",
+        "accept",
+        "accept-encoding",
+        "traceparent",
+        "x-b3-traceid",
+        "idempotency-key",
+        "x-stainless-retry-count",
+        "content-length",
+    ] {
+        assert_eq!(with(name, "1"), with(name, "2"), "{name}");
+    }
+}
+
+#[test]
+fn each_part_of_a_call_counts() {
+    let base = stripe("/v1/refunds", "amount=1&charge=ch_1");
+    for other in [
+        stripe("/v1/refunds", "charge=ch_1&amount=1"),
+        stripe("/v1/refunds", "amount=1&charge=ch_2"),
+        stripe("/v1/refunds?a=b", "amount=1&charge=ch_1"),
+        stripe("/v1/refunds?amount=1&charge=ch_1", ""),
+        stripe("/v1/refunds/re_1", "amount=1&charge=ch_1"),
+        call(
+            "PUT",
+            "https://api.stripe.com/v1/refunds",
+            &[FORM, KEY],
+            Some("amount=1&charge=ch_1"),
+        ),
+        call(
+            "POST",
+            "http://api.stripe.com/v1/refunds",
+            &[FORM, KEY],
+            Some("amount=1&charge=ch_1"),
+        ),
+        call(
+            "POST",
+            "https://api.stripe.com:444/v1/refunds",
+            &[FORM, KEY],
+            Some("amount=1&charge=ch_1"),
+        ),
+        call(
+            "POST",
+            "https://example.com/v1/refunds",
+            &[FORM, KEY],
+            Some("amount=1&charge=ch_1"),
+        ),
+    ] {
+        assert_ne!(content(&base), content(&other), "{} {:?}", other.path, other.query);
+    }
+    assert_eq!(
+        content(&base),
+        content(&stripe("/v1/refunds", "%61mount=1&charge=ch%5F1")),
+        "the same pairs, otherwise escaped"
+    );
+    let presigned = |signature: &str| {
+        call(
+            "GET",
+            &format!("https://ec2.us-east-1.amazonaws.com/?Action=DescribeInstances&X-Amz-Signature={signature}"),
+            &[],
+            None,
+        )
+    };
+    assert_eq!(content(&presigned("a")), content(&presigned("b")));
+    let unread = Call {
+        body: Body::Streaming { length: None },
+        ..stripe("/v1/other", "")
+    };
+    let mappings = shipped();
+    let action = resolve(mappings, &unread).unwrap();
+    assert_eq!(
+        mappings.identify(&unread, &action).err().map(|refusal| refusal.reason),
+        Some(Reason::NotInspectable)
+    );
+}
+
+fn document() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        (-3i64..3).prop_map(Json::from),
+        "[ab\"\\\\]{0,2}".prop_map(Json::from),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Json::from),
+            prop::collection::btree_map("[ab]{0,1}", inner, 0..3)
+                .prop_map(|members| Json::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn json_content(body: &str) -> Vec<u8> {
+    let mappings = shipped();
+    let call = call(
+        "POST",
+        "https://example.com/",
+        &[("content-type", "application/json")],
+        Some(body),
+    );
+    let action = resolve(mappings, &call).unwrap();
+    mappings.identify(&call, &action).unwrap().content
+}
+
+#[test]
+fn number_tokens_and_look_alikes_are_told_apart() {
+    let contents: BTreeSet<_> = [
+        "1",
+        "1.0",
+        "1e0",
+        "\"1\"",
+        "[1]",
+        "[[1]]",
+        "{\"1\":1}",
+        "null",
+        "{}",
+        "[]",
+        "\"\"",
+        "{\"a\":1,\"a\":1}",
+        "{\"$serde_json::private::Number\":\"1\"}",
+    ]
+    .into_iter()
+    .map(json_content)
+    .collect();
+    assert_eq!(contents.len(), 13);
+    assert_eq!(
+        json_content("{\"a\": 1, \"b\": [2]}"),
+        json_content("{\"b\":[2],\n\"\\u0061\":1}"),
+        "member order, spaces, escapes"
+    );
+    assert_ne!(json_content("[1,2]"), json_content("[2,1]"));
+}
+
+proptest! {
+    #[test]
+    fn different_documents_never_share_content(left in document(), right in document()) {
+        let same = json_content(&left.to_string()) == json_content(&serde_json::to_string_pretty(&right).unwrap());
+        prop_assert_eq!(same, left == right);
+    }
+
+    #[test]
+    fn different_forms_never_share_content(left in "[ab=&%1]{1,6}", right in "[ab=&%1]{1,6}") {
+        let mappings = shipped();
+        let post = |body: &str| {
+            let call = call("POST", "https://example.com/", &[FORM], Some(body));
+            let action = resolve(mappings, &call).unwrap();
+            mappings.identify(&call, &action).unwrap().content
+        };
+        let same = match (form::pairs(&left), form::pairs(&right)) {
+            (Ok(left), Ok(right)) => left == right,
+            _ => left == right,
+        };
+        prop_assert_eq!(post(&left) == post(&right), same);
+    }
+}

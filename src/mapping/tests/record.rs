@@ -1,0 +1,161 @@
+//! What stands in the record holds no secret.
+
+use super::*;
+
+const SECRET: &str = "s3cr3tT0ken9f8e7d6c5b4a";
+
+#[test]
+fn a_planted_secret_is_nowhere_in_an_action() {
+    let mappings = shipped();
+    let bearer = format!("Bearer sk_live_{SECRET}");
+    let basic = format!("Basic {SECRET}");
+    let everywhere = [
+        ("authorization", bearer.as_str()),
+        ("cookie", SECRET),
+        ("x-api-key", SECRET),
+        ("x-amz-security-token", SECRET),
+        FORM,
+    ];
+    let calls = [
+        call(
+            "GET",
+            &format!("https://example.com/hook/{SECRET}/x?token={SECRET}&{SECRET}&{SECRET}=1"),
+            &everywhere,
+            None,
+        ),
+        call(
+            "POST",
+            &format!("https://example.com/{SECRET}?sig={SECRET}"),
+            &everywhere,
+            Some(SECRET),
+        ),
+        call("GET", "https://example.com/a", &[("authorization", &basic)], None),
+        call(
+            "POST",
+            &format!("https://api.stripe.com/v1/refunds?client_secret={SECRET}"),
+            &everywhere,
+            Some(&format!("amount=1&source={SECRET}")),
+        ),
+        call(
+            "GET",
+            &format!("https://api.stripe.com/v1/charges?starting_after={SECRET}"),
+            &everywhere,
+            None,
+        ),
+        call(
+            "GET",
+            &format!("https://api.stripe.com/v1/other/{SECRET}?key={SECRET}"),
+            &everywhere,
+            None,
+        ),
+        call(
+            "GET",
+            &format!(
+                "https://ec2.us-east-1.amazonaws.com/?Action=DescribeInstances&X-Amz-Signature={SECRET}&X-Amz-Security-Token={SECRET}"
+            ),
+            &[],
+            None,
+        ),
+        call(
+            "POST",
+            "https://ec2.us-east-1.amazonaws.com/",
+            &[FORM, ("x-amz-security-token", SECRET)],
+            Some(&format!(
+                "Action=RunInstances&MaxCount=1&UserData={SECRET}&ClientToken={SECRET}"
+            )),
+        ),
+        call(
+            "GET",
+            &format!("https://ec2.us-east-1.amazonaws.com/{SECRET}?x={SECRET}"),
+            &[],
+            None,
+        ),
+        dynamodb(
+            "PutItem",
+            &json!({"TableName": "T", "Item": {"password": {"S": SECRET}}}),
+        ),
+    ];
+    for call in &calls {
+        for action in [resolve(mappings, call).unwrap(), mappings.stream(call)] {
+            let kept = format!("{action:?} {}", serde_json::to_string(&action).unwrap());
+            assert!(!kept.contains(SECRET), "{kept}");
+            assert!(!kept.contains("s3cr3t"), "{kept}");
+        }
+        let mut bad = call.headers.clone();
+        bad.insert("content-encoding", HeaderValue::from_static("gzip"));
+        bad.insert("x-original-url", HeaderValue::from_static("/x"));
+        let bad = Call {
+            headers: bad,
+            method: call.method.clone(),
+            path: call.path.clone(),
+            query: call.query.clone(),
+            authority: call.authority.clone(),
+            body: call.body.clone(),
+            caller: call.caller.clone(),
+            id: CallId::random(),
+            ..*call
+        };
+        if let Err(refusal) = mappings.route(&bad) {
+            assert!(!refusal.detail.contains("s3cr3t"), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn the_request_line_shows_what_the_mapping_reads() {
+    let mappings = shipped();
+    let line = |call: &Call| resolve(mappings, call).unwrap().request_line;
+    let refund = stripe(
+        "/v1/refunds?amount=9999&expand%5B%5D=charge",
+        "charge=ch_3MmlLrLkdIwHu7ix0snN0B15",
+    );
+    assert_eq!(
+        line(&refund),
+        "POST https://api.stripe.com/v1/refunds?amount=9999&expand%5B%5D=…"
+    );
+    let charge = call(
+        "GET",
+        "https://api.stripe.com/v1/charges/ch_3MmlLrLkdIwHu7ix0snN0B15",
+        &[KEY],
+        None,
+    );
+    assert_eq!(
+        line(&charge),
+        "GET https://api.stripe.com/v1/charges/ch_3MmlLrLkdIwHu7ix0snN0B15"
+    );
+    let list = call(
+        "GET",
+        "https://api.stripe.com/v1/charges?limit=3&customer=cus_1",
+        &[KEY],
+        None,
+    );
+    assert_eq!(line(&list), "GET https://api.stripe.com/v1/charges?limit=3&customer=…");
+    let describe = call(
+        "GET",
+        "https://ec2.us-east-1.amazonaws.com/?Action=DescribeInstances&Version=2016-11-15&X-Amz-Date=20261120T000000Z",
+        &[],
+        None,
+    );
+    assert_eq!(
+        line(&describe),
+        "GET https://ec2.us-east-1.amazonaws.com/?Action=DescribeInstances&Version=2016-11-15&X-Amz-Date=…"
+    );
+    let stranger = call(
+        "GET",
+        "http://example.com:8080/users/12345/a1b2c3d4e5f6?page=2&q=",
+        &[],
+        None,
+    );
+    assert_eq!(line(&stranger), "GET http://example.com:8080/users/12345/…?page=…&q");
+}
+
+#[test]
+fn a_parameter_that_is_to_be_hidden_is() {
+    let text = "provider: hook\ntitle: Hook\nhosts: [hooks.example.com]\ndispatch: path\nhide: [token]\noperations:\n  hook.post: { call: 'POST /services/{team}/{token}', action: post_message, target: { kind: channel, id: $.path.team }, content_ignored: true }\n";
+    let mappings = load(&[("hook.yaml", text)]).unwrap();
+    let post = call("POST", "https://hooks.example.com/services/T0001/abc", &[], Some("x"));
+    let action = resolve(&mappings, &post).unwrap();
+    assert_eq!(action.request_line, "POST https://hooks.example.com/services/T0001/…");
+    assert_eq!(action.target.id.as_deref(), Some("T0001"));
+    assert!(load(&[("hook.yaml", &text.replace("id: $.path.team", "id: $.path.token"))]).is_err());
+}

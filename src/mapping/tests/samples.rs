@@ -1,0 +1,83 @@
+//! Every operation of every shipped file has a sample request with what it must mean.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const SAMPLES: [(&str, &str, &str); 3] = [
+    ("stripe", STRIPE, include_str!("../../../tests/samples/stripe.jsonl")),
+    ("aws-ec2", EC2, include_str!("../../../tests/samples/aws-ec2.jsonl")),
+    (
+        "aws-dynamodb",
+        DYNAMODB,
+        include_str!("../../../tests/samples/aws-dynamodb.jsonl"),
+    ),
+];
+
+fn sample_call(sample: &Json) -> Call {
+    let headers: Vec<_> = sample["headers"].as_object().unwrap().iter().collect();
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+        .collect();
+    call(
+        sample["method"].as_str().unwrap(),
+        sample["url"].as_str().unwrap(),
+        &headers,
+        sample["body"].as_str(),
+    )
+}
+
+#[test]
+fn every_operation_has_a_sample_and_every_sample_its_meaning() {
+    let mappings = shipped();
+    for (file, text, samples) in SAMPLES {
+        let mut seen = BTreeSet::new();
+        for (at, line) in samples.lines().enumerate() {
+            let sample: Json = serde_json::from_str(line).unwrap();
+            let call = sample_call(&sample);
+            let action = resolve(mappings, &call).unwrap_or_else(|reason| panic!("{file}:{}: {reason}", at + 1));
+            let expected = &sample["expected"];
+            let missing: Vec<_> = action.missing.iter().map(|missing| missing.field.to_string()).collect();
+            let mut found = json!({
+                "operation": action.operation, "action": action.name, "access": action.access, "fields": action.fields,
+                "missing": missing, "target": [action.target.kind, action.target.id], "environment": action.environment,
+            });
+            if action.unmapped {
+                found["unmapped"] = json!(true);
+            }
+            assert_eq!(found, *expected, "{file}:{}", at + 1);
+            let read = mappings.route(&call).unwrap().needs_body() || content::is_empty(&call.body);
+            assert!(action.inspected || !read, "{file}:{}", at + 1);
+            if !action.unmapped {
+                seen.insert(action.operation.to_string());
+            }
+        }
+        let file: file::File = yaml::load(&source(file, text)).unwrap();
+        for name in file.operations.keys() {
+            let name = format!("{}{name}", file.name_prefix);
+            assert!(seen.contains(&name), "{name} has no sample");
+        }
+        for prefix in file.prefixes.keys() {
+            let prefix = format!("{}{prefix}", file.name_prefix);
+            assert!(
+                seen.iter().any(|name| name.starts_with(&prefix)),
+                "{prefix}… has no sample"
+            );
+        }
+    }
+}
+
+/// Property of design 4.2: what the provider would change is never called a read.
+#[test]
+fn a_sample_with_another_method_is_never_called_a_read() {
+    let mappings = shipped();
+    for sample in SAMPLES[0].2.lines() {
+        let mut sample: Json = serde_json::from_str(sample).unwrap();
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"] {
+            sample["method"] = json!(method);
+            let action = resolve(mappings, &sample_call(&sample)).unwrap();
+            assert_ne!(action.access, crate::model::Access::Read, "{method} {}", sample["url"]);
+        }
+    }
+}
