@@ -39,6 +39,8 @@ pub mod store;
 pub mod agent;
 pub mod audit;
 pub mod mapping;
+pub mod policy;
 // 3: the gate, used by every door.
+pub mod gate;
 // 4: doors.
 // 5 to 7: configuration, assembly, commands.

@@ -1,0 +1,243 @@
+//! Currencies, amounts in the account's currency, and values that people state.
+
+use super::*;
+
+const OVER_5000: &str = r#"@id("over-5000") @decision("REQUIRE_APPROVAL") @approvers("finance")
+    forbid (principal, action == Action::"process_refund", resource) when { context.amount_base > 500000 };"#;
+
+fn full_refund() -> Action {
+    action("process_refund", &[])
+}
+
+fn with_missing(mut action: Action, field: &str, why: Why) -> Action {
+    action.fields.remove(field);
+    action.missing.retain(|missing| &*missing.field != field);
+    action.missing.push(Missing {
+        field: field.into(),
+        why,
+    });
+    action
+}
+
+#[test]
+fn a_call_without_currency_is_in_the_accounts() {
+    let permit = allowed(&gate(""), &refund(50_000), None);
+    assert_eq!(permit.action().text("currency"), Some("usd"));
+    assert_eq!(permit.action().int("amount_base"), Some(50_000));
+    // An account without a currency knows no worth.
+    let poor = Gate::new(policies(""), vocabulary(), Rates::default());
+    assert_eq!(decided(&poor, &refund(1), None), "REQUIRE_APPROVAL incomplete_action");
+}
+
+#[test]
+fn a_currency_that_cannot_be_read_is_not_the_accounts() {
+    let garbled = with_missing(refund(1), "currency", Why::Unreadable);
+    let rules = held(&gate(""), &garbled, None);
+    assert_eq!(&*rules[0].id, INCOMPLETE_ACTION);
+    assert!(
+        rules[0]
+            .reason
+            .as_ref()
+            .unwrap()
+            .contains("`currency` could not be read")
+    );
+    assert_eq!(
+        decided(&gate(""), &with_missing(refund(1), "currency", Why::Absent), None),
+        "ALLOW changes"
+    );
+}
+
+#[test]
+fn an_amount_base_that_came_with_the_call_is_dropped() {
+    let mut cheap = refund(90_000);
+    cheap.fields.insert("amount_base".into(), Value::Int(1));
+    assert_eq!(decided(&gate(""), &cheap, None), "REQUIRE_APPROVAL refund-over-500");
+    let mut unknown = full_refund();
+    unknown.fields.insert("amount_base".into(), Value::Int(1));
+    assert_eq!(decided(&gate(""), &unknown, None), "REQUIRE_APPROVAL incomplete_action");
+}
+
+#[test]
+fn an_optional_amount_of_unknown_worth_is_missing_and_an_absent_one_is_not() {
+    let change = |fields: &[(&str, Value)]| decided(&gate(""), &action("update_subscription", fields), None);
+    assert_eq!(change(&[]), "ALLOW changes");
+    assert_eq!(change(&[("amount", Value::Int(1))]), "ALLOW changes");
+    let yen = Value::Text("jpy".to_owned());
+    assert_eq!(
+        change(&[("amount", Value::Int(1)), ("currency", yen)]),
+        "REQUIRE_APPROVAL incomplete_action"
+    );
+}
+
+#[test]
+fn a_full_refund_given_its_amount_by_a_person_passes_and_the_permit_carries_it() {
+    let gate = gate("");
+    let rules = held(&gate, &full_refund(), None);
+    assert_eq!(rules[0].unchecked, [Arc::from("refund-over-500")]);
+    let consent = evidence(&rules, &[("amount", Value::Int(50_000))]);
+    let permit = allowed(&gate, &full_refund(), Some(&consent));
+    assert_eq!(permit.action().int("amount"), Some(50_000));
+    assert_eq!(permit.action().int("amount_base"), Some(50_000));
+    assert_eq!(permit.approval(), Some(&consent.approval));
+}
+
+#[test]
+fn a_stated_value_meets_the_ordinary_rules_each_with_a_vote_of_its_own() {
+    let gate = gate(OVER_5000);
+    let incomplete = held(&gate, &full_refund(), None);
+    let stated = [("amount", Value::Int(900_000))];
+    let consent = evidence(&incomplete, &stated);
+    let rules = held(&gate, &full_refund(), Some(&consent));
+    let ids: Vec<&str> = rules.iter().map(|rule| &*rule.id).collect();
+    assert_eq!(ids, ["over-5000", "refund-over-500"]);
+    let all = evidence(&[incomplete.clone(), rules.clone()].concat(), &stated);
+    assert_eq!(decided(&gate, &full_refund(), Some(&all)), "ALLOW changes");
+    let one = evidence(&[incomplete, rules[1..].to_vec()].concat(), &stated);
+    assert_eq!(decided(&gate, &full_refund(), Some(&one)), "REQUIRE_APPROVAL over-5000");
+    // What is forbidden stays forbidden, whoever states it.
+    let cap = "@id(\"cap\") forbid (principal, action == Action::\"process_refund\", resource) when { context.amount > 800000 };";
+    gate.replace(policies(cap));
+    let rules = held(&gate, &full_refund(), None);
+    let consent = evidence(&rules, &stated);
+    assert_eq!(
+        decided(&gate, &full_refund(), Some(&consent)),
+        "BLOCK policy_blocked cap"
+    );
+}
+
+#[test]
+fn a_hold_speaks_of_the_action_as_the_call_states_it() {
+    let gate = gate("");
+    let consent = evidence(&held(&gate, &full_refund(), None), &[("amount", Value::Int(90_000))]);
+    match gate.decide(call(), full_refund(), Some(&consent)) {
+        Decision::RequireApproval(hold) => {
+            assert!(hold.action.is_missing("amount") && !hold.action.fields.contains_key("amount"));
+        }
+        other @ (Decision::Allow(_) | Decision::Block(_)) => panic!("expected a hold, found {other:?}"),
+    }
+}
+
+#[test]
+fn a_stated_value_without_a_vote_for_it_completes_nothing() {
+    let gate = gate("");
+    let rules = held(&gate, &full_refund(), None);
+    let stated = [("amount", Value::Int(1))];
+    let held_still = "REQUIRE_APPROVAL incomplete_action";
+    let mut none = evidence(&rules, &stated);
+    none.votes.clear();
+    assert_eq!(decided(&gate, &full_refund(), Some(&none)), held_still);
+    // A vote for another rule, even one of the unchecked, is no vote for this.
+    let other = evidence(&held(&gate, &refund(90_000), None), &stated);
+    assert_eq!(decided(&gate, &full_refund(), Some(&other)), held_still);
+    // Nor is one for another text of the rules.
+    let mut old = rules.clone();
+    old[0].digest = "0000".into();
+    assert_eq!(
+        decided(&gate, &full_refund(), Some(&evidence(&old, &stated))),
+        held_still
+    );
+    let consent = evidence(&rules, &stated);
+    assert_eq!(decided(&gate, &full_refund(), Some(&consent)), "ALLOW changes");
+    gate.replace(policies(OVER_5000));
+    assert_eq!(decided(&gate, &full_refund(), Some(&consent)), held_still);
+}
+
+#[test]
+fn a_vote_without_a_value_completes_nothing() {
+    let gate = gate("");
+    let rules = held(&gate, &full_refund(), None);
+    assert_eq!(
+        decided(&gate, &full_refund(), Some(&evidence(&rules, &[]))),
+        "REQUIRE_APPROVAL incomplete_action"
+    );
+}
+
+#[test]
+fn a_stated_value_of_a_field_that_is_not_missing_is_ignored() {
+    let gate = gate("");
+    let rules = held(&gate, &refund(90_000), None);
+    let lie = evidence(
+        &[],
+        &[
+            ("amount", Value::Int(1)),
+            ("amount_base", Value::Int(1)),
+            ("nonsense", Value::Int(1)),
+        ],
+    );
+    assert_eq!(
+        decided(&gate, &refund(90_000), Some(&lie)),
+        "REQUIRE_APPROVAL refund-over-500"
+    );
+    let consent = evidence(&rules, &[("amount", Value::Int(1))]);
+    let permit = allowed(&gate, &refund(90_000), Some(&consent));
+    assert_eq!(permit.action().int("amount"), Some(90_000));
+}
+
+#[test]
+fn a_stated_value_that_is_no_amount_is_blocked() {
+    let gate = gate("");
+    let rules = held(&gate, &full_refund(), None);
+    for wrong in [
+        Value::Text("512.00".to_owned()),
+        Value::Bool(true),
+        Value::List(vec!["1".to_owned()]),
+        Value::Int(i64::MAX),
+    ] {
+        let consent = evidence(&rules, &[("amount", wrong)]);
+        assert_eq!(
+            decided(&gate, &full_refund(), Some(&consent)),
+            "BLOCK policy_error policy_error"
+        );
+    }
+}
+
+#[test]
+fn what_no_rate_can_tell_a_person_can() {
+    let gate = gate("");
+    let fields = [
+        ("amount", Value::Int(70_000)),
+        ("currency", Value::Text("jpy".to_owned())),
+    ];
+    let yen = action("process_refund", &fields);
+    let rules = held(&gate, &yen, None);
+    assert_eq!(
+        rules[0].reason.as_deref(),
+        Some("`amount_base` could not be worked out")
+    );
+    let small = evidence(&rules, &[("amount_base", Value::Int(46_900))]);
+    assert_eq!(decided(&gate, &yen, Some(&small)), "ALLOW changes");
+    let large = evidence(&rules, &[("amount_base", Value::Int(50_001))]);
+    assert_eq!(decided(&gate, &yen, Some(&large)), "REQUIRE_APPROVAL refund-over-500");
+}
+
+#[test]
+fn a_value_that_leaves_another_missing_asks_again() {
+    let gate = gate("");
+    let garbled = with_missing(full_refund(), "currency", Why::Unreadable);
+    let rules = held(&gate, &garbled, None);
+    let half = evidence(&rules, &[("amount", Value::Int(1))]);
+    let again = held(&gate, &garbled, Some(&half));
+    assert_eq!(&*again[0].id, INCOMPLETE_ACTION);
+    let whole = evidence(
+        &rules,
+        &[("amount", Value::Int(1)), ("currency", Value::Text("eur".to_owned()))],
+    );
+    assert_eq!(
+        allowed(&gate, &garbled, Some(&whole)).action().int("amount_base"),
+        Some(2)
+    );
+}
+
+#[test]
+fn completing_twice_changes_nothing() {
+    let none = BTreeMap::new();
+    for action in [
+        refund(5),
+        full_refund(),
+        with_missing(refund(1), "currency", Why::Unreadable),
+    ] {
+        let once = complete::complete(action, &none, &vocabulary(), &rates());
+        let twice = complete::complete(once.clone(), &none, &vocabulary(), &rates());
+        assert_eq!(once, twice);
+    }
+}

@@ -1,0 +1,259 @@
+//! Cedar policies: the only maker of [`Permit`]. Stage, floor 2.
+//!
+//! `permit` is ALLOW, `forbid` is BLOCK, `forbid` with `@decision("REQUIRE_APPROVAL")` is REQUIRE_APPROVAL. BLOCK beats
+//! REQUIRE_APPROVAL beats ALLOW; nothing permits → BLOCK. Two sets, split when loaded: **main** (permits and plain forbids)
+//! and **hold** (forbids that ask), because in one set a matching forbid hides whether anything permits.
+//!
+//! Every doubt closes: any rule that errs, any call that does not fit the vocabulary is BLOCK (`policy_error`).
+//!
+//! **Incomplete actions.** Where a required field could not be read, rules are asked with what there is. A rule that needed
+//! the field errs, and is named: it *could not be checked*. What is forbidden or not permitted all the same is BLOCK; else
+//! people are asked by the built-in rule `incomplete_action`, which no vote satisfies: only values stated by an approver
+//! make the action complete ([`crate::gate`]), and then the ordinary rules apply. So an incomplete action is never ALLOW.
+
+mod decision;
+mod evaluate;
+mod fit;
+mod incomplete;
+mod index;
+mod lint;
+mod load;
+mod place;
+mod request;
+mod rule;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use cedar_policy::{Authorizer, Schema};
+
+pub use self::decision::{Blocked, Decision, Hold, Permit, RuleReason, Verdict};
+pub use self::rule::{DEFAULT, DEFAULT_APPROVERS, INCOMPLETE_ACTION, OWNERS};
+
+use self::evaluate::Findings;
+use self::fit::Misfit;
+use self::index::Index;
+use self::request::Requests;
+use self::rule::{Kind, POLICY_ERROR, Rule, digest};
+use crate::model::vocabulary::ActionDefinition;
+use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Vocabulary};
+
+/// A set of rules, ready to be asked. Immutable: a reload makes another.
+pub struct Policies {
+    vocabulary: Arc<Vocabulary>,
+    /// For complete actions, and for validating.
+    strict: Schema,
+    /// For incomplete ones.
+    lenient: Schema,
+    rules: HashMap<Arc<str>, Rule>,
+    index: Index,
+    requests: Requests,
+    authorizer: Authorizer,
+    digest: Arc<str>,
+}
+
+impl Policies {
+    /// Reads policy files. `groups` are the groups of people that `@approvers` may name, besides `approver` and `owner`;
+    /// `None` where nobody knows them.
+    ///
+    /// # Errors
+    /// All mistakes of all files at once, with their places.
+    pub fn load(
+        files: &[Source],
+        vocabulary: Arc<Vocabulary>,
+        groups: Option<&BTreeSet<String>>,
+    ) -> Result<Policies, Vec<Diagnostic>> {
+        let (strict, lenient) = load::schemas(&vocabulary)?;
+        let loaded = load::files(files, &vocabulary, strict.clone(), groups)?;
+        let internal = |error: String| vec![Diagnostic::of_file("policies", error)];
+        let mut index = Index::default();
+        for policy in &loaded.policies {
+            let rule = loaded.rules.get(AsRef::<str>::as_ref(policy.id()));
+            let holds = rule.is_some_and(|rule| matches!(rule.kind, Kind::Hold(_)));
+            index
+                .insert(policy, holds)
+                .map_err(|error| internal(error.to_string()))?;
+        }
+        Ok(Policies {
+            vocabulary,
+            strict,
+            lenient,
+            rules: loaded.rules,
+            index,
+            requests: Requests::new().map_err(|error| internal(error.to_string()))?,
+            authorizer: Authorizer::new(),
+            digest: digest_of(files),
+        })
+    }
+
+    /// How many rules there are.
+    pub fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// SHA-256 (hex) over the files' names (without folders) and texts, in order of their names.
+    pub fn digest(&self) -> &Arc<str> {
+        &self.digest
+    }
+
+    /// What the rules say of an action. `evidence` counts for rules of exactly the text that was consented to.
+    pub fn evaluate(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>) -> Verdict {
+        let asked = self.ask(facts, action).and_then(|(definition, findings)| {
+            if action.missing.is_empty() {
+                self.judge(&findings, evidence)
+            } else {
+                self.judge_incomplete(action, definition, findings, evidence)
+            }
+        });
+        asked.unwrap_or_else(|rules| Verdict::Block {
+            reason: Reason::PolicyError,
+            rules,
+        })
+    }
+
+    /// Decides a call: the only way to a [`Permit`].
+    pub fn decide(&self, call: Call, action: Action, evidence: Option<&Evidence>) -> Decision {
+        match self.evaluate(&call.facts(), &action, evidence) {
+            Verdict::Allow { rules } => {
+                let approval = evidence.map(|evidence| evidence.approval.clone());
+                Decision::Allow(Permit::new(call, action, rules, approval))
+            }
+            Verdict::Block { reason, rules } => Decision::Block(Blocked {
+                call,
+                action,
+                reason,
+                rules,
+            }),
+            Verdict::RequireApproval { rules } => Decision::RequireApproval(Hold { call, action, rules }),
+        }
+    }
+
+    /// Asks the rules; `Err` where the action does not fit the vocabulary.
+    fn ask(&self, facts: &Facts, action: &Action) -> Result<(&ActionDefinition, Findings), Vec<RuleReason>> {
+        let findings = || {
+            let definition = self.vocabulary.actions.get(&action.name).ok_or(Misfit::UnknownAction)?;
+            fit::check(action, definition, &self.vocabulary)?;
+            let prepared = self.requests.prepare(facts, action, definition, &self.index)?;
+            let schema = match action.missing.is_empty() {
+                true => &self.strict,
+                false => &self.lenient,
+            };
+            let request = request::request(&prepared, facts, action, definition, schema)?;
+            let mut findings = evaluate::ask(&self.authorizer, &self.index, &prepared, &request);
+            findings.lacking.extend(self.tests_missing(action, &prepared));
+            Ok((definition, findings))
+        };
+        findings().map_err(|misfit: Misfit| {
+            tracing::error!(provider = %action.provider, action = %action.name, %misfit, "action does not fit");
+            vec![RuleReason {
+                id: POLICY_ERROR.into(),
+                reason: Some(misfit.to_string()),
+            }]
+        })
+    }
+
+    /// The verdict on a complete action; `Err`: rules that failed.
+    fn judge(&self, findings: &Findings, evidence: Option<&Evidence>) -> Result<Verdict, Vec<RuleReason>> {
+        self.all_evaluated(findings, true)?;
+        let said = self.sort(&findings.satisfied)?;
+        if let Some(blocked) = said.blocked() {
+            return Ok(blocked);
+        }
+        if said.permits.is_empty() {
+            return Ok(not_permitted());
+        }
+        let rules = unmet(said.holds, evidence);
+        match rules.is_empty() {
+            true => Ok(Verdict::Allow { rules: said.permits }),
+            false => Ok(Verdict::RequireApproval { rules }),
+        }
+    }
+
+    /// Refuses where any rule failed. A field that is not there is a failure too, unless the action is known to lack it.
+    fn all_evaluated(&self, findings: &Findings, complete: bool) -> Result<(), Vec<RuleReason>> {
+        let lacking = findings
+            .lacking
+            .iter()
+            .filter(|_| complete)
+            .map(|id| (id, "a field is missing"));
+        let broken = findings.broken.iter().map(|(id, how)| (id, *how));
+        let mut failed: Vec<RuleReason> = lacking
+            .chain(broken)
+            .map(|(id, how)| RuleReason {
+                id: id.clone(),
+                reason: Some(format!("this rule could not be evaluated: {how}")),
+            })
+            .collect();
+        failed.sort_by(|one, other| one.id.cmp(&other.id));
+        if failed.is_empty() {
+            return Ok(());
+        }
+        tracing::error!(?failed, "rules could not be evaluated");
+        Err(failed)
+    }
+
+    /// Satisfied rules by what they do. An id that no rule has cannot be judged.
+    fn sort(&self, satisfied: &BTreeSet<Arc<str>>) -> Result<Said, Vec<RuleReason>> {
+        let mut said = Said::default();
+        for id in satisfied {
+            let Some(rule) = self.rules.get(id) else {
+                return Err(vec![RuleReason {
+                    id: id.clone(),
+                    reason: None,
+                }]);
+            };
+            match &rule.kind {
+                Kind::Permit => said.permits.push(id.clone()),
+                Kind::Hold(hold) => said.holds.push(hold.clone()),
+                Kind::Forbid => said.forbids.push(RuleReason {
+                    id: id.clone(),
+                    reason: rule.reason.clone(),
+                }),
+            }
+        }
+        Ok(said)
+    }
+}
+
+/// Satisfied rules, each list by id.
+#[derive(Default)]
+struct Said {
+    permits: Vec<Arc<str>>,
+    forbids: Vec<RuleReason>,
+    holds: Vec<HoldRule>,
+}
+
+impl Said {
+    fn blocked(&self) -> Option<Verdict> {
+        (!self.forbids.is_empty()).then(|| Verdict::Block {
+            reason: Reason::PolicyBlocked,
+            rules: self.forbids.clone(),
+        })
+    }
+}
+
+fn not_permitted() -> Verdict {
+    Verdict::Block {
+        reason: Reason::PolicyBlocked,
+        rules: vec![RuleReason {
+            id: DEFAULT.into(),
+            reason: None,
+        }],
+    }
+}
+
+/// The holds that nobody who may has consented to yet.
+fn unmet(holds: Vec<HoldRule>, evidence: Option<&Evidence>) -> Vec<HoldRule> {
+    let met = |hold: &HoldRule| evidence.is_some_and(|evidence| evidence.satisfies(hold));
+    holds.into_iter().filter(|hold| !met(hold)).collect()
+}
+
+fn digest_of(files: &[Source]) -> Arc<str> {
+    let name = |file: &Source| file.file.rsplit(['/', '\\', ':']).next().unwrap_or_default().to_owned();
+    let mut files: Vec<(String, &str)> = files.iter().map(|file| (name(file), &*file.text)).collect();
+    files.sort_unstable();
+    digest(files.iter().flat_map(|(name, text)| [name.as_str(), text]))
+}

@@ -1,0 +1,135 @@
+//! What may come of a call, and the proof that it is allowed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::{Action, ApprovalId, Call, HoldRule, Reason};
+
+/// The decision on one call. Each variant owns the call. No `Default`: nothing is allowed by omission.
+#[derive(Debug)]
+pub enum Decision {
+    Allow(Permit),
+    Block(Blocked),
+    RequireApproval(Hold),
+}
+
+/// Proof that policy allows exactly this call. Only the policy engine makes one, and nobody can copy it.
+pub struct Permit {
+    call: Call,
+    action: Action,
+    rules: Vec<Arc<str>>,
+    approval: Option<ApprovalId>,
+}
+
+impl Permit {
+    /// The one place a permit comes from: `Policies::decide` after a verdict of `Allow`.
+    pub(super) fn new(call: Call, action: Action, rules: Vec<Arc<str>>, approval: Option<ApprovalId>) -> Self {
+        Self {
+            call,
+            action,
+            rules,
+            approval,
+        }
+    }
+
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The action as it was judged: with the values that an approver stated, if any.
+    pub fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// Ids of the permits that were satisfied, sorted.
+    pub fn rules(&self) -> &[Arc<str>] {
+        &self.rules
+    }
+
+    /// The approval this rests on, if people were asked.
+    pub fn approval(&self) -> Option<&ApprovalId> {
+        self.approval.as_ref()
+    }
+
+    pub fn into_call(self) -> Call {
+        self.call
+    }
+}
+
+/// A call that must not leave, and why.
+pub struct Blocked {
+    pub call: Call,
+    /// The action as the call states it.
+    pub action: Action,
+    pub reason: Reason,
+    /// The rules that blocked, by id.
+    pub rules: Vec<RuleReason>,
+}
+
+/// A call that may leave once people consent to each of these rules.
+pub struct Hold {
+    pub call: Call,
+    /// The action as the call states it.
+    pub action: Action,
+    /// The rules that still want consent, by id. Never empty.
+    pub rules: Vec<HoldRule>,
+}
+
+/// A rule that blocked, in its author's words. `id` is `default` where nothing permitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleReason {
+    pub id: Arc<str>,
+    pub reason: Option<String>,
+}
+
+/// What the policies say, without a call to permit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Ids of the permits that were satisfied, sorted.
+    Allow {
+        rules: Vec<Arc<str>>,
+    },
+    Block {
+        reason: Reason,
+        rules: Vec<RuleReason>,
+    },
+    /// The rules that still want consent, by id.
+    RequireApproval {
+        rules: Vec<HoldRule>,
+    },
+}
+
+// SECURITY: a permit in a log line must not show the call's credentials or content. `Call` shows neither, but the
+// action's fields and summary come from the content too: only names are printed here.
+// Test: debug_of_a_decision_shows_no_header_query_or_body.
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("call", &self.call)
+            .field("action", &self.action.name)
+            .field("rules", &self.rules)
+            .field("approval", &self.approval)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocked")
+            .field("call", &self.call)
+            .field("action", &self.action.name)
+            .field("reason", &self.reason)
+            .field("rules", &self.rules)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold")
+            .field("call", &self.call)
+            .field("action", &self.action.name)
+            .field("rules", &self.rules)
+            .finish()
+    }
+}

@@ -1,0 +1,246 @@
+//! Names and values of annotations.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cedar_policy::{Effect, Policy};
+
+use super::Finding;
+use crate::policy::place::Statement;
+use crate::policy::rule::{DEFAULT_APPROVERS, HoldTerms, OWNERS, RESERVED_IDS};
+
+const ID: &str = "id";
+const DECISION: &str = "decision";
+const APPROVERS: &str = "approvers";
+const QUORUM: &str = "quorum";
+const TIMEOUT: &str = "timeout";
+const REASON: &str = "reason";
+const ANNOTATIONS: [&str; 6] = [ID, DECISION, APPROVERS, QUORUM, TIMEOUT, REASON];
+/// Longest life of a pending approval that a rule may ask for.
+const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The rule's `@id`, if it has a good one.
+pub(in crate::policy) fn id(policy: &Policy, statement: &Statement<'_>) -> Result<Arc<str>, Finding> {
+    let Some(id) = policy.annotation(ID) else {
+        let message = "a rule needs a name of its own: `@id(\"refund-over-500\")`";
+        return Err(Finding::at(statement.start(), message));
+    };
+    let place = statement.annotation(ID);
+    if !is_id(id) {
+        let message = format!("`@id(\"{id}\")`: expected lower-case letters, digits, `-` and `_`, no sign first");
+        return Err(Finding::at(place, message));
+    }
+    if RESERVED_IDS.contains(&id) {
+        return Err(Finding::at(
+            place,
+            format!("`@id(\"{id}\")`: this name is a built-in rule's; choose another"),
+        ));
+    }
+    Ok(id.into())
+}
+
+fn is_id(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    id.bytes().next().is_some_and(plain) && id.bytes().all(|byte| plain(byte) || byte == b'-' || byte == b'_')
+}
+
+/// Checks the annotations; the terms of the hold, where the rule is one.
+pub(in crate::policy) fn annotations(
+    policy: &Policy,
+    statement: &Statement<'_>,
+    groups: Option<&BTreeSet<String>>,
+) -> Result<Option<HoldTerms>, Vec<Finding>> {
+    let mut findings: Vec<Finding> = policy
+        .annotations()
+        .filter(|(key, _)| !ANNOTATIONS.contains(key))
+        .map(|(key, _)| Finding::at(statement.annotation(key), unknown_annotation(key)))
+        .collect();
+    let holds = match (policy.annotation(DECISION), policy.effect()) {
+        (None, _) => false,
+        (Some("BLOCK"), Effect::Forbid) => false,
+        (Some("REQUIRE_APPROVAL"), Effect::Forbid) => true,
+        (Some(_), Effect::Permit) => {
+            let message = "`@decision` stands on a `forbid` only: a `permit` means ALLOW";
+            findings.push(Finding::at(statement.annotation(DECISION), message));
+            false
+        }
+        (Some(value), Effect::Forbid) => {
+            let message = format!("`@decision(\"{value}\")`: expected \"BLOCK\" or \"REQUIRE_APPROVAL\"");
+            findings.push(Finding::at(statement.annotation(DECISION), message));
+            // Its terms are looked at all the same, so that all mistakes show at once.
+            true
+        }
+    };
+    if !holds {
+        for key in [APPROVERS, QUORUM, TIMEOUT] {
+            if policy.annotation(key).is_some() {
+                let message = format!("`@{key}` stands only with `@decision(\"REQUIRE_APPROVAL\")`");
+                findings.push(Finding::at(statement.annotation(key), message));
+            }
+        }
+        return if findings.is_empty() { Ok(None) } else { Err(findings) };
+    }
+    let terms = hold_terms(policy, statement, groups, &mut findings);
+    if findings.is_empty() {
+        Ok(Some(terms))
+    } else {
+        Err(findings)
+    }
+}
+
+fn hold_terms(
+    policy: &Policy,
+    statement: &Statement<'_>,
+    groups: Option<&BTreeSet<String>>,
+    findings: &mut Vec<Finding>,
+) -> HoldTerms {
+    let mut terms = HoldTerms {
+        approvers: vec![DEFAULT_APPROVERS.into()],
+        timeout: None,
+    };
+    if let Some(value) = policy.annotation(APPROVERS) {
+        match approvers(value, groups) {
+            Ok(approvers) => terms.approvers = approvers,
+            Err(message) => findings.push(Finding::at(statement.annotation(APPROVERS), message)),
+        }
+    }
+    if let Some(value) = policy.annotation(QUORUM)
+        && value != "1"
+    {
+        let message = format!(
+            "`@quorum(\"{value}\")`: this version takes the consent of one person for a rule and could not wait for \
+             more, so only \"1\" is accepted"
+        );
+        findings.push(Finding::at(statement.annotation(QUORUM), message));
+    }
+    if let Some(value) = policy.annotation(TIMEOUT) {
+        terms.timeout = duration(value);
+        if terms.timeout.is_none() {
+            let message = format!(
+                "`@timeout(\"{value}\")`: expected a whole number with `s`, `m`, `h` or `d`, as \"30m\", up to 30d"
+            );
+            findings.push(Finding::at(statement.annotation(TIMEOUT), message));
+        }
+    }
+    terms
+}
+
+fn approvers(value: &str, groups: Option<&BTreeSet<String>>) -> Result<Vec<Arc<str>>, String> {
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for name in value.split(',').map(str::trim) {
+        let known = groups.is_none_or(|groups| groups.contains(name)) || name == DEFAULT_APPROVERS || name == OWNERS;
+        if name.is_empty() {
+            return Err("`@approvers`: expected group names, separated by commas, as \"finance, legal\"".to_owned());
+        } else if !known {
+            let known = groups
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .chain([DEFAULT_APPROVERS, OWNERS]);
+            let known: BTreeSet<&str> = known.collect();
+            let hint = similar(name, known.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(format!(
+                "`@approvers`: no person is in a group `{name}` (known: {known}){}; put someone there first with `runplane \
+                 people add NAME --group {name}`, or under `people:` in runplane.yaml",
+                hint.unwrap_or_default()
+            ));
+        }
+        names.push(name.into());
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// `90s`, `30m`, `2h`, `1d`: from one second to thirty days.
+fn duration(value: &str) -> Option<Duration> {
+    let unit = value.chars().next_back()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return None,
+    };
+    let number = value.strip_suffix(unit)?;
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = number.parse().ok()?;
+    let duration = Duration::from_secs(number.checked_mul(seconds)?);
+    (Duration::ZERO < duration && duration <= MAX_TIMEOUT).then_some(duration)
+}
+
+fn unknown_annotation(key: &str) -> String {
+    let known = ANNOTATIONS.map(|key| format!("@{key}")).join(", ");
+    match similar(key, ANNOTATIONS.into_iter()) {
+        Some(meant) => format!("unknown annotation `@{key}`; did you mean `@{meant}`? (known: {known})"),
+        None => format!("unknown annotation `@{key}` (known: {known})"),
+    }
+}
+
+/// The nearest of `known`, if it is near enough to have been meant.
+fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let nearest = known.map(|candidate| (distance(word, candidate), candidate)).min()?;
+    (nearest.0 <= 1 + nearest.1.len() / 4).then_some(nearest.1)
+}
+
+/// Levenshtein distance in characters.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (at, character) in one.chars().enumerate() {
+        let mut diagonal = at;
+        let mut left = at + 1;
+        for (cell, candidate) in row.iter_mut().skip(1).zip(other.chars()) {
+            let above = *cell;
+            left = (diagonal + usize::from(character != candidate))
+                .min(above + 1)
+                .min(left + 1);
+            diagonal = above;
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = at + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_whole_and_bounded() {
+        assert_eq!(duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!(duration("30m"), Some(Duration::from_secs(1800)));
+        assert_eq!(duration("30d"), Some(MAX_TIMEOUT));
+        for wrong in [
+            "",
+            "m",
+            "0m",
+            "31d",
+            "1.5h",
+            "-1h",
+            "+1h",
+            "1h30m",
+            "30",
+            "30 m",
+            "30M",
+            "99999999999999999999d",
+        ] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_word_is_offered_if_it_is_near() {
+        assert_eq!(distance("decison", "decision"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(similar("decison", ANNOTATIONS.into_iter()), Some("decision"));
+        assert_eq!(similar("colour", ANNOTATIONS.into_iter()), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! What conditions rest on.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::pst::{Clause, Expr, Literal, Template, Var};
+use cedar_policy::{ActionConstraint, Policy, ResourceConstraint};
+
+use super::Finding;
+use crate::model::Vocabulary;
+use crate::policy::place::Statement;
+
+/// What the conditions of a rule rest on.
+#[derive(Debug, Default)]
+struct Uses {
+    /// Names of context tested with `has`.
+    tests: BTreeSet<String>,
+    /// `context` other than field by field.
+    whole_context: bool,
+    /// A target by its entity's name.
+    names_target: bool,
+    /// Something that this version of the lints does not know.
+    unknown: bool,
+}
+
+/// Walks the conditions of a rule.
+fn uses(template: &Template) -> Uses {
+    let mut uses = Uses::default();
+    for clause in template.clauses() {
+        match clause {
+            Clause::When(expression) | Clause::Unless(expression) => uses.walk(expression),
+        }
+    }
+    uses
+}
+
+impl Uses {
+    fn walk(&mut self, expression: &Expr) {
+        match expression {
+            Expr::GetAttr { expr, .. } if is_context(expr) => {}
+            Expr::HasAttr { expr, attrs } if is_context(expr) => {
+                self.tests.insert(attrs.first().to_string());
+            }
+            Expr::Var(Var::Context) => self.whole_context = true,
+            Expr::Var(Var::Principal | Var::Action | Var::Resource) => {}
+            Expr::Literal(Literal::EntityUID(uid)) => self.names_target |= uid.ty.to_string() == "Target",
+            Expr::Literal(Literal::Bool(_) | Literal::Long(_) | Literal::String(_)) => {}
+            Expr::UnaryOp { expr, .. }
+            | Expr::GetAttr { expr, .. }
+            | Expr::HasAttr { expr, .. }
+            | Expr::Like { expr, .. } => self.walk(expr),
+            Expr::BinaryOp { left, right, .. } => {
+                self.walk(left);
+                self.walk(right);
+            }
+            Expr::Is { expr, in_expr, .. } => {
+                self.walk(expr);
+                in_expr.iter().for_each(|within| self.walk(within));
+            }
+            Expr::IfThenElse {
+                cond,
+                then_expr,
+                else_expr,
+            } => {
+                self.walk(cond);
+                self.walk(then_expr);
+                self.walk(else_expr);
+            }
+            Expr::Set(members) => members.iter().for_each(|member| self.walk(member)),
+            Expr::Record(members) => members.values().for_each(|member| self.walk(member)),
+            Expr::Literal(_) | Expr::Slot(_) | Expr::Unknown { .. } | _ => self.unknown = true,
+        }
+    }
+}
+
+fn names_target(scope: &ResourceConstraint) -> bool {
+    match scope {
+        ResourceConstraint::Any | ResourceConstraint::Is(_) => false,
+        ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid) => {
+            uid.type_name().basename() == "Target"
+        }
+    }
+}
+
+fn is_context(expression: &Expr) -> bool {
+    matches!(expression, Expr::Var(Var::Context))
+}
+
+/// Refuses conditions that a missing field would answer without an error, and targets named as entities.
+pub(in crate::policy) fn conditions(
+    policy: &Policy,
+    statement: &Statement<'_>,
+    vocabulary: &Vocabulary,
+) -> Result<BTreeSet<String>, Vec<Finding>> {
+    let Ok(syntax) = policy.to_pst() else {
+        return Err(vec![Finding::at(statement.start(), "the rule cannot be looked into")]);
+    };
+    let uses = uses(syntax.body());
+    let mut findings = Vec::new();
+    // SECURITY: a field left out of a call must be noticed by every rule that needs it. `context has amount` and
+    // `context == {…}` would just answer "no". Test: a_rule_that_hides_a_missing_field_is_refused.
+    for field in &uses.tests {
+        if let Some(action) = requires(policy, vocabulary, field) {
+            let message = format!(
+                "`{field}` is required of `{action}`: drop `context has {field}`, so that a call which leaves it out is \
+                 held and not overlooked (or name in the scope only actions where it is optional)"
+            );
+            findings.push(Finding::at(statement.has(field), message));
+        }
+    }
+    if uses.whole_context {
+        let message = "`context` is read field by field (`context.amount`), never as a whole";
+        findings.push(Finding::at(statement.word("context"), message));
+    }
+    if uses.names_target || names_target(&policy.resource_constraint()) {
+        let message = "targets have no names of their own: test `resource.kind`, `resource.id`, `resource.provider` …";
+        findings.push(Finding::at(statement.word("Target"), message));
+    }
+    if uses.unknown {
+        findings.push(Finding::at(
+            statement.start(),
+            "the rule uses a form that is not supported",
+        ));
+    }
+    if findings.is_empty() {
+        Ok(uses.tests)
+    } else {
+        Err(findings)
+    }
+}
+
+/// An action within the rule's scope that requires `field`.
+fn requires<'a>(policy: &Policy, vocabulary: &'a Vocabulary, field: &str) -> Option<&'a str> {
+    let scope = match policy.action_constraint() {
+        ActionConstraint::Any => None,
+        ActionConstraint::Eq(one) => Some(vec![one]),
+        ActionConstraint::In(any) => Some(any),
+    };
+    let named = |name: &str| match &scope {
+        None => true,
+        Some(uids) => uids.iter().any(|uid| uid.id().unescaped() == name),
+    };
+    let mut actions = vocabulary.actions.iter();
+    let found = actions.find(|(name, definition)| {
+        let in_scope = named(name) || definition.parents().any(named);
+        in_scope && definition.required.iter().any(|required| &**required == field)
+    });
+    found.map(|(name, _)| &**name)
+}

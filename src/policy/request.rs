@@ -1,0 +1,203 @@
+//! Facts and action → what Cedar is asked.
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
+};
+
+use super::fit::Misfit;
+use super::index::Index;
+use crate::model::vocabulary::ActionDefinition;
+use crate::model::{Access, Action, Facts, Value};
+
+/// How many callers and targets are kept ready.
+const PREPARED_CAPACITY: u64 = 1_024;
+
+/// Entity types by name.
+struct Types {
+    agent: EntityTypeName,
+    role: EntityTypeName,
+    action: EntityTypeName,
+    target: EntityTypeName,
+    provider: EntityTypeName,
+    environment: EntityTypeName,
+}
+
+/// Who acts on what: all of a question but its context. The same for many calls.
+pub(super) struct Prepared {
+    principal: EntityUid,
+    action: EntityUid,
+    resource: EntityUid,
+    pub(super) entities: Entities,
+    /// Shards of the index to ask.
+    pub(super) shards: Vec<usize>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    agent: Arc<str>,
+    roles: Arc<[Arc<str>]>,
+    action: Arc<str>,
+    access: Access,
+    provider: Arc<str>,
+    environment: Arc<str>,
+    kind: Arc<str>,
+    id: Option<String>,
+}
+
+/// Makes questions; keeps what they have in common.
+pub(super) struct Requests {
+    types: Types,
+    prepared: moka::sync::Cache<Key, Arc<Prepared>>,
+}
+
+impl Requests {
+    pub(super) fn new() -> Result<Self, Box<cedar_policy::ParseErrors>> {
+        Ok(Self {
+            types: Types {
+                agent: EntityTypeName::from_str("Agent")?,
+                role: EntityTypeName::from_str("Role")?,
+                action: EntityTypeName::from_str("Action")?,
+                target: EntityTypeName::from_str("Target")?,
+                provider: EntityTypeName::from_str("Provider")?,
+                environment: EntityTypeName::from_str("Environment")?,
+            },
+            prepared: moka::sync::Cache::new(PREPARED_CAPACITY),
+        })
+    }
+
+    /// Entities and shards for this caller, action and target.
+    pub(super) fn prepare(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        definition: &ActionDefinition,
+        index: &Index,
+    ) -> Result<Arc<Prepared>, Misfit> {
+        let key = Key {
+            agent: facts.agent.clone(),
+            roles: facts.roles.clone(),
+            action: action.name.clone(),
+            access: access(action, definition),
+            provider: action.provider.clone(),
+            environment: action.environment.clone(),
+            kind: action.target.kind.clone(),
+            id: action.target.id.clone(),
+        };
+        if let Some(prepared) = self.prepared.get(&key) {
+            return Ok(prepared);
+        }
+        let prepared = Arc::new(self.build(&key, definition, index).ok_or(Misfit::Schema)?);
+        self.prepared.insert(key, prepared.clone());
+        Ok(prepared)
+    }
+
+    fn build(&self, key: &Key, definition: &ActionDefinition, index: &Index) -> Option<Prepared> {
+        let types = &self.types;
+        let principal = uid(&types.agent, &key.agent);
+        let roles: Vec<EntityUid> = key.roles.iter().map(|role| uid(&types.role, role)).collect();
+        let action = uid(&types.action, &key.action);
+        let groups: Vec<EntityUid> = groups(definition, key.access)
+            .map(|group| uid(&types.action, group))
+            .collect();
+        let resource = uid(&types.target, "target");
+        let parents = HashSet::from([
+            uid(&types.provider, &key.provider),
+            uid(&types.environment, &key.environment),
+        ]);
+        let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+        let mut attributes = HashMap::from([
+            ("provider".to_owned(), text(&key.provider)),
+            ("kind".to_owned(), text(&key.kind)),
+            ("environment".to_owned(), text(&key.environment)),
+        ]);
+        attributes.extend(key.id.as_deref().map(|id| ("id".to_owned(), text(id))));
+        let entities = Entities::from_entities(
+            [
+                Entity::new_no_attrs(principal.clone(), roles.iter().cloned().collect()),
+                Entity::new_no_attrs(action.clone(), groups.iter().cloned().collect()),
+                Entity::new(resource.clone(), attributes, parents).ok()?,
+            ],
+            None,
+        );
+        let actions: Vec<EntityUid> = std::iter::once(action.clone()).chain(groups).collect();
+        let principals: Vec<EntityUid> = std::iter::once(principal.clone()).chain(roles).collect();
+        Some(Prepared {
+            principal,
+            action,
+            resource,
+            entities: entities.ok()?,
+            shards: index.shards(&actions, &principals),
+        })
+    }
+}
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+/// What the call may do: the stricter of what the mapping and the vocabulary say.
+///
+/// SECURITY: a mapping that calls a change a read must not bring it under a rule for reads.
+/// Test: a_change_that_a_mapping_calls_a_read_is_no_read.
+fn access(action: &Action, definition: &ActionDefinition) -> Access {
+    action.access.max(definition.access)
+}
+
+/// All Cedar parents: the action's own groups, and the one that its access gives. What is a deletion by its definition or
+/// by its call is one; else what is no read is a write.
+fn groups(definition: &ActionDefinition, access: Access) -> impl Iterator<Item = &str> {
+    let of_access = match (definition.access, access) {
+        (Access::Delete, _) | (_, Access::Delete) => "deletes",
+        (_, Access::Write | Access::Admin) => "writes",
+        (_, Access::Read) => "reads",
+    };
+    definition.groups.iter().map(|group| &**group).chain([of_access])
+}
+
+/// The question itself, checked against the schema.
+pub(super) fn request(
+    prepared: &Prepared,
+    facts: &Facts,
+    action: &Action,
+    definition: &ActionDefinition,
+    schema: &Schema,
+) -> Result<Request, Misfit> {
+    let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+    let common = [
+        ("host", text(&facts.host)),
+        ("operation", text(&action.operation)),
+        ("access", text(access(action, definition).as_str())),
+        ("method", text(&facts.method)),
+        ("unmapped", RestrictedExpression::new_bool(action.unmapped)),
+        ("inspected", RestrictedExpression::new_bool(action.inspected)),
+    ];
+    let common = common.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let fields = action
+        .fields
+        .iter()
+        .map(|(name, value)| (name.to_string(), expression(value)));
+    let context = Context::from_pairs(common.chain(fields)).map_err(|_| Misfit::Schema)?;
+    Request::new(
+        prepared.principal.clone(),
+        prepared.action.clone(),
+        prepared.resource.clone(),
+        context,
+        Some(schema),
+    )
+    .map_err(|_| Misfit::Schema)
+}
+
+fn expression(value: &Value) -> RestrictedExpression {
+    match value {
+        Value::Bool(value) => RestrictedExpression::new_bool(*value),
+        Value::Int(value) => RestrictedExpression::new_long(*value),
+        Value::Text(value) => RestrictedExpression::new_string(value.clone()),
+        Value::List(values) => {
+            RestrictedExpression::new_set(values.iter().cloned().map(RestrictedExpression::new_string))
+        }
+    }
+}

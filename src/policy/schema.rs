@@ -1,0 +1,141 @@
+//! The Cedar schema, written from the vocabulary, so that mapping and policy cannot drift apart.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::model::Vocabulary;
+use crate::model::vocabulary::{ActionDefinition, FieldType};
+
+/// Context that every action has, besides its own fields: name and Cedar type.
+pub(super) const COMMON: [(&str, &str); 6] = [
+    ("host", "String"),
+    ("operation", "String"),
+    ("access", "String"),
+    ("method", "String"),
+    ("unmapped", "Bool"),
+    ("inspected", "Bool"),
+];
+
+/// Names of context that later parts of the gate bring; a field of that name would be taken for theirs.
+const RESERVED: [&str; 5] = ["risk", "budgets", "rates", "approvals", "time"];
+
+/// Groups that follow from an action's access.
+const ACCESS_GROUPS: [&str; 3] = ["reads", "writes", "deletes"];
+
+/// Which calls a schema describes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strictness {
+    /// Complete calls: required fields are there. Policies are validated against this one.
+    Strict,
+    /// Incomplete calls: what a call must state, or what follows from it, may be missing.
+    Lenient,
+}
+
+/// What of the vocabulary cannot become a schema, in sentences.
+pub(super) fn problems(vocabulary: &Vocabulary) -> Vec<String> {
+    let mut problems = Vec::new();
+    for field in vocabulary.fields.keys() {
+        if COMMON.iter().any(|(common, _)| *common == &**field) || RESERVED.contains(&&**field) {
+            problems.push(format!(
+                "field `{field}`: every action has context of this name already; choose another name"
+            ));
+        }
+    }
+    let names = vocabulary.fields.keys().map(|name| ("field", name));
+    let names = names.chain(vocabulary.actions.keys().map(|name| ("action", name)));
+    for (what, name) in names.chain(vocabulary.groups.keys().map(|name| ("group", name))) {
+        if !is_name(name) {
+            problems.push(format!(
+                "{what} `{name}`: expected lower-case letters, digits and `_`, a letter first"
+            ));
+        }
+    }
+    for (name, definition) in &vocabulary.actions {
+        if vocabulary.groups.contains_key(name) || ACCESS_GROUPS.contains(&&**name) {
+            problems.push(format!("action `{name}`: a group has this name"));
+        }
+        let known = |group: &str| vocabulary.groups.contains_key(group) || ACCESS_GROUPS.contains(&group);
+        for group in definition.parents().filter(|group| !known(group)) {
+            problems.push(format!("action `{name}`: group `{group}` is not defined"));
+        }
+        for field in fields_of(definition).filter(|field| !vocabulary.fields.contains_key(*field)) {
+            problems.push(format!("action `{name}`: field `{field}` is not defined"));
+        }
+    }
+    problems
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Names of all fields an action may have.
+pub(super) fn fields_of(definition: &ActionDefinition) -> impl Iterator<Item = &str> {
+    definition
+        .required
+        .iter()
+        .chain(&definition.optional)
+        .map(|name| &**name)
+}
+
+/// The schema as Cedar text.
+pub(super) fn text(vocabulary: &Vocabulary, strictness: Strictness) -> String {
+    let mut schema = String::from(
+        "entity Role, Provider, Environment;\n\
+         entity Agent in [Role];\n\
+         entity Target in [Provider, Environment] {\n  \
+           \"provider\": String,\n  \"kind\": String,\n  \"id\"?: String,\n  \"environment\": String\n};\n",
+    );
+    let groups: BTreeSet<&str> = vocabulary
+        .groups
+        .keys()
+        .map(|name| &**name)
+        .chain(ACCESS_GROUPS)
+        .collect();
+    for group in groups {
+        let _ = writeln!(schema, "action \"{group}\";");
+    }
+    for (name, definition) in &vocabulary.actions {
+        let parents: BTreeSet<String> = definition.parents().map(|group| format!("\"{group}\"")).collect();
+        let parents = parents.into_iter().collect::<Vec<_>>().join(", ");
+        let context = context(vocabulary, definition, strictness);
+        let _ = writeln!(
+            schema,
+            "action \"{name}\" in [{parents}] appliesTo {{\n  principal: [Agent],\n  resource: [Target],\n  context: {{\n{context}  }}\n}};"
+        );
+    }
+    schema
+}
+
+fn context(vocabulary: &Vocabulary, definition: &ActionDefinition, strictness: Strictness) -> String {
+    let mut members = String::new();
+    for (name, kind) in COMMON {
+        let _ = writeln!(members, "    \"{name}\": {kind},");
+    }
+    // A name that stands in both lists is required.
+    for field in fields_of(definition).collect::<BTreeSet<_>>() {
+        let Some(kind) = vocabulary.fields.get(field).map(|field| field.kind) else {
+            continue;
+        };
+        let required = definition.required.iter().any(|name| &**name == field);
+        let mark = if required && strictness == Strictness::Strict {
+            ""
+        } else {
+            "?"
+        };
+        let _ = writeln!(members, "    \"{field}\"{mark}: {},", cedar_type(kind));
+    }
+    members
+}
+
+fn cedar_type(kind: FieldType) -> &'static str {
+    match kind {
+        FieldType::Int => "Long",
+        FieldType::String => "String",
+        FieldType::Bool => "Bool",
+        FieldType::Strings => "Set<String>",
+    }
+}

@@ -1,0 +1,321 @@
+//! What is refused when policies are loaded, and where it is said to stand.
+
+use super::*;
+
+/// `line:column message` of each mistake.
+fn mistakes(text: &str) -> Vec<String> {
+    let diagnostics = load(text).err().unwrap_or_default();
+    let shown = diagnostics
+        .iter()
+        .map(|found| format!("{}:{} {}", found.line, found.column, found.message));
+    shown.collect()
+}
+
+#[track_caller]
+fn refused(text: &str, expected: &[&str]) {
+    let found = mistakes(text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "found `{found}`, expected `{expected}`");
+    }
+}
+
+#[test]
+fn a_misspelt_attribute_is_refused_with_its_place_and_the_right_word() {
+    let text = "// a comment\n@id(\"cap\")\nforbid (principal, action == Action::\"process_refund\", resource)\nwhen { context.ammount > 5 };";
+    let diagnostics = load(text).err().unwrap();
+    assert_eq!(diagnostics.len(), 1);
+    assert_eq!(
+        diagnostics[0].to_string(),
+        "policies/test.cedar:4:8: rule `cap`: attribute `ammount` in context for Action::\"process_refund\" not found \
+         (did you mean `amount`?)\n   4 | when { context.ammount > 5 };\n     |        ^"
+    );
+}
+
+#[test]
+fn wrong_types_actions_and_impossible_rules_are_refused() {
+    let forbid =
+        |rest: &str| format!("@id(\"x\")\nforbid (principal, action == Action::\"process_refund\", resource)\n{rest};");
+    refused(
+        &forbid("when { context.amount > \"5\" }"),
+        &["3:25 rule `x`: unexpected type: expected Long but saw String"],
+    );
+    refused(
+        &forbid("when { resource.owner == \"x\" }"),
+        &["3:8 rule `x`: attribute `owner`"],
+    );
+    refused(&forbid("when { 1 == 2 }"), &["1:1 rule `x`: policy is impossible"]);
+    refused(
+        "@id(\"x\") forbid (principal, action == Action::\"proces_refund\", resource);",
+        &[
+            "1:39 rule `x`: unrecognized action `Action::\"proces_refund\"` (did you mean `Action::\"process_refund\"`?)",
+        ],
+    );
+    // A group is no action: the rule would never match.
+    assert!(load("@id(\"x\") forbid (principal, action == Action::\"payments\", resource);").is_err());
+    assert!(load("@id(\"x\") forbid (principal == Role::\"sre\", action, resource);").is_err());
+}
+
+#[test]
+fn an_optional_field_must_be_tested_first() {
+    refused(
+        "@id(\"x\") forbid (principal, action == Action::\"modify_record\", resource) when { context.amount > 5 };",
+        &["1:81 rule `x`: unable to guarantee safety of access to optional attribute `amount`"],
+    );
+    let tested = "@id(\"x\") forbid (principal, action == Action::\"modify_record\", resource) when { context has amount && context.amount > 5 };";
+    assert_eq!(mistakes(tested), Vec::<String>::new());
+}
+
+#[test]
+fn a_rule_that_hides_a_missing_field_is_refused() {
+    let hidden = |scope: &str, condition: &str| {
+        format!("@id(\"x\") forbid (principal, {scope}, resource)\nwhen {{ {condition} }};")
+    };
+    let refund = "action == Action::\"process_refund\"";
+    let test = "context has amount && context.amount > 5";
+    for scope in [
+        refund,
+        "action",
+        "action in Action::\"payments\"",
+        "action in [Action::\"writes\"]",
+    ] {
+        refused(&hidden(scope, test), &["2:16 `amount` is required of `"]);
+    }
+    refused(
+        &hidden(refund, "context has amount_base"),
+        &["2:16 `amount_base` is required of `process_refund`"],
+    );
+    refused(
+        &hidden(refund, "context has \"amount\""),
+        &["2:16 `amount` is required of `process_refund`"],
+    );
+    // Ways round it.
+    for whole in [
+        "{ a: context } has a && { a: context }.a has amount",
+        "(if true then context else context) has amount",
+        "context == context",
+    ] {
+        let found = mistakes(&hidden(refund, whole));
+        assert!(
+            found.iter().any(|found| found.contains("never as a whole")),
+            "{found:#?}"
+        );
+    }
+}
+
+#[test]
+fn targets_have_no_names_of_their_own() {
+    let message = "targets have no names of their own";
+    for rule in [
+        "forbid (principal, action, resource == Target::\"ch_1\");",
+        "forbid (principal, action, resource is Target in Target::\"ch_1\");",
+        "forbid (principal, action, resource) when { resource == Target::\"target\" };",
+    ] {
+        let found = mistakes(&format!("@id(\"x\") {rule}"));
+        assert!(found.iter().any(|found| found.contains(message)), "{found:#?}");
+    }
+}
+
+#[test]
+fn every_rule_has_a_name_of_its_own() {
+    let rule = |head: &str| format!("{head}permit (principal, action, resource);");
+    refused(&rule(""), &["1:1 a rule needs a name of its own"]);
+    for id in ["", "Refund", "-x", "_x", "a b", "é", "a.b"] {
+        refused(
+            &rule(&format!("\n@id(\"{id}\") ")),
+            &[&format!("2:1 `@id(\"{id}\")`: expected lower-case")],
+        );
+    }
+    for id in ["default", "incomplete_action", "policy_error"] {
+        refused(
+            &rule(&format!("@id(\"{id}\") ")),
+            &[&format!("1:1 `@id(\"{id}\")`: this name is a built-in")],
+        );
+    }
+    refused(
+        &[rule("@id(\"x\") "), rule("@id(\"y\") "), rule("\n@id(\"x\") ")].join("\n"),
+        &["4:1 `@id(\"x\")` is used twice, first at policies/test.cedar:1:1"],
+    );
+}
+
+#[test]
+fn a_name_used_in_two_files_is_refused() {
+    let file = |name: &str| Source {
+        file: name.to_owned(),
+        text: "@id(\"x\") permit (principal, action, resource);".to_owned(),
+    };
+    let files = [file("a.cedar"), file("b.cedar")];
+    let diagnostics = Policies::load(&files, Arc::new(vocabulary()), Some(&BTreeSet::new()))
+        .err()
+        .unwrap();
+    assert_eq!(diagnostics.len(), 1);
+    assert!(
+        diagnostics[0]
+            .to_string()
+            .starts_with("b.cedar:1:1: `@id(\"x\")` is used twice, first at a.cedar:1:1")
+    );
+}
+
+#[test]
+fn annotations_are_known_and_say_something_known() {
+    let forbid = |annotations: &str| format!("@id(\"x\")\n{annotations}\nforbid (principal, action, resource);");
+    refused(
+        &forbid("@decison(\"REQUIRE_APPROVAL\")"),
+        &["2:1 unknown annotation `@decison`; did you mean `@decision`?"],
+    );
+    refused(
+        &forbid("@colour(\"red\")"),
+        &["2:1 unknown annotation `@colour` (known: @id, @decision,"],
+    );
+    for value in ["ALLOW", "require_approval", "HOLD", ""] {
+        refused(
+            &forbid(&format!("@decision(\"{value}\")")),
+            &[&format!("2:1 `@decision(\"{value}\")`: expected")],
+        );
+    }
+    refused(&forbid("@decision"), &["2:1 `@decision(\"\")`: expected"]);
+    refused(
+        &forbid("@approvers(\"finance\")"),
+        &["2:1 `@approvers` stands only with"],
+    );
+    refused(
+        &forbid("@decision(\"BLOCK\") @timeout(\"5m\") @quorum(\"1\")"),
+        &["2:20 `@timeout` stands only with", "2:35 `@quorum` stands only with"],
+    );
+    refused(
+        "@id(\"x\") @decision(\"BLOCK\") permit (principal, action, resource);",
+        &["1:10 `@decision` stands on a `forbid` only"],
+    );
+    assert_eq!(
+        mistakes(&forbid("@decision(\"BLOCK\") @reason(\"no\")")),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn terms_of_a_hold_are_checked() {
+    let hold = |terms: &str| {
+        format!("@id(\"x\") @decision(\"REQUIRE_APPROVAL\")\n{terms}\nforbid (principal, action, resource);")
+    };
+    refused(
+        &hold("@approvers(\"finanse\")"),
+        &[
+            "2:1 `@approvers`: no person is in a group `finanse` (known: approver, finance, legal, owner); did you mean `finance`?",
+        ],
+    );
+    refused(&hold("@approvers(\"\")"), &["2:1 `@approvers`: expected group names"]);
+    refused(
+        &hold("@approvers(\"finance,,legal\")"),
+        &["2:1 `@approvers`: expected group names"],
+    );
+    refused(
+        &hold("@quorum(\"2\")"),
+        &["2:1 `@quorum(\"2\")`: this version takes the consent of one person"],
+    );
+    refused(&hold("@quorum(\"0\")"), &["2:1 `@quorum(\"0\")`"]);
+    refused(
+        &hold("@timeout(\"soon\")"),
+        &["2:1 `@timeout(\"soon\")`: expected a whole number"],
+    );
+    for good in [
+        "",
+        "@quorum(\"1\")",
+        "@approvers(\"legal, finance\")",
+        "@approvers(\"owner\")",
+        "@timeout(\"1d\")",
+    ] {
+        assert_eq!(mistakes(&hold(good)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn templates_are_refused() {
+    refused(
+        "@id(\"a\") permit (principal, action, resource);\n@id(\"x\") permit (principal == ?principal, action, resource);",
+        &["2:1 templates"],
+    );
+}
+
+#[test]
+fn all_mistakes_of_all_files_show_at_once() {
+    let file = |name: &str, text: &str| Source {
+        file: name.to_owned(),
+        text: text.to_owned(),
+    };
+    let files = [
+        file(
+            "a.cedar",
+            "permit (principal, action, resource) when { context.unmapped > };\n",
+        ),
+        file(
+            "b.cedar",
+            "@id(\"x\") @wrong permit (principal, action, resource)\nwhen { context.nothing };",
+        ),
+        file(
+            "c.cedar",
+            "permit (principal, action, resource);\n@id(\"y\") permit (principal, action, resource)",
+        ),
+    ];
+    let diagnostics = Policies::load(&files, Arc::new(vocabulary()), Some(&BTreeSet::new()))
+        .err()
+        .unwrap();
+    let places: BTreeSet<String> = diagnostics
+        .iter()
+        .map(|found| format!("{}:{}", found.file, found.line))
+        .collect();
+    assert_eq!(
+        places,
+        ["a.cedar:1", "b.cedar:1", "b.cedar:2", "c.cedar:2"]
+            .map(str::to_owned)
+            .into()
+    );
+    assert!(
+        diagnostics
+            .iter()
+            .all(|found| found.column > 0 && found.snippet.is_some())
+    );
+}
+
+#[test]
+fn an_empty_file_is_a_set_that_permits_nothing() {
+    assert_eq!(mistakes("// nothing yet\n"), Vec::<String>::new());
+}
+
+#[test]
+fn a_vocabulary_whose_fields_would_be_mistaken_for_ours_is_refused() {
+    let with = |field: &str| {
+        let mut vocabulary = vocabulary();
+        let definition = vocabulary.fields["amount"].clone();
+        vocabulary.fields.insert(field.into(), definition);
+        Policies::load(&[], Arc::new(vocabulary), Some(&BTreeSet::new()))
+    };
+    for field in [
+        "host",
+        "operation",
+        "access",
+        "method",
+        "unmapped",
+        "inspected",
+        "risk",
+        "budgets",
+        "Amount",
+        "a\"b",
+        "",
+    ] {
+        let diagnostics = with(field).err().unwrap_or_default();
+        assert_eq!(diagnostics.len(), 1, "{field}");
+        assert_eq!(diagnostics[0].file, "mappings/actions.yaml");
+    }
+    assert!(with("size").is_ok());
+    let mut clash = vocabulary();
+    let definition = clash.actions["read_record"].clone();
+    clash.actions.insert("payments".into(), definition.clone());
+    clash.actions.insert(
+        "lost".into(),
+        action_definition(&["nowhere"], Access::Read, &["nothing"], &[]),
+    );
+    let diagnostics = Policies::load(&[], Arc::new(clash), Some(&BTreeSet::new()))
+        .err()
+        .unwrap();
+    assert_eq!(diagnostics.len(), 3, "{diagnostics:#?}");
+}

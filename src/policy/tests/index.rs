@@ -1,0 +1,157 @@
+//! The index decides as the whole set does.
+
+use cedar_policy::PolicySet;
+use proptest::prelude::*;
+
+use super::*;
+
+/// The same rules, all in one shard.
+fn unindexed(mut policies: Policies) -> Policies {
+    let every = policies.index.every_shard();
+    let mut whole = Index::default();
+    let mut seen = BTreeSet::new();
+    for policy in policies.index.sets(&every).flat_map(PolicySet::policies) {
+        if seen.insert(policy.id().to_string()) {
+            let rule = &policies.rules[AsRef::<str>::as_ref(policy.id())];
+            whole
+                .insert_unindexed(policy, matches!(rule.kind, Kind::Hold(_)))
+                .unwrap();
+        }
+    }
+    policies.index = whole;
+    policies
+}
+
+fn principal() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "principal",
+        "principal is Agent",
+        "principal == Agent::\"a\"",
+        "principal == Agent::\"b\"",
+        "principal in Agent::\"a\"",
+        "principal in Role::\"a\"",
+        "principal in Role::\"r\"",
+        "principal is Agent in Role::\"s\"",
+    ])
+}
+
+fn scope_of_action() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "action",
+        "action == Action::\"process_refund\"",
+        "action == Action::\"read_record\"",
+        "action == Action::\"delete_records\"",
+        "action in Action::\"payments\"",
+        "action in Action::\"data\"",
+        "action in Action::\"reads\"",
+        "action in [Action::\"writes\", Action::\"deletes\"]",
+        "action in [Action::\"payments\", Action::\"process_refund\", Action::\"process_refund\"]",
+        "action in [Action::\"read_record\", Action::\"create_charge\"]",
+    ])
+}
+
+fn rule() -> impl Strategy<Value = String> {
+    let kind = prop::sample::select(vec![
+        "permit",
+        "permit",
+        "forbid",
+        "@decision(\"REQUIRE_APPROVAL\") forbid",
+    ]);
+    let resource = prop::sample::select(vec![
+        "resource",
+        "resource in Provider::\"stripe\"",
+        "resource is Target",
+    ]);
+    let condition = prop::sample::select(vec![
+        "",
+        "",
+        "when { true }",
+        "when { context.host == \"elsewhere\" }",
+        "when { context.method == \"POST\" }",
+        "when { context.unmapped }",
+        "unless { resource.kind == \"charge\" }",
+        "when { 9223372036854775807 + (if context.inspected then 1 else 0) > 0 }",
+    ]);
+    (kind, principal(), scope_of_action(), resource, condition).prop_map(
+        |(kind, principal, action, resource, condition)| {
+            format!("{kind} ({principal}, {action}, {resource}) {condition};")
+        },
+    )
+}
+
+fn question() -> impl Strategy<Value = (Facts, Action)> {
+    let agent = prop::sample::select(vec!["a", "b", "r"]);
+    let roles = prop::sample::subsequence(vec!["a", "r", "s"], 0..=3);
+    let name = prop::sample::select(vec![
+        "process_refund",
+        "create_charge",
+        "read_record",
+        "delete_records",
+        "modify_record",
+    ]);
+    let access = prop::sample::select(vec![Access::Read, Access::Write, Access::Delete, Access::Admin]);
+    let provider = prop::sample::select(vec!["stripe", "aws"]);
+    (agent, roles, name, access, provider, any::<[bool; 4]>()).prop_map(
+        |(agent, roles, name, access, provider, [unmapped, inspected, post, complete])| {
+            let mut facts = facts();
+            facts.agent = agent.into();
+            facts.roles = names(&roles).into();
+            facts.method = if post { "POST" } else { "GET" }.to_owned();
+            let mut action = action(name, &[]);
+            action.access = access;
+            action.provider = provider.into();
+            action.unmapped = unmapped;
+            action.inspected = inspected;
+            for field in vocabulary().actions[name].required.clone() {
+                if complete {
+                    let value = if &*field == "unbounded" {
+                        Value::Bool(true)
+                    } else {
+                        Value::Int(1)
+                    };
+                    action.fields.insert(field, value);
+                } else {
+                    action = without(action, &[&field]);
+                }
+            }
+            (facts, action)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_index_agrees_with_the_whole_set(
+        rules in prop::collection::vec(rule(), 1..30),
+        questions in prop::collection::vec(question(), 25),
+    ) {
+        let rules = rules.iter().enumerate().map(|(at, rule)| format!("@id(\"r{at}\") {rule}"));
+        let text = rules.collect::<Vec<_>>().join("\n");
+        let indexed = policies(&text);
+        let whole = unindexed(policies(&text));
+        for (facts, action) in questions {
+            prop_assert_eq!(indexed.evaluate(&facts, &action, None), whole.evaluate(&facts, &action, None), "{}", text);
+        }
+    }
+}
+
+#[test]
+fn only_the_shards_that_may_match_are_asked() {
+    let rules = (0..50).map(|at| format!("@id(\"r{at}\") permit (principal == Agent::\"a{at}\", action, resource);"));
+    let policies = policies(&rules.collect::<Vec<_>>().join("\n"));
+    let uid = |text: &str| text.parse::<cedar_policy::EntityUid>().unwrap();
+    let shards = policies
+        .index
+        .shards(&[uid("Action::\"reads\"")], &[uid("Agent::\"a7\"")]);
+    assert_eq!(
+        policies
+            .index
+            .sets(&shards)
+            .map(PolicySet::num_of_policies)
+            .sum::<usize>(),
+        1
+    );
+    assert_eq!(policies.index.sets(&policies.index.shards(&[], &[])).count(), 0);
+}
