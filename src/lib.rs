@@ -38,8 +38,10 @@ pub mod store;
 // 2: stages, one noun and one verb each.
 pub mod agent;
 pub mod audit;
+pub mod authority;
 pub mod mapping;
 pub mod policy;
+pub mod upstream;
 // 3: the gate, used by every door.
 pub mod gate;
 // 4: doors.

@@ -1,0 +1,178 @@
+//! The local certificate authority: made or loaded at start, mints a leaf for each host an agent connects to.
+//! Stage, floor 2.
+
+mod files;
+mod leaf;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use rcgen::{Issuer, KeyPair, PublicKeyData};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::ServerSessionMemoryCache;
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::model::Host;
+
+/// Hosts whose leaf is kept at a time. A leaf with its sessions takes about 20 kB.
+const CACHED_LEAVES: u64 = 1000;
+/// Well below [`leaf::LIFE`], so that none is handed out that soon ends.
+const CACHED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// Resumable sessions kept per host.
+const SESSIONS_PER_HOST: usize = 32;
+/// New leaves at once, and per second after that.
+const MINTED_AT_ONCE: u32 = 256;
+const MINTED_PER_SECOND: u32 = 32;
+
+/// Why there is no authority.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {action} `{}`", path.display())]
+    File {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(
+        "the key `{}` may be read by others (mode {mode:03o}): `chmod 600 {0}`, and make a new authority if somebody else \
+         has read it (remove {0} and its certificate, start again, trust the new certificate)", path.display()
+    )]
+    LaxMode { path: PathBuf, mode: u32 },
+    #[error(
+        "`{}` is there without its key `{}`: put the key back, or remove the certificate to have a new authority made \
+         (agents must then trust the new one)", certificate.display(), key.display()
+    )]
+    KeyMissing { certificate: PathBuf, key: PathBuf },
+    #[error(
+        "`{}` is there without its certificate `{}`: put the certificate back, or remove the key to have a new authority \
+         made (agents must then trust the new one)", key.display(), certificate.display()
+    )]
+    CertificateMissing { certificate: PathBuf, key: PathBuf },
+    #[error("`{}` is not the key of `{}`: put the right pair in place, or remove both to have a new authority made", key.display(), certificate.display())]
+    KeyMismatch { certificate: PathBuf, key: PathBuf },
+    #[error("`{}` is not a certificate of an authority in PEM", .0.display())]
+    NotAnAuthority(PathBuf),
+    #[error("`{}` is not valid at this time (check the clock): remove it and its key to have a new authority made (agents must then trust the new one)", .0.display())]
+    NotValidNow(PathBuf),
+    #[error("`{}` is not an ECDSA P-256 key in PEM (PKCS#8)", path.display())]
+    Key {
+        path: PathBuf,
+        #[source]
+        source: rcgen::Error,
+    },
+    #[error("the certificate could not be made")]
+    Certificate(#[from] rcgen::Error),
+    #[error("the key of the leaves could not be used")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Why there is no leaf for a host.
+#[derive(Debug, thiserror::Error)]
+pub enum LeafError {
+    /// More new hosts than leaves may be minted for.
+    #[error("too many new hosts at once")]
+    Busy,
+    #[error("the host cannot be named in a certificate")]
+    Certificate(#[from] rcgen::Error),
+    #[error("the leaf could not be used")]
+    Tls(#[from] rustls::Error),
+}
+
+/// The authority agents trust, and the leaves it has minted.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    certificate_pem: String,
+    /// One key for all leaves of this process: it never leaves memory.
+    leaf_key: KeyPair,
+    leaf_signer: Arc<dyn SigningKey>,
+    configs: Cache<Host, Arc<ServerConfig>>,
+    minting: Mutex<leaf::Allowance>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// Loads `ca.pem` and `ca.key` of the directory, or makes both (key 0600, created exclusively).
+    ///
+    /// # Errors
+    /// One of the two alone, a key that others may read or that is another's, a certificate out of its time.
+    pub fn load_or_create(certs: &Path) -> Result<Authority, Error> {
+        let pair = files::load_or_create(certs)?;
+        let leaf_key = KeyPair::generate()?;
+        let leaf_der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let leaf_signer = aws_lc_rs::sign::any_ecdsa_type(&leaf_der)?;
+        Ok(Authority {
+            issuer: Issuer::from_ca_cert_der(&pair.certificate, pair.key)?,
+            certificate: pair.certificate,
+            certificate_pem: pair.certificate_pem,
+            leaf_key,
+            leaf_signer,
+            configs: Cache::builder()
+                .max_capacity(CACHED_LEAVES)
+                .time_to_live(CACHED_FOR)
+                .build(),
+            minting: Mutex::new(leaf::Allowance::new(MINTED_AT_ONCE, MINTED_PER_SECOND)),
+        })
+    }
+
+    /// What agents must trust.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// The authority's public key (DER, SubjectPublicKeyInfo): what upstream must never trust.
+    pub fn public_key(&self) -> Vec<u8> {
+        self.issuer.key().subject_public_key_info()
+    }
+
+    /// TLS server configuration with a leaf for exactly this host; cached, bounded in number and rate.
+    ///
+    /// # Errors
+    /// [`LeafError::Busy`] if too many new hosts are asked for; else a host that no certificate can name.
+    pub fn server_config(&self, host: &Host) -> Result<Arc<ServerConfig>, LeafError> {
+        if let Some(config) = self.configs.get(host) {
+            return Ok(config);
+        }
+        // SECURITY: an agent that connects to ever new names must not keep us signing.
+        // Test: `new_hosts_beyond_the_allowance_are_refused`.
+        let allowed = self
+            .minting
+            .lock()
+            .is_ok_and(|mut minting| minting.take(std::time::Instant::now()));
+        if !allowed {
+            return Err(LeafError::Busy);
+        }
+        let config = Arc::new(self.mint(host)?);
+        self.configs.insert(host.clone(), config.clone());
+        Ok(config)
+    }
+
+    fn mint(&self, host: &Host) -> Result<ServerConfig, LeafError> {
+        let leaf = leaf::parameters(host)?.signed_by(&self.leaf_key, &self.issuer)?;
+        let chain = vec![leaf.der().clone(), self.certificate.clone()];
+        let key = CertifiedKey::new(chain, self.leaf_signer.clone());
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        // SECURITY: only what we can read is offered; a protocol that is not parsed would pass unseen.
+        // Test: `only_http_1_1_is_spoken`.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.session_storage = ServerSessionMemoryCache::new(SESSIONS_PER_HOST);
+        config.send_tls13_tickets = 1;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests;

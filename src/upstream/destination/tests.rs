@@ -1,0 +1,110 @@
+use super::*;
+
+fn rules(destinations: &[&str]) -> Rules {
+    let destinations = destinations.iter().map(|text| text.parse().unwrap()).collect();
+    let resolve = [("api.stripe.test:443", "127.0.0.1:9443"), ("fixed.test", "10.0.0.7:80")];
+    let resolve = resolve
+        .map(|(name, to)| (name.parse().unwrap(), to.parse().unwrap()))
+        .into();
+    Rules::new(
+        resolve,
+        destinations,
+        vec!["127.0.0.1:8080".parse().unwrap(), "0.0.0.0:8081".parse().unwrap()],
+    )
+}
+
+fn admits(destinations: &[&str], asked: &str, addresses: &[&str]) -> bool {
+    let addresses: Vec<SocketAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    rules(destinations)
+        .admit(&Authority::parse(asked, Some(443)).unwrap(), &addresses)
+        .is_ok()
+}
+
+#[test]
+fn one_bad_address_refuses_the_whole_answer() {
+    assert!(admits(&[], "a.test", &["1.1.1.1:443", "[2606:4700::1111]:443"]));
+    assert!(!admits(&[], "a.test", &["1.1.1.1:443", "10.0.0.1:443"]));
+    assert!(!admits(&[], "a.test", &["169.254.169.254:80"]));
+    assert!(!admits(&[], "[::ffff:10.0.0.1]", &["[::ffff:10.0.0.1]:443"]));
+}
+
+#[test]
+fn only_what_is_named_is_opened() {
+    let loopback = "127.0.0.1:9443";
+    assert!(admits(&[loopback], "a.test", &[loopback]));
+    assert!(!admits(&[loopback], "a.test", &["127.0.0.1:9444"]));
+    assert!(admits(&["127.0.0.1"], "a.test", &["127.0.0.1:9444"]));
+    assert!(admits(&["10.0.0.0/8"], "a.test", &["10.9.9.9:1"]));
+    assert!(!admits(&["10.0.0.0/8:443"], "a.test", &["10.9.9.9:1"]));
+    assert!(admits(&["[fd00::/8]:443"], "a.test", &["[fd00::1]:443"]));
+    assert!(admits(&["::1"], "a.test", &["[::1]:443"]));
+    assert!(admits(
+        &["internal.example:443"],
+        "INTERNAL.example.",
+        &["10.0.0.1:443"]
+    ));
+    assert!(!admits(
+        &["internal.example:443"],
+        "internal.example:80",
+        &["10.0.0.1:80"]
+    ));
+    assert!(!admits(
+        &["internal.example"],
+        "other.internal.example",
+        &["10.0.0.1:443"]
+    ));
+    assert!(
+        !admits(&["10.0.0.1"], "a.test", &["[::ffff:10.0.0.1]:443"]),
+        "a disguise has to be named itself"
+    );
+}
+
+#[test]
+fn our_own_listeners_are_never_dialled() {
+    let all = ["0.0.0.0/0", "::/0", "a.test"];
+    for own in [
+        "127.0.0.1:8080",
+        "0.0.0.0:8080",
+        "[::ffff:127.0.0.1]:8080",
+        "127.0.0.2:8080",
+        "127.0.0.9:8081",
+        "[::1]:8081",
+        "[::]:8081",
+    ] {
+        assert!(!admits(&all, "a.test", &[own]), "{own}");
+    }
+    assert!(admits(&all, "a.test", &["127.0.0.1:8082"]));
+    let lan: SocketAddr = "192.168.1.5:8081".parse().unwrap();
+    assert!(rules(&[]).came_home("192.168.1.5:40000".parse().unwrap(), lan));
+    assert!(!rules(&[]).came_home("192.168.1.6:40000".parse().unwrap(), lan));
+}
+
+#[test]
+fn a_name_is_set_for_one_port_or_all() {
+    let set = |asked: &str| {
+        rules(&[])
+            .set_address(&Authority::parse(asked, Some(443)).unwrap())
+            .map(|to| to.to_string())
+    };
+    assert_eq!(set("API.stripe.test.").as_deref(), Some("127.0.0.1:9443"));
+    assert_eq!(set("api.stripe.test:8443"), None);
+    assert_eq!(set("fixed.test:1").as_deref(), Some("10.0.0.7:80"));
+}
+
+#[test]
+fn what_names_nothing_is_refused() {
+    for text in [
+        "",
+        "10.0.0.0/33",
+        "10.0.0/8",
+        "a b",
+        "a.test:x",
+        "a.test:0",
+        "http://a.test",
+        "10.0.0.0/8:x",
+        "127.1",
+    ] {
+        assert!(text.parse::<Destination>().is_err(), "{text}");
+    }
+    assert!("a.test:99999".parse::<Endpoint>().is_err());
+}

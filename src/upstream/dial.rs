@@ -1,0 +1,217 @@
+//! From a name to a connection: resolve once, check every address, dial the checked ones, verify.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::destination::Rules;
+use crate::model::host::ParseHostError;
+use crate::model::{Authority, Host, Reason};
+
+const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
+/// For each address; the next is tried after that.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// Addresses tried of one answer.
+const MOST_ADDRESSES: usize = 8;
+
+/// Why there is no connection. No byte of a request was written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    // The address itself stays out of the message: an agent must not map an internal network through our refusals.
+    #[error("{host} has an address that is {class}, and the configuration does not name it under `destinations`")]
+    NotGlobal { host: Host, class: &'static str },
+    #[error("the destination is Runplane itself")]
+    OwnListener,
+    #[error("the host cannot be dialled")]
+    Host(#[from] ParseHostError),
+    #[error("{0} could not be resolved to an address")]
+    Resolve(Host, #[source] Option<io::Error>),
+    #[error("{0} did not accept a connection")]
+    Connect(Authority, #[source] Option<io::Error>),
+    #[error("the TLS certificate or handshake of {0} was not accepted: {1}")]
+    Tls(Authority, #[source] io::Error),
+    #[error("{0} did not finish the TLS handshake in time")]
+    TlsTimeout(Authority),
+}
+
+impl DialError {
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            DialError::NotGlobal { .. } | DialError::OwnListener => Reason::DestinationRefused,
+            DialError::Host(_)
+            | DialError::Resolve(..)
+            | DialError::Connect(..)
+            | DialError::Tls(..)
+            | DialError::TlsTimeout(_) => Reason::UpstreamUnreachable,
+        }
+    }
+}
+
+/// Makes connections, for hyper's client too.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    rules: Arc<Rules>,
+    tls: TlsConnector,
+}
+
+impl Dialer {
+    pub(super) fn new(rules: Arc<Rules>, tls: Arc<ClientConfig>) -> Self {
+        Self { rules, tls: tls.into() }
+    }
+
+    /// A connection to a checked address of the authority.
+    pub(super) async fn connect(&self, asked: &Authority) -> Result<TcpStream, DialError> {
+        let addresses = self.resolve(asked).await?;
+        self.rules.admit(asked, &addresses)?;
+        let mut last = None;
+        for address in addresses.into_iter().take(MOST_ADDRESSES) {
+            match timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return self.ready(asked, stream),
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => last = Some(io::ErrorKind::TimedOut.into()),
+            }
+        }
+        Err(DialError::Connect(asked.clone(), last))
+    }
+
+    async fn resolve(&self, asked: &Authority) -> Result<Vec<SocketAddr>, DialError> {
+        if let Some(address) = self.rules.set_address(asked) {
+            return Ok(vec![address]);
+        }
+        let name = match &asked.host {
+            Host::Address(address) => return Ok(vec![SocketAddr::new(*address, asked.port)]),
+            Host::Name(name) => name,
+        };
+        let none = |error| DialError::Resolve(asked.host.clone(), error);
+        let answer = timeout(RESOLVE_WITHIN, lookup_host((&**name, asked.port))).await;
+        let answer = answer.map_err(|_| none(None))?.map_err(|error| none(Some(error)))?;
+        let addresses: Vec<SocketAddr> = answer.collect();
+        match addresses.is_empty() {
+            true => Err(none(None)),
+            false => Ok(addresses),
+        }
+    }
+
+    fn ready(&self, asked: &Authority, stream: TcpStream) -> Result<TcpStream, DialError> {
+        let lost = |error| DialError::Connect(asked.clone(), Some(error));
+        if self
+            .rules
+            .came_home(stream.local_addr().map_err(lost)?, stream.peer_addr().map_err(lost)?)
+        {
+            return Err(DialError::OwnListener);
+        }
+        stream.set_nodelay(true).map_err(lost)?;
+        Ok(stream)
+    }
+
+    async fn dial(self, uri: Uri) -> Result<TokioIo<Transport>, DialError> {
+        let secure = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+        let text = uri.authority().map_or("", http::uri::Authority::as_str);
+        let asked = Authority::parse(text, Some(if secure { 443 } else { 80 }))?;
+        let stream = self.connect(&asked).await?;
+        if !secure {
+            return Ok(TokioIo::new(Transport::Plain(stream)));
+        }
+        let name = match &asked.host {
+            Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| ParseHostError::Character)?,
+            Host::Address(address) => ServerName::from(*address),
+        };
+        match timeout(HANDSHAKE_WITHIN, self.tls.connect(name, stream)).await {
+            Ok(Ok(stream)) => Ok(TokioIo::new(Transport::Tls(Box::new(stream)))),
+            Ok(Err(error)) => Err(DialError::Tls(asked, error)),
+            Err(_) => Err(DialError::TlsTimeout(asked)),
+        }
+    }
+}
+
+impl tower::Service<Uri> for Dialer {
+    type Response = TokioIo<Transport>;
+    type Error = DialError;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Transport>, DialError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().dial(uri))
+    }
+}
+
+/// A connection to a provider.
+pub(super) enum Transport {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Connection for Transport {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
