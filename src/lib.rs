@@ -37,6 +37,7 @@ pub mod io;
 pub mod store;
 // 2: stages, one noun and one verb each.
 pub mod agent;
+pub mod approval;
 pub mod audit;
 pub mod authority;
 pub mod mapping;

@@ -1,0 +1,210 @@
+//! Holds: park, attach, decide, claim, expire. Stage, floor 2.
+//!
+//! Memory is the truth while running, rebuilt from the store's rows at start. No method writes: whoever wants an
+//! approval changed takes its [`Turn`] (nobody else can change it meanwhile), makes a [`Draft`] of the new row, commits
+//! that row with its entries, and then calls [`Draft::committed`]; a draft dropped before leaves everything as it was. The
+//! store checks the revision as well, so that an approval is spent once even if this memory were wrong.
+//!
+//! ```text
+//!                park                approve             consume
+//!     (nothing) ──────▶ pending ───────────────▶ approved ───────▶ consumed
+//!                        │ ▲ │ deny                 │ │
+//!                        │ │ └──────▶ denied        │ │ the rule changed
+//!                        │ └────────────────────────┼─┘
+//!                        └─────────▶ expired ◀──────┘
+//! ```
+
+mod fingerprint;
+mod look_up;
+mod memory;
+mod patience;
+mod sweep;
+mod ticket;
+mod turn;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::model::change::ApprovalRow;
+use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State, Timestamp};
+
+pub use fingerprint::{Fingerprint, Keys};
+pub use look_up::Found;
+use memory::Memory;
+pub use patience::{DEFAULT as DEFAULT_PROFILE, LONGEST, Patience, PatienceError, Wait};
+pub use sweep::Sweep;
+pub use ticket::{Ticket, Wake};
+pub use turn::{Claim, Draft, NotOpen, Review, Settling, Turn};
+
+/// Times and limits of approvals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Life of a pending approval whose rule names none.
+    pub pending: Duration,
+    /// How long an approved call may come, and for how long its repetition is refused once it came.
+    pub grant: Duration,
+    /// For how long a denied call is refused without asking people again.
+    pub cool_down: Duration,
+    /// How many calls of one agent may wait for people. More would wear them out.
+    pub max_pending_per_agent: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            pending: Duration::from_secs(15 * 60),
+            grant: Duration::from_secs(10 * 60),
+            cool_down: Duration::from_secs(10 * 60),
+            max_pending_per_agent: 20,
+        }
+    }
+}
+
+/// All approvals that matter now. Cloning gives another handle to the same.
+#[derive(Clone)]
+pub struct Approvals {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    keys: Keys,
+    wall: Wall,
+    memory: Mutex<Memory>,
+}
+
+/// The wall clock; another one in tests.
+pub type Wall = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// An approval as it stands now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// As it is on disk.
+    pub row: ApprovalRow,
+    /// Its state now: `expired` from the moment its time is over, even if that is not on disk yet.
+    pub state: State,
+    /// How many connected clients wait for it.
+    pub clients: usize,
+    /// How the call it was spent on ended, and the provider's HTTP status, once told by [`Approvals::ended`].
+    pub ended: Option<(Outcome, Option<u16>)>,
+}
+
+/// Why no approval goes by the name given.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    #[error("expected `apr_` and at least {SHORTEST} characters of an approval id, found `{0}`")]
+    TooShort(String),
+    #[error("no approval begins with `{0}`; finished ones are forgotten here after some minutes and stay in the trail")]
+    Unknown(String),
+    #[error("{count} approvals begin with `{prefix}`: give more characters")]
+    Ambiguous { prefix: String, count: usize },
+}
+
+/// The fewest characters after `apr_` by which people may name an approval.
+const SHORTEST: usize = 6;
+
+impl Approvals {
+    /// With the rows of the store that are not finished, or were finished within [`Approvals::remembered`].
+    pub fn new(config: Config, keys: Keys, rows: Vec<ApprovalRow>) -> Self {
+        Self::with_wall(config, keys, rows, Box::new(Timestamp::now))
+    }
+
+    pub(crate) fn with_wall(config: Config, keys: Keys, rows: Vec<ApprovalRow>, wall: Wall) -> Self {
+        let now = wall();
+        let memory = Memory::restore(&config, rows, now);
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                keys,
+                wall,
+                memory: Mutex::new(memory),
+            }),
+        }
+    }
+
+    /// For how long finished approvals still matter.
+    pub fn remembered(config: &Config) -> Duration {
+        config.grant.max(config.cool_down)
+    }
+
+    pub fn keys(&self) -> &Keys {
+        &self.shared.keys
+    }
+
+    /// The approvals in a state, or all; oldest first.
+    pub fn list(&self, state: Option<State>) -> Vec<Standing> {
+        let now = self.now();
+        let mut list: Vec<Standing> = self
+            .memory()
+            .settled()
+            .map(|slot| slot.standing(now))
+            .filter(|standing| state.is_none_or(|state| state == standing.state))
+            .collect();
+        list.sort_by(|one, other| (one.row.created, &one.row.id).cmp(&(other.row.created, &other.row.id)));
+        list
+    }
+
+    pub fn get(&self, id: &ApprovalId) -> Option<Standing> {
+        let now = self.now();
+        let memory = self.memory();
+        memory
+            .get(id)
+            .filter(|slot| slot.on_disk())
+            .map(|slot| slot.standing(now))
+    }
+
+    /// The approval whose id is or begins with `name`.
+    ///
+    /// # Errors
+    /// If `name` is too short to mean one, or none or several begin with it.
+    pub fn find(&self, name: &str) -> Result<ApprovalId, FindError> {
+        let shown = || name.chars().take(40).collect::<String>();
+        let digits = name.strip_prefix(ApprovalId::PREFIX).unwrap_or_default();
+        if digits.len() < SHORTEST {
+            return Err(FindError::TooShort(shown()));
+        }
+        let memory = self.memory();
+        let mut found = memory
+            .settled()
+            .map(|slot| &slot.row.id)
+            .filter(|id| id.as_str().starts_with(name));
+        match (found.next(), found.count()) {
+            (None, _) => Err(FindError::Unknown(shown())),
+            (Some(id), 0) => Ok(id.clone()),
+            (Some(_), others) => Err(FindError::Ambiguous {
+                prefix: shown(),
+                count: others + 1,
+            }),
+        }
+    }
+
+    /// Tells how the call that an approval was spent on ended, so that its repetition can be told.
+    pub fn ended(&self, approval: &ApprovalId, call: &CallId, outcome: Outcome, status: Option<u16>) {
+        if let Some(slot) = self.memory().get_mut(approval)
+            && slot.row.consumed_by.as_ref() == Some(call)
+        {
+            slot.ended = Some((outcome, status));
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Every change of the memory is complete before anything in it can panic, and the store checks revisions.
+        self.shared.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.shared.wall)()
+    }
+
+    /// The life of an approval that these rules ask for: the shortest any of them gives.
+    fn life(&self, rules: &[HoldRule]) -> Duration {
+        rules
+            .iter()
+            .map(|rule| rule.timeout.unwrap_or(self.shared.config.pending))
+            .min()
+            .unwrap_or(self.shared.config.pending)
+    }
+}

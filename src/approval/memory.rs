@@ -1,0 +1,249 @@
+//! The approvals in memory. Locked for moments only, never across an await.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::fingerprint::Place;
+use super::{Config, Standing};
+use crate::model::change::ApprovalRow;
+use crate::model::{ApprovalId, Outcome, State, Timestamp};
+
+/// A clock that was set back by more than this while we were not running makes every grant worthless.
+pub(super) const CLOCK_SLACK: Duration = Duration::from_secs(5);
+
+/// One approval.
+pub(super) struct Slot {
+    /// As it is on disk, or as it shall be where it is still being parked.
+    pub(super) row: ApprovalRow,
+    /// When its state stops being worth anything, by the clock that nobody sets.
+    pub(super) until: Instant,
+    /// Not on disk yet: its first commit is under way.
+    parking: bool,
+    /// Somebody is committing a change.
+    pub(super) taken: bool,
+    /// Connected clients: ticket number and idempotency hash.
+    pub(super) clients: BTreeMap<u64, Option<String>>,
+    /// Counts what became of changes, done or not.
+    pub(super) moved: watch::Sender<u64>,
+    pub(super) ended: Option<(Outcome, Option<u16>)>,
+}
+
+impl Slot {
+    fn new(row: ApprovalRow, until: Instant, parking: bool) -> Self {
+        Self {
+            row,
+            until,
+            parking,
+            taken: parking,
+            clients: BTreeMap::new(),
+            moved: watch::Sender::new(0),
+            ended: None,
+        }
+    }
+
+    pub(super) fn on_disk(&self) -> bool {
+        !self.parking
+    }
+
+    /// Its time is over, by either clock: an approval never outlives its expiry.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        let wall_end = match self.row.state {
+            State::Pending => Some(self.row.expires),
+            State::Approved => self.row.grant_expires,
+            State::Denied | State::Expired | State::Consumed => None,
+        };
+        Instant::now() >= self.until || wall_end.is_some_and(|end| now >= end)
+    }
+
+    /// The state as it counts now.
+    pub(super) fn state(&self, now: Timestamp) -> State {
+        match self.row.state {
+            State::Pending | State::Approved if self.is_over(now) => State::Expired,
+            State::Pending | State::Approved | State::Denied | State::Expired | State::Consumed => self.row.state,
+        }
+    }
+
+    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+        Standing {
+            row: self.row.clone(),
+            state: self.state(now),
+            clients: self.clients.len(),
+            ended: self.ended,
+        }
+    }
+
+    /// The request with this idempotency hash is the one this approval is for.
+    pub(super) fn is_same_request(&self, idempotency: Option<&str>) -> bool {
+        let is = |other: &Option<String>| idempotency.is_some() && other.as_deref() == idempotency;
+        is(&self.row.idempotency) || self.clients.values().any(is)
+    }
+
+    /// A connected client makes a request with another idempotency key: not the same request.
+    pub(super) fn serves_another(&self, idempotency: Option<&str>) -> bool {
+        self.clients
+            .values()
+            .any(|other| matches!((other.as_deref(), idempotency), (Some(other), Some(asked)) if other != asked))
+    }
+
+    fn tell(&self) {
+        self.moved.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+/// All approvals by id, and by what they are about.
+#[derive(Default)]
+pub(super) struct Memory {
+    slots: BTreeMap<ApprovalId, Slot>,
+    places: HashMap<Place, Vec<ApprovalId>>,
+    tickets: u64,
+    /// Monotonic and wall clock when they were last compared.
+    pub(super) clocks: Option<(Instant, Timestamp)>,
+}
+
+impl Memory {
+    /// From the rows of the store. Time that passed while we were down counts by the wall clock, but no life is longer
+    /// than it was meant to be, and a grant given in the future of this clock is worthless: the clock was set back.
+    pub(super) fn restore(config: &Config, rows: Vec<ApprovalRow>, now: Timestamp) -> Self {
+        let mut memory = Memory {
+            clocks: Some((Instant::now(), now)),
+            ..Memory::default()
+        };
+        for row in rows {
+            let left = match row.state {
+                State::Pending => row.expires.since(now).min(row.expires.since(row.created)),
+                State::Approved if row.decided.is_none_or(|decided| decided > now.plus(CLOCK_SLACK)) => Duration::ZERO,
+                State::Approved => row.grant_expires.unwrap_or(now).since(now).min(config.grant),
+                State::Denied | State::Expired => finished_for(row.decided, config.cool_down, now),
+                State::Consumed => finished_for(row.consumed, config.grant, now),
+            };
+            let until = Instant::now() + left;
+            memory.insert(Slot::new(row, until, false));
+        }
+        memory
+    }
+
+    /// Adds an approval whose first commit is under way; its turn is taken.
+    pub(super) fn park(&mut self, row: ApprovalRow, life: Duration) {
+        self.insert(Slot::new(row, Instant::now() + life, true));
+    }
+
+    fn insert(&mut self, slot: Slot) {
+        let place = Place {
+            agent: slot.row.facts.agent.clone(),
+            fingerprint: slot.row.fingerprint,
+        };
+        self.places.entry(place).or_default().push(slot.row.id.clone());
+        self.slots.insert(slot.row.id.clone(), slot);
+    }
+
+    pub(super) fn forget(&mut self, id: &ApprovalId) {
+        let Some(slot) = self.slots.remove(id) else {
+            return;
+        };
+        let place = Place {
+            agent: slot.row.facts.agent,
+            fingerprint: slot.row.fingerprint,
+        };
+        if let Some(ids) = self.places.get_mut(&place) {
+            ids.retain(|other| other != id);
+            if ids.is_empty() {
+                self.places.remove(&place);
+            }
+        }
+    }
+
+    pub(super) fn get(&self, id: &ApprovalId) -> Option<&Slot> {
+        self.slots.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &ApprovalId) -> Option<&mut Slot> {
+        self.slots.get_mut(id)
+    }
+
+    /// All that is on disk.
+    pub(super) fn settled(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.values().filter(|slot| slot.on_disk())
+    }
+
+    /// The approvals about one call, oldest first.
+    pub(super) fn about(&self, place: &Place) -> Vec<&Slot> {
+        let mut slots: Vec<&Slot> = self
+            .places
+            .get(place)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.slots.get(id))
+            .collect();
+        // Stable: those of one moment stay in the order they were asked in.
+        slots.sort_by_key(|slot| slot.row.created);
+        slots
+    }
+
+    /// How many calls of an agent wait for people, those being parked included.
+    pub(super) fn pending_of(&self, agent: &str, now: Timestamp) -> usize {
+        self.slots
+            .values()
+            .filter(|slot| &*slot.row.facts.agent == agent && slot.state(now) == State::Pending)
+            .count()
+    }
+
+    /// Adds a connected client to an approval.
+    pub(super) fn connect(
+        &mut self,
+        id: &ApprovalId,
+        idempotency: Option<String>,
+    ) -> Option<(u64, watch::Receiver<u64>)> {
+        let slot = self.slots.get_mut(id)?;
+        self.tickets = self.tickets.wrapping_add(1);
+        slot.clients.insert(self.tickets, idempotency);
+        Some((self.tickets, slot.moved.subscribe()))
+    }
+
+    /// Ends a turn without a change. What was never on disk is gone.
+    pub(super) fn put_back(&mut self, id: &ApprovalId) {
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
+        slot.taken = false;
+        slot.tell();
+        if slot.parking {
+            self.forget(id);
+        }
+    }
+
+    /// Ends a turn with what is now on disk. `until`: `None` where its time goes on.
+    pub(super) fn apply(&mut self, row: ApprovalRow, until: Option<Instant>) {
+        if let Some(slot) = self.slots.get_mut(&row.id) {
+            slot.row = row;
+            slot.until = until.unwrap_or(slot.until);
+            slot.taken = false;
+            slot.parking = false;
+            slot.tell();
+        }
+    }
+
+    /// Forgets what is finished and past mattering.
+    pub(super) fn forget_finished(&mut self, now: Timestamp) {
+        let finished: Vec<ApprovalId> = self
+            .slots
+            .values()
+            .filter(|slot| !matches!(slot.row.state, State::Pending | State::Approved))
+            .filter(|slot| !slot.taken && slot.is_over(now))
+            .map(|slot| slot.row.id.clone())
+            .collect();
+        for id in finished {
+            self.forget(&id);
+        }
+    }
+
+    pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.values_mut()
+    }
+}
+
+fn finished_for(since: Option<Timestamp>, span: Duration, now: Timestamp) -> Duration {
+    since.map_or(Duration::ZERO, |since| since.plus(span).since(now).min(span))
+}

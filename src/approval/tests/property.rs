@@ -1,0 +1,235 @@
+//! Whatever callers, people, time, a failing disk and restarts do: consent is spent once, in time, and not without a yes.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A call comes (what, idempotency key) and stays connected, or leaves at once.
+    Call {
+        what: u8,
+        key: Option<u8>,
+        stays: bool,
+    },
+    /// A connected client looks whether people decided, and spends if they did.
+    Wake(usize),
+    Leave(usize),
+    Approve(usize),
+    Deny(usize),
+    /// The rule changes before the next claim.
+    RuleChanges,
+    Pass {
+        seconds: u64,
+    },
+    Sweep,
+    /// The next commits fail.
+    DiskFails(bool),
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0u8..3, proptest::option::of(0u8..3), any::<bool>())
+            .prop_map(|(what, key, stays)| Step::Call { what, key, stays }),
+        4 => (0usize..8).prop_map(Step::Wake),
+        2 => (0usize..8).prop_map(Step::Leave),
+        5 => (0usize..8).prop_map(Step::Approve),
+        1 => (0usize..8).prop_map(Step::Deny),
+        1 => Just(Step::RuleChanges),
+        3 => (1u64..700).prop_map(|seconds| Step::Pass { seconds }),
+        2 => Just(Step::Sweep),
+        1 => any::<bool>().prop_map(Step::DiskFails),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// The store: takes a row only upon the revision before it.
+#[derive(Default)]
+struct Disk {
+    rows: HashMap<ApprovalId, ApprovalRow>,
+    fails: bool,
+    spent: HashMap<ApprovalId, usize>,
+}
+
+impl Disk {
+    fn commit(&mut self, draft: Draft) -> bool {
+        let row = draft.row().clone();
+        let found = self.rows.get(&row.id).map(|row| row.revision + 1).unwrap_or(0);
+        assert_eq!(found, row.revision, "memory and disk agree");
+        if self.fails {
+            return false;
+        }
+        if row.state == State::Consumed {
+            let before = &self.rows[&row.id];
+            assert_eq!(before.state, State::Approved, "spent without a yes");
+            assert!(
+                row.consumed.unwrap() < before.grant_expires.unwrap(),
+                "spent after its expiry"
+            );
+            *self.spent.entry(row.id.clone()).or_default() += 1;
+        }
+        if row.state == State::Approved {
+            assert!(row.decided.unwrap() < row.expires, "approved after its expiry");
+            assert!(row.rules.iter().all(|rule| {
+                let evidence = crate::model::Evidence {
+                    approval: row.id.clone(),
+                    votes: row.votes.clone(),
+                    stated: BTreeMap::new(),
+                };
+                evidence.satisfies(rule)
+            }));
+        }
+        self.rows.insert(row.id.clone(), row);
+        let _ = draft.committed();
+        true
+    }
+}
+
+struct World {
+    approvals: Approvals,
+    disk: Disk,
+    tickets: Vec<(Fingerprint, Ticket)>,
+    start: Instant,
+    rule: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        let start = Instant::now();
+        Self {
+            approvals: Self::open(start, Vec::new()),
+            disk: Disk::default(),
+            tickets: Vec::new(),
+            start,
+            rule: 0,
+        }
+    }
+
+    fn open(start: Instant, rows: Vec<ApprovalRow>) -> Approvals {
+        let wall = Box::new(move || Timestamp(1_795_183_500_000).plus(Instant::now() - start));
+        Approvals::with_wall(Config::default(), Keys::new(&[7; 32], &[8; 32]), rows, wall)
+    }
+
+    fn rule(&self) -> HoldRule {
+        rule("refund-over-500", &self.rule.to_string())
+    }
+
+    fn spend(&mut self, fingerprint: &Fingerprint, claim: Claim) {
+        let draft = match claim.evidence().satisfies(&self.rule()) {
+            true => claim.consume(&CallId::random(), fingerprint),
+            false => claim.reopen(vec![self.rule()]),
+        };
+        self.disk.commit(draft);
+    }
+
+    fn call(&mut self, what: u8, key: Option<u8>, stays: bool) {
+        let fingerprint = call("bot", what, key.map(|key| key.to_string()).as_deref());
+        let mut held = hold("bot");
+        held.rules = vec![self.rule()];
+        let ticket = match self.approvals.look_up(&fingerprint, &held) {
+            Found::Approved(claim, ticket) => {
+                self.spend(&fingerprint, claim);
+                ticket
+            }
+            Found::Pending(ticket) => ticket,
+            Found::New(draft, ticket) => match self.disk.commit(draft) {
+                true => ticket,
+                false => return,
+            },
+            Found::Denied(_) | Found::Executed(_) | Found::Full { .. } => return,
+            Found::Settling(_) => panic!("nothing is under way between steps"),
+        };
+        if stays {
+            self.tickets.push((fingerprint, ticket));
+        }
+    }
+
+    async fn wake(&mut self, which: usize) {
+        if which >= self.tickets.len() {
+            return;
+        }
+        let (fingerprint, mut ticket) = self.tickets.swap_remove(which);
+        if let Wake::Approved(claim) = ticket.decided(&wait(0)).await {
+            self.spend(&fingerprint, claim);
+        }
+    }
+
+    fn decide(&mut self, which: usize, yes: bool) {
+        let Some(standing) = self.approvals.list(None).into_iter().nth(which) else {
+            return;
+        };
+        let Ok(review) = self.approvals.review(&standing.row.id) else {
+            assert_ne!(standing.state, State::Pending);
+            return;
+        };
+        let draft = match yes {
+            true => {
+                let vote = vote("alice", &review.row().rules);
+                review.approve(vote, BTreeMap::new())
+            }
+            false => review.deny(&"alice".into(), "no".to_owned()),
+        };
+        self.disk.commit(draft);
+    }
+
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Call { what, key, stays } => self.call(what, key, stays),
+            Step::Wake(which) => self.wake(which).await,
+            Step::Leave(which) if which < self.tickets.len() => drop(self.tickets.swap_remove(which)),
+            Step::Leave(_) => {}
+            Step::Approve(which) => self.decide(which, true),
+            Step::Deny(which) => self.decide(which, false),
+            Step::RuleChanges => self.rule += 1,
+            Step::Pass { seconds } => advance(Duration::from_secs(seconds)).await,
+            Step::Sweep => {
+                for draft in self.approvals.sweep().expired {
+                    self.disk.commit(draft);
+                }
+            }
+            Step::DiskFails(fails) => self.disk.fails = fails,
+            Step::Restart => {
+                self.tickets.clear();
+                self.approvals = Self::open(self.start, self.disk.rows.values().cloned().collect());
+            }
+        }
+    }
+
+    fn check(&self) {
+        assert!(self.disk.spent.values().all(|times| *times == 1), "spent twice");
+        let now = Timestamp(1_795_183_500_000).plus(Instant::now() - self.start);
+        for row in self.disk.rows.values() {
+            let standing = self.approvals.get(&row.id);
+            match row.state {
+                State::Pending if row.expires > now => assert_eq!(standing.unwrap().state, State::Pending),
+                State::Approved if row.grant_expires.unwrap() > now => {
+                    assert_eq!(standing.unwrap().state, State::Approved);
+                }
+                State::Pending | State::Approved => {
+                    assert!(standing.is_none_or(|standing| standing.state == State::Expired));
+                }
+                State::Denied | State::Expired | State::Consumed => {
+                    assert!(standing.is_none_or(|standing| standing.state == row.state));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn consent_is_spent_once_in_time_and_never_without_a_yes(steps in proptest::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new();
+            for step in steps {
+                world.step(step).await;
+                world.check();
+            }
+        });
+    }
+}

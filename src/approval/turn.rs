@@ -1,0 +1,231 @@
+//! The exclusive right to change one approval, and the change that is not on disk yet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Approvals;
+use crate::model::change::{ApprovalRow, Denial};
+use crate::model::{ApprovalId, CallId, Evidence, HoldRule, State, Timestamp, Value, Vote};
+
+/// The right to change one approval. While it lives nobody else can; dropped, all is as before.
+#[must_use]
+pub struct Turn {
+    approvals: Approvals,
+    row: Box<ApprovalRow>,
+    over: bool,
+}
+
+impl Turn {
+    pub(super) fn new(approvals: &Approvals, row: ApprovalRow) -> Self {
+        Self {
+            approvals: approvals.clone(),
+            row: Box::new(row),
+            over: false,
+        }
+    }
+
+    /// `worth`: for how long the new state will count; `None` where the time it has goes on.
+    pub(super) fn draft(self, worth: Option<Duration>, change: impl FnOnce(&mut ApprovalRow)) -> Draft {
+        let mut row = self.row.clone();
+        change(&mut row);
+        row.revision = row.revision.saturating_add(1);
+        Draft { row, worth, turn: self }
+    }
+
+    /// The change that parks a new approval: its row as it is.
+    pub(super) fn first(self) -> Draft {
+        Draft {
+            row: self.row.clone(),
+            worth: None,
+            turn: self,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.approvals.now()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.over {
+            self.approvals.memory().put_back(&self.row.id);
+        }
+    }
+}
+
+/// A change of an approval that is not on disk yet. Dropped, nothing has happened.
+#[must_use]
+pub struct Draft {
+    turn: Turn,
+    row: Box<ApprovalRow>,
+    worth: Option<Duration>,
+}
+
+impl Draft {
+    /// The row to commit.
+    pub fn row(&self) -> &ApprovalRow {
+        &self.row
+    }
+
+    /// To be called once the row is on disk: only then the change is seen.
+    pub fn committed(self) -> ApprovalRow {
+        let Draft { mut turn, row, worth } = self;
+        let until = worth.map(|worth| Instant::now() + worth);
+        turn.approvals.memory().apply((*row).clone(), until);
+        turn.over = true;
+        *row
+    }
+}
+
+/// An approved, unexpired grant, held by one claimant.
+#[must_use]
+pub struct Claim(pub(super) Turn);
+
+impl Claim {
+    pub fn row(&self) -> &ApprovalRow {
+        &self.0.row
+    }
+
+    /// What the gate is asked again with.
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            approval: self.0.row.id.clone(),
+            votes: self.0.row.votes.clone(),
+            stated: self.0.row.stated.clone(),
+        }
+    }
+
+    /// Spends the grant on a call. From its commit on it is spent, whatever becomes of the call.
+    pub fn consume(self, call: &CallId, fingerprint: &super::Fingerprint) -> Draft {
+        let now = self.0.now();
+        let grant = self.0.approvals.shared.config.grant;
+        self.0.draft(Some(grant), |row| {
+            row.state = State::Consumed;
+            row.consumed_by = Some(call.clone());
+            row.consumed = Some(now);
+            row.idempotency.clone_from(&fingerprint.idempotency);
+        })
+    }
+
+    /// Asks people again: `rules` want consent that the votes do not give, because a rule is new or its text is.
+    pub fn reopen(self, rules: Vec<HoldRule>) -> Draft {
+        let life = self.0.approvals.life(&rules);
+        let expires = self.0.now().plus(life);
+        self.0.draft(Some(life), |row| {
+            row.state = State::Pending;
+            row.rules = rules;
+            row.expires = expires;
+            row.grant_expires = None;
+            row.decided = None;
+        })
+    }
+}
+
+/// A pending, unexpired approval under a person's eyes.
+#[must_use]
+pub struct Review(pub(super) Turn);
+
+impl Review {
+    pub fn row(&self) -> &ApprovalRow {
+        &self.0.row
+    }
+
+    /// A moment for a vote.
+    pub fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    /// What consent would come to with one more vote.
+    pub fn evidence(&self, vote: &Vote, stated: &BTreeMap<Arc<str>, Value>) -> Evidence {
+        let row = &self.0.row;
+        Evidence {
+            approval: row.id.clone(),
+            votes: row.votes.iter().chain([vote]).cloned().collect(),
+            stated: row
+                .stated
+                .iter()
+                .chain(stated)
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        }
+    }
+
+    /// The last consent that was wanted.
+    pub fn approve(self, vote: Vote, stated: BTreeMap<Arc<str>, Value>) -> Draft {
+        let now = self.0.now();
+        let grant = self.0.approvals.shared.config.grant;
+        self.0.draft(Some(grant), |row| {
+            row.votes.push(vote);
+            row.stated.extend(stated);
+            row.state = State::Approved;
+            row.decided = Some(now);
+            row.grant_expires = Some(now.plus(grant));
+        })
+    }
+
+    /// A consent that is not enough: `rules` still want people. Its expiry stays.
+    pub fn consent(self, vote: Vote, stated: BTreeMap<Arc<str>, Value>, rules: Vec<HoldRule>) -> Draft {
+        self.0.draft(None, |row| {
+            row.votes.push(vote);
+            row.stated.extend(stated);
+            row.rules = rules;
+        })
+    }
+
+    pub fn deny(self, person: &Arc<str>, reason: String) -> Draft {
+        let now = self.0.now();
+        let cool_down = self.0.approvals.shared.config.cool_down;
+        self.0.draft(Some(cool_down), |row| {
+            row.state = State::Denied;
+            row.decided = Some(now);
+            row.denial = Some(Denial {
+                person: person.clone(),
+                reason,
+            });
+        })
+    }
+}
+
+/// Somebody is changing the approval: wait, then look again.
+pub struct Settling(pub(super) watch::Receiver<u64>);
+
+impl Settling {
+    pub async fn settled(mut self) {
+        // An error says that the approval is gone: settled as well.
+        let _ = self.0.changed().await;
+    }
+}
+
+impl Approvals {
+    /// Takes a pending approval's turn, for a person's decision.
+    ///
+    /// # Errors
+    /// If it is not pending any more, somebody else decides at this moment, or it is gone.
+    pub fn review(&self, id: &ApprovalId) -> Result<Review, NotOpen> {
+        let now = self.now();
+        let mut memory = self.memory();
+        let slot = memory.get_mut(id).filter(|slot| slot.on_disk()).ok_or(NotOpen::Gone)?;
+        match slot.state(now) {
+            State::Pending if slot.taken => Err(NotOpen::Taken(Settling(slot.moved.subscribe()))),
+            State::Pending => {
+                slot.taken = true;
+                Ok(Review(Turn::new(self, slot.row.clone())))
+            }
+            State::Approved | State::Denied | State::Expired | State::Consumed => {
+                Err(NotOpen::Decided(Box::new(slot.standing(now))))
+            }
+        }
+    }
+}
+
+/// Why an approval cannot be decided.
+pub enum NotOpen {
+    Gone,
+    Taken(Settling),
+    Decided(Box<super::Standing>),
+}
