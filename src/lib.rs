@@ -46,4 +46,6 @@ pub mod upstream;
 // 3: the gate, used by every door.
 pub mod gate;
 // 4: doors.
+pub mod control;
+pub mod proxy;
 // 5 to 7: configuration, assembly, commands.

@@ -1,0 +1,118 @@
+//! The control listener: what waits for people, their decisions, agents and people. JSON over HTTP/1.1, with the key of a
+//! person; errors are RFC 9457 problems. It never shares a listener with the proxy, which agents reach.
+//!
+//! ```text
+//! GET  /health /ready                                no key
+//! GET  /api/v1/approvals?state=pending
+//! GET  /api/v1/approvals/{id or prefix}
+//! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…"}
+//! POST /api/v1/approvals/{id}/deny                   {"reason": "…"}
+//! GET  /api/v1/agents /api/v1/people
+//! POST /api/v1/agents                                {"name", "roles", "owner"} → the key, once
+//! POST /api/v1/people                                {"name", "groups"} → the key, once
+//! POST /api/v1/agents/{name}/disable /api/v1/people/{name}/disable
+//! ```
+
+mod approvals;
+mod consent;
+mod expiry;
+mod guard;
+pub mod problem;
+mod registry;
+mod serve;
+mod stated;
+pub mod view;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router, middleware};
+use http::StatusCode;
+use tokio::sync::{Mutex, watch};
+
+use crate::agent::Registry;
+use crate::approval::Approvals;
+use crate::gate::Gate;
+use crate::model::Vocabulary;
+use crate::store::{CommitError, Store};
+
+pub use expiry::{expire, expire_all};
+use problem::Problem;
+pub use serve::serve;
+
+/// Longest request content, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What the control API works with.
+pub struct Parts {
+    pub approvals: Approvals,
+    pub gate: Arc<Gate>,
+    pub registry: Arc<Registry>,
+    pub store: Store,
+    pub vocabulary: Arc<Vocabulary>,
+    /// Whether the person answerable for an agent may approve its calls (`approvals.owner_may_approve`).
+    pub owner_may_approve: bool,
+    /// False while the proxy does not take calls.
+    pub ready: watch::Receiver<bool>,
+    /// Names are taken one at a time.
+    pub registering: Mutex<()>,
+}
+
+/// The API as served at `listener`.
+pub fn router(parts: Parts, listener: SocketAddr) -> Router {
+    let parts = Arc::new(parts);
+    let api = Router::new()
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", get(approvals::show))
+        .route("/approvals/{id}/approve", post(approvals::approve))
+        .route("/approvals/{id}/deny", post(approvals::deny))
+        .route("/agents", get(registry::agents).post(registry::add_agent))
+        .route("/agents/{name}/disable", post(registry::disable_agent))
+        .route("/people", get(registry::people).post(registry::add_person))
+        .route("/people/{name}/disable", post(registry::disable_person))
+        .layer(middleware::from_fn_with_state(parts.clone(), guard::people));
+    let router = Router::new()
+        .route("/health", get(|| async { Json(serde_json::json!({"status": "ok"})) }))
+        .route("/ready", get(ready))
+        .nest("/api/v1", api)
+        .with_state(parts);
+    guarded(router, listener)
+}
+
+/// What every request passes first, and what has no place.
+fn guarded(router: Router, listener: SocketAddr) -> Router {
+    router
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing by this path") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(guard::same_site))
+        .layer(Extension(guard::Listener(listener)))
+}
+
+async fn ready(State(parts): State<Arc<Parts>>) -> Result<Json<serde_json::Value>, Problem> {
+    match *parts.ready.borrow() {
+        true => Ok(Json(serde_json::json!({"status": "ready"}))),
+        false => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the proxy does not take calls",
+        )),
+    }
+}
+
+/// Runs a change to its end, even if nobody waits for the answer any more: what is on disk must be in memory.
+async fn to_its_end<T: Send + 'static, E: From<CommitError> + Send + 'static>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(_) => Err(CommitError::Unavailable("the task that recorded it died".to_owned()).into()),
+    }
+}

@@ -1,0 +1,194 @@
+//! `/api/v1/approvals`: what waits for people, and their decision.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::problem::Problem;
+use super::view::{Approval, Items};
+use super::{Parts, consent, stated, to_its_end};
+use crate::agent::Person;
+use crate::approval::{Draft, NotOpen, Review, Standing};
+use crate::audit;
+use crate::model::{ApprovalId, Caller, Change, Facts};
+
+/// Longest reason, in characters.
+const MAX_REASON: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    state: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Yes {
+    /// Missing values by field, as text.
+    #[serde(default)]
+    set: BTreeMap<String, String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct No {
+    reason: String,
+}
+
+pub(super) async fn list(
+    State(parts): State<Arc<Parts>>,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<Json<Items<Approval>>, Problem> {
+    let Query(filter) = filter?;
+    let state = match filter.state.as_deref() {
+        None => None,
+        Some(text) => Some(crate::model::State::parse(text).ok_or_else(|| {
+            let known = crate::model::State::ALL.map(crate::model::State::as_str).join(", ");
+            Problem::new(StatusCode::BAD_REQUEST, format!("expected one of {known} as state"))
+        })?),
+    };
+    let items = parts.approvals.list(state);
+    Ok(Json(Items {
+        items: items
+            .iter()
+            .map(|standing| Approval::new(standing, &parts.vocabulary))
+            .collect(),
+    }))
+}
+
+pub(super) async fn show(State(parts): State<Arc<Parts>>, Path(name): Path<String>) -> Result<Json<Approval>, Problem> {
+    let id = parts.approvals.find(&name)?;
+    shown(&parts, &id)
+}
+
+fn shown(parts: &Parts, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
+    let standing = parts.approvals.get(id).ok_or_else(gone)?;
+    Ok(Json(Approval::new(&standing, &parts.vocabulary)))
+}
+
+pub(super) async fn approve(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    yes: Result<Json<Yes>, JsonRejection>,
+) -> Result<Json<Approval>, Problem> {
+    let Json(yes) = yes?;
+    let reason = yes.reason.map(|reason| reason_of(&reason)).transpose()?;
+    let id = parts.approvals.find(&name)?;
+    let review = open(&parts, &id).await?;
+    let row = review.row();
+    // As the agent is now: roles may have changed, and a disabled agent's calls are not approved.
+    let caller = Caller {
+        agent: row.facts.agent.clone(),
+        roles: row.facts.roles.clone(),
+        owner: None,
+    };
+    let caller = parts.registry.still(&caller).map_err(|_| {
+        Problem::conflict(format!(
+            "nothing is approved: the agent `{}` is disabled or gone",
+            row.facts.agent
+        ))
+    })?;
+    if !parts.owner_may_approve && caller.owner.as_ref() == Some(&person.name) {
+        return Err(Problem::forbidden(format!(
+            "`{}` is the owner of the agent `{}`, and owners do not approve their own agents here",
+            person.name, caller.agent
+        )));
+    }
+    if !row.rules.iter().any(|rule| consent::may(&person, rule)) {
+        return Err(consent::not_theirs(&person, &row.rules));
+    }
+    let facts = Facts {
+        roles: caller.roles,
+        ..row.facts.clone()
+    };
+    let stated = stated::read(row, &yes.set, &parts.vocabulary)?;
+    let gate = |evidence: &_| parts.gate.review(&facts, &row.action, Some(evidence));
+    let consent = consent::judge(&review, &person, reason, stated, gate)?;
+    let vote = consent.vote.clone();
+    let draft = match consent.remaining.is_empty() {
+        true => review.approve(consent.vote, consent.stated),
+        false => review.consent(consent.vote, consent.stated, consent.remaining),
+    };
+    let changes = audit::approved(draft.row(), &vote);
+    record(&parts, draft, changes).await?;
+    shown(&parts, &id)
+}
+
+pub(super) async fn deny(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    no: Result<Json<No>, JsonRejection>,
+) -> Result<Json<Approval>, Problem> {
+    let Json(no) = no?;
+    let reason = reason_of(&no.reason)?;
+    let id = parts.approvals.find(&name)?;
+    let review = open(&parts, &id).await?;
+    if !review.row().rules.iter().any(|rule| consent::may(&person, rule)) {
+        return Err(consent::not_theirs(&person, &review.row().rules));
+    }
+    let draft = review.deny(&person.name, reason);
+    let changes = audit::denied(draft.row());
+    record(&parts, draft, changes).await?;
+    shown(&parts, &id)
+}
+
+/// Waits for whoever decides at this moment, then takes the approval if it is still to be decided.
+async fn open(parts: &Parts, id: &ApprovalId) -> Result<Review, Problem> {
+    loop {
+        match parts.approvals.review(id) {
+            Ok(review) => return Ok(review),
+            Err(NotOpen::Taken(settling)) => settling.settled().await,
+            Err(NotOpen::Gone) => return Err(gone()),
+            Err(NotOpen::Decided(standing)) => return Err(decided(&standing)),
+        }
+    }
+}
+
+/// On disk first, then in memory, then answered; also if the person does not wait for the answer.
+async fn record(parts: &Parts, draft: Draft, changes: Vec<Change>) -> Result<(), Problem> {
+    let store = parts.store.clone();
+    to_its_end(async move {
+        store.write(changes).await?;
+        draft.committed();
+        Ok(())
+    })
+    .await
+}
+
+fn gone() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "the approval is gone; `runplane audit show` tells what became of it",
+    )
+}
+
+fn decided(standing: &Standing) -> Problem {
+    let row = &standing.row;
+    let by = match (&row.denial, row.votes.last()) {
+        (Some(denial), _) => format!(" by {}", denial.person),
+        (None, Some(vote)) => format!(" (consented to by {})", vote.person),
+        (None, None) => String::new(),
+    };
+    Problem::conflict(format!(
+        "{} is {}{by}: nothing was changed",
+        row.id.short(),
+        standing.state.as_str()
+    ))
+}
+
+fn reason_of(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    match text.chars().count() {
+        1..=MAX_REASON => Ok(text.to_owned()),
+        _ => Err(Problem::unprocessable("expected a reason of 1 to 1,000 characters")),
+    }
+}

@@ -1,0 +1,62 @@
+//! Puts on disk what time has ended.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::to_its_end;
+use crate::approval::{Approvals, Draft};
+use crate::audit;
+use crate::store::{CommitError, Store};
+
+/// How often the clocks are looked at. Whoever uses an approval looks at them too: this is for the record.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Expires approvals in the trail until `stop`.
+pub async fn expire(approvals: Approvals, store: Store, stop: impl Future<Output = ()>) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            _ = ticks.tick() => {}
+        }
+        let sweep = approvals.sweep();
+        if let Some(by) = sweep.set_back {
+            tracing::warn!(
+                seconds = by.as_secs(),
+                "the clock was set back: approvals not used yet are expired"
+            );
+            store.later(audit::gap(by));
+        }
+        for draft in sweep.expired {
+            if let Err(error) = put(&store, draft).await {
+                // It stays expired in memory; the next look tries again.
+                tracing::warn!(%error, "an expired approval could not be recorded");
+            }
+        }
+    }
+}
+
+/// Ends all that is open, where the secret of the fingerprints is lost. To be called at start.
+///
+/// # Errors
+/// If it cannot be recorded.
+pub async fn expire_all(approvals: &Approvals, store: &Store) -> Result<(), CommitError> {
+    for draft in approvals.end_all() {
+        put(store, draft).await?;
+    }
+    Ok(())
+}
+
+async fn put(store: &Store, draft: Draft) -> Result<(), CommitError> {
+    let store = store.clone();
+    to_its_end(async move {
+        store.write(audit::expired(draft.row())).await?;
+        draft.committed();
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,145 @@
+//! Who may speak to the control listener: no web page of another site, no agent, only people with a key.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use super::Parts;
+use super::problem::Problem;
+use crate::audit;
+use crate::model::{Reason, Refusal};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// SECURITY: a web page in an approver's browser could send requests here, by a name of its own that points at us (DNS
+/// rebinding: Host) or across sites (Origin, Sec-Fetch-Site); T10. Tests: `control/tests/guard.rs`.
+pub(super) async fn same_site(request: Request, next: Next) -> Response {
+    if let Err(problem) = is_same_site(&request) {
+        return problem.into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn is_same_site(request: &Request) -> Result<(), Problem> {
+    let listener = request.extensions().get::<Listener>().map(|listener| listener.0.ip());
+    let headers = request.headers();
+    let host = one(headers, &header::HOST).ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "expected one Host"))?;
+    if request.uri().authority().is_some() {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "this is no proxy: expected a path, found a whole URI",
+        ));
+    }
+    if !is_ours(host, listener) {
+        return Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "expected localhost, a loopback address or the address of this listener as Host",
+        ));
+    }
+    let foreign = || Problem::forbidden("requests of web pages of other sites are refused");
+    if headers.contains_key(header::ORIGIN) {
+        let origin = one(headers, &header::ORIGIN).ok_or_else(foreign)?;
+        if origin.strip_prefix("http://") != Some(host) {
+            return Err(foreign());
+        }
+    }
+    match one(headers, &SEC_FETCH_SITE) {
+        Some("same-origin" | "none") => Ok(()),
+        Some(_) => Err(foreign()),
+        None if headers.contains_key(SEC_FETCH_SITE) => Err(foreign()),
+        None => Ok(()),
+    }
+}
+
+/// The only value of a header field.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Whether a `Host` names us: by an address no name server can hand out to others, or by `localhost`. Any port, for
+/// it may be forwarded.
+fn is_ours(host: &str, listener: Option<IpAddr>) -> bool {
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, "")) => (address, None),
+        Some((address, rest)) => (address, Some(rest.strip_prefix(':').unwrap_or("not a port"))),
+        None => match host.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (host, None),
+        },
+    };
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return false;
+    }
+    let is_our_address = |address: IpAddr| address.is_loopback() || Some(address) == listener;
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_our_address)
+}
+
+/// The address of our own listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listener(pub(super) SocketAddr);
+
+/// Lets people through, and puts the [`crate::agent::Person`] into the request.
+///
+/// SECURITY: an agent's key decides nothing, whatever else it opens (T7); trying it is recorded.
+pub(super) async fn people(State(parts): State<Arc<Parts>>, mut request: Request, next: Next) -> Response {
+    let key = one(request.headers(), &header::AUTHORIZATION)
+        .and_then(bearer)
+        .map(str::to_owned);
+    let Some(key) = key else {
+        let problem = Problem::unauthorized("expected `Authorization: Bearer` with the key of a person (rp_…)");
+        return problem.into_response();
+    };
+    if let Some(person) = parts.registry.person(&key) {
+        request.extensions_mut().insert(person);
+        return next.run(request).await;
+    }
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |info| info.0);
+    refuse_key(&parts, &key, peer).await.into_response()
+}
+
+/// RFC 9110, 11.1: the scheme without regard to case, then a space.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, key) = value.split_once(' ')?;
+    let key = key.trim_start_matches(' ');
+    (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty() && !key.contains(' ')).then_some(key)
+}
+
+async fn refuse_key(parts: &Parts, key: &str, peer: SocketAddr) -> Problem {
+    let as_agent = HeaderValue::try_from(format!("Bearer {key}"))
+        .ok()
+        .and_then(|value| parts.registry.authenticate(Some(&value)).ok());
+    let (problem, agent) = match as_agent {
+        Some(caller) => (
+            Problem::forbidden("this is an agent's key: agents decide nothing; use the key of a person"),
+            Some(caller.agent),
+        ),
+        None => (
+            Problem::unauthorized(
+                "nobody has this key, or they are disabled; `runplane people list` shows who may decide",
+            ),
+            None,
+        ),
+    };
+    let refusal = Refusal::new(Reason::AgentUnknown, format!("control: {}", problem.detail));
+    // The answer is no either way. That an attempt could not be recorded, the store says in its own log.
+    let _ = parts
+        .store
+        .write(audit::refused(None, agent.as_ref(), peer, &refusal))
+        .await;
+    problem
+}

@@ -1,0 +1,132 @@
+//! `/api/v1/agents` and `/api/v1/people`: who may call and who may decide.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::problem::Problem;
+use super::view::{self, Added, Items};
+use super::{Parts, to_its_end};
+use crate::agent::Person;
+use crate::audit;
+
+/// People of this group may change who else may do what.
+const OWNER: &str = "owner";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAgent {
+    name: String,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    owner: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPerson {
+    name: String,
+    #[serde(default)]
+    groups: Vec<String>,
+}
+
+pub(super) async fn agents(State(parts): State<Arc<Parts>>) -> Json<Items<view::Agent>> {
+    let items = parts.registry.agents().iter().map(view::Agent::from).collect();
+    Json(Items { items })
+}
+
+pub(super) async fn people(State(parts): State<Arc<Parts>>) -> Json<Items<view::Person>> {
+    let items = parts.registry.people().iter().map(view::Person::from).collect();
+    Json(Items { items })
+}
+
+pub(super) async fn add_agent(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    new: Result<Json<NewAgent>, JsonRejection>,
+) -> Result<(StatusCode, Json<Added<view::Agent>>), Problem> {
+    let Json(new) = new?;
+    owner_only(&person)?;
+    to_its_end(async move {
+        let _one_at_a_time = parts.registering.lock().await;
+        let issued = parts.registry.add_agent(&new.name, &new.roles, new.owner.as_deref())?;
+        parts.store.write(audit::agent_put(&issued.row, &person.name)).await?;
+        parts.registry.apply_agent(issued.row.clone());
+        let added = Added {
+            who: view::Agent::from(&issued.row),
+            key: issued.key.expose().clone(),
+        };
+        Ok((StatusCode::CREATED, Json(added)))
+    })
+    .await
+}
+
+pub(super) async fn add_person(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    new: Result<Json<NewPerson>, JsonRejection>,
+) -> Result<(StatusCode, Json<Added<view::Person>>), Problem> {
+    let Json(new) = new?;
+    owner_only(&person)?;
+    to_its_end(async move {
+        let _one_at_a_time = parts.registering.lock().await;
+        let issued = parts.registry.add_person(&new.name, &new.groups)?;
+        parts.store.write(audit::person_put(&issued.row, &person.name)).await?;
+        parts.registry.apply_person(issued.row.clone());
+        let added = Added {
+            who: view::Person::from(&issued.row),
+            key: issued.key.expose().clone(),
+        };
+        Ok((StatusCode::CREATED, Json(added)))
+    })
+    .await
+}
+
+pub(super) async fn disable_agent(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Result<Json<view::Agent>, Problem> {
+    owner_only(&person)?;
+    to_its_end(async move {
+        let _one_at_a_time = parts.registering.lock().await;
+        let row = parts.registry.disable_agent(&name)?;
+        parts.store.write(audit::agent_put(&row, &person.name)).await?;
+        parts.registry.apply_agent(row.clone());
+        Ok(Json(view::Agent::from(&row)))
+    })
+    .await
+}
+
+pub(super) async fn disable_person(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Result<Json<view::Person>, Problem> {
+    owner_only(&person)?;
+    to_its_end(async move {
+        let _one_at_a_time = parts.registering.lock().await;
+        let row = parts.registry.disable_person(&name)?;
+        parts.store.write(audit::person_put(&row, &person.name)).await?;
+        parts.registry.apply_person(row.clone());
+        Ok(Json(view::Person::from(&row)))
+    })
+    .await
+}
+
+/// SECURITY: whoever may add people may add themselves to any group; so only those may who may approve anything
+/// already.
+fn owner_only(person: &Person) -> Result<(), Problem> {
+    match person.groups.iter().any(|group| &**group == OWNER) {
+        true => Ok(()),
+        false => Err(Problem::forbidden(format!(
+            "`{}` may not change agents and people: that is for people in the group `{OWNER}`",
+            person.name
+        ))),
+    }
+}

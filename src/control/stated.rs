@@ -1,0 +1,119 @@
+//! Missing values as an approver states them: read by the vocabulary's types, and only where something is missing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::problem::Problem;
+use crate::model::action::MAX_INT;
+use crate::model::change::ApprovalRow;
+use crate::model::vocabulary::FieldType;
+use crate::model::{Value, Vocabulary, Why};
+
+/// Longest text that may be stated, in characters.
+const MAX_TEXT: usize = 1_000;
+/// Most items of a list that may be stated.
+const MAX_ITEMS: usize = 1_000;
+
+/// What an approver stated, typed. Together with what was stated before, every missing value is there.
+pub(super) fn read(
+    row: &ApprovalRow,
+    set: &BTreeMap<String, String>,
+    vocabulary: &Vocabulary,
+) -> Result<BTreeMap<Arc<str>, Value>, Problem> {
+    let mut stated = BTreeMap::new();
+    for (name, text) in set {
+        let (field, kind) = settable(row, name, vocabulary)?;
+        let value = parse(name, kind, text)?;
+        match row.stated.get(&field) {
+            Some(before) if *before != value => {
+                return Err(Problem::conflict(format!(
+                    "`{name}` is stated as {before} already, and people consented to that; deny it if that is wrong"
+                )));
+            }
+            _ => stated.insert(field, value),
+        };
+    }
+    let open: Vec<String> = wanted(row, vocabulary)
+        .filter(|field| !stated.contains_key(field) && !row.stated.contains_key(field))
+        .map(|field| describe(&field, vocabulary))
+        .collect();
+    match open.is_empty() {
+        true => Ok(stated),
+        false => Err(Problem::unprocessable(format!(
+            "the call does not say everything that the rules need; state what it will do: {}",
+            open.join("; ")
+        ))),
+    }
+}
+
+/// Missing fields that people are to state: those that do not follow from another that is missing.
+pub(super) fn wanted(row: &ApprovalRow, vocabulary: &Vocabulary) -> impl Iterator<Item = Arc<str>> {
+    let missing = row.action.missing.iter();
+    missing
+        .filter(move |missing| missing.why != Why::Derived || source(row, &missing.field, vocabulary).is_none())
+        .map(|missing| missing.field.clone())
+}
+
+/// The missing field that a derived field follows from.
+fn source<'a>(row: &ApprovalRow, field: &str, vocabulary: &'a Vocabulary) -> Option<&'a Arc<str>> {
+    let source = vocabulary.fields.get(field)?.derived_from.as_ref()?;
+    row.action.is_missing(source).then_some(source)
+}
+
+fn settable(row: &ApprovalRow, name: &str, vocabulary: &Vocabulary) -> Result<(Arc<str>, FieldType), Problem> {
+    let Some((field, definition)) = vocabulary.fields.get_key_value(name) else {
+        return Err(Problem::unprocessable(format!("there is no field `{name}`")));
+    };
+    if !row.action.is_missing(name) {
+        return Err(Problem::unprocessable(format!(
+            "`{name}` is not missing from this call: only missing values can be stated, nothing that a call says is changed"
+        )));
+    }
+    match source(row, name, vocabulary) {
+        Some(source) => Err(Problem::unprocessable(format!(
+            "`{name}` follows from `{source}`: state that"
+        ))),
+        None => Ok((field.clone(), definition.kind)),
+    }
+}
+
+fn parse(name: &str, kind: FieldType, text: &str) -> Result<Value, Problem> {
+    let expected = |what: &str| Problem::unprocessable(format!("`{name}`: expected {what}, found `{text}`"));
+    let fits = |text: &str| !text.is_empty() && text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control);
+    match kind {
+        FieldType::Int => digits(text)
+            .map(Value::Int)
+            .ok_or_else(|| expected("a whole number, amounts in minor units (51200 for $512.00)")),
+        FieldType::Bool => match text {
+            "true" => Ok(Value::Bool(true)),
+            "false" => Ok(Value::Bool(false)),
+            _ => Err(expected("`true` or `false`")),
+        },
+        FieldType::String if fits(text) => Ok(Value::Text(text.to_owned())),
+        FieldType::String => Err(expected("a text of 1 to 1,000 characters on one line")),
+        FieldType::Strings => {
+            let items: Vec<String> = text.split(',').map(|item| item.trim().to_owned()).collect();
+            match items.len() <= MAX_ITEMS && items.iter().all(|item| fits(item)) {
+                true => Ok(Value::List(items)),
+                false => Err(expected("texts with commas between them")),
+            }
+        }
+    }
+}
+
+/// SECURITY: nothing but digits: what a person reads as 1,000.50 or 1e3 must not become another number, and a negative
+/// amount would pass every rule that asks for less than (`an_amount_is_whole_minor_units`).
+fn digits(text: &str) -> Option<i64> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let value = text.parse().ok().filter(|_| plain)?;
+    (value <= MAX_INT).then_some(value)
+}
+
+fn describe(field: &str, vocabulary: &Vocabulary) -> String {
+    let description = vocabulary
+        .fields
+        .get(field)
+        .map(|definition| format!(" ({})", definition.description))
+        .unwrap_or_default();
+    format!("`{field}`{description}")
+}

@@ -1,0 +1,570 @@
+//! A held call from the gate to its permit, with people deciding over the control API: real store, policies and mappings.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex as StdMutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body as HttpBody;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request};
+use http_body_util::BodyExt;
+use serde_json::{Value as Json, json};
+use tokio::sync::{Mutex, watch};
+use tower::ServiceExt;
+
+use super::super::{Parts, router};
+use crate::agent::{Declared, DeclaredAgent, DeclaredPerson, Registry};
+use crate::approval::{Approvals, Config, Keys, Patience};
+use crate::authority::Authority;
+use crate::gate::Gate;
+use crate::io::body::Capture;
+use crate::io::keys;
+use crate::mapping::Mappings;
+use crate::model::call::{Authority as Host, Body, Host as Name, Origin, Scheme};
+use crate::model::money::Rates;
+use crate::model::{Call, CallId, Caller, Outcome, Reason, Source, Timestamp};
+use crate::policy::{Decision, Hold, Permit, Policies};
+use crate::proxy::{self, Refused, hold};
+use crate::store::{CallFilter, CallRecord, Recorded, Store};
+use crate::upstream::{self, Upstream};
+
+struct Lines(StdMutex<Vec<String>>);
+
+impl hold::Notices for Lines {
+    fn line(&self, line: String) {
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+struct Sidecar {
+    home: tempfile::TempDir,
+    parts: Arc<proxy::Parts>,
+    router: Router,
+    lines: Arc<Lines>,
+    draining: watch::Sender<bool>,
+    _ready: watch::Sender<bool>,
+}
+
+fn key_of(name: &str) -> String {
+    format!("rp_{name:x<43}")
+}
+
+fn source(file: &str) -> Source {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    Source {
+        file: file.to_owned(),
+        text: std::fs::read_to_string(path).unwrap(),
+    }
+}
+
+const SECURITY: &str = r#"
+@id("refund-over-5000") @decision("REQUIRE_APPROVAL") @approvers("security") @reason("Large refunds")
+forbid (principal, action == Action::"process_refund", resource) when { context.amount_base > 500000 };
+"#;
+
+fn policies(mappings: &Mappings, extra: &str) -> Arc<Policies> {
+    let own = Source {
+        file: "own.cedar".to_owned(),
+        text: extra.to_owned(),
+    };
+    let groups = ["approver", "owner", "security"].map(str::to_owned).into();
+    let files = [source("policies/baseline.cedar"), own];
+    Arc::new(Policies::load(&files, mappings.vocabulary().clone(), Some(&groups)).unwrap())
+}
+
+fn registry() -> Registry {
+    let person = |name: &str, groups: &[&str]| DeclaredPerson {
+        name: name.into(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        key_sha256: keys::hash(&key_of(name)),
+    };
+    let declared = Declared {
+        agent: None,
+        agents: vec![DeclaredAgent {
+            name: "bot".into(),
+            roles: vec!["support".to_owned()],
+            owner: Some("olga".into()),
+            key_sha256: keys::hash(&key_of("bot")),
+        }],
+        people: vec![
+            person("olga", &["owner", "approver"]),
+            person("alice", &["approver"]),
+            person("sam", &["security"]),
+            person("zoe", &[]),
+        ],
+    };
+    Registry::new(&declared, Vec::new(), Vec::new()).unwrap()
+}
+
+impl Sidecar {
+    fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), true)
+    }
+
+    fn start_in(home: tempfile::TempDir, owner_may_approve: bool) -> Self {
+        let store = Store::open(&home.path().join("state/runplane.db")).unwrap();
+        let mappings = ["stripe.yaml", "aws-ec2.yaml"].map(|file| source(&format!("mappings/{file}")));
+        let mappings = Arc::new(Mappings::load(&source("mappings/actions.yaml"), &mappings).unwrap());
+        let gate = Gate::new(
+            policies(&mappings, SECURITY),
+            mappings.vocabulary().clone(),
+            Rates::new(Some("usd")),
+        );
+        let (gate, registry) = (Arc::new(gate), Arc::new(registry()));
+        let rows = store.approvals(Timestamp(0)).unwrap();
+        let approvals = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), rows);
+        let (ready, is_ready) = watch::channel(true);
+        let (draining, is_draining) = watch::channel(false);
+        let control = Parts {
+            approvals: approvals.clone(),
+            gate: gate.clone(),
+            registry: registry.clone(),
+            store: store.clone(),
+            vocabulary: mappings.vocabulary().clone(),
+            owner_may_approve,
+            ready: is_ready,
+            registering: Mutex::new(()),
+        };
+        let authority = Authority::load_or_create(&home.path().join("certs")).unwrap();
+        let upstream = upstream::Config {
+            resolve: std::collections::BTreeMap::new(),
+            destinations: Vec::new(),
+            roots: home.path().join("certs/upstream"),
+            own_listeners: Vec::new(),
+            own_authority: authority.public_key(),
+        };
+        let lines = Arc::new(Lines(StdMutex::default()));
+        let parts = proxy::Parts {
+            registry,
+            mappings,
+            gate,
+            approvals,
+            store,
+            authority: Arc::new(authority),
+            upstream: Upstream::new(upstream).unwrap(),
+            capture: Capture::new(1 << 20, 1 << 24),
+            patience: Patience::default(),
+            notices: lines.clone(),
+            draining: is_draining,
+            connections: 16,
+        };
+        Self {
+            home,
+            parts: Arc::new(parts),
+            router: router(control, SocketAddr::from(([127, 0, 0, 1], 8081))),
+            lines,
+            draining,
+            _ready: ready,
+        }
+    }
+
+    /// Ends, and starts again on the same disk.
+    fn restart(self) -> Self {
+        let Self {
+            home, parts, router, ..
+        } = self;
+        drop(router);
+        drop(Arc::into_inner(parts).unwrap());
+        Self::start_in(home, true)
+    }
+
+    fn decide(&self, call: Call) -> Hold {
+        let route = self.parts.mappings.route(&call).unwrap();
+        let action = self.parts.mappings.resolve(&call, route).unwrap();
+        match self.parts.gate.decide(call, action, None) {
+            Decision::RequireApproval(hold) => hold,
+            Decision::Allow(_) | Decision::Block(_) => panic!("expected a hold"),
+        }
+    }
+
+    /// A connected client with this call.
+    fn send(&self, call: Call) -> tokio::task::JoinHandle<Result<Recorded<Permit>, Refused>> {
+        let (parts, hold) = (self.parts.clone(), self.decide(call));
+        tokio::spawn(async move { hold::wait(&parts, hold).await })
+    }
+
+    async fn api(&self, who: &str, method: Method, path: &str, content: Json) -> (u16, Json) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header("host", "127.0.0.1:8081")
+            .header("authorization", format!("Bearer {}", key_of(who)))
+            .header("content-type", "application/json")
+            .body(HttpBody::from(content.to_string()))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap_or(Json::Null))
+    }
+
+    /// The id of the only pending approval, once it is there.
+    async fn pending(&self) -> String {
+        for _ in 0..500 {
+            let (status, list) = self
+                .api("alice", Method::GET, "/approvals?state=pending", Json::Null)
+                .await;
+            assert_eq!(status, 200);
+            if let Some(item) = list["items"].as_array().unwrap().first() {
+                return item["id"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("nothing was held");
+    }
+
+    async fn approve(&self, who: &str, id: &str, set: Json) -> (u16, Json) {
+        self.api(
+            who,
+            Method::POST,
+            &format!("/approvals/{id}/approve"),
+            json!({ "set": set }),
+        )
+        .await
+    }
+
+    async fn calls(&self) -> Vec<CallRecord> {
+        self.parts.store.flush().await.unwrap();
+        let filter = CallFilter {
+            agent: None,
+            limit: 100,
+        };
+        self.parts.store.reader().unwrap().calls(&filter).unwrap()
+    }
+
+    async fn kinds(&self) -> Vec<String> {
+        self.parts.store.flush().await.unwrap();
+        let filter = CallFilter {
+            agent: None,
+            limit: 1_000,
+        };
+        let entries = self.parts.store.reader().unwrap().entries(&filter).unwrap();
+        let kind = |bytes: &Vec<u8>| {
+            serde_json::from_slice::<Json>(bytes).unwrap()["kind"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        entries.iter().map(kind).collect()
+    }
+}
+
+fn refund(content: &str, idempotency: &str) -> Call {
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("api.stripe.com"));
+    headers.insert("user-agent", HeaderValue::from_static("curl/8.16.0"));
+    headers.insert("authorization", HeaderValue::from_static("Bearer sk_test_1"));
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
+    headers.insert("idempotency-key", idempotency.parse().unwrap());
+    Call {
+        id: CallId::random(),
+        origin: Origin::Wire,
+        caller: Caller {
+            agent: "bot".into(),
+            roles: Arc::from(["support".into()]),
+            owner: Some("olga".into()),
+        },
+        received: Timestamp::now(),
+        scheme: Scheme::Https,
+        authority: Host {
+            host: Name::Name("api.stripe.com".into()),
+            port: 443,
+        },
+        method: Method::POST,
+        path: "/v1/refunds".to_owned(),
+        query: None,
+        headers,
+        body: Body::Captured(Bytes::from(content.to_owned())),
+    }
+}
+
+const NINE_HUNDRED: &str = "charge=ch_1&amount=90000";
+
+#[tokio::test]
+async fn an_approved_call_gets_its_permit_on_the_same_connection_and_a_repetition_is_refused() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    let line = sidecar.lines.0.lock().unwrap().join("\n");
+    assert!(
+        line.starts_with(&format!("HELD {} bot: ", &id[..12])) && line.contains("waits 300 s"),
+        "{line}"
+    );
+
+    let (status, shown) = sidecar
+        .api("alice", Method::GET, &format!("/approvals/{}", &id[..12]), Json::Null)
+        .await;
+    assert_eq!((status, shown["clients"].as_u64()), (200, Some(1)));
+    assert_eq!(shown["fields"]["amount"], 90_000);
+    assert_eq!(shown["rules"][0]["id"], "refund-over-500");
+
+    let (status, approved) = sidecar.approve("alice", &id, json!({})).await;
+    assert_eq!(
+        (status, &approved["votes"][0]["person"]),
+        (200, &json!("alice")),
+        "{approved}"
+    );
+    let permit = client.await.unwrap().unwrap();
+    assert_eq!(permit.get().approval().unwrap().as_str(), id);
+    assert_eq!(permit.get().call().body.captured().unwrap(), NINE_HUNDRED.as_bytes());
+
+    let again = sidecar.send(refund(NINE_HUNDRED, "k2")).await.unwrap().unwrap_err();
+    assert_eq!(again.refusal.reason, Reason::AlreadyExecuted);
+    assert!(again.refusal.detail.contains(permit.get().call().id.as_str()));
+    assert_eq!(again.approval.unwrap().as_str(), id);
+    assert_eq!(
+        sidecar.kinds().await,
+        [
+            "decided", "held", "approved", "decided", "consumed", "decided", "outcome"
+        ]
+    );
+    let calls = sidecar.calls().await;
+    assert_eq!((calls[0].row.decision, calls[0].row.outcome), ("ALLOW", None));
+    assert_eq!(
+        (calls[1].row.reason, calls[1].row.outcome),
+        (Some(Reason::AlreadyExecuted), Some(Outcome::NotSent))
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_spends_nothing_and_its_next_call_goes_through_once() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    client.abort();
+    assert!(client.await.is_err());
+    let calls = sidecar.calls().await;
+    assert_eq!(
+        (calls[0].row.outcome, calls[0].row.reason),
+        (Some(Outcome::NotSent), Some(Reason::ApprovalPending))
+    );
+    assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
+    assert_eq!(sidecar.calls().await.len(), 1, "nothing is sent for nobody");
+
+    let sidecar = sidecar.restart();
+    let clients: Vec<_> = (0..20).map(|_| sidecar.send(refund(NINE_HUNDRED, "k2"))).collect();
+    let mut permits = 0;
+    for client in clients {
+        match client.await.unwrap() {
+            Ok(_) => permits += 1,
+            Err(refused) => assert_eq!(refused.refusal.reason, Reason::AlreadyExecuted),
+        }
+    }
+    assert_eq!(permits, 1);
+}
+
+#[tokio::test]
+async fn a_refund_of_everything_is_held_until_its_amount_is_stated() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund("charge=ch_1", "k1"));
+    let id = sidecar.pending().await;
+    assert!(sidecar.lines.0.lock().unwrap()[0].ends_with("--set amount=…"));
+    let (status, problem) = sidecar.approve("alice", &id, json!({})).await;
+    assert_eq!(status, 422);
+    assert!(problem["detail"].as_str().unwrap().contains("`amount`"), "{problem}");
+    assert_eq!(sidecar.approve("alice", &id, json!({"amount": "512.00"})).await.0, 422);
+    assert_eq!(sidecar.approve("alice", &id, json!({"charge": "ch_2"})).await.0, 422);
+    let (status, approved) = sidecar.approve("alice", &id, json!({"amount": "51200"})).await;
+    assert_eq!((status, &approved["state"]), (200, &json!("approved")), "{approved}");
+    assert_eq!(approved["stated"]["amount"], 51_200);
+    let permit = client.await.unwrap().unwrap();
+    assert_eq!(
+        permit.get().call().body.captured().unwrap(),
+        b"charge=ch_1",
+        "what was asked for is what is sent"
+    );
+}
+
+#[tokio::test]
+async fn rules_of_two_groups_want_a_person_of_each() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund("charge=ch_1&amount=600000", "k1"));
+    let id = sidecar.pending().await;
+    assert_eq!(sidecar.approve("zoe", &id, json!({})).await.0, 403);
+    let (status, first) = sidecar.approve("alice", &id, json!({})).await;
+    assert_eq!((status, &first["state"]), (200, &json!("pending")), "{first}");
+    assert_eq!(first["rules"][0]["id"], "refund-over-5000");
+    assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 403);
+    let (status, second) = sidecar.approve("sam", &id, json!({})).await;
+    assert_eq!((status, &second["state"]), (200, &json!("approved")), "{second}");
+    assert!(client.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_denial_reaches_the_agent_with_its_reason_and_holds_for_the_next_call() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    let path = format!("/approvals/{id}/deny");
+    assert_eq!(
+        sidecar
+            .api("alice", Method::POST, &path, json!({"reason": " "}))
+            .await
+            .0,
+        422
+    );
+    assert_eq!(
+        sidecar.api("zoe", Method::POST, &path, json!({"reason": "no"})).await.0,
+        403
+    );
+    assert_eq!(
+        sidecar
+            .api("alice", Method::POST, &path, json!({"reason": "customer never asked"}))
+            .await
+            .0,
+        200
+    );
+    let refused = client.await.unwrap().unwrap_err();
+    assert_eq!(refused.refusal.reason, Reason::ApprovalDenied);
+    assert!(refused.refusal.detail.contains("customer never asked"));
+    let again = sidecar.send(refund(NINE_HUNDRED, "k2")).await.unwrap().unwrap_err();
+    assert_eq!(again.refusal.reason, Reason::ApprovalDenied);
+    let (status, problem) = sidecar.approve("alice", &id, json!({})).await;
+    assert_eq!(status, 409);
+    assert!(
+        problem["detail"].as_str().unwrap().contains("is denied by alice"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_policy_that_changed_meanwhile_blocks_or_asks_again() {
+    let sidecar = Sidecar::start();
+    let change = |extra: &str| sidecar.parts.gate.replace(policies(&sidecar.parts.mappings, extra));
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    client.abort();
+    assert!(client.await.is_err());
+    assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
+
+    let freeze = r#"@id("freeze") @reason("No refunds today")
+        forbid (principal, action == Action::"process_refund", resource);"#;
+    change(freeze);
+    // The gate blocks such a call before it looks for approvals; here the policy changes after that.
+    change(SECURITY);
+    let held = sidecar.decide(refund(NINE_HUNDRED, "k1"));
+    change(freeze);
+    let blocked = hold::wait(&sidecar.parts, held).await.unwrap_err();
+    assert_eq!(
+        (blocked.refusal.reason, &*blocked.rules[0].id),
+        (Reason::PolicyBlocked, "freeze")
+    );
+
+    change(&SECURITY.replace("500000", "80000"));
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    assert_eq!(sidecar.pending().await, id, "the same approval asks again");
+    let (status, approved) = sidecar.approve("sam", &id, json!({})).await;
+    assert_eq!((status, &approved["state"]), (200, &json!("approved")), "{approved}");
+    assert!(client.await.unwrap().is_ok());
+    let kinds = sidecar.kinds().await;
+    assert_eq!(kinds.iter().filter(|kind| *kind == "held").count(), 2);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "consumed").count(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_would_be_blocked_by_now_is_not_approved() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    let freeze = r#"@id("freeze") forbid (principal, action == Action::"process_refund", resource);"#;
+    sidecar.parts.gate.replace(policies(&sidecar.parts.mappings, freeze));
+    let (status, problem) = sidecar.approve("olga", &id, json!({})).await;
+    assert_eq!(status, 409);
+    assert!(problem["detail"].as_str().unwrap().contains("freeze"), "{problem}");
+    assert_eq!(sidecar.pending().await, id);
+    client.abort();
+}
+
+#[tokio::test]
+async fn stopping_answers_held_calls_and_keeps_what_is_pending() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    sidecar.draining.send_replace(true);
+    let refused = client.await.unwrap().unwrap_err();
+    assert_eq!(refused.refusal.reason, Reason::ApprovalPending);
+    assert!(refused.refusal.detail.contains(&id));
+    let sidecar = sidecar.restart();
+    assert_eq!(sidecar.pending().await, id);
+}
+
+#[tokio::test]
+async fn an_agents_key_decides_nothing_and_trying_it_is_recorded() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    assert_eq!(sidecar.approve("bot", &id, json!({})).await.0, 403);
+    assert_eq!(sidecar.approve("nobody", &id, json!({})).await.0, 401);
+    assert_eq!(sidecar.api("bot", Method::GET, "/approvals", Json::Null).await.0, 403);
+    assert_eq!(
+        sidecar.kinds().await.iter().filter(|kind| *kind == "refused").count(),
+        3
+    );
+    assert_eq!(sidecar.pending().await, id);
+    client.abort();
+}
+
+#[tokio::test]
+async fn an_agents_owner_may_be_kept_from_approving_it() {
+    let sidecar = Sidecar::start_in(tempfile::tempdir().unwrap(), false);
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    assert_eq!(sidecar.approve("olga", &id, json!({})).await.0, 403);
+    assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
+    assert!(client.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn only_owners_change_who_may_do_what() {
+    let sidecar = Sidecar::start();
+    let new = json!({"name": "dana", "groups": ["owner"]});
+    assert_eq!(sidecar.api("alice", Method::POST, "/people", new.clone()).await.0, 403);
+    let (status, dana) = sidecar.api("olga", Method::POST, "/people", new.clone()).await;
+    assert_eq!(status, 201, "{dana}");
+    assert!(dana["key"].as_str().unwrap().starts_with("rp_"));
+    assert_eq!(sidecar.api("olga", Method::POST, "/people", new).await.0, 409);
+    let agent = json!({"name": "ops-bot", "roles": ["sre"], "owner": "dana"});
+    assert_eq!(
+        sidecar.api("alice", Method::POST, "/agents", agent.clone()).await.0,
+        403
+    );
+    assert_eq!(sidecar.api("olga", Method::POST, "/agents", agent).await.0, 201);
+    let (_, agents) = sidecar.api("alice", Method::GET, "/agents", Json::Null).await;
+    let text = agents.to_string();
+    assert!(
+        text.contains("ops-bot") && !text.contains("sha256") && !text.contains("rp_"),
+        "{text}"
+    );
+    assert_eq!(
+        sidecar
+            .api("olga", Method::POST, "/agents/ops-bot/disable", json!({}))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(
+        sidecar
+            .api("olga", Method::POST, "/agents/ops-bot/disable", json!({}))
+            .await
+            .0,
+        409
+    );
+    assert_eq!(
+        sidecar
+            .api("olga", Method::POST, "/agents/nobody/disable", json!({}))
+            .await
+            .0,
+        404
+    );
+    assert_eq!(
+        sidecar
+            .api("olga", Method::POST, "/people/dana/disable", json!({}))
+            .await
+            .0,
+        200
+    );
+}

@@ -1,0 +1,260 @@
+//! What the control API shows. Also what the command line reads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::stated;
+use crate::agent::Listed;
+use crate::approval::Standing;
+use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::vocabulary::FieldType;
+use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State, Timestamp, Value, Vocabulary, Why};
+
+/// A list, in an object so that it can grow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Items<T> {
+    pub items: Vec<T>,
+}
+
+/// A request for consent. Times are RFC 3339, UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub id: ApprovalId,
+    pub state: State,
+    pub agent: Arc<str>,
+    pub roles: Vec<Arc<str>>,
+    /// The agent's words may be in it: show it inert.
+    pub summary: String,
+    pub request_line: String,
+    pub provider: Arc<str>,
+    pub operation: Arc<str>,
+    pub action: Arc<str>,
+    pub environment: Arc<str>,
+    pub target_kind: Arc<str>,
+    pub target_id: Option<String>,
+    pub fields: BTreeMap<Arc<str>, Value>,
+    pub missing: Vec<Missing>,
+    pub stated: BTreeMap<Arc<str>, Value>,
+    /// The rules that want consent; of a pending approval, those that still do.
+    pub rules: Vec<Rule>,
+    pub votes: Vec<Vote>,
+    pub denial: Option<Denial>,
+    pub created: String,
+    /// Until when people may decide.
+    pub expires: String,
+    /// Until when the approved call may come.
+    pub grant_expires: Option<String>,
+    pub decided: Option<String>,
+    /// Connected clients that wait for it now.
+    pub clients: usize,
+    pub first_call: CallId,
+    pub consumed_by: Option<CallId>,
+    pub consumed: Option<String>,
+    /// How the call it was spent on ended, where that is known.
+    pub outcome: Option<Outcome>,
+    /// The provider's HTTP status.
+    pub status: Option<u16>,
+}
+
+/// A value that the call does not say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    pub field: Arc<str>,
+    #[serde(rename = "type")]
+    pub kind: Option<FieldType>,
+    pub why: Why,
+    pub description: String,
+    /// An approver is to state it; else it follows from one that is.
+    pub wanted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    pub id: Arc<str>,
+    pub reason: Option<String>,
+    pub approvers: Vec<Arc<str>>,
+    pub quorum: u32,
+    /// Rules that could not be checked, because a value is missing.
+    pub unchecked: Vec<Arc<str>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    pub person: Arc<str>,
+    pub time: String,
+    pub proof: Arc<str>,
+    pub reason: Option<String>,
+    pub rules: Vec<Arc<str>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    pub person: Arc<str>,
+    pub reason: String,
+}
+
+impl Approval {
+    pub(crate) fn new(standing: &Standing, vocabulary: &Vocabulary) -> Self {
+        let row = &standing.row;
+        let action = &row.action;
+        Self {
+            id: row.id.clone(),
+            state: standing.state,
+            agent: row.facts.agent.clone(),
+            roles: row.facts.roles.to_vec(),
+            summary: action.summary.clone(),
+            request_line: action.request_line.clone(),
+            provider: action.provider.clone(),
+            operation: action.operation.clone(),
+            action: action.name.clone(),
+            environment: action.environment.clone(),
+            target_kind: action.target.kind.clone(),
+            target_id: action.target.id.clone(),
+            fields: action.fields.clone(),
+            missing: missing(row, vocabulary),
+            stated: row.stated.clone(),
+            rules: row.rules.iter().map(Rule::from).collect(),
+            votes: row.votes.iter().map(Vote::from).collect(),
+            denial: row.denial.as_ref().map(|denial| Denial {
+                person: denial.person.clone(),
+                reason: denial.reason.clone(),
+            }),
+            created: row.created.to_string(),
+            expires: row.expires.to_string(),
+            grant_expires: shown(row.grant_expires),
+            decided: shown(row.decided),
+            clients: standing.clients,
+            first_call: row.first_call.clone(),
+            consumed_by: row.consumed_by.clone(),
+            consumed: shown(row.consumed),
+            outcome: standing.ended.map(|(outcome, _)| outcome),
+            status: standing.ended.and_then(|(_, status)| status),
+        }
+    }
+}
+
+fn shown(time: Option<Timestamp>) -> Option<String> {
+    time.map(|time| time.to_string())
+}
+
+fn missing(row: &ApprovalRow, vocabulary: &Vocabulary) -> Vec<Missing> {
+    let wanted: Vec<Arc<str>> = stated::wanted(row, vocabulary)
+        .filter(|field| !row.stated.contains_key(field))
+        .collect();
+    row.action
+        .missing
+        .iter()
+        .map(|missing| {
+            let definition = vocabulary.fields.get(&missing.field);
+            Missing {
+                field: missing.field.clone(),
+                kind: definition.map(|definition| definition.kind),
+                why: missing.why,
+                description: definition
+                    .map(|definition| definition.description.clone())
+                    .unwrap_or_default(),
+                wanted: wanted.contains(&missing.field),
+            }
+        })
+        .collect()
+}
+
+impl From<&HoldRule> for Rule {
+    fn from(rule: &HoldRule) -> Self {
+        Self {
+            id: rule.id.clone(),
+            reason: rule.reason.clone(),
+            approvers: rule.approvers.clone(),
+            quorum: rule.quorum,
+            unchecked: rule.unchecked.clone(),
+        }
+    }
+}
+
+impl From<&crate::model::Vote> for Vote {
+    fn from(vote: &crate::model::Vote) -> Self {
+        Self {
+            person: vote.person.clone(),
+            time: vote.time.to_string(),
+            proof: vote.proof.clone(),
+            reason: vote.reason.clone(),
+            rules: vote.rules.iter().map(|(id, _)| id.clone()).collect(),
+        }
+    }
+}
+
+/// An agent; never its key or the hash of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    pub name: Arc<str>,
+    pub roles: Vec<Arc<str>>,
+    pub owner: Option<Arc<str>>,
+    pub created: String,
+    pub disabled: Option<String>,
+    /// From runplane.yaml, and changed only there.
+    pub declared: bool,
+}
+
+impl From<&Listed<AgentRow>> for Agent {
+    fn from(listed: &Listed<AgentRow>) -> Self {
+        Self {
+            declared: listed.declared,
+            ..Self::from(&listed.row)
+        }
+    }
+}
+
+impl From<&AgentRow> for Agent {
+    fn from(row: &AgentRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            roles: row.roles.clone(),
+            owner: row.owner.clone(),
+            created: row.created.to_string(),
+            disabled: shown(row.disabled),
+            declared: false,
+        }
+    }
+}
+
+/// A person; never their key or the hash of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub name: Arc<str>,
+    pub groups: Vec<Arc<str>>,
+    pub created: String,
+    pub disabled: Option<String>,
+    /// From runplane.yaml, and changed only there.
+    pub declared: bool,
+}
+
+impl From<&Listed<PersonRow>> for Person {
+    fn from(listed: &Listed<PersonRow>) -> Self {
+        Self {
+            declared: listed.declared,
+            ..Self::from(&listed.row)
+        }
+    }
+}
+
+impl From<&PersonRow> for Person {
+    fn from(row: &PersonRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            groups: row.groups.clone(),
+            created: row.created.to_string(),
+            disabled: shown(row.disabled),
+            declared: false,
+        }
+    }
+}
+
+/// Somebody new, with their key: shown here and never again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added<T> {
+    #[serde(flatten)]
+    pub who: T,
+    pub key: String,
+}

@@ -1,0 +1,105 @@
+//! The door that agents' calls come through: forward proxy, HTTP/1.1. Floor 4.
+//!
+//! `accept` takes connections, `connect` opens tunnels and ends their TLS, `parse` makes a `Call` of a request, `handle` is
+//! the data path, `hold` waits for people, `follow` closes the record with the answer, `respond` says no.
+
+mod accept;
+mod connect;
+mod follow;
+mod handle;
+pub mod hold;
+mod parse;
+mod prefixed;
+mod record;
+mod respond;
+mod say;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use tokio::sync::watch;
+
+use crate::agent::Registry;
+use crate::approval::{Approvals, Patience};
+use crate::audit::Digests;
+use crate::authority::Authority;
+use crate::gate::Gate;
+use crate::io::body::Capture;
+use crate::io::drain::{Drain, Working};
+use crate::mapping::Mappings;
+use crate::model::{self, ApprovalId, CallId, ErrorShape, Refusal};
+use crate::policy::RuleReason;
+use crate::store::Store;
+use crate::upstream::Upstream;
+
+/// What the data path works with.
+pub struct Parts {
+    pub registry: Arc<Registry>,
+    pub mappings: Arc<Mappings>,
+    pub gate: Arc<Gate>,
+    pub approvals: Approvals,
+    pub store: Store,
+    pub authority: Arc<Authority>,
+    pub upstream: Upstream,
+    /// Reads bodies that have to be judged.
+    pub capture: Capture,
+    pub patience: Patience,
+    /// Where people are told at once of what was held or blocked.
+    pub notices: Arc<dyn hold::Notices>,
+    /// True from the moment we are to stop: held calls are answered then.
+    pub draining: watch::Receiver<bool>,
+    /// Connections of agents at a time.
+    pub connections: usize,
+}
+
+impl Parts {
+    /// The sets in force, for the record.
+    fn digests(&self) -> Digests {
+        Digests {
+            mappings: self.mappings.digest().clone(),
+            policies: self.gate.policies().digest().clone(),
+        }
+    }
+}
+
+/// The proxy, ready to serve.
+pub struct Proxy {
+    parts: Arc<Parts>,
+    drain: Drain,
+}
+
+impl Proxy {
+    /// `parts.draining` must be of this `drain`.
+    pub fn new(parts: Arc<Parts>, drain: Drain) -> Self {
+        Self { parts, drain }
+    }
+}
+
+/// A call that does not go through, with all that its answer says.
+#[derive(Debug)]
+pub struct Refused {
+    pub refusal: Refusal,
+    /// `None` where there is no call in the trail.
+    pub call: Option<CallId>,
+    pub approval: Option<ApprovalId>,
+    pub rules: Vec<RuleReason>,
+    pub shape: ErrorShape,
+}
+
+/// What is settled of a connection before its requests come.
+struct Connection {
+    peer: SocketAddr,
+    /// Set inside a tunnel whose TLS we ended.
+    tunnel: Option<Tunnel>,
+    working: Working,
+}
+
+/// What CONNECT and the TLS handshake settled.
+struct Tunnel {
+    authority: model::Authority,
+    /// As given with CONNECT; asked again with each request, so that a disabled agent does not go on.
+    credentials: Option<HeaderValue>,
+    /// Why no request of this connection may pass: the SNI is not the CONNECT host.
+    disagreement: Option<Refusal>,
+}

@@ -1,0 +1,284 @@
+//! Tunnels: CONNECT is answered, TLS ended, and what is no TLS judged as a tunnel.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HeaderMap, PROXY_AUTHORIZATION};
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::follow::Body;
+use super::prefixed::Prefixed;
+use super::record::{self, Ending, Unheard};
+use super::{Connection, Parts, Tunnel, accept, parse, respond, say};
+use crate::agent::Registry;
+use crate::authority::LeafError;
+use crate::io::drain::stopping;
+use crate::model::{self, Authority, Call, CallId, Caller, Host, Origin, Outcome, Reason, Refusal, Scheme, Timestamp};
+use crate::policy::Decision;
+
+/// How long the first byte in a tunnel is waited for: pools open tunnels ahead of need. What says nothing until then is
+/// closed without a decision, for nothing was asked.
+const FIRST_BYTE_WITHIN: Duration = Duration::from_secs(30);
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// The first byte of a TLS record that begins a handshake.
+const HANDSHAKE: u8 = 0x16;
+
+/// A tunnel that was granted; its bytes come once the answer to CONNECT is out.
+pub(super) struct Opened {
+    id: CallId,
+    authority: Authority,
+    credentials: Option<HeaderValue>,
+    tls: Arc<ServerConfig>,
+    upgrade: OnUpgrade,
+}
+
+impl Connection {
+    /// The agent behind a request: by its own credentials, or inside a tunnel by those that opened it.
+    pub(super) fn caller(&self, registry: &Registry, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        registry.authenticate(match &self.tunnel {
+            Some(tunnel) => tunnel.credentials.as_ref(),
+            None => headers.get(PROXY_AUTHORIZATION),
+        })
+    }
+
+    /// The authority of the tunnel, if this is one whose CONNECT and TLS agreed.
+    pub(super) fn authority(&self) -> Result<Option<&Authority>, Refusal> {
+        match &self.tunnel {
+            None => Ok(None),
+            Some(Tunnel {
+                disagreement: Some(refusal),
+                ..
+            }) => Err(refusal.clone()),
+            Some(tunnel) => Ok(Some(&tunnel.authority)),
+        }
+    }
+}
+
+/// Answers CONNECT. No decision is told here: clients show nothing of it and drop the content. It comes inside.
+pub(super) async fn open(
+    parts: &Parts,
+    connection: &Connection,
+    mut request: Request<Incoming>,
+) -> Result<(Response<Body>, Opened), Response<Body>> {
+    let id = CallId::random();
+    let unheard = match admit(parts, connection, &request) {
+        Ok((authority, tls)) => {
+            let credentials = request.headers().get(PROXY_AUTHORIZATION).cloned();
+            let upgrade = hyper::upgrade::on(&mut request);
+            return Ok((
+                respond::stamp(respond::connected(), &id),
+                Opened {
+                    id,
+                    authority,
+                    credentials,
+                    tls,
+                    upgrade,
+                },
+            ));
+        }
+        Err(unheard) => unheard,
+    };
+    let refused = record::turned_away(parts, connection, &id, unheard).await;
+    Err(respond::refuse(&refused, &id, false))
+}
+
+fn admit(
+    parts: &Parts,
+    connection: &Connection,
+    request: &Request<Incoming>,
+) -> Result<(Authority, Arc<ServerConfig>), Unheard> {
+    let caller = connection.caller(&parts.registry, request.headers());
+    let agent = caller.map_err(|refusal| Unheard::new(None, refusal))?.agent;
+    let unheard = |refusal| Unheard::new(Some(&agent), refusal);
+    let authority = parse::connect(request.uri(), request.headers()).map_err(unheard)?;
+    let tls = parts.authority.server_config(&authority.host);
+    Ok((authority, tls.map_err(|error| unheard(no_leaf(&error)))?))
+}
+
+fn no_leaf(error: &LeafError) -> Refusal {
+    let reason = match error {
+        LeafError::Busy => Reason::Overloaded,
+        LeafError::Certificate(_) | LeafError::Tls(_) => Reason::Malformed,
+    };
+    Refusal::new(reason, error.to_string())
+}
+
+/// Serves what comes through a granted tunnel.
+pub(super) async fn run(parts: &Arc<Parts>, outer: Connection, opened: Opened) {
+    let Opened {
+        id,
+        authority,
+        credentials,
+        tls,
+        upgrade,
+    } = opened;
+    let mut inner = Connection {
+        tunnel: Some(Tunnel {
+            authority,
+            credentials,
+            disagreement: None,
+        }),
+        ..outer
+    };
+    // An error says that the client left before the tunnel stood.
+    let Some((stream, early)) = upgrade.await.ok().and_then(bare) else {
+        return;
+    };
+    match first_byte(&stream, &early).await {
+        Some(HANDSHAKE) => match handshake(&mut inner, tls, Prefixed::new(early, stream)).await {
+            Ok(stream) => accept::requests(parts, Arc::new(inner), stream).await,
+            Err(refusal) => refused(parts, &inner, &refusal).await,
+        },
+        Some(_) => tunnel(parts, &inner, id, stream, early).await,
+        None => {}
+    }
+}
+
+fn bare(upgraded: hyper::upgrade::Upgraded) -> Option<(TcpStream, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf))
+}
+
+/// What the client says first; `None` if it left, or says nothing.
+async fn first_byte(stream: &TcpStream, early: &[u8]) -> Option<u8> {
+    if let Some(byte) = early.first() {
+        return Some(*byte);
+    }
+    let mut byte = [0];
+    match timeout(FIRST_BYTE_WITHIN, stream.peek(&mut byte)).await {
+        Ok(Ok(1..)) => byte.first().copied(),
+        Ok(Ok(0) | Err(_)) | Err(_) => None,
+    }
+}
+
+/// Ends the client's TLS with the leaf of the CONNECT name, whatever the SNI says; the answer comes inside.
+async fn handshake(
+    connection: &mut Connection,
+    tls: Arc<ServerConfig>,
+    stream: Prefixed<TcpStream>,
+) -> Result<TlsStream<Prefixed<TcpStream>>, Refusal> {
+    let Some(tunnel) = &mut connection.tunnel else {
+        return Err(Refusal::new(Reason::Malformed, "TLS without a tunnel"));
+    };
+    let finish = async {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        tunnel.disagreement = disagreement(&tunnel.authority.host, start.client_hello().server_name());
+        start.into_stream(tls).await
+    };
+    let error = match timeout(HANDSHAKE_WITHIN, finish).await {
+        Ok(Ok(stream)) => return Ok(stream),
+        Ok(Err(error)) => error,
+        Err(_) => io::ErrorKind::TimedOut.into(),
+    };
+    Err(tunnel.disagreement.take().unwrap_or_else(|| {
+        let detail = format!("the TLS handshake failed ({error}): does the client trust Runplane's certificate?");
+        Refusal::new(Reason::Malformed, detail)
+    }))
+}
+
+// SECURITY: domain fronting the other way round: the SNI names an allowed host, CONNECT another. Without an SNI the CONNECT
+// name stands alone. Tests: `an_sni_other_than_the_tunnels_is_refused`, `a_hello_without_sni_is_taken_at_connects_word`.
+fn disagreement(host: &Host, sni: Option<&str>) -> Option<Refusal> {
+    let sni = sni?;
+    match sni.parse::<Host>() {
+        Ok(named) if named == *host => None,
+        Ok(_) | Err(_) => Some(Refusal::new(
+            Reason::AuthorityMismatch,
+            format!("CONNECT names {host}, but the TLS handshake names {sni}: both must be the same host"),
+        )),
+    }
+}
+
+/// A tunnel that is not TLS: judged, recorded, and closed unless a rule opens it.
+// SECURITY: clear text after CONNECT would pass unread. Test: `o58_clear_text_in_the_tunnel`.
+async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream: TcpStream, early: Bytes) {
+    let caller = match connection.caller(&parts.registry, &HeaderMap::new()) {
+        Ok(caller) => caller,
+        Err(refusal) => return refused(parts, connection, &refusal).await,
+    };
+    let Ok(Some(authority)) = connection.authority() else {
+        return;
+    };
+    let call = as_call(id, caller, authority.clone());
+    let action = parts.mappings.tunnel(&call);
+    // Nobody can be told to come back: what wants consent stays closed, and is recorded as that.
+    let decision = match parts.gate.decide(call, action, None) {
+        hold @ Decision::RequireApproval(_) => say::stays_http(hold),
+        decided @ (Decision::Allow(_) | Decision::Block(_)) => decided,
+    };
+    match decision {
+        Decision::Allow(permit) => {
+            if let Ok((permit, mut record)) = record::allowed(parts, permit).await {
+                record.sending();
+                match parts.upstream.tunnel(permit).await {
+                    Ok(upstream) => record.close(Ending::of(carry(parts, stream, upstream, &early).await)),
+                    Err(error) => {
+                        record.close(Ending::unsent(&error));
+                    }
+                }
+            }
+        }
+        Decision::Block(blocked) => drop(record::blocked(parts, blocked).await),
+        Decision::RequireApproval(_) => {}
+    }
+}
+
+fn as_call(id: CallId, caller: Caller, authority: Authority) -> Call {
+    Call {
+        id,
+        origin: Origin::Wire,
+        caller,
+        received: Timestamp::now(),
+        scheme: Scheme::Https,
+        authority,
+        method: Method::CONNECT,
+        path: "/".to_owned(),
+        query: None,
+        headers: HeaderMap::new(),
+        body: model::Body::Absent,
+    }
+}
+
+/// Copies both ways until both have ended.
+async fn carry(parts: &Parts, mut stream: TcpStream, mut upstream: TcpStream, early: &[u8]) -> Outcome {
+    let copy = async {
+        upstream.write_all(early).await?;
+        copy_bidirectional(&mut stream, &mut upstream).await
+    };
+    tokio::select! {
+        ended = copy => if ended.is_ok() { Outcome::Success } else { Outcome::Error },
+        () = stopping(parts.draining.clone()) => Outcome::Abandoned,
+    }
+}
+
+/// Puts what a connection was refused for into the trail; there is nobody to answer.
+pub(super) async fn refused(parts: &Parts, connection: &Connection, refusal: &Refusal) {
+    let agent = connection
+        .caller(&parts.registry, &HeaderMap::new())
+        .ok()
+        .map(|caller| caller.agent);
+    let changes = crate::audit::refused(
+        None,
+        agent.as_ref().filter(|_| connection.tunnel.is_some()),
+        connection.peer,
+        refusal,
+    );
+    if let Err(error) = parts.store.write(changes).await {
+        tracing::error!(%error, peer = %connection.peer, "a refused connection could not be recorded");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! The provider's answer on its way to the agent, with the call's record: closed when the answer ends.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::{CONTENT_ENCODING, HeaderMap};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::record::{Ending, Record};
+use super::respond;
+use crate::io::drain::Working;
+use crate::mapping::{self, Reading};
+use crate::model::{Answer, Outcome};
+
+/// What of an answer is looked at, beside the stream.
+const LOOKED_AT: usize = 64 << 10;
+/// How long the end of an approved call's answer is waited for when the agent has left.
+const LEARNT_WITHIN: Duration = Duration::from_secs(60);
+
+/// The content of an answer to an agent.
+pub(super) enum Body {
+    /// Our own words.
+    Whole(Option<Bytes>),
+    /// The provider's.
+    Followed(Box<Followed<Incoming>>),
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Body::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Body::Followed(followed) => Pin::new(followed).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Whole(bytes) => bytes.is_none(),
+            Body::Followed(followed) => followed.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Body::Followed(followed) => followed.size_hint(),
+        }
+    }
+}
+
+/// Passes the answer on, and closes the record at its end. `learns`: the outcome is wanted even if the agent leaves.
+pub(super) fn follow(
+    response: Response<Incoming>,
+    answer: Arc<Answer>,
+    record: Record,
+    learns: Option<Working>,
+) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let followed = Followed::new(body, head.status.as_u16(), &head.headers, answer, record, learns);
+    respond::clean(&mut head, http_body::Body::size_hint(&followed).exact());
+    Response::from_parts(head, Body::Followed(Box::new(followed)))
+}
+
+/// A stream that closes a record when it ends.
+pub(super) struct Followed<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> {
+    /// Taken when the agent has left and the rest is read without it.
+    body: Option<B>,
+    reader: Option<Reader>,
+    learns: Option<Working>,
+}
+
+/// What is known of the answer so far.
+struct Reader {
+    record: Record,
+    answer: Arc<Answer>,
+    status: u16,
+    /// The beginning of the content, if it is wanted and not too long.
+    content: Option<Vec<u8>>,
+}
+
+impl Reader {
+    fn see(&mut self, data: &[u8]) {
+        match &mut self.content {
+            Some(content) if content.len() + data.len() <= LOOKED_AT => content.extend_from_slice(data),
+            _ => self.content = None,
+        }
+    }
+
+    fn ended(self) {
+        let Reading { success, result_id } = mapping::read_answer(&self.answer, self.status, self.content.as_deref());
+        let outcome = if success { Outcome::Success } else { Outcome::Failure };
+        self.record.close(Ending {
+            outcome,
+            reason: None,
+            status: Some(self.status),
+            result_id,
+        });
+    }
+
+    /// The answer began and did not end.
+    fn broke_off(self) {
+        self.record.close(Ending {
+            status: Some(self.status),
+            ..Ending::of(Outcome::Unknown)
+        });
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Followed<B> {
+    fn new(
+        body: B,
+        status: u16,
+        headers: &HeaderMap,
+        answer: Arc<Answer>,
+        mut record: Record,
+        learns: Option<Working>,
+    ) -> Self {
+        record.answered(status);
+        let wanted = mapping::wants_content(&answer) && !headers.contains_key(CONTENT_ENCODING);
+        let reader = Reader {
+            record,
+            answer,
+            status,
+            content: wanted.then(Vec::new),
+        };
+        let mut followed = Self {
+            body: Some(body),
+            reader: Some(reader),
+            learns,
+        };
+        // hyper does not read a content that it knows to be empty.
+        if followed.is_end_stream() {
+            followed.ended();
+        }
+        followed
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn ended(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.ended();
+        }
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> http_body::Body for Followed<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.get_mut();
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        match ready!(Pin::new(body).poll_frame(context)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => {
+                    if let Some(reader) = &mut this.reader {
+                        reader.see(&data);
+                    }
+                    if this.is_end_stream() {
+                        this.ended();
+                    }
+                    Poll::Ready(Some(Ok(Frame::data(data))))
+                }
+                // Trailers end here: what they are for (gRPC) does not come over HTTP/1.1.
+                Err(_) => {
+                    this.ended();
+                    Poll::Ready(None)
+                }
+            },
+            // The agent gets the error too, so that what it has does not look whole.
+            Some(Err(error)) => {
+                if let Some(reader) = this.reader.take() {
+                    reader.broke_off();
+                }
+                Poll::Ready(Some(Err(error)))
+            }
+            None => {
+                this.ended();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint)
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Drop for Followed<B> {
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            self.ended();
+        }
+        // Else the agent left. What people approved is followed to its end all the same; other records close themselves.
+        if let (Some(reader), Some(body), Some(working)) = (self.reader.take(), self.body.take(), self.learns.take()) {
+            match (reader.content.is_some(), tokio::runtime::Handle::try_current()) {
+                (true, Ok(runtime)) => _ = runtime.spawn(learn(body, reader, working)),
+                // The status says it all, or there is nobody left to read more.
+                (false, _) | (true, Err(_)) => reader.ended(),
+            }
+        }
+    }
+}
+
+/// Reads the rest of an answer that the agent no longer waits for.
+async fn learn<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B, mut reader: Reader, working: Working) {
+    let rest = async {
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            if let Some(data) = frame.data_ref() {
+                reader.see(data);
+            }
+            if reader.content.is_none() {
+                break;
+            }
+        }
+        true
+    };
+    match timeout(LEARNT_WITHIN, rest).await {
+        Ok(true) => reader.ended(),
+        Ok(false) | Err(_) => reader.broke_off(),
+    }
+    drop(working);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+use std::sync::Mutex;
+
+use futures_util::stream;
+use http_body_util::{Empty, Full, StreamBody};
+
+use super::*;
+use crate::io::drain::Drain;
+use crate::proxy::record::tests::watched;
+
+type Piece = Result<Frame<Bytes>, std::io::Error>;
+type Endings = Arc<Mutex<Vec<Ending>>>;
+
+fn data(text: &'static str) -> Piece {
+    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+}
+
+fn answered<B>(body: B, status: u16, answer: Answer, learns: Option<Working>) -> (Followed<B>, Endings)
+where
+    B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+{
+    let (mut record, endings) = watched();
+    record.sending();
+    (
+        Followed::new(body, status, &HeaderMap::new(), Arc::new(answer), record, learns),
+        endings,
+    )
+}
+
+fn pieces(pieces: Vec<Piece>) -> impl http_body::Body<Data = Bytes, Error = std::io::Error> + Unpin + Send {
+    StreamBody::new(stream::iter(pieces))
+}
+
+fn told(endings: &Endings) -> Vec<(Outcome, Option<u16>)> {
+    endings
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|ending| (ending.outcome, ending.status))
+        .collect()
+}
+
+fn reads_content() -> Answer {
+    Answer {
+        success: Some("$.ok".to_owned()),
+        ..Answer::default()
+    }
+}
+
+#[tokio::test]
+async fn the_record_closes_when_the_answer_ends_and_not_before() {
+    let (mut followed, endings) = answered(pieces(vec![data("a"), data("b")]), 200, Answer::default(), None);
+    followed.frame().await.unwrap().unwrap();
+    followed.frame().await.unwrap().unwrap();
+    assert!(told(&endings).is_empty());
+    assert!(followed.frame().await.is_none());
+    drop(followed);
+    assert_eq!(told(&endings), [(Outcome::Success, Some(200))]);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_reading_at_the_last_byte_closes_it_too() {
+    let (mut followed, endings) = answered(Full::<Bytes>::from("whole"), 402, Answer::default(), None);
+    followed.frame().await.unwrap().unwrap();
+    assert_eq!(told(&endings), [(Outcome::Failure, Some(402))]);
+    let (followed, endings) = answered(Empty::<Bytes>::new(), 204, Answer::default(), None);
+    assert_eq!(told(&endings), [(Outcome::Success, Some(204))]);
+    drop(followed);
+    assert_eq!(told(&endings).len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_an_error_for_the_agent_and_unknown_for_the_record() {
+    let broken = Err(std::io::Error::other("reset"));
+    let (mut followed, endings) = answered(pieces(vec![data("a"), broken]), 200, Answer::default(), None);
+    followed.frame().await.unwrap().unwrap();
+    assert!(followed.frame().await.unwrap().is_err());
+    drop(followed);
+    assert_eq!(told(&endings), [(Outcome::Unknown, Some(200))]);
+}
+
+#[tokio::test]
+async fn an_agent_that_leaves_abandons_its_call() {
+    let (mut followed, endings) = answered(pieces(vec![data("a"), data("b")]), 200, Answer::default(), None);
+    followed.frame().await.unwrap().unwrap();
+    drop(followed);
+    assert_eq!(told(&endings), [(Outcome::Abandoned, Some(200))]);
+}
+
+#[tokio::test]
+async fn the_outcome_of_an_approved_call_is_learnt_without_the_agent() {
+    for answer in [Answer::default(), reads_content()] {
+        let drain = Drain::default();
+        let body = pieces(vec![data("{\"ok\""), data(":true}")]);
+        let (mut followed, endings) = answered(body, 200, answer, Some(drain.working()));
+        followed.frame().await.unwrap().unwrap();
+        drop(followed);
+        assert!(drain.finish(Duration::from_secs(5)).await, "it is waited for");
+        assert_eq!(told(&endings), [(Outcome::Success, Some(200))]);
+    }
+    let drain = Drain::default();
+    let broken = pieces(vec![data("{"), Err(std::io::Error::other("reset"))]);
+    let (followed, endings) = answered(broken, 200, reads_content(), Some(drain.working()));
+    drop(followed);
+    assert!(drain.finish(Duration::from_secs(5)).await);
+    assert_eq!(told(&endings), [(Outcome::Unknown, Some(200))]);
+}
+
+#[test]
+fn only_the_beginning_of_an_answer_is_kept() {
+    let (record, _endings) = watched();
+    let mut reader = Reader {
+        record,
+        answer: Arc::default(),
+        status: 200,
+        content: Some(Vec::new()),
+    };
+    reader.see(&vec![0; LOOKED_AT]);
+    assert_eq!(reader.content.as_ref().map(Vec::len), Some(LOOKED_AT));
+    reader.see(&[0]);
+    assert_eq!(reader.content, None, "never the first part of what is longer");
+    reader.see(&[0]);
+    assert_eq!(reader.content, None);
+}

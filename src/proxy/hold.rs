@@ -1,0 +1,244 @@
+//! A call that people are asked about: look up, park or attach, wait, decide again, spend.
+//!
+//! Each step that changes an approval runs to its end even if the client leaves in its middle: what is on disk is then in
+//! memory too. A call that is in the trail and not handed over is closed there as not sent, whichever way it ends.
+
+mod open;
+mod release;
+mod say;
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+use self::open::OpenCall;
+use self::release::release;
+use super::{Parts, Refused};
+use crate::approval::{Draft, Fingerprint, Found, Standing, Ticket, Wait, Wake};
+use crate::audit::{self, Digests, Ruling};
+use crate::model::change::{CallClosed, Change};
+use crate::model::{ApprovalId, Outcome, Reason, Refusal, State, Timestamp};
+use crate::policy::{Hold, Permit};
+use crate::store::{CommitError, Recorded};
+
+/// Where people are told at once, one line each; the terminal of `run`. Lines are inert.
+pub trait Notices: Send + Sync {
+    fn line(&self, line: String);
+}
+
+/// A call that is in the trail and waits.
+struct Held {
+    hold: Hold,
+    ticket: Ticket,
+    open: OpenCall,
+}
+
+enum Step {
+    Wait(Box<Held>),
+    Go(Box<Recorded<Permit>>),
+}
+
+/// Gets people's consent to a call, or tells why there is none. The content of the call must have been captured.
+///
+/// May be dropped when the client leaves: the approval stays, and nothing is spent.
+///
+/// # Errors
+/// Everything but a consent that was spent on exactly this call, on disk.
+pub async fn wait(parts: &Parts, hold: Hold) -> Result<Recorded<Permit>, Refused> {
+    let wait = Wait::start(parts.patience.of(hold.call.header("user-agent")));
+    let identity = match parts.mappings.identify(&hold.call, &hold.action) {
+        Ok(identity) => identity,
+        Err(refusal) => return Err(turned_away(parts, &hold, None, refusal).await),
+    };
+    let fingerprint = Fingerprint::new(parts.approvals.keys(), &hold.call.caller.agent, &hold.action, &identity);
+    let mut step = join(parts, &fingerprint, &wait, hold).await?;
+    loop {
+        match step {
+            Step::Go(permit) => return Ok(*permit),
+            Step::Wait(held) => step = decided(parts, &fingerprint, &wait, *held).await?,
+        }
+    }
+}
+
+/// Finds the approval this call goes by, or asks for one.
+async fn join(parts: &Parts, fingerprint: &Fingerprint, wait: &Wait, hold: Hold) -> Result<Step, Refused> {
+    loop {
+        let (standing, refusal) = match parts.approvals.look_up(fingerprint, &hold) {
+            Found::Settling(settling) => {
+                settling.settled().await;
+                continue;
+            }
+            Found::Approved(claim, ticket) => {
+                let open = OpenCall::new(parts, &hold);
+                return release(parts, fingerprint, wait, claim, Held { hold, ticket, open }).await;
+            }
+            Found::Pending(ticket) => return attach(parts, wait, hold, ticket).await,
+            Found::New(draft, ticket) => {
+                let open = OpenCall::new(parts, &hold);
+                return park(parts, wait, draft, Held { hold, ticket, open }).await;
+            }
+            Found::Denied(standing) => {
+                let refusal = say::denied(&standing);
+                (Some(standing), refusal)
+            }
+            Found::Executed(standing) => {
+                let refusal = say::executed(&standing);
+                (Some(standing), refusal)
+            }
+            Found::Full { pending } => (None, say::full(pending)),
+        };
+        let approval = standing.map(|standing| standing.row.id);
+        return Err(turned_away(parts, &hold, approval.as_ref(), refusal).await);
+    }
+}
+
+/// A new approval, or one that asks again: the call and the request for consent in one commit.
+async fn park(parts: &Parts, wait: &Wait, draft: Draft, held: Held) -> Result<Step, Refused> {
+    let mut changes = require_approval(parts, &held.hold, Some(&draft.row().id));
+    changes.extend(audit::held(draft.row()));
+    let expires = draft.row().expires;
+    let held = put(parts, held, changes, Some(draft)).await?;
+    parts
+        .notices
+        .line(say::held(&held.hold, held.ticket.approval(), expires, wait));
+    Ok(Step::Wait(Box::new(held)))
+}
+
+/// The call alone: people are being asked already.
+async fn attach(parts: &Parts, wait: &Wait, hold: Hold, ticket: Ticket) -> Result<Step, Refused> {
+    let open = OpenCall::new(parts, &hold);
+    let changes = require_approval(parts, &hold, Some(ticket.approval()));
+    let held = put(parts, Held { hold, ticket, open }, changes, None).await?;
+    if let Some(standing) = held.ticket.standing() {
+        let expires = standing.row.expires;
+        parts
+            .notices
+            .line(say::held(&held.hold, &standing.row.id, expires, wait));
+    }
+    Ok(Step::Wait(Box::new(held)))
+}
+
+async fn put(parts: &Parts, mut held: Held, changes: Vec<Change>, draft: Option<Draft>) -> Result<Held, Refused> {
+    let refused = Refused::of(&held.hold, Some(held.ticket.approval()));
+    let store = parts.store.clone();
+    held.open.because(Reason::AuditUnavailable);
+    to_its_end(async move {
+        store.write(changes).await?;
+        if let Some(draft) = draft {
+            draft.committed();
+        }
+        held.open.recorded();
+        held.open.because(Reason::ApprovalPending);
+        Ok(held)
+    })
+    .await
+    .map_err(|error| refused.with(say::unrecorded(&error)))
+}
+
+/// Waits for people, and acts on what they said.
+async fn decided(parts: &Parts, fingerprint: &Fingerprint, wait: &Wait, mut held: Held) -> Result<Step, Refused> {
+    let wake = tokio::select! {
+        biased;
+        wake = held.ticket.decided(wait) => wake,
+        () = stopping(parts.draining.clone()) => interrupted(held.ticket.standing()),
+    };
+    let refusal = match wake {
+        Wake::Approved(claim) => return release(parts, fingerprint, wait, claim, held).await,
+        Wake::TooLate(standing) => say::repeat(&standing),
+        Wake::Denied(standing) => say::denied(&standing),
+        Wake::Executed(standing) => say::executed(&standing),
+        Wake::TimeUp(standing) => say::pending(&standing),
+        Wake::Expired => say::expired(held.ticket.approval()),
+    };
+    held.open.because(refusal.reason);
+    Err(Refused::of(&held.hold, Some(held.ticket.approval())).with(refusal))
+}
+
+async fn stopping(mut draining: watch::Receiver<bool>) {
+    // An error says that whoever would tell us is gone: the same.
+    let _ = draining.wait_for(|stop| *stop).await;
+}
+
+/// The wait was ended by us: what the approval says at this moment.
+fn interrupted(standing: Option<Standing>) -> Wake {
+    let Some(standing) = standing.map(Box::new) else {
+        return Wake::Expired;
+    };
+    match standing.state {
+        State::Pending => Wake::TimeUp(standing),
+        State::Approved => Wake::TooLate(standing),
+        State::Denied => Wake::Denied(standing),
+        State::Consumed => Wake::Executed(standing),
+        State::Expired => Wake::Expired,
+    }
+}
+
+/// A call that gets no hold: decided and closed in one commit, before it is answered.
+async fn turned_away(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>, refusal: Refusal) -> Refused {
+    let mut changes = require_approval(parts, hold, approval);
+    let closed = CallClosed {
+        call: hold.call.id.clone(),
+        time: Timestamp::now(),
+        outcome: Outcome::NotSent,
+        reason: Some(refusal.reason),
+        status: None,
+        result_id: None,
+    };
+    changes.extend(audit::closed(&hold.call.caller.agent, closed));
+    let refusal = match parts.store.write(changes).await {
+        Ok(()) => refusal,
+        Err(error) => say::unrecorded(&error),
+    };
+    Refused::of(hold, approval).with(refusal)
+}
+
+fn require_approval(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>) -> Vec<Change> {
+    let rules: Vec<_> = hold.rules.iter().map(|rule| rule.id.clone()).collect();
+    let ruling = Ruling {
+        decision: "REQUIRE_APPROVAL",
+        reason: None,
+        rules: &rules,
+        approval,
+    };
+    audit::decided(&hold.call, &hold.action, &ruling, &digests(parts))
+}
+
+fn digests(parts: &Parts) -> Digests {
+    Digests {
+        mappings: parts.mappings.digest().clone(),
+        policies: parts.gate.policies().digest().clone(),
+    }
+}
+
+/// Runs a commit and what must follow it to the end, even if nobody waits for it any more.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, CommitError>> + Send + 'static,
+) -> Result<T, CommitError> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(_) => Err(CommitError::Unavailable(
+            "the task that recorded the call died".to_owned(),
+        )),
+    }
+}
+
+impl Refused {
+    /// A held call's refusal, to be filled by [`Refused::with`]. Without that it says that it could not be recorded.
+    fn of(hold: &Hold, approval: Option<&ApprovalId>) -> Self {
+        let rules = hold.rules.iter().map(|rule| crate::policy::RuleReason {
+            id: rule.id.clone(),
+            reason: rule.reason.clone(),
+        });
+        Self {
+            refusal: say::unrecorded(&CommitError::Overloaded),
+            call: Some(hold.call.id.clone()),
+            approval: approval.cloned(),
+            rules: rules.collect(),
+            shape: hold.action.answer.error,
+        }
+    }
+
+    fn with(self, refusal: Refusal) -> Self {
+        Self { refusal, ..self }
+    }
+}

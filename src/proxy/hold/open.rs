@@ -1,0 +1,79 @@
+//! A call that stands in the trail without an end.
+
+use std::sync::Arc;
+
+use super::Parts;
+use crate::approval::Approvals;
+use crate::audit;
+use crate::model::change::CallClosed;
+use crate::model::{ApprovalId, CallId, Outcome, Reason, Timestamp};
+use crate::policy::Hold;
+use crate::store::Store;
+
+/// Closes its call as not sent when dropped, if the call is in the trail and nobody else will: when it is refused, and
+/// when its client leaves.
+pub(super) struct OpenCall {
+    store: Store,
+    approvals: Approvals,
+    agent: Arc<str>,
+    call: CallId,
+    reason: Reason,
+    recorded: bool,
+    spent: Option<ApprovalId>,
+}
+
+impl OpenCall {
+    /// Of a call that is not in the trail yet.
+    pub(super) fn new(parts: &Parts, hold: &Hold) -> Self {
+        Self {
+            store: parts.store.clone(),
+            approvals: parts.approvals.clone(),
+            agent: hold.call.caller.agent.clone(),
+            call: hold.call.id.clone(),
+            reason: Reason::ApprovalPending,
+            recorded: false,
+            spent: None,
+        }
+    }
+
+    /// Why it was not sent, if it ends now.
+    pub(super) fn because(&mut self, reason: Reason) {
+        self.reason = reason;
+    }
+
+    /// It is in the trail from now on.
+    pub(super) fn recorded(&mut self) {
+        self.recorded = true;
+    }
+
+    /// An approval was spent on it.
+    pub(super) fn spent(&mut self, approval: ApprovalId) {
+        self.spent = Some(approval);
+        self.reason = Reason::ApprovedRepeat;
+    }
+
+    /// Somebody else tells its end, or it is told.
+    pub(super) fn hand_over(mut self) {
+        self.recorded = false;
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if !self.recorded {
+            return;
+        }
+        let closed = CallClosed {
+            call: self.call.clone(),
+            time: Timestamp::now(),
+            outcome: Outcome::NotSent,
+            reason: Some(self.reason),
+            status: None,
+            result_id: None,
+        };
+        self.store.later(audit::closed(&self.agent, closed));
+        if let Some(approval) = &self.spent {
+            self.approvals.ended(approval, &self.call, Outcome::NotSent, None);
+        }
+    }
+}

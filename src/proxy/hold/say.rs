@@ -1,0 +1,176 @@
+//! What a held call is told, and what people are told of it. Written for a language model: what happened, that nothing was
+//! executed, what to do next.
+
+use std::time::Duration;
+
+use crate::approval::{Standing, Wait};
+use crate::model::inert::inert;
+use crate::model::{ApprovalId, Outcome, Reason, Refusal, Timestamp, Why};
+use crate::policy::{Blocked, Hold};
+use crate::store::CommitError;
+
+const NO_OTHER_WAY: &str = "Do not attempt it another way.";
+
+pub(super) fn pending(standing: &Standing) -> Refusal {
+    Refusal::new(
+        Reason::ApprovalPending,
+        format!(
+            "NOT executed. Waiting for human approval {} until {}. {NO_OTHER_WAY} Repeat exactly this call after approval.",
+            standing.row.id,
+            clock(standing.row.expires),
+        ),
+    )
+}
+
+pub(super) fn repeat(standing: &Standing) -> Refusal {
+    let until = standing.row.grant_expires.unwrap_or(standing.row.expires);
+    Refusal::new(
+        Reason::ApprovedRepeat,
+        format!(
+            "NOT executed yet. Approval {} was given too late for this connection. Repeat exactly this call before {}: \
+             it will then be executed, once.",
+            standing.row.id,
+            clock(until),
+        ),
+    )
+}
+
+pub(super) fn denied(standing: &Standing) -> Refusal {
+    let reason = standing
+        .row
+        .denial
+        .as_ref()
+        .map(|denial| format!(" Their reason: {}", sentence(&inert(first(&denial.reason, 1_000)))))
+        .unwrap_or_default();
+    Refusal::new(
+        Reason::ApprovalDenied,
+        format!(
+            "NOT executed. A person refused this call ({}).{reason} Do not repeat it and do not attempt it another way.",
+            standing.row.id,
+        ),
+    )
+}
+
+pub(super) fn expired(approval: &ApprovalId) -> Refusal {
+    Refusal::new(
+        Reason::ApprovalExpired,
+        format!(
+            "NOT executed. Nobody approved this call in time ({approval} has expired). {NO_OTHER_WAY} \
+             Repeat exactly this call to ask again."
+        ),
+    )
+}
+
+pub(super) fn executed(standing: &Standing) -> Refusal {
+    let row = &standing.row;
+    let first = row.consumed_by.as_ref().map_or("another request", |call| call.as_str());
+    if let Some((Outcome::NotSent, _)) = standing.ended {
+        return Refusal::new(
+            Reason::ApprovalExpired,
+            format!(
+                "NOT executed. Approval {} was spent on {first}, which could not be sent. Repeat exactly this call to ask \
+                 again.",
+                row.id,
+            ),
+        );
+    }
+    let time = row.consumed.unwrap_or(row.created);
+    let end = match standing.ended {
+        Some((Outcome::Success, status)) => format!("it succeeded{}", with_status(status)),
+        Some((Outcome::Failure, status)) => format!("the provider refused it{}", with_status(status)),
+        Some((Outcome::NotSent | Outcome::Error | Outcome::Unknown | Outcome::Abandoned, _)) => {
+            "its outcome is not known: look it up at the provider".to_owned()
+        }
+        None => "its outcome is not known here yet".to_owned(),
+    };
+    Refusal::new(
+        Reason::AlreadyExecuted,
+        format!(
+            "NOT executed again. This call was approved once ({}) and sent as {first} at {time}; {end}. \
+             Do not repeat it.",
+            row.id,
+        ),
+    )
+}
+
+/// Too many calls of one agent wait: `overloaded`, since nothing is wrong with the call and a later one may go.
+pub(super) fn full(pending: usize) -> Refusal {
+    Refusal::new(
+        Reason::Overloaded,
+        format!(
+            "NOT executed. {pending} other calls of this agent wait for people already, as many as may. {NO_OTHER_WAY} \
+             Repeat this call once some of them are decided."
+        ),
+    )
+}
+
+pub(super) fn blocked(blocked: &Blocked) -> String {
+    let rules: Vec<&str> = blocked.rules.iter().map(|rule| &*rule.id).collect();
+    format!(
+        "NOT executed. A person approved this call, but policy does not allow it any more ({}). {NO_OTHER_WAY}",
+        rules.join(", "),
+    )
+}
+
+/// Whatever is wrong with the trail: nothing was sent, and what exactly is ours to know.
+pub(super) fn unrecorded(error: &CommitError) -> Refusal {
+    match error {
+        CommitError::Overloaded => Refusal::new(
+            Reason::Overloaded,
+            "NOT executed. Too many calls are waiting to be recorded. Try again later.",
+        ),
+        CommitError::Lost | CommitError::Unavailable(_) => Refusal::new(
+            Reason::AuditUnavailable,
+            "NOT executed. The call could not be recorded, and nothing is sent that is not. Try again later.",
+        ),
+    }
+}
+
+/// `HELD apr_7k2m9x4q support-bot: Refund $900.00 of ch_1 in Stripe (refund-over-500), waits 72 s → runplane …`
+pub(super) fn held(hold: &Hold, approval: &ApprovalId, expires: Timestamp, wait: &Wait) -> String {
+    let rules: Vec<&str> = hold.rules.iter().map(|rule| &*rule.id).collect();
+    let waits = wait.span().min(expires.since(Timestamp::now())).as_secs();
+    let short = approval.short();
+    let mut line = format!(
+        "HELD {short} {}: {} ({}), waits {waits} s → runplane approvals approve {short}",
+        inert(first(&hold.call.caller.agent, 60)),
+        inert(first(&hold.action.summary, 200)),
+        inert(first(&rules.join(", "), 200)),
+    );
+    for missing in hold.action.missing.iter().filter(|missing| missing.why != Why::Derived) {
+        line.push_str(&format!(" --set {}=…", missing.field));
+    }
+    line
+}
+
+fn with_status(status: Option<u16>) -> String {
+    status.map(|status| format!(" (HTTP {status})")).unwrap_or_default()
+}
+
+/// `14:05Z`, as a time of day is enough for what lasts minutes; else with its day.
+fn clock(time: Timestamp) -> String {
+    let full = time.to_string();
+    if time.since(Timestamp::now()) > Duration::from_secs(12 * 3600) {
+        return full;
+    }
+    full.get(11..16).map_or(full.clone(), |minutes| format!("{minutes}Z"))
+}
+
+/// The first characters of a text, at most so many.
+fn first(text: &str, limit: usize) -> &str {
+    text.char_indices()
+        .nth(limit)
+        .and_then(|(end, _)| text.get(..end))
+        .unwrap_or(text)
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    match text.ends_with(['.', '!', '?', '…']) {
+        true => text.to_owned(),
+        false => format!("{text}."),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+use super::*;
+use crate::approval::tests::{approvals, approve, call, deny, hold, park, spend};
+use crate::model::{Missing, Reason};
+
+#[tokio::test(start_paused = true)]
+async fn the_line_on_the_terminal_is_what_people_need_to_decide() {
+    let wait = Wait::start(Duration::from_secs(72));
+    let id = ApprovalId::random();
+    let expires = Timestamp::now().plus(Duration::from_secs(900));
+    let mut held_call = hold("support-bot");
+    let line = held(&held_call, &id, expires, &wait);
+    let short = id.short();
+    assert_eq!(
+        line,
+        format!(
+            "HELD {short} support-bot: Refund $900.00 of ch_1 in Stripe (refund-over-500), waits 72 s → \
+             runplane approvals approve {short}"
+        )
+    );
+    held_call.action.missing = vec![
+        Missing {
+            field: "amount".into(),
+            why: Why::Absent,
+        },
+        Missing {
+            field: "amount_base".into(),
+            why: Why::Derived,
+        },
+    ];
+    assert!(held(&held_call, &id, expires, &wait).ends_with("--set amount=…"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_of_the_agent_cannot_forge_a_line() {
+    let wait = Wait::start(Duration::from_secs(5));
+    let mut held_call = hold("support-bot");
+    held_call.action.summary = "x\n\u{1b}[2KHELD apr_fake: Refund $1.00 \u{202e}".repeat(100);
+    let line = held(&held_call, &ApprovalId::random(), Timestamp::now(), &wait);
+    assert!(!line.contains(['\n', '\u{1b}', '\u{202e}']));
+    assert!(line.len() < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_refusal_says_that_nothing_was_executed_and_what_to_do() {
+    let approvals = approvals();
+    let first = park(&approvals, &call("bot", 1, None));
+    let standing = first.standing().unwrap();
+    let wait = pending(&standing);
+    assert_eq!(wait.reason, Reason::ApprovalPending);
+    assert!(
+        wait.detail.starts_with("NOT executed. Waiting for human approval apr_"),
+        "{}",
+        wait.detail
+    );
+    assert!(
+        wait.detail
+            .ends_with("Do not attempt it another way. Repeat exactly this call after approval.")
+    );
+
+    approve(&approvals, first.approval());
+    let late = repeat(&first.standing().unwrap());
+    assert!(
+        late.detail.contains("Repeat exactly this call before"),
+        "{}",
+        late.detail
+    );
+
+    let spent = spend(&approvals, &call("bot", 1, None));
+    let again = executed(&first.standing().unwrap());
+    let on = spent.consumed_by.unwrap();
+    assert!(
+        again.detail.contains(&format!("sent as {on} at 2026-")),
+        "{}",
+        again.detail
+    );
+    approvals.ended(first.approval(), &on, Outcome::Success, Some(200));
+    assert!(
+        executed(&first.standing().unwrap())
+            .detail
+            .contains("it succeeded (HTTP 200)")
+    );
+    approvals.ended(first.approval(), &on, Outcome::NotSent, None);
+    assert_eq!(executed(&first.standing().unwrap()).reason, Reason::ApprovalExpired);
+
+    let second = park(&approvals, &call("bot", 2, None));
+    deny(&approvals, second.approval());
+    let no = denied(&second.standing().unwrap());
+    assert!(
+        no.detail.contains("Their reason: no. Do not repeat it"),
+        "{}",
+        no.detail
+    );
+    for refusal in [
+        wait,
+        late,
+        again,
+        no,
+        full(20),
+        expired(first.approval()),
+        unrecorded(&CommitError::Lost),
+    ] {
+        assert!(refusal.detail.starts_with("NOT executed"), "{}", refusal.detail);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_trail_is_not_told_outside() {
+    let refusal = unrecorded(&CommitError::Unavailable(
+        "/home/x/state/runplane.db: disk full".to_owned(),
+    ));
+    assert_eq!(refusal.reason, Reason::AuditUnavailable);
+    assert!(!refusal.detail.contains("runplane.db"));
+    assert_eq!(unrecorded(&CommitError::Overloaded).reason, Reason::Overloaded);
+}

@@ -1,0 +1,293 @@
+//! Request and connection → `Call`. Whatever two readers could take in two ways is refused here.
+
+use http::header::{
+    CONNECTION, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{Method, Uri, request};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use crate::model::{Authority, Body, Call, CallId, Caller, Origin, Reason, Refusal, Scheme, Timestamp};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+/// For this connection only (RFC 9110, 7.6.1), or for us.
+pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HTTP2_SETTINGS,
+];
+/// Fields that make another request of this one at servers that heed them.
+const RETARGETING: [&str; 5] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-uri",
+    "x-forwarded-host",
+    "x-original-host",
+];
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+/// Fields that may not be declared hop-by-hop: a request is not the same without them.
+const NEVER_DROPPED: [&str; 6] = [
+    "host",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "authorization",
+    "cookie",
+];
+const METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::PATCH,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::CONNECT,
+];
+
+/// A request as it will be judged.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) call: Call,
+    /// It asks to leave HTTP (WebSocket and the like).
+    pub(super) leaves_http: bool,
+}
+
+fn malformed(detail: impl Into<String>) -> Refusal {
+    Refusal::new(Reason::Malformed, detail)
+}
+
+/// What is asked, of whom. `tunnel`: the authority that CONNECT named, inside its tunnel.
+///
+/// # Errors
+/// Whatever is not exactly one request to exactly one authority.
+pub(super) fn call(
+    tunnel: Option<&Authority>,
+    id: CallId,
+    caller: Caller,
+    head: request::Parts,
+    body: Body,
+) -> Result<Parsed, Refusal> {
+    let request::Parts {
+        method,
+        uri,
+        mut headers,
+        ..
+    } = head;
+    check_method(&method)?;
+    let (scheme, authority) = match tunnel {
+        Some(authority) => inside_tunnel(&uri, authority)?,
+        None => absolute_form(&uri)?,
+    };
+    check_host(&headers, scheme.default_port(), &authority)?;
+    let path = uri.path();
+    if !path.starts_with('/') {
+        return Err(malformed("the request target is not a path"));
+    }
+    check_fields(&method, &headers)?;
+    let leaves_http = leaves_http(&headers);
+    strip_hop_by_hop(&mut headers)?;
+    let call = Call {
+        id,
+        origin: Origin::Wire,
+        caller,
+        received: Timestamp::now(),
+        scheme,
+        authority,
+        path: path.to_owned(),
+        query: uri.query().map(str::to_owned),
+        method,
+        headers,
+        body,
+    };
+    Ok(Parsed { call, leaves_http })
+}
+
+/// What is known of the content before it is read.
+pub(super) fn body(unread: &Option<Incoming>) -> Body {
+    match unread {
+        Some(body) if !body.is_end_stream() => Body::Streaming {
+            length: body.size_hint().exact(),
+        },
+        Some(_) | None => Body::Absent,
+    }
+}
+
+/// The authority of a CONNECT request.
+///
+/// # Errors
+/// Anything but `host:port`, and a Host that names another.
+pub(super) fn connect(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
+    let target = match (uri.scheme(), uri.authority()) {
+        (None, Some(target)) => target.as_str(),
+        _ => return Err(malformed("CONNECT needs a target as `host:port`")),
+    };
+    let authority = Authority::parse(target, None).map_err(|error| malformed(format!("CONNECT target: {error}")))?;
+    // Some clients send none, some leave the port out; two, or another, are refused as in every request.
+    if headers.contains_key(HOST) {
+        check_host(headers, authority.port, &authority)?;
+    }
+    Ok(authority)
+}
+
+// SECURITY: `get` is another method than `GET` to a strict reader and the same to a lenient one; TRACE would give back
+// what others added on the way. Tests: `a_method_spelt_otherwise_is_refused`, `a_tunnel_in_a_tunnel_is_refused`.
+fn check_method(method: &Method) -> Result<(), Refusal> {
+    match METHODS
+        .iter()
+        .find(|known| known.as_str().eq_ignore_ascii_case(method.as_str()))
+    {
+        Some(known) if known != method => Err(malformed(format!("methods are upper-case: {known}"))),
+        Some(&Method::CONNECT) => Err(malformed("CONNECT is not taken inside a tunnel")),
+        Some(&Method::TRACE) => Err(malformed("TRACE is not passed on")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+// SECURITY: an absolute-form target inside a tunnel names a second authority; servers differ in which they heed.
+// Test: `an_absolute_target_inside_a_tunnel_is_refused`.
+fn inside_tunnel(uri: &Uri, authority: &Authority) -> Result<(Scheme, Authority), Refusal> {
+    match (uri.scheme(), uri.authority()) {
+        (None, None) => Ok((Scheme::Https, authority.clone())),
+        _ => Err(malformed(
+            "inside a tunnel the request target is a path, without scheme and host",
+        )),
+    }
+}
+
+fn absolute_form(uri: &Uri) -> Result<(Scheme, Authority), Refusal> {
+    let Some(target) = uri.authority() else {
+        return Err(malformed(
+            "this is Runplane's proxy, which has no pages of its own: set HTTPS_PROXY and HTTP_PROXY to it instead of \
+             sending requests to it directly",
+        ));
+    };
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") => {
+            return Err(malformed(format!(
+                "https comes in a tunnel: send `CONNECT {target}` with its port first, then the request inside TLS"
+            )));
+        }
+        _ => {
+            return Err(malformed(
+                "the request target has no scheme that is known: http, or CONNECT for https",
+            ));
+        }
+    }
+    let authority = Authority::parse(target.as_str(), Some(Scheme::Http.default_port()))
+        .map_err(|error| malformed(format!("request target: {error}")))?;
+    Ok((Scheme::Http, authority))
+}
+
+// SECURITY: domain fronting: CONNECT and TLS name an allowed host, Host another that the same front serves.
+// Tests: `a_host_other_than_the_tunnels_is_refused`, `two_hosts_or_none_are_refused`.
+fn check_host(headers: &HeaderMap, default_port: u16, authority: &Authority) -> Result<(), Refusal> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Err(malformed("a request needs exactly one Host"));
+    };
+    let host = host.to_str().map_err(|_| malformed("Host is not ASCII"))?;
+    let host = Authority::parse(host, Some(default_port)).map_err(|error| malformed(format!("Host: {error}")))?;
+    match host == *authority {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Reason::AuthorityMismatch,
+            format!(
+                "the connection is to {authority}, but Host names {host}: use a connection of its own for each host"
+            ),
+        )),
+    }
+}
+
+fn check_fields(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+    check_framing(headers)?;
+    for name in headers.keys() {
+        // SECURITY: CGI and its heirs read `x_auth` and `x-auth` as one variable. Test: `a_name_with_an_underscore_is_refused`.
+        if name.as_str().contains('_') {
+            return Err(malformed(format!("header names with `_` are not passed on: {name}")));
+        }
+    }
+    // SECURITY: a GET that the server carries out as DELETE was judged as a read. Only the harmless direction passes: a POST
+    // that asks to be a GET (long queries of Google's clients) is judged as the POST it is.
+    // Tests: `a_method_override_is_refused`, `a_field_that_names_another_target_is_refused`.
+    for name in METHOD_OVERRIDES {
+        let mut values = headers.get_all(name).iter();
+        let harmless = |value: &HeaderValue| *method == Method::POST && value.as_bytes() == b"GET";
+        if !values.all(harmless) {
+            return Err(malformed(format!(
+                "a method is not overridden by {name}: send the method itself"
+            )));
+        }
+    }
+    match RETARGETING.iter().find(|name| headers.contains_key(**name)) {
+        Some(name) => Err(malformed(format!(
+            "{name} would change the request's target: send the target itself"
+        ))),
+        None => Ok(()),
+    }
+}
+
+// SECURITY: hyper frames the body by the last `chunked` it sees; a reader that sees another length would take the rest for
+// a second request. We frame anew in any case, and refuse what is ambiguous. Test: `ambiguous_framing_is_refused`.
+fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => Err(malformed("Transfer-Encoding must be `chunked`, once")),
+    }
+}
+
+/// Offers to go on in HTTP/2 may be passed over; the rest wants out of HTTP.
+fn leaves_http(headers: &HeaderMap) -> bool {
+    headers.get_all(UPGRADE).iter().any(|value| {
+        let tokens = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        tokens
+            .into_iter()
+            .any(|token| !token.is_empty() && !token.eq_ignore_ascii_case(b"h2c"))
+    })
+}
+
+// SECURITY: naming a field in Connection makes a proxy drop it, and with it what was judged or what the server relies on.
+// It is dropped before it is judged, and the fields that make the request are not dropped at all.
+// Test: `a_field_that_makes_the_request_is_not_dropped`.
+fn strip_hop_by_hop(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    for name in named_in_connection(headers) {
+        if NEVER_DROPPED.contains(&name.as_str()) {
+            return Err(malformed(format!("Connection may not name {name}")));
+        }
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP.iter().chain([&EXPECT]) {
+        headers.remove(name);
+    }
+    Ok(())
+}
+
+/// The fields that Connection names, besides the usual two words.
+pub(super) fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let mut names = Vec::new();
+    for value in headers.get_all(CONNECTION) {
+        for token in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let usual = token.eq_ignore_ascii_case(b"keep-alive") || token.eq_ignore_ascii_case(b"close");
+            if !usual && let Ok(name) = HeaderName::from_bytes(token) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! What the trail gets of a call: its decision before anything else happens, and its outcome, whatever happens.
+
+use std::sync::Arc;
+
+use super::{Connection, Parts, Refused, respond, say};
+use crate::audit::{self, Ruling};
+use crate::model::change::CallClosed;
+use crate::model::{CallId, ErrorShape, Outcome, Reason, Refusal, Timestamp};
+use crate::policy::{Blocked, Permit};
+use crate::store::{CommitError, Recorded};
+use crate::upstream::SendError;
+
+/// A request that never became a call to decide on.
+pub(super) struct Unheard {
+    /// If it proved who it is.
+    pub(super) agent: Option<Arc<str>>,
+    pub(super) refusal: Refusal,
+}
+
+impl Unheard {
+    pub(super) fn new(agent: Option<&Arc<str>>, refusal: Refusal) -> Self {
+        let agent = agent.cloned();
+        Self { agent, refusal }
+    }
+}
+
+/// Refuses before there is a decision, and has it in the trail first.
+pub(super) async fn turned_away(parts: &Parts, connection: &Connection, id: &CallId, unheard: Unheard) -> Refused {
+    let Unheard { agent, refusal } = unheard;
+    let changes = audit::refused(Some(id), agent.as_ref(), connection.peer, &refusal);
+    let refusal = match parts.store.write(changes).await {
+        Ok(()) => respond::told(&refusal),
+        Err(error) => respond::unrecorded(&error),
+    };
+    let (call, rules, shape) = (Some(id.clone()), Vec::new(), ErrorShape::Problem);
+    Refused {
+        refusal,
+        call,
+        approval: None,
+        rules,
+        shape,
+    }
+}
+
+/// THE commit: from here on the call may leave, and its outcome is owed.
+pub(super) async fn allowed(parts: &Parts, permit: Permit) -> Result<(Recorded<Permit>, Record), Refused> {
+    let ruling = Ruling {
+        decision: "ALLOW",
+        reason: None,
+        rules: permit.rules(),
+        approval: permit.approval(),
+    };
+    let changes = audit::decided(permit.call(), permit.action(), &ruling, &parts.digests());
+    let record = Record::open(parts, &permit);
+    match parts.store.commit(permit, changes).await {
+        Ok(permit) => Ok((permit, record)),
+        Err((error, permit)) => {
+            match error {
+                CommitError::Lost | CommitError::Overloaded => record.forget(),
+                // The decision may be on disk all the same: then its end must follow. Nothing was sent.
+                CommitError::Unavailable(_) => record.close(Ending {
+                    reason: Some(Reason::AuditUnavailable),
+                    ..Ending::of(Outcome::NotSent)
+                }),
+            }
+            Err(say::Draft::of(&permit).with(respond::unrecorded(&error)))
+        }
+    }
+}
+
+/// A block is in the trail before it is answered.
+pub(super) async fn blocked(parts: &Parts, blocked: Blocked) -> Refused {
+    let rules: Vec<Arc<str>> = blocked.rules.iter().map(|rule| rule.id.clone()).collect();
+    let ruling = Ruling {
+        decision: "BLOCK",
+        reason: Some(blocked.reason),
+        rules: &rules,
+        approval: None,
+    };
+    let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &parts.digests());
+    let refusal = match parts.store.write(changes).await {
+        Ok(()) => respond::told(&Refusal::new(blocked.reason, say::why_blocked(&blocked))),
+        Err(error) => respond::unrecorded(&error),
+    };
+    parts.notices.line(say::blocked(&blocked));
+    let (call, shape) = (Some(blocked.call.id), blocked.action.answer.error);
+    Refused {
+        refusal,
+        call,
+        approval: None,
+        rules: blocked.rules,
+        shape,
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) outcome: Outcome,
+    pub(super) reason: Option<Reason>,
+    pub(super) status: Option<u16>,
+    pub(super) result_id: Option<String>,
+}
+
+impl Ending {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            reason: None,
+            status: None,
+            result_id: None,
+        }
+    }
+}
+
+impl Ending {
+    /// Of a call that did not get an answer.
+    pub(super) fn unsent(error: &SendError) -> Self {
+        Self {
+            reason: Some(error.refusal.reason),
+            ..Self::of(error.outcome)
+        }
+    }
+}
+
+/// The outcome a decided call is owed. Dropped unpaid (the agent left, a panic), it pays itself with what is known.
+pub(super) struct Record {
+    close: Option<Box<dyn FnOnce(Ending) + Send + Sync>>,
+    /// The outcome if it is dropped now.
+    otherwise: Outcome,
+    status: Option<u16>,
+}
+
+impl Record {
+    /// Opened before the commit: if the agent leaves while it is being written, the trail still gets its end.
+    pub(super) fn open(parts: &Parts, permit: &Permit) -> Self {
+        let (call, approval) = (permit.call(), permit.approval());
+        let (store, agent, call) = (parts.store.clone(), call.caller.agent.clone(), call.id.clone());
+        let spent = approval.map(|approval| (parts.approvals.clone(), approval.clone()));
+        Self::new(move |ending| {
+            if let Some((approvals, approval)) = spent {
+                approvals.ended(&approval, &call, ending.outcome, ending.status);
+            }
+            let Ending {
+                outcome,
+                reason,
+                status,
+                result_id,
+            } = ending;
+            store.later(audit::closed(
+                &agent,
+                CallClosed {
+                    call,
+                    time: Timestamp::now(),
+                    outcome,
+                    reason,
+                    status,
+                    result_id,
+                },
+            ));
+        })
+    }
+
+    pub(super) fn new(close: impl FnOnce(Ending) + Send + Sync + 'static) -> Self {
+        Self {
+            close: Some(Box::new(close)),
+            otherwise: Outcome::NotSent,
+            status: None,
+        }
+    }
+
+    /// From here on something may be written upstream.
+    pub(super) fn sending(&mut self) {
+        self.otherwise = Outcome::Abandoned;
+    }
+
+    /// The provider's answer has begun.
+    pub(super) fn answered(&mut self, status: u16) {
+        self.status = Some(status);
+    }
+
+    pub(super) fn close(mut self, ending: Ending) {
+        self.pay(ending);
+    }
+
+    /// Nothing was recorded, so nothing is owed.
+    pub(super) fn forget(mut self) {
+        self.close = None;
+    }
+
+    fn pay(&mut self, ending: Ending) {
+        if let Some(close) = self.close.take() {
+            close(ending);
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let status = self.status;
+        self.pay(Ending {
+            status,
+            ..Ending::of(self.otherwise)
+        });
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A record whose endings can be looked at.
+    pub(in super::super) fn watched() -> (Record, Arc<Mutex<Vec<Ending>>>) {
+        let endings = Arc::new(Mutex::new(Vec::new()));
+        let seen = endings.clone();
+        (Record::new(move |ending| seen.lock().unwrap().push(ending)), endings)
+    }
+
+    #[test]
+    fn a_dropped_record_tells_how_far_it_came() {
+        let (record, endings) = watched();
+        drop(record);
+        assert_eq!(*endings.lock().unwrap(), [Ending::of(Outcome::NotSent)]);
+
+        let (mut record, endings) = watched();
+        record.sending();
+        record.answered(200);
+        drop(record);
+        assert_eq!(
+            *endings.lock().unwrap(),
+            [Ending {
+                status: Some(200),
+                ..Ending::of(Outcome::Abandoned)
+            }]
+        );
+    }
+
+    #[test]
+    fn an_outcome_is_told_once() {
+        let (record, endings) = watched();
+        record.close(Ending::of(Outcome::Success));
+        assert_eq!(*endings.lock().unwrap(), [Ending::of(Outcome::Success)]);
+        let (record, endings) = watched();
+        record.forget();
+        assert!(endings.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_panic_leaves_an_outcome() {
+        let (mut record, endings) = watched();
+        let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            record.sending();
+            panic!("a fault of ours");
+        }));
+        assert!(died.is_err());
+        assert_eq!(endings.lock().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,186 @@
+//! The one table of refusals, and how each looks to the client that gets it.
+
+mod shape;
+mod words;
+
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    TRANSFER_ENCODING,
+};
+use http::{Response, StatusCode, Version, response};
+
+use super::Refused;
+use super::follow::Body;
+use super::parse::{HOP_BY_HOP, named_in_connection};
+use crate::model::{CallId, Reason};
+
+pub(super) use words::{told, undelivered, unrecorded};
+
+const DECISION: HeaderName = HeaderName::from_static("runplane-decision");
+const REQUEST_ID: HeaderName = HeaderName::from_static("runplane-request-id");
+const APPROVAL_ID: HeaderName = HeaderName::from_static("runplane-approval-id");
+const STRIPE_SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Headers of this kind are ours alone.
+const OURS: &str = "runplane-";
+
+/// Whether the client's own library may try again by itself. Never `Retry-After`: some take it for an invitation with 403.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retry {
+    /// It would be refused again, or do harm.
+    No,
+    /// As it does with every failing network: it knows its idempotency keys.
+    AsUsual,
+}
+
+/// Whether the call was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Executed {
+    No,
+    /// It may have been.
+    Unknown,
+    /// Not this time, but before.
+    Earlier,
+}
+
+impl Executed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Executed::No => "no",
+            Executed::Unknown => "unknown",
+            Executed::Earlier => "earlier",
+        }
+    }
+}
+
+/// One row of the table.
+struct Row {
+    status: StatusCode,
+    retry: Retry,
+    executed: Executed,
+    /// The gate's word, if it had one.
+    decision: Option<&'static str>,
+}
+
+/// The table: code → status → retry headers → executed or not. 403 without Retry-After is the one answer that hardly any
+/// client library retries; a 2xx would be read as done.
+fn row(reason: Reason) -> Row {
+    use {Executed as E, Reason as R, Retry::AsUsual, Retry::No, StatusCode as S};
+    const BLOCK: Option<&str> = Some("BLOCK");
+    const HOLD: Option<&str> = Some("REQUIRE_APPROVAL");
+    let (status, retry, executed, decision) = match reason {
+        R::PolicyBlocked => (S::FORBIDDEN, No, E::No, BLOCK),
+        R::IncompleteAction => (S::FORBIDDEN, No, E::No, BLOCK),
+        R::PolicyError => (S::FORBIDDEN, No, E::No, BLOCK),
+        R::ApprovalPending => (S::FORBIDDEN, No, E::No, HOLD),
+        R::ApprovalDenied => (S::FORBIDDEN, No, E::No, HOLD),
+        R::ApprovalExpired => (S::FORBIDDEN, No, E::No, HOLD),
+        R::ApprovedRepeat => (S::FORBIDDEN, No, E::No, HOLD),
+        R::AlreadyExecuted => (S::FORBIDDEN, No, E::Earlier, HOLD),
+        R::DestinationRefused => (S::FORBIDDEN, No, E::No, None),
+        R::Malformed => (S::BAD_REQUEST, No, E::No, None),
+        R::LengthRequired => (S::LENGTH_REQUIRED, No, E::No, None),
+        R::TooLarge => (S::PAYLOAD_TOO_LARGE, No, E::No, None),
+        R::NotInspectable => (S::UNSUPPORTED_MEDIA_TYPE, No, E::No, None),
+        R::AuthorityMismatch => (S::MISDIRECTED_REQUEST, No, E::No, None),
+        R::AgentUnknown => (S::PROXY_AUTHENTICATION_REQUIRED, No, E::No, None),
+        R::UpstreamUnreachable => (S::BAD_GATEWAY, AsUsual, E::Unknown, None),
+        R::UpstreamTimeout => (S::GATEWAY_TIMEOUT, AsUsual, E::Unknown, None),
+        R::AuditUnavailable => (S::SERVICE_UNAVAILABLE, AsUsual, E::No, None),
+        R::Overloaded => (S::SERVICE_UNAVAILABLE, AsUsual, E::No, None),
+    };
+    Row {
+        status,
+        retry,
+        executed,
+        decision,
+    }
+}
+
+/// A refusal as the client gets it; without its content where HEAD was asked.
+pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool) -> Response<Body> {
+    let row = row(refused.refusal.reason);
+    let (kind, content) = shape::content(refused, &row, id);
+    let mut response = Response::new(Body::Whole((!head_only).then(|| Bytes::from(content))));
+    *response.status_mut() = row.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if row.retry == Retry::No {
+        headers.insert(STRIPE_SHOULD_RETRY, HeaderValue::from_static("false"));
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
+    if let Some(decision) = row.decision {
+        headers.insert(DECISION, HeaderValue::from_static(decision));
+    }
+    if let Some(approval) = refused
+        .approval
+        .as_ref()
+        .and_then(|id| HeaderValue::from_str(id.as_str()).ok())
+    {
+        headers.insert(APPROVAL_ID, approval);
+    }
+    if refused.refusal.reason == Reason::AgentUnknown {
+        headers.insert(
+            PROXY_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"Runplane\", charset=\"UTF-8\""),
+        );
+    }
+    stamp(response, id)
+}
+
+/// Every answer names the call it belongs to.
+pub(super) fn stamp(mut response: Response<Body>, id: &CallId) -> Response<Body> {
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// The answer to a CONNECT that is taken.
+pub(super) fn connected() -> Response<Body> {
+    Response::new(Body::Whole(None))
+}
+
+/// The provider's head as it goes on to the agent: framing and what speaks of our connection are ours. `length`: of the
+/// content, if it is known.
+pub(super) fn clean(head: &mut response::Parts, length: Option<u64>) {
+    let headers = &mut head.headers;
+    head.version = Version::HTTP_11;
+    // SECURITY: an answer with both is read by Transfer-Encoding; passing its Content-Length on would split the agent's
+    // connection in the wrong place. Test: `a_length_beside_chunked_is_dropped`.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    } else if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        headers.remove(CONTENT_LENGTH);
+        if let Some(length) = length {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+    }
+    if headers.contains_key(CONNECTION) {
+        for name in named_in_connection(headers) {
+            headers.remove(name);
+        }
+    }
+    for name in HOP_BY_HOP.iter().chain([&PROXY_AUTHENTICATE]) {
+        headers.remove(name);
+    }
+    remove_ours(headers);
+}
+
+// SECURITY: a provider that speaks in our name could tell an agent that its call was approved, or held.
+// Test: `a_provider_does_not_speak_in_our_name`.
+fn remove_ours(headers: &mut HeaderMap) {
+    let forged: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with(OURS))
+        .cloned()
+        .collect();
+    for name in forged {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+use http_body_util::BodyExt;
+use serde_json::Value;
+
+use super::*;
+use crate::model::{ApprovalId, ErrorShape, Outcome, Refusal};
+use crate::policy::RuleReason;
+use crate::store::CommitError;
+use crate::upstream::SendError;
+
+fn refused(reason: Reason, shape: ErrorShape) -> Refused {
+    Refused {
+        refusal: told(&Refusal::new(reason, "because <b>&\u{1b}[2J")),
+        call: Some(CallId::random()),
+        approval: Some(ApprovalId::random()),
+        rules: vec![RuleReason {
+            id: "no-payouts".into(),
+            reason: Some("By people only".to_owned()),
+        }],
+        shape,
+    }
+}
+
+async fn content(response: Response<Body>) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().into()).unwrap()
+}
+
+#[tokio::test]
+async fn every_code_has_its_status_and_says_so_everywhere() {
+    for (reason, status) in [
+        (Reason::PolicyBlocked, 403),
+        (Reason::IncompleteAction, 403),
+        (Reason::PolicyError, 403),
+        (Reason::ApprovalPending, 403),
+        (Reason::ApprovalDenied, 403),
+        (Reason::ApprovalExpired, 403),
+        (Reason::ApprovedRepeat, 403),
+        (Reason::AlreadyExecuted, 403),
+        (Reason::DestinationRefused, 403),
+        (Reason::Malformed, 400),
+        (Reason::LengthRequired, 411),
+        (Reason::TooLarge, 413),
+        (Reason::NotInspectable, 415),
+        (Reason::AuthorityMismatch, 421),
+        (Reason::AgentUnknown, 407),
+        (Reason::UpstreamUnreachable, 502),
+        (Reason::UpstreamTimeout, 504),
+        (Reason::AuditUnavailable, 503),
+        (Reason::Overloaded, 503),
+    ] {
+        let (id, refused) = (CallId::random(), refused(reason, ErrorShape::Problem));
+        let response = refuse(&refused, &id, false);
+        assert_eq!(response.status().as_u16(), status, "{reason}");
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(header("content-type").as_deref(), Some("application/problem+json"));
+        assert_eq!(header("cache-control").as_deref(), Some("no-store"));
+        assert_eq!(header("retry-after"), None, "{reason}");
+        assert_eq!(header("runplane-request-id").as_deref(), Some(id.as_str()));
+        assert_eq!(
+            header("runplane-approval-id").as_deref(),
+            refused.approval.as_ref().map(ApprovalId::as_str)
+        );
+        // What a client's library may repeat by itself is what failed on the way, not what was refused.
+        let on_the_way = matches!(status, 502..=504);
+        assert_eq!(header("stripe-should-retry").is_none(), on_the_way, "{reason}");
+        assert_eq!(header("x-should-retry").is_none(), on_the_way, "{reason}");
+        assert_eq!(header("proxy-authenticate").is_some(), status == 407);
+        let problem: Value = serde_json::from_str(&content(response).await).unwrap();
+        assert_eq!(problem["code"], reason.as_str());
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["request_id"], id.as_str());
+        assert_eq!(problem["rules"][0]["id"], "no-payouts");
+        assert!(problem["title"].is_string() && problem["type"].is_string() && problem["executed"].is_string());
+    }
+    assert_eq!(Reason::ALL.len(), 19, "a new code has its line above");
+}
+
+#[tokio::test]
+async fn each_shape_is_what_its_sdk_reads() {
+    let shown = |shape| content(refuse(&refused(Reason::PolicyBlocked, shape), &CallId::random(), false));
+    let stripe: Value = serde_json::from_str(&shown(ErrorShape::Stripe).await).unwrap();
+    assert_eq!(stripe["error"]["code"], "policy_blocked");
+    assert!(
+        stripe["error"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("policy_blocked: NOT executed")
+    );
+    let json: Value = serde_json::from_str(&shown(ErrorShape::AwsJson).await).unwrap();
+    assert_eq!(json["__type"], "policy_blocked");
+    assert!(json["message"].as_str().unwrap().starts_with("NOT executed"));
+    let query = shown(ErrorShape::AwsQuery).await;
+    assert!(
+        query.contains(
+            "<Response><Errors><Error><Code>policy_blocked</Code><Message>NOT executed: because &lt;b&gt;&amp;[2J"
+        ),
+        "{query}"
+    );
+    let rest = shown(ErrorShape::AwsRest).await;
+    assert!(
+        rest.contains("<Error><Code>policy_blocked</Code>") && !rest.contains('\u{1b}'),
+        "{rest}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_to_head_has_no_content() {
+    let response = refuse(
+        &refused(Reason::PolicyBlocked, ErrorShape::Problem),
+        &CallId::random(),
+        true,
+    );
+    assert_eq!(response.status().as_u16(), 403);
+    assert_eq!(content(response).await, "");
+}
+
+#[test]
+fn what_is_told_says_whether_it_was_executed() {
+    let of = |reason, outcome| SendError {
+        refusal: Refusal::new(reason, "a.test did this"),
+        outcome,
+    };
+    let not_sent = undelivered(&of(Reason::UpstreamUnreachable, Outcome::NotSent));
+    assert!(not_sent.detail.starts_with("NOT executed"), "{not_sent}");
+    assert!(
+        undelivered(&of(Reason::DestinationRefused, Outcome::NotSent))
+            .detail
+            .starts_with("NOT executed")
+    );
+    for outcome in [Outcome::Error, Outcome::Unknown] {
+        let doubt = undelivered(&of(Reason::UpstreamUnreachable, outcome));
+        assert!(doubt.detail.starts_with("It MAY have been executed"), "{doubt}");
+    }
+    assert_eq!(unrecorded(&CommitError::Overloaded).reason, Reason::Overloaded);
+    assert_eq!(unrecorded(&CommitError::Lost).reason, Reason::AuditUnavailable);
+}
+
+fn cleaned(lines: &[(&str, &str)], length: Option<u64>) -> Vec<String> {
+    let mut response = Response::builder().version(Version::HTTP_10);
+    for (name, value) in lines {
+        response = response.header(*name, *value);
+    }
+    let (mut head, ()) = response.body(()).unwrap().into_parts();
+    clean(&mut head, length);
+    assert_eq!(head.version, Version::HTTP_11);
+    let mut left: Vec<String> = head
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    left.sort();
+    left
+}
+
+#[test]
+fn a_length_beside_chunked_is_dropped() {
+    assert_eq!(
+        cleaned(&[("transfer-encoding", "chunked"), ("content-length", "5")], None),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        cleaned(&[("content-length", "5"), ("content-length", "5")], Some(5)),
+        ["content-length: 5"]
+    );
+    assert_eq!(cleaned(&[("content-length", "5")], Some(5)), ["content-length: 5"]);
+}
+
+#[test]
+fn a_provider_does_not_speak_in_our_name() {
+    let forged = [
+        ("Runplane-Decision", "ALLOW"),
+        ("runplane-approval-id", "apr_forged"),
+        ("runplane-anything", "1"),
+    ];
+    assert_eq!(cleaned(&forged, None), Vec::<String>::new());
+}
+
+#[test]
+fn what_speaks_of_our_connection_stays_with_us() {
+    let lines = [
+        ("connection", "close, x-hop"),
+        ("x-hop", "1"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-authenticate", "Basic"),
+        ("upgrade", "h2"),
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=2"),
+    ];
+    assert_eq!(cleaned(&lines, None), ["set-cookie: a=1", "set-cookie: b=2"]);
+}

@@ -1,0 +1,141 @@
+//! The words and forms around a decision: what a block is told as, to the agent and to people.
+
+use crate::model::{Action, ApprovalId, Call, CallId, ErrorShape, Reason, Refusal, Why, inert};
+use crate::policy::{Blocked, Decision, Hold, Permit, RuleReason};
+
+use super::Refused;
+
+/// What a refusal says besides its reason, kept while the call itself is on its way.
+pub(super) struct Draft {
+    call: CallId,
+    approval: Option<ApprovalId>,
+    shape: ErrorShape,
+}
+
+impl Draft {
+    pub(super) fn of(permit: &Permit) -> Self {
+        let (call, approval) = (permit.call().id.clone(), permit.approval().cloned());
+        Self {
+            call,
+            approval,
+            shape: permit.action().answer.error,
+        }
+    }
+
+    pub(super) fn with(self, refusal: Refusal) -> Refused {
+        Refused {
+            refusal,
+            call: Some(self.call),
+            approval: self.approval,
+            rules: Vec::new(),
+            shape: self.shape,
+        }
+    }
+
+    /// Of a fault of ours while an approved call was under way.
+    pub(super) fn broke_off(self) -> Refused {
+        self.with(Refusal::new(
+            Reason::UpstreamUnreachable,
+            "It MAY have been executed: its sending broke off here. Look up at the provider whether it was executed \
+             before you repeat it.",
+        ))
+    }
+}
+
+/// Why a call was blocked, for the agent: the rules in their authors' words.
+pub(super) fn why_blocked(blocked: &Blocked) -> String {
+    let rules = rules(&blocked.rules);
+    if blocked.reason == Reason::NotInspectable {
+        return "calls that leave HTTP (Upgrade) cannot be judged and are not passed on".to_owned();
+    }
+    if blocked.reason == Reason::PolicyError {
+        return format!("a policy could not be evaluated ({rules})");
+    }
+    if blocked.reason == Reason::IncompleteAction {
+        let absent = blocked
+            .action
+            .missing
+            .iter()
+            .filter(|missing| missing.why != Why::Derived);
+        let names: Vec<&str> = absent.map(|missing| &*missing.field).collect();
+        return format!(
+            "the call leaves out what has to be known to judge it: {} ({rules})",
+            names.join(", ")
+        );
+    }
+    format!("policy does not allow it ({rules})")
+}
+
+fn rules(rules: &[RuleReason]) -> String {
+    let said = rules.iter().map(|rule| match &rule.reason {
+        Some(reason) => format!("{}: {}", rule.id, reason.trim_end_matches('.')),
+        None => rule.id.to_string(),
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// `BLOCKED support-bot: Delete 25 items of orders (no-bulk-deletion)`, for the terminal.
+pub(super) fn blocked(blocked: &Blocked) -> String {
+    let ids: Vec<&str> = blocked.rules.iter().map(|rule| &*rule.id).collect();
+    let why = if ids.is_empty() {
+        blocked.reason.as_str().to_owned()
+    } else {
+        ids.join(", ")
+    };
+    // SECURITY: the summary holds text of the agent's, and the line goes to a terminal.
+    // Test: `a_line_for_the_terminal_is_inert`.
+    format!(
+        "BLOCKED {}: {} ({})",
+        inert(&blocked.call.caller.agent),
+        inert(&blocked.action.summary),
+        inert(&why)
+    )
+}
+
+/// The decision as it is carried out here, for a call that asks to leave HTTP or one that does not.
+pub(super) fn carried(decision: Decision, leaves_http: bool) -> Decision {
+    match leaves_http {
+        true => stays_http(decision),
+        false => decision,
+    }
+}
+
+/// What leaves HTTP is judged for the record, but not carried: whatever is not blocked anyway is blocked here.
+// SECURITY: after an Upgrade the connection carries frames that nobody judges (`what_asks_to_leave_http_is_blocked_whatever_was_decided`, `o34_upgrade_to_websocket`).
+pub(super) fn stays_http(decision: Decision) -> Decision {
+    let block = |call, action, rules| {
+        Decision::Block(Blocked {
+            call,
+            action,
+            reason: Reason::NotInspectable,
+            rules,
+        })
+    };
+    match decision {
+        Decision::Allow(permit) => uncarried(permit, block),
+        Decision::RequireApproval(Hold { call, action, rules }) => {
+            let rules = rules.into_iter().map(|rule| RuleReason {
+                id: rule.id,
+                reason: rule.reason,
+            });
+            block(call, action, rules.collect())
+        }
+        blocked @ Decision::Block(_) => blocked,
+    }
+}
+
+fn uncarried(permit: Permit, block: impl FnOnce(Call, Action, Vec<RuleReason>) -> Decision) -> Decision {
+    let action = permit.action().clone();
+    let rules = permit
+        .rules()
+        .iter()
+        .map(|id| RuleReason {
+            id: id.clone(),
+            reason: None,
+        })
+        .collect();
+    block(permit.into_call(), action, rules)
+}
+
+#[cfg(test)]
+mod tests;
