@@ -49,3 +49,6 @@ pub mod gate;
 pub mod control;
 pub mod proxy;
 // 5 to 7: configuration, assembly, commands.
+pub mod app;
+pub mod cli;
+pub mod config;

@@ -1,0 +1,91 @@
+//! Floor 7: the command line. One file per command; each gives an exit code.
+
+pub mod agents;
+pub mod approvals;
+pub mod audit;
+mod check;
+pub mod client;
+mod init;
+pub mod people;
+mod run;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::config::home::Home;
+use client::{Client, ClientError};
+
+/// The checkpoint between AI agents and the world: decides, holds and records every call they make.
+#[derive(Debug, Parser)]
+#[command(name = "runplane", version, max_term_width = 110)]
+pub struct Cli {
+    /// Directory of this sidecar (certs, mappings, policies, state, runplane.yaml). Default: the working directory if it
+    /// holds runplane.yaml or mappings/, else $XDG_DATA_HOME/runplane
+    #[arg(long, global = true, env = "RUNPLANE_HOME", value_name = "DIR")]
+    home: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the sidecar
+    Run(run::Args),
+    /// Read configuration, mappings and policies, say everything that is wrong in them, and exit
+    Check,
+    /// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
+    Init,
+    /// See and decide what waits for people
+    Approvals(approvals::Args),
+    /// The agents that may use this sidecar
+    Agents(agents::Args),
+    /// The people who may decide
+    People(people::Args),
+    /// Read the record
+    Audit(audit::AuditArgs),
+}
+
+/// Runs the command line as typed.
+///
+/// # Errors
+/// Whatever stops a command; the text is for the person at the terminal.
+pub fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    let home = Home::choose(cli.home)?;
+    match cli.command {
+        Command::Run(args) => run::run(home, &args),
+        Command::Check => check::run(home),
+        Command::Init => init::run(&home),
+        Command::Approvals(args) => ask(&home, async |client, out| approvals::run(&args, client, out).await),
+        Command::Agents(args) => ask(&home, async |client, out| agents::run(&args, client, out).await),
+        Command::People(args) => ask(&home, async |client, out| people::run(&args, client, out).await),
+        Command::Audit(args) => {
+            audit::run(&args, home.path(), &mut std::io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Asks the running sidecar of a home, with the person's key.
+fn ask(
+    home: &Home,
+    question: impl AsyncFnOnce(&Client, &mut (dyn Write + Send)) -> Result<(), ClientError>,
+) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(home.clone()) {
+        Ok(config) => config,
+        Err(wrong) => return check::print(&wrong),
+    };
+    let client = Client::new(config.control_listen, client::key(home.path())?);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(question(&client, &mut std::io::stdout()))?;
+    Ok(ExitCode::SUCCESS)
+}

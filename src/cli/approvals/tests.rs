@@ -1,0 +1,129 @@
+use super::*;
+use crate::approval::tests::{approvals, approve, call, park};
+use crate::control::view::Vote;
+
+/// As it comes over the wire.
+fn sample(state: State) -> Approval {
+    let text = serde_json::json!({
+        "id": "apr_7k2m9x4q00000000000000000a", "state": state.as_str(), "agent": "support-bot", "roles": ["support"],
+        "summary": "Refund $900.00 of ch_1 in Stripe", "request_line": "POST https://api.stripe.com/v1/refunds",
+        "provider": "stripe", "operation": "refunds.create", "action": "process_refund", "environment": "live",
+        "target_kind": "charge", "target_id": "ch_1", "fields": {"amount": 90000, "currency": "usd"}, "missing": [],
+        "stated": {}, "votes": [], "denial": null, "created": "2026-11-20T14:00:00Z", "expires": "2026-11-20T14:15:00Z",
+        "rules": [{"id": "refund-over-500", "reason": "Refunds over $500 need a person", "approvers": ["finance"],
+            "quorum": 1, "unchecked": []}],
+        "grant_expires": "2026-11-20T14:20:00Z", "decided": null, "clients": 0,
+        "first_call": "call_7k2m9x4q00000000000000000a", "consumed_by": null, "consumed": null, "outcome": null,
+        "status": null
+    });
+    serde_json::from_str(&text.to_string()).unwrap()
+}
+
+fn written(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> String {
+    let mut out = Vec::new();
+    write(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_list_says_what_waits() {
+    let list = written(|out| write_list(out, &[sample(State::Pending)]));
+    assert_eq!(
+        list,
+        "ID            STATE    AGENT        WHAT                              RULES            UNTIL\n\
+         apr_7k2m9x4q  pending  support-bot  Refund $900.00 of ch_1 in Stripe  refund-over-500  2026-11-20T14:15:00Z\n"
+    );
+    assert_eq!(written(|out| write_list(out, &[])), "Nothing waits for people.\n");
+}
+
+#[test]
+fn an_approval_is_shown_with_its_money_its_rule_and_how_to_decide() {
+    let shown = written(|out| write_approval(out, &sample(State::Pending)));
+    for line in [
+        "  what        Refund $900.00 of ch_1 in Stripe\n",
+        "  field       amount = 90000 ($900.00)\n",
+        "  target      charge ch_1, live\n",
+        "  rule        refund-over-500 asks finance: Refunds over $500 need a person\n",
+        "no client is connected",
+        "runplane approvals approve apr_7k2m9x4q\n",
+        "runplane approvals deny apr_7k2m9x4q --reason REASON\n",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_asked_for() {
+    let mut approval = sample(State::Pending);
+    approval.missing = vec![Missing {
+        field: "amount".into(),
+        kind: None,
+        why: crate::model::Why::Absent,
+        description: "In minor units".to_owned(),
+        wanted: true,
+    }];
+    let shown = written(|out| write_approval(out, &approval));
+    assert!(shown.contains("missing     amount: In minor units"), "{shown}");
+    assert!(shown.contains("approve apr_7k2m9x4q --set amount=…\n"), "{shown}");
+}
+
+#[test]
+fn text_of_an_agent_cannot_forge_what_a_person_reads() {
+    let mut approval = sample(State::Pending);
+    let evil = "x\n  rule  none\u{1b}[2K\u{202e}".to_owned();
+    approval.summary.clone_from(&evil);
+    approval.target_id = Some(evil.clone());
+    approval.request_line.clone_from(&evil);
+    approval.fields.insert("currency".into(), Value::Text(evil.clone()));
+    approval.votes = vec![Vote {
+        person: "a".into(),
+        time: evil.clone(),
+        proof: "key".into(),
+        reason: Some(evil),
+        rules: Vec::new(),
+    }];
+    let plain = written(|out| write_approval(out, &sample(State::Pending)))
+        .lines()
+        .count();
+    let shown = written(|out| write_approval(out, &approval));
+    assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
+    assert_eq!(shown.lines().count(), plain + 1);
+    let list = written(|out| write_list(out, std::slice::from_ref(&approval)));
+    assert_eq!(list.lines().count(), 2);
+}
+
+#[test]
+fn a_decision_says_what_comes_next() {
+    let said = |approval: &Approval| written(|out| write_decision(out, approval));
+    let mut approved = sample(State::Approved);
+    approved.stated.insert("amount".into(), Value::Int(51_200));
+    let text = said(&approved);
+    assert!(text.contains("you stated amount = 51200 ($512.00)"), "{text}");
+    assert!(
+        text.contains("if the agent repeats it before 2026-11-20T14:20:00Z"),
+        "{text}"
+    );
+    approved.clients = 1;
+    assert!(said(&approved).contains("it goes through now, once"));
+    let pending = said(&sample(State::Pending));
+    assert!(pending.contains("not approved yet") && pending.contains("still waits for finance (refund-over-500)"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_control_api_gives_is_what_is_read() {
+    let approvals = approvals();
+    let ticket = park(&approvals, &call("bot", 1, None));
+    approve(&approvals, ticket.approval());
+    let vocabulary = crate::control::tests::vocabulary();
+    let given = Approval::new(&ticket.standing().unwrap(), &vocabulary);
+    let text = serde_json::to_string(&given).unwrap();
+    assert_eq!(serde_json::from_str::<Approval>(&text).unwrap(), given);
+}
+
+#[test]
+fn a_value_is_given_as_field_and_value() {
+    assert_eq!(assignment("amount=51200").unwrap(), ("amount", "51200"));
+    assert_eq!(assignment("note=a=b").unwrap(), ("note", "a=b"));
+    assert!(assignment("amount").is_err());
+    assert!(assignment("=5").is_err());
+}

@@ -1,0 +1,57 @@
+//! `runplane check`: everything that is wrong in configuration, mappings and policies, all at once.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::app;
+use crate::config::Config;
+use crate::config::home::Home;
+use crate::model::Diagnostic;
+use crate::store::Reader;
+
+pub(super) fn run(home: Home) -> anyhow::Result<ExitCode> {
+    let config = Config::load(home.clone());
+    // Who is in which group is known to a good configuration and the record together, or not at all.
+    let people = Reader::open(&home.database())
+        .ok()
+        .and_then(|reader| reader.people().ok());
+    let people = if home.database().exists() {
+        people
+    } else {
+        Some(Vec::new())
+    };
+    let groups = config
+        .as_ref()
+        .ok()
+        .zip(people)
+        .map(|(config, people)| app::groups(config, &people));
+    let rules = app::load_rules(&home, groups.as_ref());
+    let wrong: Vec<Diagnostic> = config
+        .err()
+        .into_iter()
+        .chain(rules.as_ref().err().cloned())
+        .flatten()
+        .collect();
+    match rules {
+        Ok(rules) if wrong.is_empty() => {
+            writeln!(std::io::stdout().lock(), "ok: {}", rules.describe())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(_) | Err(_) => print(&wrong),
+    }
+}
+
+/// Prints what is wrong to standard error.
+pub(super) fn print(wrong: &[Diagnostic]) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stderr().lock();
+    for diagnostic in wrong {
+        writeln!(out, "error: {diagnostic}\n")?;
+    }
+    writeln!(
+        out,
+        "{} error{} found",
+        wrong.len(),
+        if wrong.len() == 1 { "" } else { "s" }
+    )?;
+    Ok(ExitCode::FAILURE)
+}

@@ -1,0 +1,192 @@
+//! Speaks to the control API of a running sidecar.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::control::problem::ProblemBody;
+use crate::model::Secret;
+use crate::model::inert::inert;
+
+/// Where the person's key may be given.
+pub const KEY_VARIABLE: &str = "RUNPLANE_KEY";
+/// An answer takes no longer than this.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest answer, in bytes.
+const MAX_ANSWER: usize = 32 << 20;
+
+/// Why a command did not do what it should. The text is for the person at the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("no sidecar answers at {address}; start one with `runplane run`, or name its home with --home")]
+    NotRunning { address: SocketAddr },
+    #[error("the sidecar at {address} did not answer within {} s", PATIENCE.as_secs())]
+    Silent { address: SocketAddr },
+    #[error("no key: set {KEY_VARIABLE} to a person's key, or run this as the user that owns `{}`", path.display())]
+    NoKey {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("`{0}` holds no key: expected `rp_` and 43 characters")]
+    NotAKey(String),
+    #[error("{detail}")]
+    Refused { status: u16, detail: String },
+    #[error("what answers at {address} is no runplane control API (HTTP {status})")]
+    Foreign { address: SocketAddr, status: u16 },
+    #[error("the answer of {address} broke off")]
+    Broken {
+        address: SocketAddr,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("`{0}`: expected FIELD=VALUE")]
+    NotAnAssignment(String),
+    #[error("cannot write the answer")]
+    Output(#[from] std::io::Error),
+}
+
+/// A person's way to the control API.
+#[derive(Debug)]
+pub struct Client {
+    address: SocketAddr,
+    key: Secret<String>,
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+}
+
+/// The person's key: from `RUNPLANE_KEY`, else the owner's from `state/owner.key` of the home.
+///
+/// # Errors
+/// If there is none, or it is no key.
+pub fn key(home: &Path) -> Result<Secret<String>, ClientError> {
+    key_from(std::env::var(KEY_VARIABLE).ok(), home)
+}
+
+fn key_from(variable: Option<String>, home: &Path) -> Result<Secret<String>, ClientError> {
+    if let Some(key) = variable.filter(|key| !key.trim().is_empty()) {
+        return well_formed(key, || KEY_VARIABLE.to_owned());
+    }
+    let path = home.join("state/owner.key");
+    match std::fs::read_to_string(&path) {
+        Ok(key) => well_formed(key, || path.display().to_string()),
+        Err(source) => Err(ClientError::NoKey { path, source }),
+    }
+}
+
+fn well_formed(key: String, from: impl FnOnce() -> String) -> Result<Secret<String>, ClientError> {
+    let key = Secret::new(key);
+    let text = key.expose().trim();
+    let digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    match text.strip_prefix("rp_") {
+        Some(rest) if rest.len() == 43 && rest.bytes().all(digit) => Ok(Secret::new(text.to_owned())),
+        _ => Err(ClientError::NotAKey(from())),
+    }
+}
+
+impl Client {
+    /// For the control listener at `address` of this machine.
+    pub fn new(address: SocketAddr, key: Secret<String>) -> Self {
+        Self {
+            address,
+            key,
+            http: HttpClient::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, content: &impl Serialize) -> Result<T, ClientError> {
+        let content = serde_json::to_vec(content).map_err(|error| self.broken(error))?;
+        self.ask(Method::POST, path, content.into()).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, content: Bytes) -> Result<T, ClientError> {
+        let answer = tokio::time::timeout(PATIENCE, self.exchange(method, path, content)).await;
+        let (status, content) = answer.map_err(|_| ClientError::Silent { address: self.address })??;
+        if (200..300).contains(&status) {
+            return serde_json::from_slice(&content).map_err(|_| self.foreign(status));
+        }
+        let problem: ProblemBody = serde_json::from_slice(&content).map_err(|_| self.foreign(status))?;
+        Err(ClientError::Refused {
+            status,
+            detail: inert(&problem.detail).into_owned(),
+        })
+    }
+
+    async fn exchange(&self, method: Method, path: &str, content: Bytes) -> Result<(u16, Bytes), ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(content))
+            .map_err(|error| self.broken(error))?;
+        let response = self
+            .http
+            .request(request)
+            .await
+            .map_err(|error| match error.is_connect() {
+                true => ClientError::NotRunning { address: self.address },
+                false => self.broken(error),
+            })?;
+        let status = response.status().as_u16();
+        let content = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        Ok((status, content.map_err(|error| self.broken(error))?.to_bytes()))
+    }
+
+    fn foreign(&self, status: u16) -> ClientError {
+        ClientError::Foreign {
+            address: self.address,
+            status,
+        }
+    }
+
+    fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
+        ClientError::Broken {
+            address: self.address,
+            source: source.into(),
+        }
+    }
+}
+
+/// What a person typed, as one segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// Rows under headings, in columns as wide as they need to be.
+pub(super) fn table(out: &mut dyn Write, headings: &[&str], rows: &[Vec<String>]) -> std::io::Result<()> {
+    let head: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let width = |column: usize| {
+        let cells = std::iter::once(&head)
+            .chain(rows)
+            .filter_map(move |row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    for row in std::iter::once(&head).chain(rows) {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

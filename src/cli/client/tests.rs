@@ -1,0 +1,98 @@
+use std::net::Ipv4Addr;
+
+use axum::Router;
+use axum::routing::get;
+use http::StatusCode;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::control::problem::Problem;
+
+const KEY: &str = "rp_0123456789012345678901234567890123456789abc";
+
+/// A server on a free port that is served as the control API is.
+async fn served(router: Router) -> Client {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(crate::control::serve(listener, router, std::future::pending()));
+    Client::new(address, Secret::new(KEY.to_owned()))
+}
+
+async fn said(client: &Client, path: &str) -> String {
+    client.get::<serde_json::Value>(path).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_problem_is_told_in_its_own_words_and_inert() {
+    let refuse = || async { Problem::new(StatusCode::CONFLICT, "apr_x is denied\u{1b}[2J: nothing was changed") };
+    let client = served(Router::new().route("/p", get(refuse))).await;
+    assert_eq!(
+        said(&client, "/p").await,
+        "apr_x is denied\\u{1b}[2J: nothing was changed"
+    );
+}
+
+#[tokio::test]
+async fn the_key_goes_as_bearer_and_the_answer_comes_back() {
+    let echo = |headers: http::HeaderMap| async move {
+        let value = headers["authorization"].to_str().unwrap().to_owned();
+        axum::Json(serde_json::json!({ "value": value }))
+    };
+    let client = served(Router::new().route("/echo", get(echo))).await;
+    let answer: serde_json::Value = client.get("/echo").await.unwrap();
+    assert_eq!(answer["value"], format!("Bearer {KEY}"));
+    assert!(!format!("{client:?}").contains(KEY));
+}
+
+#[tokio::test]
+async fn something_else_on_the_port_is_named_as_such() {
+    let client = served(Router::new().route("/x", get(|| async { "hello" }))).await;
+    assert!(
+        said(&client, "/x")
+            .await
+            .contains("is no runplane control API (HTTP 200)")
+    );
+    assert!(
+        said(&client, "/y")
+            .await
+            .contains("is no runplane control API (HTTP 404)")
+    );
+}
+
+#[tokio::test]
+async fn a_sidecar_that_does_not_run_is_named_with_what_to_do() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let client = Client::new(address, Secret::new(KEY.to_owned()));
+    let said = said(&client, "/x").await;
+    assert!(
+        said.contains(&address.to_string()) && said.contains("runplane run"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_key_comes_from_the_environment_else_from_the_home() {
+    let home = tempfile::tempdir().unwrap();
+    let missing = key_from(None, home.path()).unwrap_err().to_string();
+    assert!(
+        missing.contains("RUNPLANE_KEY") && missing.contains("owner.key"),
+        "{missing}"
+    );
+    std::fs::create_dir(home.path().join("state")).unwrap();
+    std::fs::write(home.path().join("state/owner.key"), format!("{KEY}\n")).unwrap();
+    assert_eq!(key_from(None, home.path()).unwrap().expose(), KEY);
+    assert_eq!(key_from(Some(String::new()), home.path()).unwrap().expose(), KEY);
+    let other = KEY.replace('0', "1");
+    assert_eq!(key_from(Some(other.clone()), home.path()).unwrap().expose(), &other);
+    let wrong = key_from(Some("sk_live_secret".to_owned()), home.path())
+        .unwrap_err()
+        .to_string();
+    assert!(wrong.contains("RUNPLANE_KEY") && !wrong.contains("sk_live"), "{wrong}");
+}
+
+#[test]
+fn what_is_typed_stays_one_segment_of_the_path() {
+    assert_eq!(segment("../people/x?y#z"), "%2E%2E%2Fpeople%2Fx%3Fy%23z");
+}

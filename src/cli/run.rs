@@ -1,0 +1,77 @@
+//! `runplane run`: start the sidecar, say how to point an agent at it, and tell of holds and blocks as they come.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::app::{self, Sidecar};
+use crate::config::Config;
+use crate::config::home::Home;
+
+/// Start the sidecar.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Log format of standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
+    log(args.log_format);
+    let config = match Config::load(home) {
+        Ok(config) => config,
+        Err(wrong) => return super::check::print(&wrong),
+    };
+    let store = app::open_store(&config.home)?;
+    let groups = app::groups(&config, &store.people()?);
+    let rules = match app::load_rules(&config.home, Some(&groups)) {
+        Ok(rules) => rules,
+        Err(wrong) => return super::check::print(&wrong),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    runtime.block_on(async {
+        let sidecar = Sidecar::start(config, rules, store).await?;
+        let mut out = std::io::stdout();
+        out.write_all(sidecar.banner().as_bytes())
+            .and_then(|()| out.flush())
+            .context("cannot write to standard output")?;
+        sidecar.serve(stop_signal()?).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Level by `RUNPLANE_LOG` (`info`, `debug`, `runplane=debug`, …).
+fn log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RUNPLANE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,runplane=info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

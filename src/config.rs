@@ -1,0 +1,137 @@
+//! Floor 5. `runplane.yaml` read, checked, and turned into what each part wants. The file as typed is `file::FileConfig`.
+
+mod file;
+pub mod home;
+mod scalar;
+pub mod shipped;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use crate::agent::{Declared, Registry};
+use crate::approval::{self, Patience};
+use crate::model::money::Rates;
+use crate::model::{Diagnostic, Source};
+use crate::upstream;
+
+use file::FileConfig;
+use home::Home;
+
+/// Everything the sidecar is told, ready to use.
+#[derive(Debug)]
+pub struct Config {
+    pub home: Home,
+    pub proxy_listen: SocketAddr,
+    pub control_listen: SocketAddr,
+    /// Agents and people of the file.
+    pub declared: Declared,
+    pub rates: Rates,
+    pub upstream: upstream::Config,
+    pub approvals: approval::Config,
+    /// How long each kind of client is held.
+    pub patience: Patience,
+    /// Whether the person answerable for an agent may approve its calls.
+    pub owner_may_approve: bool,
+    pub limits: Limits,
+}
+
+/// Bounds of what one request may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one body that is read before the decision.
+    pub body: usize,
+    /// Bytes of all such bodies together.
+    pub bodies: usize,
+    /// Connections of agents at a time.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 8 << 20,
+            bodies: 256 << 20,
+            connections: 4096,
+        }
+    }
+}
+
+impl Config {
+    /// Reads `runplane.yaml` of the home; without one, the defaults.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the file, each with its place.
+    pub fn load(home: Home) -> Result<Config, Vec<Diagnostic>> {
+        let path = home.config_file();
+        let source = match std::fs::read_to_string(&path) {
+            Ok(text) => Source {
+                file: path.display().to_string(),
+                text,
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Source {
+                file: path.display().to_string(),
+                text: String::new(),
+            },
+            Err(error) => return Err(vec![Diagnostic::of_file(path.display().to_string(), error.to_string())]),
+        };
+        Self::parse(home, &source)
+    }
+
+    fn parse(home: Home, source: &Source) -> Result<Config, Vec<Diagnostic>> {
+        let file = match source
+            .text
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+        {
+            true => FileConfig::default(),
+            false => crate::io::yaml::load::<FileConfig>(source).map_err(|wrong| vec![*wrong])?,
+        };
+        let wrong = |message: String| vec![Diagnostic::of_file(&source.file, message)];
+        let rates = file.money.rates().map_err(wrong)?;
+        let patience = file.approvals.patience().map_err(wrong)?;
+        let declared = file.declared();
+        // The same checks as at start, before anything else is touched.
+        Registry::new(&declared, Vec::new(), Vec::new()).map_err(|error| wrong(error.to_string()))?;
+        let (proxy_listen, control_listen) = (file.proxy.listen.0, file.control.listen.0);
+        if proxy_listen == control_listen && proxy_listen.port() != 0 {
+            return Err(wrong(format!(
+                "`proxy.listen` and `control.listen` are both {proxy_listen}: give each its own port"
+            )));
+        }
+        let resolve = file
+            .resolve
+            .iter()
+            .map(|(asked, dialled)| (asked.clone(), dialled.0))
+            .collect();
+        Ok(Config {
+            upstream: upstream::Config {
+                resolve,
+                destinations: file.destinations.clone(),
+                roots: home.upstream_roots(),
+                own_listeners: vec![proxy_listen, control_listen],
+                own_authority: Vec::new(),
+            },
+            approvals: file.approvals.config(),
+            owner_may_approve: file.approvals.owner_may_approve.unwrap_or(true),
+            limits: file.limits.limits(),
+            home,
+            proxy_listen,
+            control_listen,
+            declared,
+            rates,
+            patience,
+        })
+    }
+
+    /// Groups of the people that the file declares.
+    pub fn groups(&self) -> BTreeSet<String> {
+        self.declared
+            .people
+            .iter()
+            .flat_map(|person| person.groups.iter().cloned())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

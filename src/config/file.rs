@@ -1,0 +1,213 @@
+//! `runplane.yaml` as people type it. Every key is optional; an unknown one is refused.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::agent::{self, Declared, DeclaredAgent, DeclaredPerson};
+use crate::approval::{self, Patience};
+use crate::model::money::Rates;
+use crate::upstream::{Destination, Endpoint};
+
+use super::Limits;
+use super::scalar::{ClientKind, Count, Currency, HoldSpan, KeyHash, Listen, Name, Rate, Size, SocketAddress, Span};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct FileConfig {
+    pub(super) proxy: Proxy,
+    pub(super) control: Control,
+    agent: Option<FixedAgent>,
+    agents: Vec<Agent>,
+    people: Vec<Person>,
+    pub(super) money: Money,
+    /// `host` or `host:port` → `address:port` that is dialled instead of asking DNS.
+    pub(super) resolve: BTreeMap<Endpoint, SocketAddress>,
+    /// Addresses that are not global and may be dialled all the same.
+    pub(super) destinations: Vec<Destination>,
+    pub(super) approvals: Approvals,
+    pub(super) limits: LimitsSection,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Proxy {
+    pub(super) listen: Listen,
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self {
+            listen: Listen(([127, 0, 0, 1], 8080).into()),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Control {
+    pub(super) listen: Listen,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            listen: Listen(([127, 0, 0, 1], 8081).into()),
+        }
+    }
+}
+
+/// One sidecar, one agent: no key asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FixedAgent {
+    name: Name,
+    #[serde(default)]
+    roles: Vec<Name>,
+    #[serde(default)]
+    owner: Option<Name>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agent {
+    name: Name,
+    #[serde(default)]
+    roles: Vec<Name>,
+    #[serde(default)]
+    owner: Option<Name>,
+    key_sha256: KeyHash,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Person {
+    name: Name,
+    groups: Vec<Name>,
+    key_sha256: KeyHash,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Money {
+    /// The currency of calls that name none, and of `amount_base`; `null`: such calls have no amount in it.
+    account_currency: Option<Currency>,
+    /// Worth of one unit of a currency in the account's, as text so that no digit is lost.
+    rates: BTreeMap<Currency, Rate>,
+}
+
+impl Default for Money {
+    fn default() -> Self {
+        Self {
+            account_currency: Some(Currency("usd".to_owned())),
+            rates: BTreeMap::new(),
+        }
+    }
+}
+
+impl Money {
+    pub(super) fn rates(&self) -> Result<Rates, String> {
+        let mut rates = Rates::new(self.account_currency.as_ref().map(|currency| currency.0.as_str()));
+        for (currency, rate) in &self.rates {
+            rates
+                .insert(&currency.0, &rate.0)
+                .map_err(|error| format!("`money.rates.{}`: {error}", currency.0))?;
+        }
+        Ok(rates)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Approvals {
+    /// Life of a pending approval whose rules say nothing.
+    pending: Option<Span>,
+    /// How long an approved call may take to come.
+    grant: Option<Span>,
+    /// How long a denied call stays denied.
+    cool_down: Option<Span>,
+    max_pending_per_agent: Option<Count>,
+    /// Whether the person answerable for an agent may approve its calls.
+    pub(super) owner_may_approve: Option<bool>,
+    /// How long a connection is held, by client (`default` for unknown ones).
+    hold: BTreeMap<ClientKind, HoldSpan>,
+}
+
+impl Approvals {
+    pub(super) fn config(&self) -> approval::Config {
+        let mut config = approval::Config::default();
+        if let Some(span) = self.pending {
+            config.pending = span.0;
+        }
+        if let Some(span) = self.grant {
+            config.grant = span.0;
+        }
+        if let Some(span) = self.cool_down {
+            config.cool_down = span.0;
+        }
+        if let Some(count) = self.max_pending_per_agent {
+            config.max_pending_per_agent = count.0;
+        }
+        config
+    }
+
+    pub(super) fn patience(&self) -> Result<Patience, String> {
+        let spans = self
+            .hold
+            .iter()
+            .map(|(client, span)| (client.0.clone(), span.0))
+            .collect();
+        Patience::new(&spans).map_err(|error| format!("`approvals.hold`: {error}"))
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LimitsSection {
+    body: Option<Size>,
+    bodies: Option<Size>,
+    connections: Option<Count>,
+}
+
+impl LimitsSection {
+    pub(super) fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            body: self.body.map_or(default.body, |size| size.0),
+            bodies: self.bodies.map_or(default.bodies, |size| size.0),
+            connections: self.connections.map_or(default.connections, |count| count.0),
+        }
+    }
+}
+
+impl FileConfig {
+    pub(super) fn declared(&self) -> Declared {
+        let names = |names: &[Name]| names.iter().map(|name| name.0.clone()).collect();
+        Declared {
+            agent: self.agent.as_ref().map(|agent| agent::FixedAgent {
+                name: agent.name.arc(),
+                roles: names(&agent.roles),
+                owner: agent.owner.as_ref().map(Name::arc),
+            }),
+            agents: self
+                .agents
+                .iter()
+                .map(|agent| DeclaredAgent {
+                    name: agent.name.arc(),
+                    roles: names(&agent.roles),
+                    owner: agent.owner.as_ref().map(Name::arc),
+                    key_sha256: agent.key_sha256.0.clone(),
+                })
+                .collect(),
+            people: self
+                .people
+                .iter()
+                .map(|person| DeclaredPerson {
+                    name: person.name.arc(),
+                    groups: names(&person.groups),
+                    key_sha256: person.key_sha256.0.clone(),
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The single values of `runplane.yaml`, each checked as it is read so that an error names its line and column.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::approval::{LONGEST as LONGEST_HOLD, Patience};
+use crate::model::money::Rates;
+
+/// An address to listen on: loopback only, since neither listener speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Listen(pub(super) SocketAddr);
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let address: SocketAddr = text
+            .parse()
+            .map_err(|_| format!("expected an address and a port, as 127.0.0.1:8080, found `{text}`"))?;
+        // SECURITY: beyond loopback, agents' and people's keys would cross the network in the clear.
+        // Test: `a_listener_beyond_loopback_is_refused`.
+        match address.ip().is_loopback() {
+            true => Ok(Listen(address)),
+            false => Err(format!(
+                "expected a loopback address, found `{text}`: keys would cross the network in the clear"
+            )),
+        }
+    }
+}
+
+/// An address and port to dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct SocketAddress(pub(super) SocketAddr);
+
+impl TryFrom<String> for SocketAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |_| format!("expected an address and a port, as 127.0.0.1:9443 or [::1]:9443, found `{text}`");
+        text.parse().map(SocketAddress).map_err(wrong)
+    }
+}
+
+/// A span of time with its unit: `25s`, `15m`, `1h30m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Span(pub(super) Duration);
+
+/// Longer than any wait for people makes sense.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("expected a time with its unit, as 25s, 15m or 1h30m, at most 7 days, found `{text}`");
+        let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+        let span = Duration::try_from(span).map_err(|_| wrong())?;
+        (span >= Duration::from_secs(1) && span <= LONGEST)
+            .then_some(Span(span))
+            .ok_or_else(wrong)
+    }
+}
+
+/// A number of bytes: `512KiB`, `8MiB`, or digits alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Size(pub(super) usize);
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("expected a size, as 512KiB, 8MiB or 1GiB, found `{text}`");
+        let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let shift = match unit.trim() {
+            "" | "B" => 0,
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            _ => return Err(wrong()),
+        };
+        let number: usize = digits.parse().map_err(|_| wrong())?;
+        number
+            .checked_mul(1 << shift)
+            .filter(|bytes| *bytes > 0)
+            .map(Size)
+            .ok_or_else(wrong)
+    }
+}
+
+/// How many of something there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "usize")]
+pub(super) struct Count(pub(super) usize);
+
+impl TryFrom<usize> for Count {
+    type Error = String;
+
+    fn try_from(count: usize) -> Result<Self, String> {
+        (count > 0)
+            .then_some(Count(count))
+            .ok_or_else(|| "expected at least 1".to_owned())
+    }
+}
+
+/// The name of an agent, role, person or group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Name(pub(super) String);
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let first = text
+            .bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let rest = text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'));
+        match first && rest && text.len() <= 63 {
+            true => Ok(Name(text)),
+            false => Err(format!(
+                "expected a name of at most 63 characters a-z 0-9 . _ -, found `{text}`"
+            )),
+        }
+    }
+}
+
+impl Name {
+    pub(super) fn arc(&self) -> Arc<str> {
+        self.0.as_str().into()
+    }
+}
+
+/// SHA-256 of a key, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct KeyHash(pub(super) String);
+
+impl TryFrom<String> for KeyHash {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => Ok(KeyHash(text.to_ascii_lowercase())),
+            false => {
+                Err("expected the SHA-256 of a key, 64 hexadecimal digits (`printf %s KEY | sha256sum`)".to_owned())
+            }
+        }
+    }
+}
+
+/// A currency code of ISO 4217.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Currency(pub(super) String);
+
+impl TryFrom<String> for Currency {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match crate::model::money::exponent(&text) {
+            Some(_) => Ok(Currency(text.to_ascii_lowercase())),
+            None => Err(format!(
+                "expected a currency of three letters (ISO 4217), as usd, found `{text}`"
+            )),
+        }
+    }
+}
+
+/// What one unit of a currency is worth in the account's.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Rate(pub(super) String);
+
+impl TryFrom<String> for Rate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parsed = Rates::new(None).insert("usd", &text);
+        parsed.map_err(|error| error.to_string()).map(|()| Rate(text))
+    }
+}
+
+/// A kind of client that has a waiting time of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct ClientKind(pub(super) String);
+
+impl TryFrom<String> for ClientKind {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let known = Patience::new(&[(text.clone(), Duration::from_secs(1))].into());
+        known.map_err(|error| error.to_string()).map(|_| ClientKind(text))
+    }
+}
+
+/// How long a client is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct HoldSpan(pub(super) Duration);
+
+impl TryFrom<String> for HoldSpan {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Span(span) = text.try_into()?;
+        match span <= LONGEST_HOLD {
+            true => Ok(HoldSpan(span)),
+            false => Err(format!(
+                "expected at most {} s, found {} s",
+                LONGEST_HOLD.as_secs(),
+                span.as_secs()
+            )),
+        }
+    }
+}

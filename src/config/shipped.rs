@@ -1,0 +1,111 @@
+//! The mappings and policies that ship inside the binary; files of the same name in the home override them.
+
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+
+use crate::model::{Diagnostic, Source};
+
+static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
+static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
+
+/// Name of the vocabulary among the mappings.
+pub const VOCABULARY: &str = "actions.yaml";
+
+/// The mapping files in force, the vocabulary apart: shipped ones, overridden by those of `directory`.
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn mappings(directory: &Path) -> Result<(Source, Vec<Source>), Vec<Diagnostic>> {
+    let mut files = sources(&MAPPINGS, "mappings", directory, "yaml")?;
+    let place = files.iter().position(|source| source.file.ends_with(VOCABULARY));
+    match place {
+        Some(place) => Ok((files.remove(place), files)),
+        None => Err(vec![Diagnostic::of_file(VOCABULARY, "the vocabulary is missing")]),
+    }
+}
+
+/// The policy files in force.
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn policies(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
+    sources(&POLICIES, "policies", directory, "cedar")
+}
+
+/// Writes the shipped files into the home, keeping every file that is there already. Gives the names written.
+///
+/// # Errors
+/// What the file system says.
+pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
+    let mut written = Vec::new();
+    for (shipped, directory, kind) in [
+        (&MAPPINGS, home.mappings(), "yaml"),
+        (&POLICIES, home.policies(), "cedar"),
+    ] {
+        std::fs::create_dir_all(&directory)?;
+        for file in shipped
+            .files()
+            .filter(|file| file.path().extension().is_some_and(|found| found == kind))
+        {
+            let path = directory.join(file.path());
+            match std::fs::File::create_new(&path) {
+                Ok(mut created) => std::io::Write::write_all(&mut created, file.contents())?,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(error),
+            }
+            written.push(path.display().to_string());
+        }
+    }
+    Ok(written)
+}
+
+fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Result<Vec<Source>, Vec<Diagnostic>> {
+    let mut found = std::collections::BTreeMap::new();
+    for file in shipped
+        .files()
+        .filter(|file| file.path().extension().is_some_and(|extension| extension == kind))
+    {
+        let name = file.path().display().to_string();
+        let text = file.contents_utf8().unwrap_or_default().to_owned();
+        found.insert(
+            name.clone(),
+            Source {
+                file: format!("embedded:{label}/{name}"),
+                text,
+            },
+        );
+    }
+    let mut wrong = Vec::new();
+    let entries: Vec<std::path::PathBuf> = match list(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            return Err(vec![Diagnostic::of_file(
+                directory.display().to_string(),
+                error.to_string(),
+            )]);
+        }
+    };
+    for path in entries
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == kind))
+    {
+        let shown = path.display().to_string();
+        let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+            continue;
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => drop(found.insert(name, Source { file: shown, text })),
+            Err(error) => wrong.push(Diagnostic::of_file(shown, error.to_string())),
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(found.into_values().collect()),
+        false => Err(wrong),
+    }
+}
+
+fn list(directory: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+    std::fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
+}

@@ -1,0 +1,142 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+    std::fs::write(home.config_file(), text).unwrap();
+    let shown = |wrong: Vec<Diagnostic>| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    Config::load(home).map_err(shown)
+}
+
+#[test]
+fn no_file_and_an_empty_file_give_the_defaults() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config::load(Home::choose(Some(directory.path().to_owned())).unwrap()).unwrap();
+    assert_eq!(config.proxy_listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.control_listen.to_string(), "127.0.0.1:8081");
+    assert_eq!(config.rates.account.as_deref(), Some("usd"));
+    assert_eq!(parse("# nothing\n\n").unwrap().limits, Limits::default());
+}
+
+#[test]
+fn every_section_is_read() {
+    let hash = "ab".repeat(32);
+    let config = parse(&format!(
+        "proxy: {{ listen: '127.0.0.1:9000' }}
+control: {{ listen: '[::1]:9001' }}
+agents: [ {{ name: ops-bot, roles: [sre], owner: alice, key_sha256: {hash} }} ]
+people: [ {{ name: alice, groups: [finance], key_sha256: {} }} ]
+money: {{ account_currency: eur, rates: {{ usd: '0.92' }} }}
+resolve: {{ 'api.stripe.com:443': '127.0.0.1:9443' }}
+destinations: [ '127.0.0.1:9443', '10.0.0.0/8' ]
+approvals: {{ pending: 5m, grant: 1m, cool_down: 30s, max_pending_per_agent: 3, hold: {{ default: 2s, curl: 3s }} }}
+limits: {{ body: 1MiB, bodies: 64MiB, connections: 10 }}
+",
+        "cd".repeat(32)
+    ))
+    .unwrap();
+    assert_eq!(config.control_listen.to_string(), "[::1]:9001");
+    assert_eq!(config.rates.base(100, "usd"), Some(92));
+    assert_eq!(config.approvals.pending.as_secs(), 300);
+    assert_eq!(config.approvals.max_pending_per_agent, 3);
+    assert_eq!(config.patience.of(Some("curl/8.5.0")).as_secs(), 3);
+    assert_eq!(
+        config.limits,
+        Limits {
+            body: 1 << 20,
+            bodies: 64 << 20,
+            connections: 10
+        }
+    );
+    assert_eq!(config.upstream.resolve.len(), 1);
+    assert_eq!(config.upstream.destinations.len(), 2);
+    assert!(config.groups().contains("finance"));
+}
+
+#[test]
+fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
+    let wrong = parse("proxy:\n  listen: localhost\n").unwrap_err();
+    assert!(wrong.contains("runplane.yaml:2:11"), "{wrong}");
+    assert!(wrong.contains("expected an address and a port"), "{wrong}");
+    let wrong = parse("money:\n  rates:\n    eur: abc\n").unwrap_err();
+    assert!(
+        wrong.contains("runplane.yaml:3:10") && wrong.contains("expected a positive decimal"),
+        "{wrong}"
+    );
+    let wrong = parse("proxi: {}\n").unwrap_err();
+    assert!(
+        wrong.contains("runplane.yaml:1:1") && wrong.contains("proxi"),
+        "{wrong}"
+    );
+    for (text, expected) in [
+        ("limits: { body: 8MB }", "expected a size"),
+        ("approvals: { pending: 15 }", "expected a time with its unit"),
+        ("approvals: { hold: { curlie: 3s } }", "expected one of"),
+        ("money: { rates: { eur: '1e3' } }", "expected a positive decimal"),
+        ("money: { account_currency: dollars }", "expected a currency"),
+        ("resolve: { api.stripe.com: nowhere }", "expected an address and a port"),
+        ("destinations: [ '10.0.0.0/99' ]", "expected"),
+        ("agents: [ { name: a, key_sha256: 12 } ]", "expected the SHA-256"),
+        (
+            "proxy: { listen: '127.0.0.1:9' }\ncontrol: { listen: '127.0.0.1:9' }",
+            "give each its own port",
+        ),
+        ("limits: { connections: 0 }", "at least 1"),
+    ] {
+        let wrong = parse(text).unwrap_err();
+        assert!(wrong.contains(expected), "{text}: {wrong}");
+    }
+}
+
+#[test]
+fn a_listener_beyond_loopback_is_refused() {
+    for address in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
+        assert!(
+            parse(&format!("proxy: {{ listen: '{address}' }}"))
+                .unwrap_err()
+                .contains("expected a loopback address")
+        );
+        assert!(
+            parse(&format!("control: {{ listen: '{address}' }}"))
+                .unwrap_err()
+                .contains("expected a loopback address")
+        );
+    }
+}
+
+#[test]
+fn a_file_of_the_home_overrides_the_shipped_one_of_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("baseline.cedar"), "// mine").unwrap();
+    std::fs::write(directory.path().join("own.cedar"), "// more").unwrap();
+    let sources = shipped::policies(directory.path()).unwrap();
+    let mine = sources
+        .iter()
+        .find(|source| source.file.ends_with("baseline.cedar"))
+        .unwrap();
+    assert_eq!(mine.text, "// mine");
+    assert!(sources.iter().any(|source| source.file.ends_with("own.cedar")));
+    let (vocabulary, files) = shipped::mappings(directory.path()).unwrap();
+    assert_eq!(vocabulary.file, "embedded:mappings/actions.yaml");
+    assert!(
+        files
+            .iter()
+            .any(|source| source.file == "embedded:mappings/stripe.yaml")
+    );
+}
+
+#[test]
+fn init_keeps_what_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+    std::fs::create_dir(home.policies()).unwrap();
+    std::fs::write(home.policies().join("baseline.cedar"), "// mine").unwrap();
+    let written = shipped::write_out(&home).unwrap();
+    assert!(written.iter().any(|file| file.ends_with("mappings/actions.yaml")));
+    assert!(!written.iter().any(|file| file.ends_with("baseline.cedar")));
+    assert_eq!(
+        std::fs::read_to_string(home.policies().join("baseline.cedar")).unwrap(),
+        "// mine"
+    );
+    assert!(shipped::write_out(&home).unwrap().is_empty());
+}
