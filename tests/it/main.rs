@@ -1,1 +1,30 @@
-fn main() {}
+//! The real binary, over TLS, between real clients and recording origins. One binary, modules by behaviour; what stands
+//! where is in `tests/README.md`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "tests may panic and print: that is how they fail; a test binary has no outside"
+)]
+
+mod architecture;
+mod audit;
+mod bypass;
+mod clients;
+mod config;
+mod connect;
+mod destinations;
+mod drain;
+mod forward;
+mod harness;
+mod hold;
+mod people;
+mod reject;
+mod restart;
+mod shipped;
+mod tls;
+mod upstream;

@@ -1,0 +1,70 @@
+"""boto3 as an agent would use it: region, keys, proxy and AWS_CA_BUNDLE from the environment."""
+
+import boto3
+from botocore.exceptions import ClientError
+
+from session import answer, failure, serve
+
+clients = {}
+last = {}
+
+
+def remember(response_dict, **_):
+    """The answer's content as it came off the wire, before botocore reads it."""
+    last["content"] = response_dict.get("body")
+    last["headers"] = dict(response_dict.get("headers") or {})
+
+
+def client(service):
+    if service not in clients:
+        clients[service] = boto3.client(service)
+        clients[service].meta.events.register("before-parse", remember)
+    return clients[service]
+
+
+def call(service, method, **kwargs):
+    last.clear()
+    try:
+        result = getattr(client(service), method)(**kwargs)
+    except ClientError as problem:
+        error = problem.response["Error"]
+        return failure(
+            problem,
+            code=error.get("Code"),
+            http_status=problem.response["ResponseMetadata"]["HTTPStatusCode"],
+            message=error.get("Message"),
+            headers=last.get("headers"),
+        )
+    status = result.pop("ResponseMetadata")["HTTPStatusCode"]
+    return answer(True, status=status, content=last.get("content"), value=result, headers=last.get("headers"))
+
+
+def run_instances(count, *token):
+    # Without a token of its own boto3 puts a fresh ClientToken into every call.
+    more = {"ClientToken": token[0]} if token else {}
+    return call(
+        "ec2",
+        "run_instances",
+        ImageId="ami-12c6146b",
+        InstanceType="t3.micro",
+        MinCount=1,
+        MaxCount=int(count),
+        **more,
+    )
+
+
+def batch_delete(table, *ids):
+    deletions = [{"DeleteRequest": {"Key": {"id": {"S": id}}}} for id in ids]
+    return call("dynamodb", "batch_write_item", RequestItems={table: deletions})
+
+
+serve(
+    {
+        "describe_instances": lambda: call("ec2", "describe_instances"),
+        "run_instances": run_instances,
+        "terminate_instances": lambda *ids: call("ec2", "terminate_instances", InstanceIds=list(ids)),
+        "batch_delete": batch_delete,
+        "get_item": lambda table, id: call("dynamodb", "get_item", TableName=table, Key={"id": {"S": id}}),
+        "put_item": lambda table, id: call("dynamodb", "put_item", TableName=table, Item={"id": {"S": id}}),
+    }
+)

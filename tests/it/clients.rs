@@ -1,0 +1,236 @@
+//! The client matrix: each official client, allowed, blocked, held, held and repeated. Written to `client-matrix.md`.
+
+use crate::harness::{Answer, Curl, Matrix, Moto, Origin, Session, Sidecar};
+use crate::reject::{MOTO, NO_PAYOUTS};
+
+/// One client and the calls it makes of one sidecar.
+trait Client {
+    fn send(&mut self, call: &str);
+    fn receive(&mut self) -> Answer;
+
+    fn call(&mut self, call: &str) -> Answer {
+        self.send(call);
+        self.receive()
+    }
+}
+
+impl Client for Session {
+    fn send(&mut self, call: &str) {
+        Session::send(self, call);
+    }
+
+    fn receive(&mut self) -> Answer {
+        Session::receive(self)
+    }
+}
+
+/// curl is a process per call.
+struct Curls<'a>(&'a Sidecar, Option<Curl>);
+
+impl Client for Curls<'_> {
+    fn send(&mut self, call: &str) {
+        self.1 = Some(Curl::start(self.0, &call.split(' ').collect::<Vec<_>>()));
+    }
+
+    fn receive(&mut self) -> Answer {
+        self.1.take().unwrap().finish()
+    }
+}
+
+/// What a client is asked to do, and where that arrives.
+struct Calls {
+    allow: &'static str,
+    /// A call, and what its refusal must say besides the code.
+    block: (&'static str, &'static str),
+    hold: &'static str,
+    /// How often the held call reached the origin.
+    executed: fn(&Origin) -> usize,
+}
+
+const STRIPE: Calls = Calls {
+    allow: "balance",
+    block: ("payout 90000", "Payouts are made by people only"),
+    hold: "refund ch_1 amount=90000",
+    executed: refunds,
+};
+
+const REQUESTS: Calls = Calls {
+    allow: "get https://api.stripe.com/v1/balance",
+    block: (
+        "post https://api.stripe.com/v1/payouts amount=90000 currency=usd",
+        "Payouts are made by people only",
+    ),
+    hold: "post https://api.stripe.com/v1/refunds charge=ch_1 amount=90000",
+    executed: refunds,
+};
+
+const CURL: Calls = Calls {
+    allow: "https://api.stripe.com/v1/balance",
+    block: (
+        "-d amount=90000 -d currency=usd https://api.stripe.com/v1/payouts",
+        "Payouts are made by people only",
+    ),
+    hold: "-d charge=ch_1 -d amount=90000 https://api.stripe.com/v1/refunds",
+    executed: refunds,
+};
+
+const BOTO3: Calls = Calls {
+    allow: "describe_instances",
+    block: ("batch_delete orders 1 2 3", "policy_blocked"),
+    hold: "run_instances 120",
+    executed: |origin| {
+        origin
+            .seen()
+            .iter()
+            .filter(|seen| seen.text().contains("Action=RunInstances"))
+            .count()
+    },
+};
+
+fn refunds(origin: &Origin) -> usize {
+    origin.calls("POST", "/v1/refunds").len()
+}
+
+fn row(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, client: &mut dyn Client) {
+    let allowed = client.call(calls.allow);
+    allowed.assert_ok();
+    let answered = origin.seen().pop().unwrap().answered;
+    assert!(answered.is_some() && allowed.sha256 == answered, "byte for byte");
+    matrix.found("allow", "the provider's answer, byte for byte");
+
+    let before = origin.seen().len();
+    let blocked = client.call(calls.block.0);
+    blocked.assert_refused("policy_blocked").assert_refused(calls.block.1);
+    assert_eq!(origin.seen().len(), before, "nothing of it reached the provider");
+    matrix.found("block", told(&blocked));
+
+    let before = (calls.executed)(origin);
+    client.send(calls.hold);
+    let id = sidecar.next_held();
+    assert_eq!((calls.executed)(origin), before);
+    sidecar.approve(&id);
+    client.receive().assert_ok();
+    assert_eq!((calls.executed)(origin), before + 1);
+    matrix.found("hold", "the answer, after approval");
+}
+
+fn repeats(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, client: &mut dyn Client) {
+    let before = (calls.executed)(origin);
+    let pending = client.call(calls.hold);
+    pending.assert_refused("approval_pending");
+    assert_eq!((calls.executed)(origin), before);
+    sidecar.approve(&pending.approval());
+    client.call(calls.hold).assert_ok();
+    assert_eq!((calls.executed)(origin), before + 1);
+    matrix.found("re-attach", format!("{}, then the answer", told(&pending)));
+    let third = client.call(calls.hold);
+    third.assert_refused("already_executed");
+    assert_eq!((calls.executed)(origin), before + 1);
+    matrix.found("repeat", told(&third));
+}
+
+/// The client's own error in few words.
+fn told(answer: &Answer) -> String {
+    let error = answer.error();
+    let status = error.http_status.map(|status| format!(" {status}")).unwrap_or_default();
+    let code = error.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
+    format!("{}{status}{code}", error.class)
+}
+
+fn before_stripe(origin: &Origin, hold: &str) -> Sidecar {
+    Sidecar::new()
+        .resolve("api.stripe.com", origin)
+        .policy(NO_PAYOUTS)
+        .hold(hold)
+        .start()
+}
+
+fn before_aws(origin: &Origin, hold: &str) -> Sidecar {
+    let names = ["ec2.us-east-1.amazonaws.com", "dynamodb.us-east-1.amazonaws.com"];
+    names
+        .iter()
+        .fold(Sidecar::new(), |sidecar, name| sidecar.resolve(name, origin))
+        .hold(hold)
+        .start()
+}
+
+#[test]
+fn curl() {
+    let (matrix, origin) = (Matrix::of("curl"), Origin::stripe());
+    let sidecar = before_stripe(&origin, "30s");
+    row(&matrix, &CURL, &origin, &sidecar, &mut Curls(&sidecar, None));
+    let sidecar = before_stripe(&origin, "1s");
+    repeats(&matrix, &CURL, &origin, &sidecar, &mut Curls(&sidecar, None));
+}
+
+#[test]
+fn stripe() {
+    let (matrix, origin) = (Matrix::of("stripe"), Origin::stripe());
+    let sidecar = before_stripe(&origin, "30s");
+    row(&matrix, &STRIPE, &origin, &sidecar, &mut Session::stripe(&sidecar));
+    let sidecar = before_stripe(&origin, "1s");
+    repeats(&matrix, &STRIPE, &origin, &sidecar, &mut Session::stripe(&sidecar));
+}
+
+#[test]
+fn requests() {
+    let (matrix, origin) = (Matrix::of("requests"), Origin::stripe());
+    let sidecar = before_stripe(&origin, "30s");
+    row(&matrix, &REQUESTS, &origin, &sidecar, &mut Session::requests(&sidecar));
+    let sidecar = before_stripe(&origin, "1s");
+    repeats(&matrix, &REQUESTS, &origin, &sidecar, &mut Session::requests(&sidecar));
+}
+
+/// boto3 puts a fresh `ClientToken` into every call: it is the same call all the same.
+#[test]
+fn boto3() {
+    // A moto of its own: other tests' calls would be counted with these.
+    let (matrix, moto) = (Matrix::of("boto3"), Moto::start());
+    let sidecar = before_aws(&moto.origin, "30s");
+    row(&matrix, &BOTO3, &moto.origin, &sidecar, &mut Session::boto3(&sidecar));
+    let sidecar = before_aws(&moto.origin, "1s");
+    repeats(&matrix, &BOTO3, &moto.origin, &sidecar, &mut Session::boto3(&sidecar));
+    let runs: Vec<_> = moto
+        .origin
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.text().contains("Action=RunInstances"))
+        .collect();
+    let token = |text: String| {
+        text.split('&')
+            .find(|pair| pair.starts_with("ClientToken="))
+            .map(str::to_owned)
+    };
+    let tokens: Vec<_> = runs
+        .iter()
+        .map(|seen| token(seen.text()).expect("boto3 gives a token"))
+        .collect();
+    assert_ne!(
+        tokens[0], tokens[1],
+        "each went out with the token that its own client gave it"
+    );
+}
+
+#[test]
+fn boto3_up_to_ten_instances_run_unasked_and_termination_is_held() {
+    let moto = MOTO.get(Moto::start);
+    let sidecar = before_aws(&moto.origin, "1s");
+    let mut boto3 = Session::boto3(&sidecar);
+    let run = boto3.call("run_instances 2");
+    let id = run.assert_ok().value["Instances"][0]["InstanceId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    boto3
+        .call(&format!("terminate_instances {id}"))
+        .assert_refused("approval_pending");
+    let left = boto3.call("describe_instances");
+    assert!(left.value.to_string().contains(&id));
+    assert!(
+        !moto
+            .origin
+            .seen()
+            .iter()
+            .any(|seen| seen.text().contains("Action=TerminateInstances"))
+    );
+}

@@ -1,0 +1,200 @@
+//! A sidecar's home, before it starts: `runplane.yaml`, policies, mappings, roots.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use tempfile::TempDir;
+
+use super::{Origin, Sidecar, certificates, key, ports, sha256, sidecar};
+
+/// A home directory. Removed when dropped.
+pub struct Home(TempDir);
+
+impl Home {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn join(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    /// Writes a file, with the directories it lies in.
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+}
+
+/// What a sidecar is to be told, in the order a test says it.
+pub struct Configuration {
+    pub home: Home,
+    pub proxy_port: u16,
+    pub control_port: u16,
+    resolve: Vec<(String, String)>,
+    destinations: Vec<String>,
+    agents: Vec<String>,
+    people: Vec<String>,
+    fixed_agent: Option<String>,
+    hold: String,
+    approvals: Vec<String>,
+    sections: Vec<String>,
+}
+
+impl Configuration {
+    pub(super) fn new() -> Self {
+        let home = Home(tempfile::Builder::new().prefix("runplane-it-").tempdir().unwrap());
+        home.write("certs/upstream/test.pem", certificates::trusted_pem());
+        Self {
+            home,
+            proxy_port: ports::free(),
+            control_port: ports::free(),
+            resolve: Vec::new(),
+            destinations: Vec::new(),
+            agents: Vec::new(),
+            people: Vec::new(),
+            fixed_agent: Some("{ name: support-bot, roles: [support] }".to_owned()),
+            hold: "30s".to_owned(),
+            approvals: Vec::new(),
+            sections: Vec::new(),
+        }
+    }
+
+    /// The name (`host` or `host:port`) is dialled at this origin, which may be dialled.
+    pub fn resolve(self, name: &str, origin: &Origin) -> Self {
+        let address = origin.address().to_string();
+        self.resolve_to(name, &address).destination(&address)
+    }
+
+    /// The name is dialled there; whether that may be dialled is another matter.
+    pub fn resolve_to(mut self, name: &str, address: &str) -> Self {
+        self.resolve.push((name.to_owned(), address.to_owned()));
+        self
+    }
+
+    pub fn destination(mut self, destination: &str) -> Self {
+        self.destinations.push(destination.to_owned());
+        self
+    }
+
+    /// How long every client's connection is held.
+    pub fn hold(mut self, span: &str) -> Self {
+        self.hold = span.to_owned();
+        self
+    }
+
+    /// A further key of `approvals:`, as `pending: 2s`.
+    pub fn approvals(mut self, line: &str) -> Self {
+        self.approvals.push(line.to_owned());
+        self
+    }
+
+    /// A policy file of the house's own, beside the shipped ones.
+    pub fn policy(self, cedar: &str) -> Self {
+        self.home.write("policies/house.cedar", cedar);
+        self
+    }
+
+    /// This file in place of the shipped rules.
+    pub fn only_policy(self, cedar: &str) -> Self {
+        self.home.write("policies/baseline.cedar", cedar);
+        self
+    }
+
+    /// An agent whose key is `key(name)`. Then no agent is fixed.
+    pub fn agent(mut self, name: &str, role: &str) -> Self {
+        self.fixed_agent = None;
+        let hash = sha256(key(name));
+        self.agents.push(format!(
+            "{{ name: {name}, roles: [{role}], owner: owner, key_sha256: {hash} }}"
+        ));
+        self
+    }
+
+    /// Nobody is named: the agent is `default` while none is registered.
+    pub fn without_fixed_agent(mut self) -> Self {
+        self.fixed_agent = None;
+        self
+    }
+
+    /// A person whose key is `key(name)`.
+    pub fn person(mut self, name: &str, groups: &str) -> Self {
+        let hash = sha256(key(name));
+        self.people
+            .push(format!("{{ name: {name}, groups: [{groups}], key_sha256: {hash} }}"));
+        self
+    }
+
+    /// A further section of `runplane.yaml`, as it stands.
+    pub fn section(mut self, yaml: &str) -> Self {
+        self.sections.push(yaml.to_owned());
+        self
+    }
+
+    /// Writes `runplane.yaml` and starts.
+    pub fn start(self) -> Sidecar {
+        self.home.write("runplane.yaml", self.yaml());
+        Sidecar::start(self)
+    }
+
+    /// Writes `runplane.yaml`, tries to start, and gives what was said when it refused.
+    ///
+    /// # Panics
+    /// If it starts.
+    pub fn refuses(&self) -> Output {
+        self.home.write("runplane.yaml", self.yaml());
+        self.refuses_as_is()
+    }
+
+    /// The same with whatever `runplane.yaml` is in the home.
+    pub fn refuses_as_is(&self) -> Output {
+        sidecar::refuses(self.home.path())
+    }
+
+    fn yaml(&self) -> String {
+        let mut yaml = String::new();
+        writeln!(yaml, "proxy: {{ listen: \"127.0.0.1:{}\" }}", self.proxy_port).unwrap();
+        writeln!(yaml, "control: {{ listen: \"127.0.0.1:{}\" }}", self.control_port).unwrap();
+        if let Some(agent) = &self.fixed_agent {
+            writeln!(yaml, "agent: {agent}").unwrap();
+        }
+        list(&mut yaml, "agents", &self.agents);
+        list(&mut yaml, "people", &self.people);
+        if !self.resolve.is_empty() {
+            yaml.push_str("resolve:\n");
+            for (name, address) in &self.resolve {
+                writeln!(yaml, "  \"{name}\": \"{address}\"").unwrap();
+            }
+        }
+        let destinations: Vec<_> = self
+            .destinations
+            .iter()
+            .map(|destination| format!("\"{destination}\""))
+            .collect();
+        list(&mut yaml, "destinations", &destinations);
+        yaml.push_str("approvals:\n");
+        for line in &self.approvals {
+            writeln!(yaml, "  {line}").unwrap();
+        }
+        yaml.push_str("  hold: { ");
+        let clients = ["default", "curl", "requests", "stripe", "boto3"];
+        yaml.push_str(&clients.map(|client| format!("{client}: {}", self.hold)).join(", "));
+        yaml.push_str(" }\n");
+        for section in &self.sections {
+            writeln!(yaml, "{section}").unwrap();
+        }
+        yaml
+    }
+}
+
+fn list(yaml: &mut String, name: &str, items: &[String]) {
+    if !items.is_empty() {
+        writeln!(yaml, "{name}:").unwrap();
+        for item in items {
+            writeln!(yaml, "  - {item}").unwrap();
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! curl through a sidecar.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+
+use super::session::ClientError;
+use super::{Answer, Sidecar, read_answer, sha256};
+
+/// A curl that was started; `finish` waits for it.
+pub struct Curl(Child);
+
+impl Curl {
+    /// `arguments` as one types them after `curl`.
+    pub fn start(sidecar: &Sidecar, arguments: &[&str]) -> Self {
+        Self::start_as(sidecar, None, arguments)
+    }
+
+    /// The same by an agent with a key, `name:key`.
+    pub fn start_as(sidecar: &Sidecar, key: Option<&str>, arguments: &[&str]) -> Self {
+        let credentials = key.map(|key| format!("{key}@")).unwrap_or_default();
+        let proxy = format!("http://{credentials}127.0.0.1:{}", sidecar.proxy_port());
+        let mut command = Command::new("curl");
+        // -q: no ~/.curlrc. -i: the head comes before the content.
+        command.args([
+            "-q",
+            "-s",
+            "-S",
+            "-i",
+            "--suppress-connect-headers",
+            "--max-time",
+            "60",
+            "--noproxy",
+            "",
+        ]);
+        command
+            .arg("--proxy")
+            .arg(&proxy)
+            .arg("--cacert")
+            .arg(sidecar.ca_file())
+            .args(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self(command.spawn().expect("curl is there: tests/run sees to it"))
+    }
+
+    /// What it told: an HTTP error counts as one, as with `--fail-with-body`.
+    pub fn finish(self) -> Answer {
+        let output = self.0.wait_with_output().unwrap();
+        let answer = read_answer(&mut output.stdout.as_slice(), false).unwrap();
+        let exit = output.status.code();
+        let status = answer.as_ref().map(|answer| answer.status);
+        let ok = exit == Some(0) && status.is_some_and(|status| status < 400);
+        let body = answer.as_ref().map(|answer| answer.body.clone()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let headers = answer.into_iter().flat_map(|answer| answer.headers);
+        let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_lowercase(), value)).collect();
+        let error = (!ok).then(|| ClientError {
+            class: format!("exit {}", exit.unwrap_or(-1)),
+            code: headers.get("runplane-decision").cloned(),
+            http_status: status,
+            message: format!("{text}{}", String::from_utf8_lossy(&output.stderr)),
+        });
+        Answer {
+            ok,
+            status,
+            sha256: Some(sha256(&body)),
+            value: text.into(),
+            error,
+            headers,
+        }
+    }
+
+    pub fn call(sidecar: &Sidecar, arguments: &[&str]) -> Answer {
+        Self::start(sidecar, arguments).finish()
+    }
+}

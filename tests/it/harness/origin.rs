@@ -1,0 +1,278 @@
+//! An origin of ours: TLS for every name, and a record of everything that reached it.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::certificates::{Flaw, server_config};
+use super::{runtime, stripe};
+
+mod reply;
+mod tap;
+pub mod things;
+
+pub use reply::{Gate, Reply};
+
+/// One request that reached an origin.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Which connection it came on, counted from 1.
+    pub connection: u64,
+    pub method: String,
+    /// As in the request line.
+    pub target: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    /// Whether the content came to its end.
+    pub complete: bool,
+    pub trailers: Vec<(String, String)>,
+    /// SHA-256 of the content it was answered with, where that is one piece.
+    pub answered: Option<String>,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+type Handler = Arc<dyn Fn(Seen) -> BoxFuture<'static, Reply> + Send + Sync>;
+type Hook = Arc<dyn Fn(&Seen) + Send + Sync>;
+
+/// A listening origin. Closed when dropped.
+pub struct Origin {
+    address: SocketAddr,
+    state: Arc<State>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+struct State {
+    handler: Handler,
+    tls: Option<TlsAcceptor>,
+    seen: Mutex<Vec<Seen>>,
+    /// Bytes read per connection, after TLS.
+    raw: Mutex<Vec<Arc<Mutex<Vec<u8>>>>>,
+    next: Mutex<VecDeque<Reply>>,
+    hook: Mutex<Option<Hook>>,
+}
+
+impl Origin {
+    /// Answers like Stripe.
+    pub fn stripe() -> Self {
+        let stripe = Arc::new(stripe::Stripe::default());
+        Self::start(
+            true,
+            None,
+            Arc::new(move |seen| {
+                let reply = stripe.answer(&seen);
+                Box::pin(async move { reply })
+            }),
+        )
+    }
+
+    /// Answers with whatever the path asks for; see `things`.
+    pub fn of_things() -> Self {
+        Self::start(true, None, Arc::new(|seen| Box::pin(things::answer(seen))))
+    }
+
+    /// The same without TLS.
+    pub fn of_things_in_clear() -> Self {
+        Self::start(false, None, Arc::new(|seen| Box::pin(things::answer(seen))))
+    }
+
+    /// The same with something wrong with its certificate.
+    pub fn with_flaw(flaw: Flaw) -> Self {
+        Self::start(true, Some(flaw), Arc::new(|seen| Box::pin(things::answer(seen))))
+    }
+
+    /// Hands every request on, unchanged, to a server in clear.
+    pub fn before(server: SocketAddr) -> Self {
+        Self::start(
+            true,
+            None,
+            Arc::new(move |seen| Box::pin(reply::from_server(server, seen))),
+        )
+    }
+
+    fn start(tls: bool, flaw: Option<Flaw>, handler: Handler) -> Self {
+        let state = Arc::new(State {
+            handler,
+            tls: tls.then(|| TlsAcceptor::from(server_config(flaw))),
+            seen: Mutex::default(),
+            raw: Mutex::default(),
+            next: Mutex::default(),
+            hook: Mutex::default(),
+        });
+        let listener = runtime().block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = runtime().spawn(accept(listener, state.clone()));
+        Self { address, state, task }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Everything that reached it, in the order of the request heads.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.state.seen.lock().unwrap().clone()
+    }
+
+    /// What reached it by this method and path.
+    pub fn calls(&self, method: &str, path: &str) -> Vec<Seen> {
+        let mut seen = self.seen();
+        seen.retain(|seen| seen.method == method && seen.path() == path);
+        seen
+    }
+
+    /// How many connections were opened to it, whatever came on them.
+    pub fn connections(&self) -> usize {
+        self.state.raw.lock().unwrap().len()
+    }
+
+    /// The bytes that came on a connection.
+    pub fn raw(&self, connection: u64) -> Vec<u8> {
+        let raw = self.state.raw.lock().unwrap();
+        raw[connection as usize - 1].lock().unwrap().clone()
+    }
+
+    /// Answers the next request with this instead.
+    pub fn answer_next_with(&self, reply: Reply) {
+        self.state.next.lock().unwrap().push_back(reply);
+    }
+
+    /// Does this whenever a request's head arrives, before anything else.
+    pub fn on_arrival(&self, hook: impl Fn(&Seen) + Send + Sync + 'static) {
+        *self.state.hook.lock().unwrap() = Some(Arc::new(hook));
+    }
+
+    /// # Panics
+    /// If anything reached it.
+    pub fn assert_untouched(&self) {
+        let seen = self.seen();
+        assert!(seen.is_empty(), "reached the origin: {seen:#?}");
+        assert_eq!(self.connections(), 0, "something connected to the origin");
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    let mut count = 0;
+    while let Ok((stream, _)) = listener.accept().await {
+        count += 1;
+        let raw = Arc::new(Mutex::new(Vec::new()));
+        state.raw.lock().unwrap().push(raw.clone());
+        connections.spawn(serve(stream, count, raw, state.clone()));
+    }
+}
+
+async fn serve(stream: TcpStream, connection: u64, raw: Arc<Mutex<Vec<u8>>>, state: Arc<State>) {
+    let service = service_fn(|request| answer(request, connection, state.clone()));
+    let builder = hyper::server::conn::http1::Builder::new();
+    // A connection that ends in an error is the other side's affair, or what the test wanted.
+    let _ = match &state.tls {
+        None => {
+            builder
+                .serve_connection(TokioIo::new(tap::Tap::new(stream, raw)), service)
+                .await
+        }
+        Some(tls) => match tls.accept(stream).await {
+            Ok(stream) => {
+                builder
+                    .serve_connection(TokioIo::new(tap::Tap::new(stream, raw)), service)
+                    .await
+            }
+            Err(_) => return,
+        },
+    };
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    connection: u64,
+    state: Arc<State>,
+) -> Result<Response<reply::Content>, reply::Broken> {
+    let (parts, mut incoming) = request.into_parts();
+    let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    };
+    let mut seen = Seen {
+        connection,
+        method: parts.method.as_str().to_owned(),
+        target: parts.uri.to_string(),
+        headers: parts.headers.iter().map(text).collect(),
+        body: Bytes::new(),
+        complete: false,
+        trailers: Vec::new(),
+        answered: None,
+    };
+    let place = {
+        let mut all = state.seen.lock().unwrap();
+        all.push(seen.clone());
+        all.len() - 1
+    };
+    let hook = state.hook.lock().unwrap().clone();
+    if let Some(hook) = hook {
+        tokio::task::block_in_place(|| hook(&seen));
+    }
+    if seen.path() == "/stall" {
+        // Never reads what is sent: the pressure must reach the sender.
+        std::future::pending::<Infallible>().await;
+    }
+    let mut body = Vec::new();
+    seen.complete = loop {
+        match incoming.frame().await {
+            None => break true,
+            Some(Err(_)) => break false,
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => body.extend_from_slice(&data),
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    seen.trailers = trailers.iter().map(text).collect();
+                }
+            },
+        }
+    };
+    seen.body = body.into();
+    state.seen.lock().unwrap()[place] = seen.clone();
+    let next = state.next.lock().unwrap().pop_front();
+    let reply = match next {
+        Some(reply) => reply,
+        None => (state.handler)(seen).await,
+    };
+    state.seen.lock().unwrap()[place].answered = reply.digest();
+    reply.into_response().await
+}

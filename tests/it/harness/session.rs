@@ -1,0 +1,178 @@
+//! An agent's own client: a Python script that makes one call per line.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde::Deserialize;
+
+use super::output::Output;
+use super::{PATIENCE, Sidecar, key, python, root};
+
+/// What a client told its caller.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Answer {
+    pub ok: bool,
+    pub status: Option<u16>,
+    /// Of the content exactly as it came.
+    pub sha256: Option<String>,
+    pub value: serde_json::Value,
+    pub error: Option<ClientError>,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// The client's own error, as the agent's code sees it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ClientError {
+    pub class: String,
+    pub code: Option<String>,
+    pub http_status: Option<u16>,
+    pub message: String,
+}
+
+impl Answer {
+    /// # Panics
+    /// If the call went through.
+    pub fn error(&self) -> &ClientError {
+        self.error.as_ref().unwrap_or_else(|| panic!("no error: {self:?}"))
+    }
+
+    /// Everything that the client's error says, and the headers that came with it.
+    pub fn told(&self) -> String {
+        let error = self.error();
+        format!(
+            "{} {} {} {:?}",
+            error.class,
+            error.code.as_deref().unwrap_or_default(),
+            error.message,
+            self.headers
+        )
+    }
+
+    /// # Panics
+    /// If the call failed.
+    #[track_caller]
+    pub fn assert_ok(&self) -> &Self {
+        assert!(self.ok, "{self:?}");
+        self
+    }
+
+    /// The client's error carries this reason: in its message or code, not only in a header that nobody reads.
+    #[track_caller]
+    pub fn assert_refused(&self, reason: &str) -> &Self {
+        assert!(!self.ok, "went through: {self:?}");
+        let error = self.error();
+        let said = format!("{} {}", error.code.as_deref().unwrap_or_default(), error.message);
+        assert!(said.contains(reason), "expected {reason}: {self:?}");
+        self
+    }
+
+    /// The approval that the error names.
+    #[track_caller]
+    pub fn approval(&self) -> String {
+        super::approval_id(&self.error().message).unwrap_or_else(|| panic!("no approval's id: {self:?}"))
+    }
+}
+
+/// A client that stays, as an agent's process does. Ended when dropped.
+pub struct Session {
+    child: Child,
+    stdin: ChildStdin,
+    output: Output,
+    errors: Output,
+    read: usize,
+}
+
+impl Session {
+    /// Stripe's library.
+    pub fn stripe(sidecar: &Sidecar) -> Self {
+        Self::open("stripe_client.py", sidecar, None, &[])
+    }
+
+    /// boto3 for us-east-1.
+    pub fn boto3(sidecar: &Sidecar) -> Self {
+        Self::open("boto3_client.py", sidecar, None, &[])
+    }
+
+    pub fn requests(sidecar: &Sidecar) -> Self {
+        Self::open("requests_client.py", sidecar, None, &[])
+    }
+
+    /// A script of `tests/clients`, wired as an agent is: proxy and CA by its environment. `agent` shows `key(agent)`.
+    pub fn open(script: &str, sidecar: &Sidecar, agent: Option<&str>, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(python());
+        command.arg(root().join("tests/clients").join(script));
+        let credentials = agent.map(|name| format!("{name}:{}@", key(name))).unwrap_or_default();
+        let proxy = format!("http://{credentials}127.0.0.1:{}", sidecar.proxy_port());
+        command.env_clear();
+        for kept in ["PATH", "HOME", "LANG", "TMPDIR"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
+            command.env(name, &proxy);
+        }
+        for name in ["REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "STRIPE_CA_BUNDLE"] {
+            command.env(name, sidecar.ca_file());
+        }
+        command
+            .env("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
+            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret");
+        command
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+        command.envs(environment.iter().copied());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let (output, errors) = (Output::default(), Output::default());
+        output.follow(child.stdout.take().unwrap());
+        errors.follow(child.stderr.take().unwrap());
+        let mut session = Self {
+            child,
+            stdin,
+            output,
+            errors,
+            read: 0,
+        };
+        session.line();
+        session
+    }
+
+    fn line(&mut self) -> String {
+        let found = self.output.wait(self.read, PATIENCE, |_| true);
+        let (line, read) = found.unwrap_or_else(|| panic!("the client did not answer: {}", self.errors.text()));
+        self.read = read;
+        line
+    }
+
+    /// Has the client make a call; its answer is for `receive`.
+    pub fn send(&mut self, command: &str) {
+        writeln!(self.stdin, "{command}").unwrap_or_else(|error| panic!("{error}: {}", self.errors.text()));
+    }
+
+    pub fn receive(&mut self) -> Answer {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    pub fn call(&mut self, command: &str) -> Answer {
+        self.send(command);
+        self.receive()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,285 @@
+//! The real binary, running.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::output;
+use super::record::Trail;
+use super::{Configuration, HttpAnswer, PATIENCE, api, approval_id, eventually};
+
+/// A running sidecar. Killed, by its own process id, when dropped.
+pub struct Sidecar {
+    configuration: Configuration,
+    child: Mutex<Child>,
+    output: output::Output,
+    /// Up to where the lines of held calls were looked at.
+    held: Mutex<usize>,
+}
+
+impl Sidecar {
+    /// What it is to be told comes first: `Sidecar::new().resolve(…).start()`.
+    #[expect(clippy::new_ret_no_self, reason = "reads as a sentence that ends in start()")]
+    pub fn new() -> Configuration {
+        Configuration::new()
+    }
+
+    pub(super) fn start(configuration: Configuration) -> Self {
+        let output = output::Output::default();
+        let child = spawn(configuration.home.path(), &output);
+        let sidecar = Self {
+            configuration,
+            child: Mutex::new(child),
+            output,
+            held: Mutex::new(0),
+        };
+        sidecar.wait_until_ready();
+        sidecar
+    }
+
+    fn wait_until_ready(&self) {
+        eventually("the sidecar is ready", || {
+            if let Ok(Some(status)) = self.child.lock().unwrap().try_wait() {
+                panic!("the sidecar ended at start with {status}");
+            }
+            api::request(self.control_port(), "GET", "/ready", None, None).is_ok_and(|answer| answer.status == 200)
+        });
+    }
+
+    pub fn proxy_port(&self) -> u16 {
+        self.configuration.proxy_port
+    }
+
+    pub fn control_port(&self) -> u16 {
+        self.configuration.control_port
+    }
+
+    pub fn home(&self) -> &Path {
+        self.configuration.home.path()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
+    pub fn ca_file(&self) -> PathBuf {
+        self.home().join("certs/ca.pem")
+    }
+
+    pub fn ca_pem(&self) -> String {
+        std::fs::read_to_string(self.ca_file()).unwrap()
+    }
+
+    pub fn owner_key(&self) -> String {
+        std::fs::read_to_string(self.home().join("state/owner.key"))
+            .unwrap()
+            .trim()
+            .to_owned()
+    }
+
+    /// Everything it printed so far.
+    pub fn printed(&self) -> String {
+        self.output.text()
+    }
+
+    /// What is on its disk.
+    pub fn trail(&self) -> Trail {
+        Trail::read(self.home())
+    }
+
+    /// The short id of the next held call, from the line that its terminal shows.
+    pub fn next_held(&self) -> String {
+        let line = self.next_held_line();
+        approval_id(&line).unwrap_or_else(|| panic!("no approval's id in: {line}"))
+    }
+
+    /// The whole line.
+    pub fn next_held_line(&self) -> String {
+        let mut held = self.held.lock().unwrap();
+        let found = self.output.wait(*held, PATIENCE, |line| line.starts_with("HELD "));
+        let (line, index) = found.unwrap_or_else(|| panic!("no call was held within {PATIENCE:?}"));
+        *held = index;
+        line
+    }
+
+    /// Whether a line comes up that holds all of these.
+    pub fn prints(&self, words: &[&str]) -> bool {
+        self.output
+            .wait(0, Duration::from_secs(20), |line| {
+                words.iter().all(|word| line.contains(word))
+            })
+            .is_some()
+    }
+
+    /// The command line of the product, as the owner uses it on the same machine.
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        self.cli_as(None, arguments)
+    }
+
+    /// The same by a person who shows their key.
+    pub fn cli_as(&self, key: Option<&str>, arguments: &[&str]) -> Output {
+        let mut command = runplane();
+        command.args(arguments).env("RUNPLANE_HOME", self.home());
+        if let Some(key) = key {
+            command.env("RUNPLANE_KEY", key);
+        }
+        bounded(command)
+    }
+
+    /// The same where it must succeed; gives what it printed.
+    pub fn told(&self, arguments: &[&str]) -> String {
+        let output = self.cli(arguments);
+        assert!(
+            output.status.success(),
+            "runplane {}: {}",
+            arguments.join(" "),
+            said(&output)
+        );
+        said(&output)
+    }
+
+    pub fn approve(&self, id: &str) {
+        self.told(&["approvals", "approve", id]);
+    }
+
+    pub fn deny(&self, id: &str, reason: &str) {
+        self.told(&["approvals", "deny", id, "--reason", reason]);
+    }
+
+    /// A request to the control API.
+    pub fn api(&self, method: &str, path: &str, key: &str, body: Option<&serde_json::Value>) -> HttpAnswer {
+        api::request(self.control_port(), method, path, Some(key), body).unwrap()
+    }
+
+    /// The approvals in a state, as the owner sees them.
+    pub fn approvals(&self, state: &str) -> Vec<serde_json::Value> {
+        let answer = self.api(
+            "GET",
+            &format!("/api/v1/approvals?state={state}"),
+            &self.owner_key(),
+            None,
+        );
+        assert_eq!(answer.status, 200, "{answer:?}");
+        api::list(&answer.json())
+    }
+
+    /// Pulls the plug.
+    pub fn kill9(&self) {
+        let mut child = self.child.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts it again on the same home and ports.
+    pub fn restart(&self) {
+        *self.child.lock().unwrap() = spawn(self.home(), &self.output);
+        self.wait_until_ready();
+    }
+
+    /// Pulls the plug and starts it again.
+    pub fn restart_hard(&self) {
+        self.kill9();
+        self.restart();
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub fn terminate(&self) {
+        let kill = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.pid())])
+            .status()
+            .unwrap();
+        assert!(kill.success());
+    }
+
+    /// How it ended.
+    pub fn ended(&self) -> ExitStatus {
+        let mut child = self.child.lock().unwrap();
+        let start = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "the sidecar did not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        if let Ok(child) = self.child.get_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- the sidecar printed:\n{}\n---", self.output.text());
+        }
+    }
+}
+
+/// The binary with nothing of the surroundings that could change what it does.
+pub fn runplane() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runplane"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let ours = name.starts_with("RUNPLANE_") || name.to_lowercase().ends_with("_proxy");
+        if ours || matches!(name.as_str(), "RUST_LOG" | "SSL_CERT_FILE" | "SSL_CERT_DIR") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+fn spawn(home: &Path, output: &output::Output) -> Child {
+    let mut command = runplane();
+    command
+        .arg("run")
+        .arg("--home")
+        .arg(home)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    output.follow(child.stdout.take().unwrap());
+    output.follow(child.stderr.take().unwrap());
+    child
+}
+
+/// Runs a command that ends by itself; one that does not is ended, and the test with it.
+pub fn bounded(mut command: Command) -> Output {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let id = child.id();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            let _ = Command::new("sh").args(["-c", &format!("kill -KILL {id}")]).status();
+            panic!("did not end within {PATIENCE:?}: {command:?}");
+        }
+    }
+}
+
+/// Starts the sidecar where it must refuse to.
+pub(super) fn refuses(home: &Path) -> Output {
+    let mut command = runplane();
+    command.arg("run").arg("--home").arg(home);
+    let output = bounded(command);
+    assert!(
+        !output.status.success(),
+        "it started, or ended as if all were well: {}",
+        said(&output)
+    );
+    output
+}
+
+/// What a command printed, both streams.
+pub fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

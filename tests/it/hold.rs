@@ -1,0 +1,323 @@
+//! Held by people, sent once.
+
+use crate::harness::{Answer, Curl, Origin, Session, Sidecar, Tunnel, eventually};
+
+const REFUND: &str = "refund ch_1 amount=90000";
+
+fn stripe(hold: &str) -> (Origin, Sidecar) {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).hold(hold).start();
+    (origin, sidecar)
+}
+
+fn refunds(origin: &Origin) -> usize {
+    origin.calls("POST", "/v1/refunds").len()
+}
+
+/// The bytes of a refund as some client without a name sends it.
+fn refund(amount: u64, idempotency_key: &str) -> String {
+    let body = format!("charge=ch_1&amount={amount}");
+    format!(
+        "POST /v1/refunds HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\
+         Idempotency-Key: {idempotency_key}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn approved_in_time_the_same_connection_gets_the_answer() {
+    let (origin, sidecar) = stripe("30s");
+    let mut client = Session::stripe(&sidecar);
+    client.send(REFUND);
+    let line = sidecar.next_held_line();
+    for word in [
+        "support-bot",
+        "$900.00",
+        "ch_1",
+        "refund-over-500",
+        "runplane approvals approve apr_",
+    ] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    origin.assert_untouched();
+    let id = crate::harness::approval_id(&line).unwrap();
+    sidecar.approve(&id);
+    let answer = client.receive();
+    answer.assert_ok();
+    assert!(answer.value["id"].as_str().unwrap().starts_with("re_"));
+    assert_eq!(refunds(&origin), 1);
+    assert_eq!(origin.seen()[0].text(), "charge=ch_1&amount=90000");
+}
+
+#[test]
+fn not_approved_in_time_the_same_call_goes_through_once_when_it_comes_again() {
+    let (origin, sidecar) = stripe("1s");
+    let mut client = Session::stripe(&sidecar);
+    let pending = client.call(REFUND);
+    pending.assert_refused("approval_pending");
+    let id = pending.approval();
+    assert_eq!(
+        pending.headers["runplane-approval-id"],
+        sidecar.approvals("pending")[0]["id"].as_str().unwrap()
+    );
+    let again = client.call(REFUND);
+    again.assert_refused("approval_pending");
+    assert_eq!(again.approval(), id, "the same call is the same request");
+    assert_eq!(sidecar.approvals("pending").len(), 1);
+    origin.assert_untouched();
+    sidecar.approve(&id);
+    origin.assert_untouched();
+    client.call(REFUND).assert_ok();
+    client.call(REFUND).assert_refused("already_executed");
+    assert_eq!(refunds(&origin), 1);
+}
+
+#[test]
+fn a_denial_reaches_the_agent_with_its_reason_and_stands_for_a_while() {
+    let (origin, sidecar) = stripe("30s");
+    let mut client = Session::stripe(&sidecar);
+    client.send(REFUND);
+    sidecar.deny(&sidecar.next_held(), "the customer was refunded by hand");
+    let denied = client.receive();
+    denied
+        .assert_refused("approval_denied")
+        .assert_refused("the customer was refunded by hand");
+    client.call(REFUND).assert_refused("approval_denied");
+    origin.assert_untouched();
+    let entry = &sidecar.trail().of_kind("denied")[0];
+    assert!(entry.to_string().contains("owner"), "{entry}");
+}
+
+#[test]
+fn a_denial_needs_a_reason() {
+    let (_origin, sidecar) = stripe("1s");
+    let id = Session::stripe(&sidecar).call(REFUND).approval();
+    assert!(!sidecar.cli(&["approvals", "deny", &id]).status.success());
+    assert_eq!(sidecar.approvals("pending").len(), 1);
+}
+
+#[test]
+fn a_full_refund_without_amount_is_held_until_its_amount_is_stated() {
+    let (origin, sidecar) = stripe("30s");
+    let mut client = Session::stripe(&sidecar);
+    client.send("refund ch_1");
+    let line = sidecar.next_held_line();
+    assert!(line.contains("incomplete_action"), "{line}");
+    let id = crate::harness::approval_id(&line).unwrap();
+    assert!(
+        !sidecar.cli(&["approvals", "approve", &id]).status.success(),
+        "nobody has said how much"
+    );
+    for wrong in ["amount=much", "amount=-5", "amount=512.00", "charge=ch_2"] {
+        assert!(
+            !sidecar
+                .cli(&["approvals", "approve", &id, "--set", wrong])
+                .status
+                .success(),
+            "{wrong}"
+        );
+    }
+    origin.assert_untouched();
+    sidecar.told(&["approvals", "approve", &id, "--set", "amount=51200"]);
+    client.receive().assert_ok();
+    assert_eq!(refunds(&origin), 1);
+    assert_eq!(
+        origin.seen()[0].text(),
+        "charge=ch_1",
+        "stated for the record, never put into the call"
+    );
+    let approved = &sidecar.trail().of_kind("approved")[0];
+    assert!(
+        approved.to_string().contains("stated"),
+        "that it was stated is in the record: {approved}"
+    );
+}
+
+#[test]
+fn an_approval_covers_exactly_the_call_that_was_shown() {
+    let (origin, sidecar) = stripe("1s");
+    let mut client = Session::stripe(&sidecar);
+    let id = client.call(REFUND).approval();
+    sidecar.approve(&id);
+    for other in [
+        "refund ch_1 amount=90001",
+        "refund ch_2 amount=90000",
+        "refund ch_1 amount=90000 stripe_account=acct_2",
+    ] {
+        let answer = client.call(other);
+        answer.assert_refused("approval_pending");
+        assert_ne!(answer.approval(), id, "{other}");
+    }
+    origin.assert_untouched();
+    client.call(REFUND).assert_ok();
+    assert_eq!(refunds(&origin), 1);
+}
+
+#[test]
+fn eight_callers_of_one_call_are_one_execution() {
+    let (origin, sidecar) = stripe("30s");
+    let mut wires: Vec<_> = (0..8)
+        .map(|_| Tunnel::to("api.stripe.com:443").open(&sidecar))
+        .collect();
+    for wire in &mut wires {
+        wire.send(refund(90_000, "the-same"));
+    }
+    let id = sidecar.next_held();
+    eventually("all are decided", || sidecar.trail().of_kind("decided").len() >= 8);
+    assert_eq!(sidecar.approvals("pending").len(), 1);
+    sidecar.approve(&id);
+    let statuses: Vec<u16> = wires.iter_mut().map(|wire| wire.answer().unwrap().status).collect();
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 200).count(),
+        1,
+        "{statuses:?}"
+    );
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 403).count(),
+        7,
+        "{statuses:?}"
+    );
+    assert_eq!(refunds(&origin), 1);
+    assert_eq!(sidecar.trail().of_kind("consumed").len(), 1);
+}
+
+#[test]
+fn two_connected_callers_with_different_idempotency_keys_are_two_requests() {
+    let (origin, sidecar) = stripe("30s");
+    let mut first = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    first.send(refund(90_000, "one"));
+    let one = sidecar.next_held();
+    let mut second = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    second.send(refund(90_000, "two"));
+    let two = sidecar.next_held();
+    assert_ne!(one, two);
+    sidecar.approve(&one);
+    assert_eq!(first.answer().unwrap().status, 200);
+    assert_eq!(refunds(&origin), 1);
+    sidecar.approve(&two);
+    assert_eq!(second.answer().unwrap().status, 200);
+    assert_eq!(refunds(&origin), 2);
+}
+
+#[test]
+fn nothing_is_sent_for_a_client_that_has_left() {
+    let (origin, sidecar) = stripe("30s");
+    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    wire.send(refund(90_000, "one"));
+    let id = sidecar.next_held();
+    drop(wire);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    sidecar.approve(&id);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    origin.assert_untouched();
+    let answer = Tunnel::to("api.stripe.com:443")
+        .open(&sidecar)
+        .ask(refund(90_000, "another"));
+    assert_eq!(answer.status, 200, "its next call finds the approval: {answer:?}");
+    assert_eq!(refunds(&origin), 1);
+}
+
+#[test]
+fn a_pending_approval_ends_with_its_time() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .approvals("pending: 2s")
+        .start();
+    let mut client = Session::stripe(&sidecar);
+    let expired = client.call(REFUND);
+    expired.assert_refused("approval_expired");
+    let id = expired.approval();
+    assert!(
+        !sidecar.cli(&["approvals", "approve", &id]).status.success(),
+        "too late to approve"
+    );
+    origin.assert_untouched();
+}
+
+#[test]
+fn a_grant_that_is_not_used_ends_with_its_time() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .hold("1s")
+        .approvals("grant: 1s")
+        .start();
+    let mut client = Session::stripe(&sidecar);
+    let id = client.call(REFUND).approval();
+    sidecar.approve(&id);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let again = client.call(REFUND);
+    assert!(!again.ok, "{again:?}");
+    origin.assert_untouched();
+}
+
+#[test]
+fn an_agent_cannot_flood_the_people() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .hold("1s")
+        .approvals("max_pending_per_agent: 2")
+        .start();
+    let mut client = Session::stripe(&sidecar);
+    for charge in ["ch_1", "ch_2"] {
+        client
+            .call(&format!("refund {charge} amount=90000"))
+            .assert_refused("approval_pending");
+    }
+    let third = client.call("refund ch_3 amount=90000");
+    assert!(!third.ok && !third.told().contains("apr_"), "{third:?}");
+    assert_eq!(sidecar.approvals("pending").len(), 2);
+    origin.assert_untouched();
+}
+
+#[test]
+fn an_approved_call_whose_answer_never_came_is_spent() {
+    let (origin, sidecar) = stripe("30s");
+    origin.answer_next_with(crate::harness::Reply::none());
+    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    wire.send(refund(90_000, "one"));
+    sidecar.approve(&sidecar.next_held());
+    assert_eq!(wire.answer().unwrap().status, 502);
+    let again = Tunnel::to("api.stripe.com:443")
+        .open(&sidecar)
+        .ask(refund(90_000, "one"));
+    assert_eq!(again.status, 403);
+    assert!(again.text().contains("already_executed"), "{again:?}");
+    assert_eq!(refunds(&origin), 1, "in doubt is never sent again");
+}
+
+#[test]
+fn a_held_call_is_not_decided_by_its_own_agent() {
+    let (origin, sidecar) = stripe("1s");
+    let id = Session::stripe(&sidecar).call(REFUND).approval();
+    // By the proxy, at the control API.
+    let port = sidecar.control_port();
+    let target = format!("http://127.0.0.1:{port}/api/v1/approvals/{id}/approve");
+    for data in [&["-X", "POST", target.as_str()][..], &["-d", "{}", target.as_str()][..]] {
+        let answer = Curl::call(&sidecar, data);
+        assert_eq!(answer.status, Some(403), "{answer:?}");
+    }
+    assert_eq!(sidecar.approvals("pending").len(), 1);
+    origin.assert_untouched();
+}
+
+/// Below $500 nobody is asked; the amount is read however it is spelt.
+#[test]
+fn the_line_is_at_500_dollars() {
+    let (origin, sidecar) = stripe("1s");
+    let mut client = Session::stripe(&sidecar);
+    client.call("refund ch_1 amount=50000").assert_ok();
+    client
+        .call("refund ch_1 amount=50001")
+        .assert_refused("approval_pending");
+    client.call("charge 50000").assert_ok();
+    client.call("charge 50001").assert_refused("approval_pending");
+    client.call("payment_intent 50001").assert_refused("approval_pending");
+    let body = "charge=ch_1&%61mount=90000";
+    let spelt: Answer = Curl::call(&sidecar, &["-d", body, "https://api.stripe.com/v1/refunds"]);
+    spelt.assert_refused("approval_pending");
+    assert_eq!((refunds(&origin), origin.calls("POST", "/v1/charges").len()), (1, 1));
+}
