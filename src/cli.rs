@@ -81,7 +81,7 @@ fn ask(
         Ok(config) => config,
         Err(wrong) => return check::print(&wrong),
     };
-    let client = Client::new(config.control_listen, client::key(home.path())?);
+    let client = Client::new(config.control_listen, client::key(&home.state())?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::control::problem::ProblemBody;
+use crate::io::keys::{self, KeyError};
 use crate::model::Secret;
 use crate::model::inert::inert;
 
@@ -33,14 +34,12 @@ pub enum ClientError {
     NotRunning { address: SocketAddr },
     #[error("the sidecar at {address} did not answer within {} s", PATIENCE.as_secs())]
     Silent { address: SocketAddr },
-    #[error("no key: set {KEY_VARIABLE} to a person's key, or run this as the user that owns `{}`", path.display())]
-    NoKey {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("`{0}` holds no key: expected `rp_` and 43 characters")]
-    NotAKey(String),
+    #[error("no key: set {KEY_VARIABLE} to a person's key, or name the home of the sidecar with --home (`{}` holds no owner.key)", .0.display())]
+    NoKey(PathBuf),
+    #[error("{KEY_VARIABLE} holds no key: expected `rp_` and 43 characters")]
+    NotAKey,
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error("{detail}")]
     Refused { status: u16, detail: String },
     #[error("what answers at {address} is no runplane control API (HTTP {status})")]
@@ -65,33 +64,19 @@ pub struct Client {
     http: HttpClient<HttpConnector, Full<Bytes>>,
 }
 
-/// The person's key: from `RUNPLANE_KEY`, else the owner's from `state/owner.key` of the home.
+/// The person's key: from `RUNPLANE_KEY`, else the owner's from the directory `state` of the home.
 ///
 /// # Errors
-/// If there is none, or it is no key.
-pub fn key(home: &Path) -> Result<Secret<String>, ClientError> {
-    key_from(std::env::var(KEY_VARIABLE).ok(), home)
+/// If there is none, or it is no key, or others can read its file.
+pub fn key(state: &Path) -> Result<Secret<String>, ClientError> {
+    key_from(std::env::var(KEY_VARIABLE).ok(), state)
 }
 
-fn key_from(variable: Option<String>, home: &Path) -> Result<Secret<String>, ClientError> {
+fn key_from(variable: Option<String>, state: &Path) -> Result<Secret<String>, ClientError> {
     if let Some(key) = variable.filter(|key| !key.trim().is_empty()) {
-        return well_formed(key, || KEY_VARIABLE.to_owned());
+        return keys::parse(&key).ok_or(ClientError::NotAKey);
     }
-    let path = home.join("state/owner.key");
-    match std::fs::read_to_string(&path) {
-        Ok(key) => well_formed(key, || path.display().to_string()),
-        Err(source) => Err(ClientError::NoKey { path, source }),
-    }
-}
-
-fn well_formed(key: String, from: impl FnOnce() -> String) -> Result<Secret<String>, ClientError> {
-    let key = Secret::new(key);
-    let text = key.expose().trim();
-    let digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    match text.strip_prefix("rp_") {
-        Some(rest) if rest.len() == 43 && rest.bytes().all(digit) => Ok(Secret::new(text.to_owned())),
-        _ => Err(ClientError::NotAKey(from())),
-    }
+    keys::owner_key(state)?.ok_or_else(|| ClientError::NoKey(state.to_owned()))
 }
 
 impl Client {

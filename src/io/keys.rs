@@ -136,17 +136,16 @@ pub fn owner_key(state: &Path) -> Result<Option<Secret<String>>, KeyError> {
 }
 
 fn key_of(path: PathBuf, bytes: &Secret<Vec<u8>>) -> Result<Secret<String>, KeyError> {
-    let key = std::str::from_utf8(bytes.expose())
-        .map(str::trim_end)
-        .unwrap_or_default();
-    let well_formed = key.len() == KEY_LENGTH
-        && key
-            .strip_prefix(PREFIX)
-            .is_some_and(|rest| BASE64_URL_SAFE_NO_PAD.decode(rest).is_ok());
-    match well_formed {
-        true => Ok(Secret::new(key.to_owned())),
-        false => Err(KeyError::NotAKey(path)),
-    }
+    let text = std::str::from_utf8(bytes.expose()).unwrap_or_default();
+    parse(text).ok_or(KeyError::NotAKey(path))
+}
+
+/// The key that a text is, white space around it left out; `None` if it is none.
+pub fn parse(text: &str) -> Option<Secret<String>> {
+    let key = text.trim();
+    let digits = key.strip_prefix(PREFIX)?;
+    let well_formed = key.len() == KEY_LENGTH && BASE64_URL_SAFE_NO_PAD.decode(digits).is_ok();
+    well_formed.then(|| Secret::new(key.to_owned()))
 }
 
 /// The content of a secret file, and whether it was made just now.

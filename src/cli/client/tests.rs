@@ -74,22 +74,36 @@ async fn a_sidecar_that_does_not_run_is_named_with_what_to_do() {
 
 #[test]
 fn the_key_comes_from_the_environment_else_from_the_home() {
-    let home = tempfile::tempdir().unwrap();
-    let missing = key_from(None, home.path()).unwrap_err().to_string();
+    let state = tempfile::tempdir().unwrap();
+    let missing = key_from(None, state.path()).unwrap_err().to_string();
     assert!(
         missing.contains("RUNPLANE_KEY") && missing.contains("owner.key"),
         "{missing}"
     );
-    std::fs::create_dir(home.path().join("state")).unwrap();
-    std::fs::write(home.path().join("state/owner.key"), format!("{KEY}\n")).unwrap();
-    assert_eq!(key_from(None, home.path()).unwrap().expose(), KEY);
-    assert_eq!(key_from(Some(String::new()), home.path()).unwrap().expose(), KEY);
-    let other = KEY.replace('0', "1");
-    assert_eq!(key_from(Some(other.clone()), home.path()).unwrap().expose(), &other);
-    let wrong = key_from(Some("sk_live_secret".to_owned()), home.path())
+    let owners = keys::owner_key_or_create(state.path()).unwrap();
+    assert_eq!(key_from(None, state.path()).unwrap().expose(), owners.expose());
+    assert_eq!(
+        key_from(Some(String::new()), state.path()).unwrap().expose(),
+        owners.expose()
+    );
+    let other = keys::generate();
+    let given = key_from(Some(format!("{}\n", other.expose())), state.path()).unwrap();
+    assert_eq!(given.expose(), other.expose());
+    let wrong = key_from(Some("sk_live_secret".to_owned()), state.path())
         .unwrap_err()
         .to_string();
     assert!(wrong.contains("RUNPLANE_KEY") && !wrong.contains("sk_live"), "{wrong}");
+}
+
+#[test]
+fn a_key_file_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let state = tempfile::tempdir().unwrap();
+    keys::owner_key_or_create(state.path()).unwrap();
+    let file = state.path().join("owner.key");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = key_from(None, state.path()).unwrap_err().to_string();
+    assert!(refused.contains("chmod 600"), "{refused}");
 }
 
 #[test]
