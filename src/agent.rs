@@ -22,6 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use http::HeaderValue;
 
 use crate::io::keys::{self, KeyError};
+use crate::model::approval::OWNERS;
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::{Caller, Reason, Refusal, Secret, Timestamp};
 
@@ -34,8 +35,6 @@ use state::State;
 
 /// The agent that serves while none is registered, and its role.
 const DEFAULT_AGENT: &str = "default";
-/// The person of the first start, and the group whose people may approve anything.
-const OWNER: &str = "owner";
 /// The default group of approvers.
 const APPROVER: &str = "approver";
 
@@ -127,14 +126,9 @@ impl Registry {
         self.read(|state| state.person(&digest))
     }
 
-    /// Current roles of an agent, for judging an approval when nobody is connected; `None` if disabled or gone.
-    pub fn roles(&self, agent: &str) -> Option<Arc<[Arc<str>]>> {
-        self.read(|state| state.current(agent)).map(|caller| caller.roles)
-    }
-
-    /// All groups that people are in, sorted: what `@approvers` may name, besides `approver` and `owner`.
-    pub fn groups(&self) -> std::collections::BTreeSet<String> {
-        self.read(State::groups)
+    /// Whether a person is known and not disabled: only their word counts.
+    pub fn is_active_person(&self, name: &str) -> bool {
+        self.read(|state| state.is_active_person(name))
     }
 
     /// All agents, by name.
@@ -254,13 +248,13 @@ impl Registry {
     /// # Errors
     /// If the key file cannot be used.
     pub fn first_owner(&self, state: &Path) -> Result<Option<PersonRow>, KeyError> {
-        if self.read(|known| known.people.contains_key(OWNER)) {
+        if self.read(|known| known.people.contains_key(OWNERS)) {
             return Ok(None);
         }
         let key = keys::owner_key_or_create(state)?;
         Ok(Some(PersonRow {
-            name: OWNER.into(),
-            groups: vec![APPROVER.into(), OWNER.into()],
+            name: OWNERS.into(),
+            groups: vec![APPROVER.into(), OWNERS.into()],
             key_sha256: keys::hash(key.expose()),
             created: Timestamp::now(),
             disabled: None,

@@ -116,6 +116,7 @@ impl Sidecar {
         let (mappings, policies) = (Arc::new(mappings), Arc::new(rules.policies));
         let approvals = approvals(&config, &secrets, &store).await?;
         store.write(audit::recover(store.open_calls()?)).await?;
+        remember_ends(&approvals, &store, remembered_since(&config))?;
         store.write(audit::boot(boot_members(&mappings, &policies))).await?;
 
         let banner = Banner {
@@ -151,6 +152,7 @@ impl Sidecar {
             capture: Capture::new(config.limits.body, config.limits.bodies),
             patience: config.patience.clone(),
             notices: Arc::new(Terminal::start().context("cannot start a thread")?),
+            home_option: config.home.option(),
             draining: drain.draining(),
             connections: config.limits.connections,
         };
@@ -213,18 +215,36 @@ async fn registry(config: &Config, store: &Store) -> anyhow::Result<(Registry, b
 
 /// Approvals as they stood when the last run ended.
 async fn approvals(config: &Config, secrets: &Secrets, store: &Store) -> anyhow::Result<Approvals> {
-    let remembered = Approvals::remembered(&config.approvals);
-    let since = Timestamp(
-        Timestamp::now()
-            .0
-            .saturating_sub(i64::try_from(remembered.as_millis())?),
-    );
+    let last = store.last_time()?;
     let keys = approval::Keys::new(secrets.fingerprint_key(), secrets.credential_key());
-    let approvals = Approvals::new(config.approvals.clone(), keys, store.approvals(since)?);
+    let approvals = Approvals::new(
+        config.approvals.clone(),
+        keys,
+        store.approvals(remembered_since(config))?,
+    );
     if secrets.is_fresh() {
         control::expire_all(&approvals, store).await?;
     }
+    control::mind_the_gap(&approvals, store, last).await?;
     Ok(approvals)
+}
+
+/// What was finished before this matters no more.
+fn remembered_since(config: &Config) -> Timestamp {
+    let remembered = Approvals::remembered(&config.approvals).as_millis();
+    Timestamp(
+        Timestamp::now()
+            .0
+            .saturating_sub(i64::try_from(remembered).unwrap_or(i64::MAX)),
+    )
+}
+
+/// How the calls ended that approvals were spent on, so that a call that was never sent is not taken for executed.
+fn remember_ends(approvals: &Approvals, store: &Store, since: Timestamp) -> anyhow::Result<()> {
+    for spent in store.spent(since)? {
+        approvals.ended(&spent.approval, &spent.call, spent.outcome, spent.status);
+    }
+    Ok(())
 }
 
 fn boot_members(mappings: &Mappings, policies: &Policies) -> Vec<(&'static str, String)> {

@@ -1,9 +1,10 @@
 //! Holds: park, attach, decide, claim, expire. Stage, floor 2.
 //!
-//! Memory is the truth while running, rebuilt from the store's rows at start. No method writes: whoever wants an
-//! approval changed takes its [`Turn`] (nobody else can change it meanwhile), makes a [`Draft`] of the new row, commits
-//! that row with its entries, and then calls [`Draft::committed`]; a draft dropped before leaves everything as it was. The
-//! store checks the revision as well, so that an approval is spent once even if this memory were wrong.
+//! Memory is the truth while running, rebuilt from the store's rows at start. Whoever wants an
+//! approval changed takes its [`Turn`] (nobody else can change it meanwhile), makes a [`Draft`] of the new row, and has it
+//! written with its entries ([`Draft::write`]): only then it is seen; a draft dropped before leaves everything as it was.
+//! The store checks the revision as well, so that an approval is spent once even if this memory were wrong; where the disk
+//! turns out to be ahead of it, it learns the row anew.
 //!
 //! ```text
 //!                park                approve             consume
@@ -14,6 +15,8 @@
 //!                        └─────────▶ expired ◀──────┘
 //! ```
 
+mod clock;
+mod draft;
 mod fingerprint;
 mod look_up;
 mod memory;
@@ -29,15 +32,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::model::change::ApprovalRow;
-use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State, Timestamp};
+use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
 
+pub use clock::{CLOCK_SLACK, Wall};
+use clock::{Clocks, Now};
+pub use draft::Draft;
 pub use fingerprint::{Fingerprint, Keys};
 pub use look_up::Found;
 use memory::Memory;
 pub use patience::{DEFAULT as DEFAULT_PROFILE, LONGEST, Patience, PatienceError, Wait};
 pub use sweep::Sweep;
 pub use ticket::{Ticket, Wake};
-pub use turn::{Claim, Draft, NotOpen, Review, Settling, Turn};
+pub use turn::{Claim, NotOpen, Review, Settling, Turn};
 
 /// Times and limits of approvals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,12 +78,9 @@ pub struct Approvals {
 struct Shared {
     config: Config,
     keys: Keys,
-    wall: Wall,
+    clocks: Clocks,
     memory: Mutex<Memory>,
 }
-
-/// The wall clock; another one in tests.
-pub type Wall = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// An approval as it stands now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,17 +112,16 @@ const SHORTEST: usize = 6;
 impl Approvals {
     /// With the rows of the store that are not finished, or were finished within [`Approvals::remembered`].
     pub fn new(config: Config, keys: Keys, rows: Vec<ApprovalRow>) -> Self {
-        Self::with_wall(config, keys, rows, Box::new(Timestamp::now))
+        Self::with_clocks(config, keys, rows, Clocks::system())
     }
 
-    pub(crate) fn with_wall(config: Config, keys: Keys, rows: Vec<ApprovalRow>, wall: Wall) -> Self {
-        let now = wall();
-        let memory = Memory::restore(&config, rows, now);
+    fn with_clocks(config: Config, keys: Keys, rows: Vec<ApprovalRow>, clocks: Clocks) -> Self {
+        let memory = Memory::restore(&config, rows, clocks.now());
         Self {
             shared: Arc::new(Shared {
                 config,
                 keys,
-                wall,
+                clocks,
                 memory: Mutex::new(memory),
             }),
         }
@@ -195,8 +197,8 @@ impl Approvals {
         self.shared.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Timestamp {
-        (self.shared.wall)()
+    fn now(&self) -> Now {
+        self.shared.clocks.now()
     }
 
     /// The life of an approval that these rules ask for: the shortest any of them gives.

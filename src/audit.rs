@@ -14,13 +14,12 @@
 //! | `denied` | `approval` `[person]` | `[reason]` |
 //! | `expired` | `approval` | |
 //! | `consumed` | `approval` | |
-//! | `returned` | `approval` `returned` | |
 //! | `outcome` | `outcome` `[reason]` `[status]` | `[result_id]` |
 //! | `refused` | `reason` | `detail` `peer` |
 //! | `registry` | `by` `disabled` `entity` (`agent`, `person`) `groups` or `roles` `key` `name` `[owner]` | |
 //! | `boot` | as given | |
 //! | `shutdown` | | |
-//! | `gap` | `set_back_ms` | |
+//! | `gap` | `set_back_ms` or `set_forward_ms` | |
 //!
 //! - A BLOCK is its own end: its `decided` closes the call, there is no `outcome`.
 //! - `rules`, `roles`, `groups`, `missing`, `digests` are names joined by `,`, in the order of `rules`.
@@ -39,7 +38,7 @@ use std::sync::Arc;
 
 use crate::model::{ApprovalId, Reason};
 
-pub use approvals::{approved, consumed, denied, expired, held, returned};
+pub use approvals::{approved, consumed, denied, expired, held};
 pub use calls::{closed, decided, recover, refused};
 pub use sidecar::{agent_put, boot, gap, person_put, shutdown};
 

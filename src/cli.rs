@@ -62,7 +62,9 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(home, &args),
         Command::Check => check::run(home),
         Command::Init => init::run(&home),
-        Command::Approvals(args) => ask(&home, async |client, out| approvals::run(&args, client, out).await),
+        Command::Approvals(args) => ask(&home, async |client, out| {
+            approvals::run(&args, client, &home.option(), out).await
+        }),
         Command::Agents(args) => ask(&home, async |client, out| agents::run(&args, client, out).await),
         Command::People(args) => ask(&home, async |client, out| people::run(&args, client, out).await),
         Command::Audit(args) => {

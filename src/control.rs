@@ -5,7 +5,7 @@
 //! GET  /health /ready                                no key
 //! GET  /api/v1/approvals?state=pending
 //! GET  /api/v1/approvals/{id or prefix}
-//! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…"}
+//! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…", "revision": 0}
 //! POST /api/v1/approvals/{id}/deny                   {"reason": "…"}
 //! GET  /api/v1/agents /api/v1/people
 //! POST /api/v1/agents                                {"name", "roles", "owner"} → the key, once
@@ -26,7 +26,6 @@ pub mod view;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -40,9 +39,9 @@ use crate::agent::Registry;
 use crate::approval::Approvals;
 use crate::gate::Gate;
 use crate::model::Vocabulary;
-use crate::store::{CommitError, Store};
+use crate::store::Store;
 
-pub use expiry::{expire, expire_all};
+pub use expiry::{expire, expire_all, mind_the_gap};
 use problem::Problem;
 pub use serve::serve;
 
@@ -104,15 +103,5 @@ async fn ready(State(parts): State<Arc<Parts>>) -> Result<Json<serde_json::Value
             StatusCode::SERVICE_UNAVAILABLE,
             "the proxy does not take calls",
         )),
-    }
-}
-
-/// Runs a change to its end, even if nobody waits for the answer any more: what is on disk must be in memory.
-async fn to_its_end<T: Send + 'static, E: From<CommitError> + Send + 'static>(
-    work: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> Result<T, E> {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(_) => Err(CommitError::Unavailable("the task that recorded it died".to_owned()).into()),
     }
 }

@@ -47,6 +47,8 @@ pub struct Parts {
     pub patience: Patience,
     /// Where people are told at once of what was held or blocked.
     pub notices: Arc<dyn hold::Notices>,
+    /// ` --home DIR` for commands that are printed, where one is needed.
+    pub home_option: String,
     /// True from the moment we are to stop: held calls are answered then.
     pub draining: watch::Receiver<bool>,
     /// Connections of agents at a time.

@@ -18,6 +18,7 @@ mod calls;
 mod checkpoint;
 mod connect;
 mod entries;
+mod finish;
 mod group;
 mod open;
 mod queue;
@@ -35,9 +36,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
-use crate::model::{Change, Timestamp};
+use crate::model::{ApprovalId, Change, Timestamp};
+
+pub use approvals::Spent;
 
 pub use calls::{CallFilter, CallRecord, OpenCall};
+pub use finish::to_its_end;
 pub use open::OpenError;
 pub use reader::{ReadError, Reader};
 
@@ -181,6 +185,30 @@ impl Store {
     /// If the database cannot be read.
     pub fn approvals(&self, since: Timestamp) -> Result<Vec<ApprovalRow>, ReadError> {
         self.reader()?.approvals(since)
+    }
+
+    /// One approval as it is on disk.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn approval(&self, id: &ApprovalId) -> Result<Option<ApprovalRow>, ReadError> {
+        self.reader()?.approval(id)
+    }
+
+    /// How the calls ended that approvals were spent on at or after `since`, those that have an end.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn spent(&self, since: Timestamp) -> Result<Vec<Spent>, ReadError> {
+        self.reader()?.spent(since)
+    }
+
+    /// When the last entry of the trail was written.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn last_time(&self) -> Result<Timestamp, ReadError> {
+        self.reader()?.last_time()
     }
 
     /// All agents of the registry, by name.

@@ -1,6 +1,6 @@
 //! What the registry knows at one moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use subtle::{Choice, ConstantTimeEq};
@@ -8,7 +8,8 @@ use subtle::{Choice, ConstantTimeEq};
 use super::credentials::Credentials;
 use super::declared::{Declared, DeclaredAgent, DeclaredPerson};
 use super::names::{check_name, check_names};
-use super::{DEFAULT_AGENT, Listed, OWNER, Person, RegistryError};
+use super::{DEFAULT_AGENT, Listed, Person, RegistryError};
+use crate::model::approval::OWNERS;
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::secret::random_bytes;
 use crate::model::{Caller, Timestamp};
@@ -207,18 +208,10 @@ impl State {
             .people
             .values()
             .map(|known| &known.listed.row)
-            .filter(|row| !row.is_disabled() && row.groups.iter().any(|group| &**group == OWNER))
+            .filter(|row| !row.is_disabled() && row.groups.iter().any(|group| &**group == OWNERS))
             .map(|row| &*row.name)
             .collect();
         owners == [name]
-    }
-
-    pub(super) fn groups(&self) -> BTreeSet<String> {
-        self.people
-            .values()
-            .flat_map(|known| &known.listed.row.groups)
-            .map(|group| group.to_string())
-            .collect()
     }
 
     pub(super) fn put_agent(&mut self, row: AgentRow) {

@@ -1,10 +1,11 @@
 //! What a call that needs people finds: a grant, a request like it, a no, its own past, or nothing.
 
+use super::clock::Now;
 use super::memory::{Memory, Slot};
-use super::turn::{Claim, Draft, Settling, Turn};
-use super::{Approvals, Fingerprint, Standing, Ticket};
+use super::turn::{Claim, Settling, Turn};
+use super::{Approvals, Draft, Fingerprint, Standing, Ticket};
 use crate::model::change::ApprovalRow;
-use crate::model::{ApprovalId, Outcome, State, Timestamp};
+use crate::model::{ApprovalId, Outcome, State};
 use crate::policy::Hold;
 
 /// What became of a call that asked for consent.
@@ -68,7 +69,7 @@ impl Approvals {
     }
 
     /// Reserves the place of a new approval, so that the same call in the same moment joins it.
-    fn park(&self, memory: &mut Memory, fingerprint: &Fingerprint, hold: &Hold, now: Timestamp) -> Found {
+    fn park(&self, memory: &mut Memory, fingerprint: &Fingerprint, hold: &Hold, now: Now) -> Found {
         let pending = memory.pending_of(&fingerprint.place.agent, now);
         if pending >= self.shared.config.max_pending_per_agent {
             return Found::Full { pending };
@@ -86,17 +87,16 @@ impl Approvals {
             votes: Vec::new(),
             stated: std::collections::BTreeMap::new(),
             denial: None,
-            created: now,
-            expires: now.plus(life),
+            created: now.wall,
+            expires: now.wall.plus(life),
             grant_expires: None,
             decided: None,
             first_call: hold.call.id.clone(),
             consumed_by: None,
             consumed: None,
-            returned: 0,
         };
         let id = row.id.clone();
-        memory.park(row.clone(), life);
+        memory.park(row.clone(), now.running + life);
         match memory.connect(&id, fingerprint.idempotency.clone()) {
             Some((number, moved)) => Found::New(Turn::new(self, row).first(), Ticket::new(self, id, number, moved)),
             None => Found::Full { pending },
@@ -104,7 +104,7 @@ impl Approvals {
     }
 }
 
-fn choose(memory: &Memory, fingerprint: &Fingerprint, now: Timestamp) -> Choice {
+fn choose(memory: &Memory, fingerprint: &Fingerprint, now: Now) -> Choice {
     let idempotency = fingerprint.idempotency.as_deref();
     let slots: Vec<&Slot> = memory
         .about(&fingerprint.place)
@@ -139,7 +139,7 @@ fn choose(memory: &Memory, fingerprint: &Fingerprint, now: Timestamp) -> Choice 
 }
 
 /// Whether an approval still says something about a call that comes now.
-fn counts(slot: &Slot, now: Timestamp) -> bool {
+fn counts(slot: &Slot, now: Now) -> bool {
     match slot.state(now) {
         State::Pending | State::Approved => true,
         State::Denied => !slot.is_over(now),
@@ -149,7 +149,7 @@ fn counts(slot: &Slot, now: Timestamp) -> bool {
     }
 }
 
-fn take(slot: &Slot, now: Timestamp) -> Choice {
+fn take(slot: &Slot, now: Now) -> Choice {
     match slot.state(now) {
         State::Approved | State::Pending if !slot.on_disk() || (slot.taken && is_approved(slot)) => {
             Choice::Wait(Settling(slot.moved.subscribe()))

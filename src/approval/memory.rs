@@ -6,13 +6,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::clock::{CLOCK_SLACK, Now};
 use super::fingerprint::Place;
 use super::{Config, Standing};
 use crate::model::change::ApprovalRow;
 use crate::model::{ApprovalId, Outcome, State, Timestamp};
-
-/// A clock that was set back by more than this while we were not running makes every grant worthless.
-pub(super) const CLOCK_SLACK: Duration = Duration::from_secs(5);
 
 /// One approval.
 pub(super) struct Slot {
@@ -48,25 +46,20 @@ impl Slot {
         !self.parking
     }
 
-    /// Its time is over, by either clock: an approval never outlives its expiry.
-    pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        let wall_end = match self.row.state {
-            State::Pending => Some(self.row.expires),
-            State::Approved => self.row.grant_expires,
-            State::Denied | State::Expired | State::Consumed => None,
-        };
-        Instant::now() >= self.until || wall_end.is_some_and(|end| now >= end)
+    /// Its time is over, by the clock that nobody sets.
+    pub(super) fn is_over(&self, now: Now) -> bool {
+        now.running >= self.until
     }
 
     /// The state as it counts now.
-    pub(super) fn state(&self, now: Timestamp) -> State {
+    pub(super) fn state(&self, now: Now) -> State {
         match self.row.state {
             State::Pending | State::Approved if self.is_over(now) => State::Expired,
             State::Pending | State::Approved | State::Denied | State::Expired | State::Consumed => self.row.state,
         }
     }
 
-    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+    pub(super) fn standing(&self, now: Now) -> Standing {
         Standing {
             row: self.row.clone(),
             state: self.state(now),
@@ -100,34 +93,27 @@ pub(super) struct Memory {
     places: HashMap<Place, Vec<ApprovalId>>,
     tickets: u64,
     /// Monotonic and wall clock when they were last compared.
-    pub(super) clocks: Option<(Instant, Timestamp)>,
+    pub(super) clocks: Option<Now>,
 }
 
 impl Memory {
     /// From the rows of the store. Time that passed while we were down counts by the wall clock, but no life is longer
     /// than it was meant to be, and a grant given in the future of this clock is worthless: the clock was set back.
-    pub(super) fn restore(config: &Config, rows: Vec<ApprovalRow>, now: Timestamp) -> Self {
+    pub(super) fn restore(config: &Config, rows: Vec<ApprovalRow>, now: Now) -> Self {
         let mut memory = Memory {
-            clocks: Some((Instant::now(), now)),
+            clocks: Some(now),
             ..Memory::default()
         };
         for row in rows {
-            let left = match row.state {
-                State::Pending => row.expires.since(now).min(row.expires.since(row.created)),
-                State::Approved if row.decided.is_none_or(|decided| decided > now.plus(CLOCK_SLACK)) => Duration::ZERO,
-                State::Approved => row.grant_expires.unwrap_or(now).since(now).min(config.grant),
-                State::Denied | State::Expired => finished_for(row.decided, config.cool_down, now),
-                State::Consumed => finished_for(row.consumed, config.grant, now),
-            };
-            let until = Instant::now() + left;
+            let until = now.running + left(config, &row, now.wall);
             memory.insert(Slot::new(row, until, false));
         }
         memory
     }
 
     /// Adds an approval whose first commit is under way; its turn is taken.
-    pub(super) fn park(&mut self, row: ApprovalRow, life: Duration) {
-        self.insert(Slot::new(row, Instant::now() + life, true));
+    pub(super) fn park(&mut self, row: ApprovalRow, until: Instant) {
+        self.insert(Slot::new(row, until, true));
     }
 
     fn insert(&mut self, slot: Slot) {
@@ -183,7 +169,7 @@ impl Memory {
     }
 
     /// How many calls of an agent wait for people, those being parked included.
-    pub(super) fn pending_of(&self, agent: &str, now: Timestamp) -> usize {
+    pub(super) fn pending_of(&self, agent: &str, now: Now) -> usize {
         self.slots
             .values()
             .filter(|slot| &*slot.row.facts.agent == agent && slot.state(now) == State::Pending)
@@ -226,7 +212,7 @@ impl Memory {
     }
 
     /// Forgets what is finished and past mattering.
-    pub(super) fn forget_finished(&mut self, now: Timestamp) {
+    pub(super) fn forget_finished(&mut self, now: Now) {
         let finished: Vec<ApprovalId> = self
             .slots
             .values()
@@ -241,6 +227,18 @@ impl Memory {
 
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Slot> {
         self.slots.values_mut()
+    }
+}
+
+/// For how long a row that was read from the store still counts.
+pub(super) fn left(config: &Config, row: &ApprovalRow, now: Timestamp) -> Duration {
+    match row.state {
+        State::Pending => row.expires.since(now).min(row.expires.since(row.created)),
+        State::Approved if row.decided.is_none_or(|decided| decided > now.plus(CLOCK_SLACK)) => Duration::ZERO,
+        State::Approved => row.grant_expires.unwrap_or(now).since(now).min(config.grant),
+        State::Denied => finished_for(row.decided, config.cool_down, now),
+        State::Expired => finished_for(row.decided, config.grant.max(config.cool_down), now),
+        State::Consumed => finished_for(row.consumed, config.grant, now),
     }
 }
 

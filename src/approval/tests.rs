@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,8 @@ use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::model::call::{Authority, Body, Call, Caller, Host, Origin, Scheme};
-use crate::model::{Access, Action, Answer, Target, Value, Vote};
+use crate::model::time::Jump;
+use crate::model::{Access, Action, Answer, Target, Timestamp, Value, Vote};
 use crate::policy::Hold;
 
 mod property;
@@ -111,7 +113,11 @@ pub(crate) fn approvals() -> Approvals {
 }
 
 fn restored(rows: Vec<ApprovalRow>) -> Approvals {
-    Approvals::with_wall(Config::default(), Keys::new(&[7; 32], &[8; 32]), rows, wall())
+    with_clocks(rows, Clocks::new(wall(), Box::new(Duration::default)))
+}
+
+fn with_clocks(rows: Vec<ApprovalRow>, clocks: Clocks) -> Approvals {
+    Approvals::with_clocks(Config::default(), Keys::new(&[7; 32], &[8; 32]), rows, clocks)
 }
 
 fn minutes(count: u64) -> Duration {
@@ -358,7 +364,7 @@ async fn the_sweep_puts_what_is_over_on_disk_and_forgets_it_later() {
     assert!(approvals.sweep().expired.is_empty());
     advance(minutes(15)).await;
     let sweep = approvals.sweep();
-    assert_eq!((sweep.expired.len(), sweep.set_back), (1, None));
+    assert_eq!((sweep.expired.len(), sweep.jump), (1, None));
     for draft in sweep.expired {
         assert_eq!((draft.row().state, draft.row().revision), (State::Expired, 1));
         let _ = draft.committed();
@@ -370,25 +376,81 @@ async fn the_sweep_puts_what_is_over_on_disk_and_forgets_it_later() {
     assert_eq!(approvals.get(&id), None);
 }
 
+/// Approvals whose wall clock is off by so many seconds, on a machine that slept for so many.
+fn astray() -> (Approvals, Arc<AtomicI64>, Arc<AtomicI64>) {
+    let start = Instant::now();
+    let (off, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
+    let wall: Wall = {
+        let (off, slept) = (off.clone(), slept.clone());
+        Box::new(move || {
+            let real = Timestamp(1_795_183_500_000).plus(Instant::now() - start);
+            Timestamp(real.0 + 1000 * (off.load(Ordering::SeqCst) + slept.load(Ordering::SeqCst)))
+        })
+    };
+    let asleep = {
+        let slept = slept.clone();
+        Box::new(move || Duration::from_secs(u64::try_from(slept.load(Ordering::SeqCst)).unwrap()))
+    };
+    (with_clocks(Vec::new(), Clocks::new(wall, asleep)), off, slept)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_forward_ends_nothing_and_is_told() {
+    let (approvals, off, _) = astray();
+    let granted = park(&approvals, &call("bot", 1, None)).approval().clone();
+    approve(&approvals, &granted);
+    let mut waiting = park(&approvals, &call("bot", 2, None));
+    off.store(24 * 3600, Ordering::SeqCst);
+    assert_eq!(approvals.get(&granted).unwrap().state, State::Approved);
+    let sweep = approvals.sweep();
+    assert_eq!(sweep.jump, Some(Jump::Forward(Duration::from_secs(24 * 3600))));
+    assert!(sweep.expired.is_empty());
+    assert_eq!(approvals.sweep().jump, None, "told once");
+    let before = Instant::now();
+    assert!(matches!(waiting.decided(&wait(3600)).await, Wake::Expired));
+    assert_eq!(before.elapsed(), minutes(15), "its time is as long as it was");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_machine_slept_through_is_over() {
+    let (approvals, _, slept) = astray();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    approve(&approvals, &id);
+    slept.store(599, Ordering::SeqCst);
+    assert_eq!(approvals.get(&id).unwrap().state, State::Approved);
+    slept.store(600, Ordering::SeqCst);
+    assert_eq!(found(&approvals, &refund), "new", "before anybody swept");
+    let sweep = approvals.sweep();
+    assert_eq!(
+        (sweep.expired.len(), sweep.jump),
+        (1, None),
+        "sleep is no jump of the clock"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn grants_of_before_a_clock_was_set_back_can_be_ended_and_what_is_pending_stays() {
+    let approvals = approvals();
+    let id = park(&approvals, &call("bot", 1, None)).approval().clone();
+    approve(&approvals, &id);
+    drop(park(&approvals, &call("bot", 2, None)));
+    let ended: Vec<_> = approvals.end_grants().into_iter().map(Draft::committed).collect();
+    assert_eq!((ended.len(), &ended[0].id, ended[0].state), (1, &id, State::Expired));
+    assert_eq!(found(&approvals, &call("bot", 2, None)), "pending");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_clock_set_back_ends_grants_and_keeps_what_is_pending() {
-    let start = Instant::now();
-    let back = Arc::new(std::sync::atomic::AtomicU64::new(0));
-    let lost = back.clone();
-    let wall: Wall = Box::new(move || {
-        let seconds = lost.load(std::sync::atomic::Ordering::SeqCst);
-        let real = Timestamp(1_795_183_500_000).plus(Instant::now() - start);
-        Timestamp(real.0 - 1000 * i64::try_from(seconds).unwrap())
-    });
-    let approvals = Approvals::with_wall(Config::default(), Keys::new(&[7; 32], &[8; 32]), Vec::new(), wall);
+    let (approvals, off, _) = astray();
     let granted = park(&approvals, &call("bot", 1, None)).approval().clone();
     approve(&approvals, &granted);
     let pending = park(&approvals, &call("bot", 2, None)).approval().clone();
     advance(Duration::from_secs(1)).await;
-    assert_eq!(approvals.sweep().set_back, None);
-    back.store(6, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(approvals.sweep().jump, None);
+    off.store(-6, Ordering::SeqCst);
     let sweep = approvals.sweep();
-    assert_eq!(sweep.set_back, Some(Duration::from_secs(6)));
+    assert_eq!(sweep.jump, Some(Jump::Back(Duration::from_secs(6))));
     let ended: Vec<_> = sweep.expired.iter().map(|draft| draft.row().id.clone()).collect();
     assert_eq!(ended, [granted]);
     // The clock nobody sets still ends it in time.

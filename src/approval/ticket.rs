@@ -94,7 +94,7 @@ impl Ticket {
             }
             State::Pending if time_is_up => Look::Done(Wake::TimeUp(standing)),
             State::Approved | State::Pending => Look::Wait {
-                over: slot.until.min(wait.ends()),
+                over: (Instant::now() + slot.until.saturating_duration_since(now.running)).min(wait.ends()),
             },
         }
     }

@@ -1,22 +1,23 @@
-//! The exclusive right to change one approval, and the change that is not on disk yet.
+//! The exclusive right to change one approval.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use super::Approvals;
+use super::{Approvals, Draft};
+use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::{ApprovalRow, Denial};
 use crate::model::{ApprovalId, CallId, Evidence, HoldRule, State, Timestamp, Value, Vote};
 
 /// The right to change one approval. While it lives nobody else can; dropped, all is as before.
 #[must_use]
 pub struct Turn {
-    approvals: Approvals,
-    row: Box<ApprovalRow>,
-    over: bool,
+    pub(super) approvals: Approvals,
+    pub(super) row: Box<ApprovalRow>,
+    /// Ended with a change.
+    pub(super) over: bool,
 }
 
 impl Turn {
@@ -33,20 +34,34 @@ impl Turn {
         let mut row = self.row.clone();
         change(&mut row);
         row.revision = row.revision.saturating_add(1);
-        Draft { row, worth, turn: self }
+        Draft::new(self, row, worth)
     }
 
     /// The change that parks a new approval: its row as it is.
     pub(super) fn first(self) -> Draft {
-        Draft {
-            row: self.row.clone(),
-            worth: None,
-            turn: self,
-        }
+        let row = self.row.clone();
+        Draft::new(self, row, None)
     }
 
     fn now(&self) -> Timestamp {
-        self.approvals.now()
+        self.approvals.now().wall
+    }
+
+    /// Drops the votes of people who may not speak any more. Where nobody is left who answers for the values that were
+    /// stated, those go too, and with them every vote that was given to them.
+    ///
+    /// SECURITY: a person is disabled because their word is not to be trusted. Tests:
+    /// `the_grant_of_a_person_who_was_disabled_meanwhile_asks_again`,
+    /// `the_vote_of_a_person_who_was_disabled_meanwhile_is_not_added_to_anothers`.
+    fn keep_votes(&mut self, active: impl Fn(&str) -> bool) {
+        let row = &mut self.row;
+        let before = row.votes.len();
+        row.votes.retain(|vote| active(&vote.person));
+        let answered = |vote: &Vote| vote.rules.iter().any(|(id, _)| &**id == INCOMPLETE_ACTION);
+        if row.votes.len() < before && !row.stated.is_empty() && !row.votes.iter().any(answered) {
+            row.stated.clear();
+            row.votes.clear();
+        }
     }
 }
 
@@ -58,30 +73,6 @@ impl Drop for Turn {
     }
 }
 
-/// A change of an approval that is not on disk yet. Dropped, nothing has happened.
-#[must_use]
-pub struct Draft {
-    turn: Turn,
-    row: Box<ApprovalRow>,
-    worth: Option<Duration>,
-}
-
-impl Draft {
-    /// The row to commit.
-    pub fn row(&self) -> &ApprovalRow {
-        &self.row
-    }
-
-    /// To be called once the row is on disk: only then the change is seen.
-    pub fn committed(self) -> ApprovalRow {
-        let Draft { mut turn, row, worth } = self;
-        let until = worth.map(|worth| Instant::now() + worth);
-        turn.approvals.memory().apply((*row).clone(), until);
-        turn.over = true;
-        *row
-    }
-}
-
 /// An approved, unexpired grant, held by one claimant.
 #[must_use]
 pub struct Claim(pub(super) Turn);
@@ -89,6 +80,11 @@ pub struct Claim(pub(super) Turn);
 impl Claim {
     pub fn row(&self) -> &ApprovalRow {
         &self.0.row
+    }
+
+    /// Leaves only the votes of people who may still speak.
+    pub fn keep_votes(&mut self, active: impl Fn(&str) -> bool) {
+        self.0.keep_votes(active);
     }
 
     /// What the gate is asked again with.
@@ -133,6 +129,11 @@ pub struct Review(pub(super) Turn);
 impl Review {
     pub fn row(&self) -> &ApprovalRow {
         &self.0.row
+    }
+
+    /// Leaves only the votes of people who may still speak.
+    pub fn keep_votes(&mut self, active: impl Fn(&str) -> bool) {
+        self.0.keep_votes(active);
     }
 
     /// A moment for a vote.

@@ -1,9 +1,12 @@
-//! An approval: held, approved, denied, expired, consumed, given back.
+//! An approval: held, approved, denied, expired, consumed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{joined, short};
 use crate::model::change::ApprovalRow;
 use crate::model::entry::{Committed, Kind};
-use crate::model::{Change, Entry, Vote};
+use crate::model::{Change, Entry, Value, Vote};
 
 /// An entry about an approval and the call that asked for it.
 fn about(kind: Kind, row: &ApprovalRow) -> Entry {
@@ -35,8 +38,9 @@ pub fn held(row: &ApprovalRow) -> Vec<Change> {
     }
 }
 
-/// One person's vote; `row` is the approval after it (approved, or still pending for other rules).
-pub fn approved(row: &ApprovalRow, vote: &Vote) -> Vec<Change> {
+/// One person's vote, with the values they stated; `row` is the approval after it (approved, or still pending for other
+/// rules).
+pub fn approved(row: &ApprovalRow, vote: &Vote, stated: &BTreeMap<Arc<str>, Value>) -> Vec<Change> {
     let mut entry = about(Kind::Approved, row)
         .with_some("grant_expires", row.grant_expires.map(|time| time.0))
         .with("person", &*vote.person)
@@ -44,8 +48,8 @@ pub fn approved(row: &ApprovalRow, vote: &Vote) -> Vec<Change> {
         .with("revision", i64::from(row.revision))
         .with("rules", joined(vote.rules.iter().map(|(id, _)| id)))
         .with("state", row.state.as_str());
-    if !row.stated.is_empty() {
-        entry = entry.commit("stated", Committed::keep(&row.stated));
+    if !stated.is_empty() {
+        entry = entry.commit("stated", Committed::keep(stated));
     }
     moved(entry, row)
 }
@@ -72,11 +76,5 @@ pub fn consumed(row: &ApprovalRow) -> Vec<Change> {
     if let Some(call) = &row.consumed_by {
         entry = entry.call(call);
     }
-    moved(entry, row)
-}
-
-/// A grant given back because nothing was sent: `row` after it, approved again and consumed by no call.
-pub fn returned(row: &ApprovalRow) -> Vec<Change> {
-    let entry = about(Kind::Returned, row).with("returned", i64::from(row.returned));
     moved(entry, row)
 }

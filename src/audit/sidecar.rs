@@ -3,6 +3,7 @@
 use super::{joined, short};
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::entry::Kind;
+use crate::model::time::Jump;
 use crate::model::{Change, Entry};
 
 /// An agent was added, changed or disabled, by the person `by` (or `first start`).
@@ -43,8 +44,12 @@ pub fn shutdown() -> Vec<Change> {
     vec![Change::Append(Entry::new(Kind::Shutdown))]
 }
 
-/// The wall clock was set back by this much: times before and after are not in order.
-pub fn gap(set_back: std::time::Duration) -> Vec<Change> {
-    let milliseconds = i64::try_from(set_back.as_millis()).unwrap_or(i64::MAX);
-    vec![Change::Append(Entry::new(Kind::Gap).with("set_back_ms", milliseconds))]
+/// The wall clock jumped: times before and after cannot be compared.
+pub fn gap(jump: Jump) -> Vec<Change> {
+    let (name, by) = match jump {
+        Jump::Back(by) => ("set_back_ms", by),
+        Jump::Forward(by) => ("set_forward_ms", by),
+    };
+    let milliseconds = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    vec![Change::Append(Entry::new(Kind::Gap).with(name, milliseconds))]
 }

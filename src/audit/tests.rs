@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::model::change::{AgentRow, CallClosed, Denial, PersonRow};
 use crate::model::entry::Committed;
+use crate::model::time::Jump;
 use crate::model::*;
 use crate::store::OpenCall;
 use crate::store::tests::sample;
@@ -117,8 +118,6 @@ fn one_of_each() -> Vec<Vec<Change>> {
         person: "bob".into(),
         reason: "not \"this\"\ncustomer".to_owned(),
     });
-    let mut given_back = granted.clone();
-    given_back.returned = 1;
     let second_call: CallId = format!("call_{}", "3".repeat(26)).parse().unwrap();
     let agent = AgentRow {
         name: "ops-bot".into(),
@@ -159,11 +158,10 @@ fn one_of_each() -> Vec<Vec<Change>> {
             &digests(),
         ),
         held(&row),
-        approved(&granted, &vote),
+        approved(&granted, &vote, &granted.stated),
         denied(&denied_row),
         expired(&row),
         consumed(&sample::spent(&granted, &second_call)),
-        returned(&given_back),
         closed(&call.caller.agent, ended),
         refused(None, None, "127.0.0.1:5000".parse().unwrap(), &refusal),
         refused(
@@ -179,6 +177,8 @@ fn one_of_each() -> Vec<Vec<Change>> {
             ("confinement", "advisory".to_owned()),
         ]),
         shutdown(),
+        gap(Jump::Back(std::time::Duration::from_secs(6))),
+        gap(Jump::Forward(std::time::Duration::from_secs(7))),
     ]
 }
 

@@ -57,6 +57,8 @@ struct Yes<'a> {
     set: BTreeMap<&'a str, &'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// A yes to what was changed since it was looked at is none.
+    revision: u32,
 }
 
 #[derive(Serialize)]
@@ -64,11 +66,11 @@ struct No<'a> {
     reason: &'a str,
 }
 
-/// Runs the command and writes what it says to `out`.
+/// Runs the command and writes what it says to `out`. `home` goes to the end of commands that are printed.
 ///
 /// # Errors
 /// As [`ClientError`] says.
-pub async fn run(args: &Args, client: &Client, out: &mut (dyn Write + Send)) -> Result<(), ClientError> {
+pub async fn run(args: &Args, client: &Client, home: &str, out: &mut (dyn Write + Send)) -> Result<(), ClientError> {
     match &args.command {
         Command::List { all } => {
             let filter = if *all { "" } else { "?state=pending" };
@@ -77,19 +79,22 @@ pub async fn run(args: &Args, client: &Client, out: &mut (dyn Write + Send)) -> 
         }
         Command::Show { id } => {
             let approval: Approval = client.get(&path(id, "")).await?;
-            write_approval(out, &approval)?;
+            write_approval(out, &approval, home)?;
         }
         Command::Approve { id, set, reason } => {
+            let set: BTreeMap<&str, &str> = set.iter().map(|pair| assignment(pair)).collect::<Result<_, _>>()?;
+            let seen: Approval = client.get(&path(id, "")).await?;
             let yes = Yes {
-                set: set.iter().map(|pair| assignment(pair)).collect::<Result<_, _>>()?,
+                set,
                 reason: reason.as_deref(),
+                revision: seen.revision,
             };
-            let approval: Approval = client.post(&path(id, "/approve"), &yes).await?;
-            write_decision(out, &approval)?;
+            let approval: Approval = client.post(&path(seen.id.as_str(), "/approve"), &yes).await?;
+            write_decision(out, &approval, |field| yes.set.contains_key(field))?;
         }
         Command::Deny { id, reason } => {
             let approval: Approval = client.post(&path(id, "/deny"), &No { reason }).await?;
-            write_decision(out, &approval)?;
+            write_decision(out, &approval, |_| false)?;
         }
     }
     Ok(())
@@ -140,7 +145,7 @@ fn rules(approval: &Approval) -> String {
 }
 
 /// What we know comes first, what the agent wrote is one inert line.
-fn write_approval(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
+fn write_approval(out: &mut dyn Write, approval: &Approval, home: &str) -> std::io::Result<()> {
     writeln!(out, "{}  {}", approval.id, approval.state.as_str())?;
     let roles: Vec<&str> = approval.roles.iter().map(|role| &**role).collect();
     let target = approval.target_id.as_deref().unwrap_or("(not named)");
@@ -213,17 +218,17 @@ fn write_approval(out: &mut dyn Write, approval: &Approval) -> std::io::Result<(
                 _ => "the agent is connected and waits",
             };
             entry(out, "until", &format!("{}; {waiting}", approval.expires))?;
-            writeln!(out, "\n{}", how_to_decide(approval))
+            writeln!(out, "\n{}", how_to_decide(approval, home))
         }
         State::Approved => entry(out, "until", until(approval)),
         State::Denied | State::Expired | State::Consumed => Ok(()),
     }
 }
 
-fn how_to_decide(approval: &Approval) -> String {
+fn how_to_decide(approval: &Approval, home: &str) -> String {
     let short = approval.id.short();
     let set = to_state(&approval.missing);
-    format!("runplane approvals approve {short}{set}\nrunplane approvals deny {short} --reason REASON")
+    format!("runplane approvals approve {short}{set}{home}\nrunplane approvals deny {short} --reason REASON{home}")
 }
 
 fn to_state(missing: &[Missing]) -> String {
@@ -231,15 +236,20 @@ fn to_state(missing: &[Missing]) -> String {
     wanted.map(|missing| format!(" --set {}=…", missing.field)).collect()
 }
 
-fn write_decision(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
+/// `said`: whether the person at the terminal stated this field just now.
+fn write_decision(out: &mut dyn Write, approval: &Approval, said: impl Fn(&str) -> bool) -> std::io::Result<()> {
     let short = approval.id.short();
     let what = line(&approval.summary, 200);
+    let stated = |out: &mut dyn Write| {
+        approval.stated.iter().try_for_each(|(name, value)| {
+            let who = if said(name) { "you stated" } else { "stated before you:" };
+            writeln!(out, "  {who} {name} = {}", shown(name, value, approval))
+        })
+    };
     match approval.state {
         State::Approved => {
             writeln!(out, "Approved {short}: {what}")?;
-            for (name, value) in &approval.stated {
-                writeln!(out, "  you stated {name} = {}", shown(name, value, approval))?;
-            }
+            stated(out)?;
             match approval.clients {
                 0 => writeln!(
                     out,
@@ -256,6 +266,7 @@ fn write_decision(out: &mut dyn Write, approval: &Approval) -> std::io::Result<(
                 out,
                 "Your consent to {short} is recorded; it is not approved yet: {what}"
             )?;
+            stated(out)?;
             for rule in &approval.rules {
                 let approvers: Vec<&str> = rule.approvers.iter().map(|group| &**group).collect();
                 writeln!(out, "  still waits for {} ({})", approvers.join(" or "), rule.id)?;

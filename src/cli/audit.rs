@@ -52,8 +52,8 @@ pub enum AuditError {
 
 /// Widest summary shown in a column; `--json` has all of it.
 const MAX_SUMMARY: usize = 72;
-const HEADINGS: [&str; 8] = [
-    "TIME", "AGENT", "ACTION", "DECISION", "OUTCOME", "RULES", "SUMMARY", "CALL",
+const HEADINGS: [&str; 9] = [
+    "TIME", "AGENT", "ACTION", "DECISION", "OUTCOME", "RULES", "SUMMARY", "APPROVAL", "CALL",
 ];
 
 /// Carries out `runplane audit …` for the home `home`.
@@ -69,7 +69,7 @@ pub fn run(args: &AuditArgs, home: &Path, out: &mut dyn Write) -> Result<(), Aud
     };
     let written = match (show.entries, show.json) {
         (true, _) => entries(&reader.entries(&filter)?, out),
-        (false, true) => lines(&reader.calls(&filter)?, out),
+        (false, true) => lines(&with_people(&reader, reader.calls(&filter)?)?, out),
         (false, false) => table(&reader.calls(&filter)?, out),
     };
     match written.and_then(|()| out.flush()) {
@@ -99,6 +99,8 @@ struct Line<'a> {
     reason: Option<&'a str>,
     rules: &'a [std::sync::Arc<str>],
     approval: Option<&'a str>,
+    /// The people who said yes to the approval, or no.
+    decided_by: &'a [std::sync::Arc<str>],
     provider: &'a str,
     operation: &'a str,
     environment: &'a str,
@@ -111,8 +113,27 @@ struct Line<'a> {
     closed: Option<i64>,
 }
 
-impl<'a> From<&'a CallRecord> for Line<'a> {
-    fn from(record: &'a CallRecord) -> Self {
+/// A call with the people who decided on it.
+type Decided = (CallRecord, Vec<std::sync::Arc<str>>);
+
+fn with_people(reader: &Reader, calls: Vec<CallRecord>) -> Result<Vec<Decided>, ReadError> {
+    let mut decided = Vec::with_capacity(calls.len());
+    for call in calls {
+        let approval = match &call.row.approval {
+            Some(approval) => reader.approval(approval)?,
+            None => None,
+        };
+        let people = approval.map(|row| {
+            let votes = row.votes.into_iter().map(|vote| vote.person);
+            votes.chain(row.denial.map(|denial| denial.person)).collect()
+        });
+        decided.push((call, people.unwrap_or_default()));
+    }
+    Ok(decided)
+}
+
+impl<'a> From<&'a Decided> for Line<'a> {
+    fn from((record, decided_by): &'a Decided) -> Self {
         let row = &record.row;
         Self {
             id: row.id.as_str(),
@@ -124,6 +145,7 @@ impl<'a> From<&'a CallRecord> for Line<'a> {
             reason: row.reason.map(Reason::as_str),
             rules: &row.rules,
             approval: row.approval.as_ref().map(|approval| approval.as_str()),
+            decided_by,
             provider: &row.provider,
             operation: &row.operation,
             environment: &row.environment,
@@ -138,7 +160,7 @@ impl<'a> From<&'a CallRecord> for Line<'a> {
     }
 }
 
-fn lines(calls: &[CallRecord], out: &mut dyn Write) -> io::Result<()> {
+fn lines(calls: &[Decided], out: &mut dyn Write) -> io::Result<()> {
     for call in calls {
         let json = serde_json::to_string(&Line::from(call))?;
         writeln!(out, "{}", inert_json(&json))?;
@@ -150,10 +172,10 @@ fn table(calls: &[CallRecord], out: &mut dyn Write) -> io::Result<()> {
     if calls.is_empty() {
         return writeln!(out, "No calls on record.");
     }
-    let rows: Vec<[String; 8]> = std::iter::once(HEADINGS.map(str::to_owned))
+    let rows: Vec<[String; 9]> = std::iter::once(HEADINGS.map(str::to_owned))
         .chain(calls.iter().map(columns))
         .collect();
-    let mut widths = [0; 8];
+    let mut widths = [0; 9];
     for row in &rows {
         for (width, text) in widths.iter_mut().zip(row) {
             *width = text.chars().count().max(*width);
@@ -170,7 +192,7 @@ fn table(calls: &[CallRecord], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn columns(call: &CallRecord) -> [String; 8] {
+fn columns(call: &CallRecord) -> [String; 9] {
     let row = &call.row;
     let outcome = row.outcome.map_or("-", Outcome::as_str);
     let rules: Vec<&str> = row.rules.iter().map(|rule| &**rule).collect();
@@ -186,6 +208,10 @@ fn columns(call: &CallRecord) -> [String; 8] {
         outcome.to_owned(),
         inert(&rules.join(",")).into_owned(),
         clip(&inert(summary)),
+        row.approval
+            .as_ref()
+            .map_or("-", |approval| approval.short())
+            .to_owned(),
         row.id.to_string(),
     ]
 }

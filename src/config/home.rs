@@ -6,6 +6,15 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home(PathBuf);
 
+/// `$XDG_DATA_HOME/runplane`.
+fn by_default() -> Option<PathBuf> {
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let data = data.or_else(|| Some(std::env::home_dir()?.join(".local/share")));
+    data.map(|data| data.join("runplane"))
+}
+
 /// No directory could be chosen.
 #[derive(Debug, thiserror::Error)]
 #[error("no home directory: give one with --home DIR or RUNPLANE_HOME")]
@@ -26,11 +35,20 @@ impl Home {
         {
             return Ok(Home(here));
         }
-        let data = std::env::var_os("XDG_DATA_HOME")
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute());
-        let data = data.or_else(|| Some(std::env::home_dir()?.join(".local/share")));
-        data.map(|data| Home(data.join("runplane"))).ok_or(NoHome)
+        by_default().map(Home).ok_or(NoHome)
+    }
+
+    /// ` --home DIR` for a command that is printed, to be typed in any shell; empty where it would choose this home anyway.
+    pub fn option(&self) -> String {
+        if by_default().is_some_and(|home| home == self.0) {
+            return String::new();
+        }
+        let path = self.0.display().to_string();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
+        match path.bytes().all(plain) {
+            true => format!(" --home {path}"),
+            false => format!(" --home '{}'", path.replace('\'', r"'\''")),
+        }
     }
 
     pub fn path(&self) -> &Path {

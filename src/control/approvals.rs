@@ -11,11 +11,14 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::view::{Approval, Items};
-use super::{Parts, consent, stated, to_its_end};
+use super::{Parts, consent, stated};
 use crate::agent::Person;
 use crate::approval::{Draft, NotOpen, Review, Standing};
 use crate::audit;
-use crate::model::{ApprovalId, Caller, Change, Facts};
+use crate::model::change::ApprovalRow;
+use crate::model::{ApprovalId, Caller, Change, Facts, HoldRule};
+use crate::policy::Verdict;
+use crate::store::to_its_end;
 
 /// Longest reason, in characters.
 const MAX_REASON: usize = 1_000;
@@ -34,6 +37,9 @@ pub(super) struct Yes {
     set: BTreeMap<String, String>,
     #[serde(default)]
     reason: Option<String>,
+    /// The approval as the person saw it: a yes to what was changed since is none.
+    #[serde(default)]
+    revision: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +90,13 @@ pub(super) async fn approve(
     let id = parts.approvals.find(&name)?;
     let review = open(&parts, &id).await?;
     let row = review.row();
+    if let Some(seen) = yes.revision.filter(|seen| *seen != row.revision) {
+        return Err(Problem::conflict(format!(
+            "nothing is approved: {} was changed since you saw it (you saw revision {seen}, it is at {}); look at it again",
+            id.short(),
+            row.revision
+        )));
+    }
     // As the agent is now: roles may have changed, and a disabled agent's calls are not approved.
     let caller = Caller {
         agent: row.facts.agent.clone(),
@@ -109,15 +122,15 @@ pub(super) async fn approve(
         roles: caller.roles,
         ..row.facts.clone()
     };
-    let stated = stated::read(row, &yes.set, &parts.vocabulary)?;
+    let stated = stated::read(row, &person, &yes.set, &parts.vocabulary)?;
     let gate = |evidence: &_| parts.gate.review(&facts, &row.action, Some(evidence));
     let consent = consent::judge(&review, &person, reason, stated, gate)?;
-    let vote = consent.vote.clone();
+    let (vote, stated) = (consent.vote.clone(), consent.stated.clone());
     let draft = match consent.remaining.is_empty() {
         true => review.approve(consent.vote, consent.stated),
         false => review.consent(consent.vote, consent.stated, consent.remaining),
     };
-    let changes = audit::approved(draft.row(), &vote);
+    let changes = audit::approved(draft.row(), &vote, &stated);
     record(&parts, draft, changes).await?;
     shown(&parts, &id)
 }
@@ -132,7 +145,7 @@ pub(super) async fn deny(
     let reason = reason_of(&no.reason)?;
     let id = parts.approvals.find(&name)?;
     let review = open(&parts, &id).await?;
-    if !review.row().rules.iter().any(|rule| consent::may(&person, rule)) {
+    if !may_deny(&parts, &person, review.row()) {
         return Err(consent::not_theirs(&person, &review.row().rules));
     }
     let draft = review.deny(&person.name, reason);
@@ -141,11 +154,25 @@ pub(super) async fn deny(
     shown(&parts, &id)
 }
 
+/// Whoever may speak for a rule of the call may say no to it, also once that rule has the yes it wants; so may whoever
+/// said yes.
+fn may_deny(parts: &Parts, person: &Person, row: &ApprovalRow) -> bool {
+    let speaks = |rules: &[HoldRule]| rules.iter().any(|rule| consent::may(person, rule));
+    let asked_first = || match parts.gate.review(&row.facts, &row.action, None) {
+        Verdict::RequireApproval { rules } => speaks(&rules),
+        Verdict::Allow { .. } | Verdict::Block { .. } => false,
+    };
+    speaks(&row.rules) || row.votes.iter().any(|vote| vote.person == person.name) || asked_first()
+}
+
 /// Waits for whoever decides at this moment, then takes the approval if it is still to be decided.
 async fn open(parts: &Parts, id: &ApprovalId) -> Result<Review, Problem> {
     loop {
         match parts.approvals.review(id) {
-            Ok(review) => return Ok(review),
+            Ok(mut review) => {
+                review.keep_votes(|person| parts.registry.is_active_person(person));
+                return Ok(review);
+            }
             Err(NotOpen::Taken(settling)) => settling.settled().await,
             Err(NotOpen::Gone) => return Err(gone()),
             Err(NotOpen::Decided(standing)) => return Err(decided(&standing)),
@@ -157,8 +184,7 @@ async fn open(parts: &Parts, id: &ApprovalId) -> Result<Review, Problem> {
 async fn record(parts: &Parts, draft: Draft, changes: Vec<Change>) -> Result<(), Problem> {
     let store = parts.store.clone();
     to_its_end(async move {
-        store.write(changes).await?;
-        draft.committed();
+        draft.write(&store, changes).await?;
         Ok(())
     })
     .await

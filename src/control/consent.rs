@@ -6,11 +6,9 @@ use std::sync::Arc;
 use super::problem::Problem;
 use crate::agent::Person;
 use crate::approval::Review;
+use crate::model::approval::OWNERS;
 use crate::model::{Evidence, HoldRule, Reason, Value, Vote};
 use crate::policy::{RuleReason, Verdict};
-
-/// People of this group may approve anything.
-const OWNER: &str = "owner";
 
 /// A yes that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +65,7 @@ fn speak(vote: &mut Vote, person: &Person, asked: &[HoldRule]) {
 
 pub(super) fn may(person: &Person, rule: &HoldRule) -> bool {
     let groups = || person.groups.iter();
-    groups().any(|group| &**group == OWNER || rule.approvers.contains(group))
+    groups().any(|group| &**group == OWNERS || rule.approvers.contains(group))
 }
 
 fn counts_for(vote: &Vote, rule: &HoldRule) -> bool {

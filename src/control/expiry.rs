@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::to_its_end;
-use crate::approval::{Approvals, Draft};
+use crate::approval::{Approvals, CLOCK_SLACK, Draft};
 use crate::audit;
-use crate::store::{CommitError, Store};
+use crate::model::Timestamp;
+use crate::model::time::Jump;
+use crate::store::{CommitError, Store, to_its_end};
 
 /// How often the clocks are looked at. Whoever uses an approval looks at them too: this is for the record.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,12 +25,15 @@ pub async fn expire(approvals: Approvals, store: Store, stop: impl Future<Output
             _ = ticks.tick() => {}
         }
         let sweep = approvals.sweep();
-        if let Some(by) = sweep.set_back {
-            tracing::warn!(
-                seconds = by.as_secs(),
-                "the clock was set back: approvals not used yet are expired"
-            );
-            store.later(audit::gap(by));
+        if let Some(jump) = sweep.jump {
+            match jump {
+                Jump::Back(by) => tracing::warn!(
+                    seconds = by.as_secs(),
+                    "the clock was set back: approvals not used yet are expired"
+                ),
+                Jump::Forward(by) => tracing::warn!(seconds = by.as_secs(), "the clock was set forward"),
+            }
+            store.later(audit::gap(jump));
         }
         for draft in sweep.expired {
             if let Err(error) = put(&store, draft).await {
@@ -51,11 +55,31 @@ pub async fn expire_all(approvals: &Approvals, store: &Store) -> Result<(), Comm
     Ok(())
 }
 
+/// To be called at start, with the time of the last entry: a clock that was set back while we were down makes the stored end
+/// of every grant worthless.
+///
+/// # Errors
+/// If it cannot be recorded.
+pub async fn mind_the_gap(approvals: &Approvals, store: &Store, last: Timestamp) -> Result<(), CommitError> {
+    let Some(jump @ Jump::Back(by)) = Jump::between(last, Timestamp::now(), CLOCK_SLACK) else {
+        return Ok(());
+    };
+    tracing::warn!(
+        seconds = by.as_secs(),
+        "the clock was set back since the last run: approvals not used yet are expired"
+    );
+    store.write(audit::gap(jump)).await?;
+    for draft in approvals.end_grants() {
+        put(store, draft).await?;
+    }
+    Ok(())
+}
+
 async fn put(store: &Store, draft: Draft) -> Result<(), CommitError> {
     let store = store.clone();
     to_its_end(async move {
-        store.write(audit::expired(draft.row())).await?;
-        draft.committed();
+        let changes = audit::expired(draft.row());
+        draft.write(&store, changes).await?;
         Ok(())
     })
     .await

@@ -8,14 +8,13 @@ use axum::{Extension, Json};
 use http::StatusCode;
 use serde::Deserialize;
 
+use super::Parts;
 use super::problem::Problem;
 use super::view::{self, Added, Items};
-use super::{Parts, to_its_end};
 use crate::agent::Person;
 use crate::audit;
-
-/// People of this group may change who else may do what.
-const OWNER: &str = "owner";
+use crate::model::approval::OWNERS;
+use crate::store::to_its_end;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,10 +121,10 @@ pub(super) async fn disable_person(
 /// SECURITY: whoever may add people may add themselves to any group; so only those may who may approve anything
 /// already.
 fn owner_only(person: &Person) -> Result<(), Problem> {
-    match person.groups.iter().any(|group| &**group == OWNER) {
+    match person.groups.iter().any(|group| &**group == OWNERS) {
         true => Ok(()),
         false => Err(Problem::forbidden(format!(
-            "`{}` may not change agents and people: that is for people in the group `{OWNER}`",
+            "`{}` may not change agents and people: that is for people in the group `{OWNERS}`",
             person.name
         ))),
     }

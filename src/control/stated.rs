@@ -3,20 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::consent;
 use super::problem::Problem;
+use crate::agent::Person;
 use crate::model::action::MAX_INT;
+use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
 use crate::model::vocabulary::FieldType;
-use crate::model::{Value, Vocabulary, Why};
+use crate::model::{HoldRule, Value, Vocabulary};
 
 /// Longest text that may be stated, in characters.
 const MAX_TEXT: usize = 1_000;
 /// Most items of a list that may be stated.
 const MAX_ITEMS: usize = 1_000;
 
-/// What an approver stated, typed. Together with what was stated before, every missing value is there.
+/// What `person` states, typed. Whoever speaks for `incomplete_action` states every missing value, in their own words or
+/// in exactly those of somebody before them; nobody else states any.
+///
+/// SECURITY: a value that somebody stated who may not would go with another person's yes, who never looked at it. Test:
+/// `a_missing_value_is_stated_by_those_who_may_and_by_nobody_else`.
 pub(super) fn read(
     row: &ApprovalRow,
+    person: &Person,
     set: &BTreeMap<String, String>,
     vocabulary: &Vocabulary,
 ) -> Result<BTreeMap<Arc<str>, Value>, Problem> {
@@ -33,9 +41,25 @@ pub(super) fn read(
             _ => stated.insert(field, value),
         };
     }
-    let open: Vec<String> = wanted(row, vocabulary)
-        .filter(|field| !stated.contains_key(field) && !row.stated.contains_key(field))
-        .map(|field| describe(&field, vocabulary))
+    let Some(incomplete) = incomplete(row) else {
+        return only_repeats(row, &stated, || {
+            "what the call leaves out is stated already: leave out what you state".to_owned()
+        });
+    };
+    if !consent::may(person, incomplete) {
+        return only_repeats(row, &stated, || {
+            format!(
+                "`{}` may not state what the call leaves out: that is for {}; without it your yes counts for the other rules",
+                person.name,
+                consent::groups(std::slice::from_ref(incomplete))
+            )
+        });
+    }
+    let open: Vec<String> = row
+        .action
+        .wanted(vocabulary)
+        .filter(|field| !stated.contains_key(*field))
+        .map(|field| describe(field, vocabulary))
         .collect();
     match open.is_empty() {
         true => Ok(stated),
@@ -46,18 +70,21 @@ pub(super) fn read(
     }
 }
 
-/// Missing fields that people are to state: those that do not follow from another that is missing.
-pub(super) fn wanted(row: &ApprovalRow, vocabulary: &Vocabulary) -> impl Iterator<Item = Arc<str>> {
-    let missing = row.action.missing.iter();
-    missing
-        .filter(move |missing| missing.why != Why::Derived || source(row, &missing.field, vocabulary).is_none())
-        .map(|missing| missing.field.clone())
+/// The rule by which people are still to state what is missing, if they are.
+pub(super) fn incomplete(row: &ApprovalRow) -> Option<&HoldRule> {
+    row.rules.iter().find(|rule| &*rule.id == INCOMPLETE_ACTION)
 }
 
-/// The missing field that a derived field follows from.
-fn source<'a>(row: &ApprovalRow, field: &str, vocabulary: &'a Vocabulary) -> Option<&'a Arc<str>> {
-    let source = vocabulary.fields.get(field)?.derived_from.as_ref()?;
-    row.action.is_missing(source).then_some(source)
+/// Nothing is stated by this person; saying what stands already is no harm.
+fn only_repeats(
+    row: &ApprovalRow,
+    stated: &BTreeMap<Arc<str>, Value>,
+    why: impl FnOnce() -> String,
+) -> Result<BTreeMap<Arc<str>, Value>, Problem> {
+    match stated.iter().all(|(field, value)| row.stated.get(field) == Some(value)) {
+        true => Ok(BTreeMap::new()),
+        false => Err(Problem::forbidden(why())),
+    }
 }
 
 fn settable(row: &ApprovalRow, name: &str, vocabulary: &Vocabulary) -> Result<(Arc<str>, FieldType), Problem> {
@@ -69,7 +96,7 @@ fn settable(row: &ApprovalRow, name: &str, vocabulary: &Vocabulary) -> Result<(A
             "`{name}` is not missing from this call: only missing values can be stated, nothing that a call says is changed"
         )));
     }
-    match source(row, name, vocabulary) {
+    match row.action.source_of(name, vocabulary) {
         Some(source) => Err(Problem::unprocessable(format!(
             "`{name}` follows from `{source}`: state that"
         ))),

@@ -1,5 +1,6 @@
 mod consent;
 mod guard;
+mod people;
 mod stated;
 mod whole;
 

@@ -22,6 +22,8 @@ pub struct Items<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     pub id: ApprovalId,
+    /// Counts its changes: whoever approves may say which they saw.
+    pub revision: u32,
     pub state: State,
     pub agent: Arc<str>,
     pub roles: Vec<Arc<str>>,
@@ -101,6 +103,7 @@ impl Approval {
         let action = &row.action;
         Self {
             id: row.id.clone(),
+            revision: row.revision,
             state: standing.state,
             agent: row.facts.agent.clone(),
             roles: row.facts.roles.to_vec(),
@@ -113,7 +116,7 @@ impl Approval {
             target_kind: action.target.kind.clone(),
             target_id: action.target.id.clone(),
             fields: action.fields.clone(),
-            missing: missing(row, vocabulary),
+            missing: missing(row, standing.state, vocabulary),
             stated: row.stated.clone(),
             rules: row.rules.iter().map(Rule::from).collect(),
             votes: row.votes.iter().map(Vote::from).collect(),
@@ -139,10 +142,11 @@ fn shown(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
 }
 
-fn missing(row: &ApprovalRow, vocabulary: &Vocabulary) -> Vec<Missing> {
-    let wanted: Vec<Arc<str>> = stated::wanted(row, vocabulary)
-        .filter(|field| !row.stated.contains_key(field))
-        .collect();
+fn missing(row: &ApprovalRow, state: State, vocabulary: &Vocabulary) -> Vec<Missing> {
+    let wanted: Vec<&Arc<str>> = stated::incomplete(row)
+        .filter(|_| state == State::Pending)
+        .map(|_| row.action.wanted(vocabulary).collect())
+        .unwrap_or_default();
     row.action
         .missing
         .iter()
@@ -155,7 +159,7 @@ fn missing(row: &ApprovalRow, vocabulary: &Vocabulary) -> Vec<Missing> {
                 description: definition
                     .map(|definition| definition.description.clone())
                     .unwrap_or_default(),
-                wanted: wanted.contains(&missing.field),
+                wanted: wanted.contains(&&missing.field),
             }
         })
         .collect()

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Vocabulary;
+
 /// What a call means, whoever sent it and however it was spelt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
@@ -155,6 +157,18 @@ impl Action {
             Some(Value::Text(value)) => Some(value),
             _ => None,
         }
+    }
+
+    /// Missing fields that people are to state: those that do not follow from another that is missing.
+    pub fn wanted<'a>(&'a self, vocabulary: &'a Vocabulary) -> impl Iterator<Item = &'a Arc<str>> {
+        let missing = self.missing.iter().map(|missing| &missing.field);
+        missing.filter(|field| self.source_of(field, vocabulary).is_none())
+    }
+
+    /// The missing field that a derived field follows from.
+    pub fn source_of<'a>(&self, field: &str, vocabulary: &'a Vocabulary) -> Option<&'a Arc<str>> {
+        let source = vocabulary.fields.get(field)?.derived_from.as_ref()?;
+        self.is_missing(source).then_some(source)
     }
 
     pub fn is_missing(&self, field: &str) -> bool {

@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApprovalId, Timestamp, Value};
 
+/// The group of people who may consent to anything and say who else may do what; also the person of the first start.
+pub const OWNERS: &str = "owner";
+
+/// Id of the built-in hold for calls that do not state all they must.
+pub const INCOMPLETE_ACTION: &str = "incomplete_action";
+
 /// One rule that wants people asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldRule {

@@ -96,8 +96,6 @@ pub struct ApprovalRow {
     /// The call it was spent on, and when.
     pub consumed_by: Option<CallId>,
     pub consumed: Option<Timestamp>,
-    /// How often the grant was given back because nothing had been sent.
-    pub returned: u32,
 }
 
 /// A person's no.

@@ -104,8 +104,6 @@ pub enum Kind {
     Expired,
     /// An approval was spent on a call.
     Consumed,
-    /// An approval was given back, because nothing of the call it was spent on had been sent.
-    Returned,
     /// How a call ended.
     Outcome,
     /// A connection or request was refused before there was anything to decide.
@@ -114,7 +112,7 @@ pub enum Kind {
     Registry,
     Boot,
     Shutdown,
-    /// The wall clock was set back: times before and after are not in order.
+    /// The wall clock jumped: times before and after cannot be compared.
     Gap,
 }
 
@@ -127,7 +125,6 @@ impl Kind {
             Kind::Denied => "denied",
             Kind::Expired => "expired",
             Kind::Consumed => "consumed",
-            Kind::Returned => "returned",
             Kind::Outcome => "outcome",
             Kind::Refused => "refused",
             Kind::Registry => "registry",

@@ -30,6 +30,25 @@ impl Timestamp {
     }
 }
 
+/// The wall clock is not where it should be, by so much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    Back(Duration),
+    Forward(Duration),
+}
+
+impl Jump {
+    /// From where the clock should be to where it is, if they differ by more than `slack`.
+    pub fn between(expected: Timestamp, found: Timestamp, slack: Duration) -> Option<Jump> {
+        let (back, forward) = (expected.since(found), found.since(expected));
+        match (back > slack, forward > slack) {
+            (true, _) => Some(Jump::Back(back)),
+            (_, true) => Some(Jump::Forward(forward)),
+            (false, false) => None,
+        }
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339, UTC, seconds: `2026-11-20T14:05:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

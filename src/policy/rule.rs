@@ -7,17 +7,14 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::model::HoldRule;
+pub use crate::model::approval::{INCOMPLETE_ACTION, OWNERS};
 
-/// Id of the built-in hold for calls that do not state all they must.
-pub const INCOMPLETE_ACTION: &str = "incomplete_action";
 /// What blocks where nothing permits.
 pub const DEFAULT: &str = "default";
 /// What blocks where the call does not fit the vocabulary.
 pub(super) const POLICY_ERROR: &str = "policy_error";
 /// Group of people who may consent where a rule names none.
 pub const DEFAULT_APPROVERS: &str = "approver";
-/// Group of people who may consent to anything.
-pub const OWNERS: &str = "owner";
 
 /// Ids that rules may not take.
 pub(super) const RESERVED_IDS: [&str; 3] = [DEFAULT, INCOMPLETE_ACTION, POLICY_ERROR];

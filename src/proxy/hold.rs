@@ -7,19 +7,17 @@ mod open;
 mod release;
 mod say;
 
-use std::future::Future;
-
-use tokio::sync::watch;
-
 use self::open::OpenCall;
 use self::release::release;
-use super::{Parts, Refused};
+use super::say::Draft as Answer;
+use super::{Parts, Refused, respond};
 use crate::approval::{Draft, Fingerprint, Found, Standing, Ticket, Wait, Wake};
-use crate::audit::{self, Digests, Ruling};
+use crate::audit::{self, Ruling};
+use crate::io::drain::stopping;
 use crate::model::change::{CallClosed, Change};
 use crate::model::{ApprovalId, Outcome, Reason, Refusal, State, Timestamp};
 use crate::policy::{Hold, Permit};
-use crate::store::{CommitError, Recorded};
+use crate::store::{Recorded, to_its_end};
 
 /// Where people are told at once, one line each; the terminal of `run`. Lines are inert.
 pub trait Notices: Send + Sync {
@@ -98,9 +96,12 @@ async fn park(parts: &Parts, wait: &Wait, draft: Draft, held: Held) -> Result<St
     changes.extend(audit::held(draft.row()));
     let expires = draft.row().expires;
     let held = put(parts, held, changes, Some(draft)).await?;
-    parts
-        .notices
-        .line(say::held(&held.hold, held.ticket.approval(), expires, wait));
+    let asked = say::Asked {
+        approval: held.ticket.approval(),
+        rules: &held.hold.rules,
+        expires,
+    };
+    parts.notices.line(say::held(parts, &held.hold, &asked, wait));
     Ok(Step::Wait(Box::new(held)))
 }
 
@@ -110,29 +111,31 @@ async fn attach(parts: &Parts, wait: &Wait, hold: Hold, ticket: Ticket) -> Resul
     let changes = require_approval(parts, &hold, Some(ticket.approval()));
     let held = put(parts, Held { hold, ticket, open }, changes, None).await?;
     if let Some(standing) = held.ticket.standing() {
-        let expires = standing.row.expires;
-        parts
-            .notices
-            .line(say::held(&held.hold, &standing.row.id, expires, wait));
+        let asked = say::Asked {
+            approval: &standing.row.id,
+            rules: &standing.row.rules,
+            expires: standing.row.expires,
+        };
+        parts.notices.line(say::held(parts, &held.hold, &asked, wait));
     }
     Ok(Step::Wait(Box::new(held)))
 }
 
 async fn put(parts: &Parts, mut held: Held, changes: Vec<Change>, draft: Option<Draft>) -> Result<Held, Refused> {
-    let refused = Refused::of(&held.hold, Some(held.ticket.approval()));
+    let refused = Answer::of_held(&held.hold, Some(held.ticket.approval()));
     let store = parts.store.clone();
     held.open.because(Reason::AuditUnavailable);
     to_its_end(async move {
-        store.write(changes).await?;
-        if let Some(draft) = draft {
-            draft.committed();
+        match draft {
+            Some(draft) => drop(draft.write(&store, changes).await?),
+            None => store.write(changes).await?,
         }
         held.open.recorded();
         held.open.because(Reason::ApprovalPending);
         Ok(held)
     })
     .await
-    .map_err(|error| refused.with(say::unrecorded(&error)))
+    .map_err(|error| refused.with(respond::unrecorded(&error)))
 }
 
 /// Waits for people, and acts on what they said.
@@ -151,12 +154,7 @@ async fn decided(parts: &Parts, fingerprint: &Fingerprint, wait: &Wait, mut held
         Wake::Expired => say::expired(held.ticket.approval()),
     };
     held.open.because(refusal.reason);
-    Err(Refused::of(&held.hold, Some(held.ticket.approval())).with(refusal))
-}
-
-async fn stopping(mut draining: watch::Receiver<bool>) {
-    // An error says that whoever would tell us is gone: the same.
-    let _ = draining.wait_for(|stop| *stop).await;
+    Err(Answer::of_held(&held.hold, Some(held.ticket.approval())).with(refusal))
 }
 
 /// The wait was ended by us: what the approval says at this moment.
@@ -187,9 +185,9 @@ async fn turned_away(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>, 
     changes.extend(audit::closed(&hold.call.caller.agent, closed));
     let refusal = match parts.store.write(changes).await {
         Ok(()) => refusal,
-        Err(error) => say::unrecorded(&error),
+        Err(error) => respond::unrecorded(&error),
     };
-    Refused::of(hold, approval).with(refusal)
+    Answer::of_held(hold, approval).with(refusal)
 }
 
 fn require_approval(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>) -> Vec<Change> {
@@ -200,45 +198,5 @@ fn require_approval(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>) -
         rules: &rules,
         approval,
     };
-    audit::decided(&hold.call, &hold.action, &ruling, &digests(parts))
-}
-
-fn digests(parts: &Parts) -> Digests {
-    Digests {
-        mappings: parts.mappings.digest().clone(),
-        policies: parts.gate.policies().digest().clone(),
-    }
-}
-
-/// Runs a commit and what must follow it to the end, even if nobody waits for it any more.
-async fn to_its_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, CommitError>> + Send + 'static,
-) -> Result<T, CommitError> {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(_) => Err(CommitError::Unavailable(
-            "the task that recorded the call died".to_owned(),
-        )),
-    }
-}
-
-impl Refused {
-    /// A held call's refusal, to be filled by [`Refused::with`]. Without that it says that it could not be recorded.
-    fn of(hold: &Hold, approval: Option<&ApprovalId>) -> Self {
-        let rules = hold.rules.iter().map(|rule| crate::policy::RuleReason {
-            id: rule.id.clone(),
-            reason: rule.reason.clone(),
-        });
-        Self {
-            refusal: say::unrecorded(&CommitError::Overloaded),
-            call: Some(hold.call.id.clone()),
-            approval: approval.cloned(),
-            rules: rules.collect(),
-            shape: hold.action.answer.error,
-        }
-    }
-
-    fn with(self, refusal: Refusal) -> Self {
-        Self { refusal, ..self }
-    }
+    audit::decided(&hold.call, &hold.action, &ruling, &parts.digests())
 }

@@ -79,10 +79,12 @@ pub(super) async fn blocked(parts: &Parts, blocked: Blocked) -> Refused {
     };
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &parts.digests());
     let refusal = match parts.store.write(changes).await {
-        Ok(()) => respond::told(&Refusal::new(blocked.reason, say::why_blocked(&blocked))),
+        Ok(()) => {
+            parts.notices.line(say::blocked(&blocked));
+            respond::told(&Refusal::new(blocked.reason, say::why_blocked(&blocked)))
+        }
         Err(error) => respond::unrecorded(&error),
     };
-    parts.notices.line(say::blocked(&blocked));
     let (call, shape) = (Some(blocked.call.id), blocked.action.answer.error);
     Refused {
         refusal,

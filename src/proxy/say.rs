@@ -9,6 +9,7 @@ use super::Refused;
 pub(super) struct Draft {
     call: CallId,
     approval: Option<ApprovalId>,
+    rules: Vec<RuleReason>,
     shape: ErrorShape,
 }
 
@@ -18,7 +19,32 @@ impl Draft {
         Self {
             call,
             approval,
+            rules: Vec::new(),
             shape: permit.action().answer.error,
+        }
+    }
+
+    /// Of a call that people are asked about.
+    pub(super) fn of_held(hold: &Hold, approval: Option<&ApprovalId>) -> Self {
+        let rules = hold.rules.iter().map(|rule| RuleReason {
+            id: rule.id.clone(),
+            reason: rule.reason.clone(),
+        });
+        Self {
+            call: hold.call.id.clone(),
+            approval: approval.cloned(),
+            rules: rules.collect(),
+            shape: hold.action.answer.error,
+        }
+    }
+
+    /// Of a call that is blocked after people were asked.
+    pub(super) fn of_blocked(blocked: &Blocked, approval: &ApprovalId) -> Self {
+        Self {
+            call: blocked.call.id.clone(),
+            approval: Some(approval.clone()),
+            rules: blocked.rules.clone(),
+            shape: blocked.action.answer.error,
         }
     }
 
@@ -27,7 +53,7 @@ impl Draft {
             refusal,
             call: Some(self.call),
             approval: self.approval,
-            rules: Vec::new(),
+            rules: self.rules,
             shape: self.shape,
         }
     }

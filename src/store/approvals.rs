@@ -1,11 +1,11 @@
 //! The projection of approvals: `approvals`.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::calls::{one, unreadable};
+use super::calls::{OUTCOMES, one as changed, parsed, unreadable, word};
 use super::group::Refused;
-use crate::model::Timestamp;
 use crate::model::change::ApprovalRow;
+use crate::model::{ApprovalId, CallId, Outcome, Timestamp};
 
 pub(super) fn held(connection: &Connection, row: &ApprovalRow) -> Result<(), Refused> {
     let written = connection
@@ -29,7 +29,7 @@ pub(super) fn held(connection: &Connection, row: &ApprovalRow) -> Result<(), Ref
             row.consumed.map(|time| time.0),
             json(row)?,
         ])?;
-    one(written)
+    changed(written)
 }
 
 /// SECURITY: the revision makes each move happen once, whoever else tries it at the same time: one approval is spent on
@@ -57,7 +57,7 @@ pub(super) fn moved(connection: &Connection, row: &ApprovalRow) -> Result<(), Re
             before,
             row.fingerprint,
         ])?;
-    one(written)
+    changed(written)
 }
 
 /// Unfinished ones, and those decided or spent at or after `since`; oldest first.
@@ -67,11 +67,48 @@ pub(super) fn since(connection: &Connection, since: Timestamp) -> rusqlite::Resu
             "SELECT row FROM approvals
             WHERE state IN ('pending', 'approved') OR decided >= ?1 OR consumed >= ?1 ORDER BY ordinal",
         )?
-        .query_map([since.0], |found| {
-            let row: String = found.get(0)?;
-            serde_json::from_str(&row).map_err(|error| unreadable(0, error))
+        .query_map([since.0], row)?
+        .collect()
+}
+
+pub(super) fn one(connection: &Connection, id: &ApprovalId) -> rusqlite::Result<Option<ApprovalRow>> {
+    connection
+        .prepare("SELECT row FROM approvals WHERE id = ?1")?
+        .query_row([id.as_str()], row)
+        .optional()
+}
+
+/// The end of a call that an approval was spent on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    pub approval: ApprovalId,
+    pub call: CallId,
+    pub outcome: Outcome,
+    /// The provider's HTTP status.
+    pub status: Option<u16>,
+}
+
+pub(super) fn spent(connection: &Connection, since: Timestamp) -> rusqlite::Result<Vec<Spent>> {
+    connection
+        .prepare(
+            "SELECT approvals.id, calls.id, calls.outcome, calls.status FROM approvals
+            JOIN calls ON calls.id = approvals.consumed_by
+            WHERE approvals.consumed >= ?1 AND calls.outcome IS NOT NULL ORDER BY approvals.ordinal",
+        )?
+        .query_map([since.0], |row| {
+            Ok(Spent {
+                approval: parsed(row, 0)?,
+                call: parsed(row, 1)?,
+                outcome: word(row, 2, OUTCOMES, Outcome::as_str)?.ok_or_else(|| unreadable(2, "an outcome"))?,
+                status: row.get(3)?,
+            })
         })?
         .collect()
+}
+
+fn row(found: &Row<'_>) -> rusqlite::Result<ApprovalRow> {
+    let row: String = found.get(0)?;
+    serde_json::from_str(&row).map_err(|error| unreadable(0, error))
 }
 
 fn json(row: &ApprovalRow) -> Result<String, Refused> {

@@ -40,7 +40,7 @@ pub struct CallFilter {
 
 const DECISIONS: [&str; 3] = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"];
 
-const OUTCOMES: [Outcome; 6] = [
+pub(super) const OUTCOMES: [Outcome; 6] = [
     Outcome::Success,
     Outcome::Failure,
     Outcome::Error,
@@ -176,7 +176,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
 }
 
 /// One of a closed list of words; `None` for NULL, an error for any other.
-fn word<T: Copy, const N: usize>(
+pub(super) fn word<T: Copy, const N: usize>(
     row: &Row<'_>,
     column: usize,
     all: [T; N],
@@ -191,7 +191,7 @@ fn word<T: Copy, const N: usize>(
     }
 }
 
-fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {

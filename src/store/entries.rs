@@ -10,7 +10,7 @@ pub(super) struct Place {
     /// Of the last entry; 0 before the first.
     pub(super) seq: i64,
     /// Of the last entry: no later one has an earlier time.
-    time: Timestamp,
+    pub(super) time: Timestamp,
 }
 
 pub(super) fn last_place(connection: &Connection) -> rusqlite::Result<Place> {

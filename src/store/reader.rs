@@ -5,9 +5,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::open::OpenError;
-use super::{CallFilter, CallRecord, OpenCall, approvals, calls, connect, registry};
-use crate::model::Timestamp;
+use super::{CallFilter, CallRecord, OpenCall, Spent, approvals, calls, connect, entries, registry};
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::{ApprovalId, Timestamp};
 
 /// Why the database could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,22 @@ impl Reader {
 
     pub(super) fn approvals(&self, since: Timestamp) -> Result<Vec<ApprovalRow>, ReadError> {
         Ok(approvals::since(&self.connection, since)?)
+    }
+
+    /// One approval as it is on disk.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn approval(&self, id: &ApprovalId) -> Result<Option<ApprovalRow>, ReadError> {
+        Ok(approvals::one(&self.connection, id)?)
+    }
+
+    pub(super) fn spent(&self, since: Timestamp) -> Result<Vec<Spent>, ReadError> {
+        Ok(approvals::spent(&self.connection, since)?)
+    }
+
+    pub(super) fn last_time(&self) -> Result<Timestamp, ReadError> {
+        Ok(entries::last_place(&self.connection)?.time)
     }
 
     pub(super) fn agents(&self) -> Result<Vec<AgentRow>, ReadError> {

@@ -50,6 +50,25 @@ fn approved_in_time_the_same_connection_gets_the_answer() {
     assert_eq!(origin.seen()[0].text(), "charge=ch_1&amount=90000");
 }
 
+/// In any shell: neither the home nor what has to be stated is left to be found out.
+#[test]
+fn the_command_on_the_terminal_decides_as_it_stands() {
+    let (origin, sidecar) = stripe("30s");
+    let mut client = Session::stripe(&sidecar);
+    client.send("refund ch_1");
+    let line = sidecar.next_held_line();
+    let command = line.split("→ runplane ").nth(1).unwrap().replace('…', "51200");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut decide = crate::harness::runplane();
+    decide.args(command.split_whitespace()).current_dir(elsewhere.path());
+    let output = crate::harness::bounded(decide);
+    assert!(output.status.success(), "{command}: {}", crate::harness::said(&output));
+    client.receive().assert_ok();
+    assert_eq!(refunds(&origin), 1);
+    let shown = sidecar.told(&["approvals", "list", "--all"]);
+    assert!(shown.contains("consumed"), "{shown}");
+}
+
 #[test]
 fn not_approved_in_time_the_same_call_goes_through_once_when_it_comes_again() {
     let (origin, sidecar) = stripe("1s");
@@ -249,7 +268,8 @@ fn a_grant_that_is_not_used_ends_with_its_time() {
     sidecar.approve(&id);
     std::thread::sleep(std::time::Duration::from_millis(1500));
     let again = client.call(REFUND);
-    assert!(!again.ok, "{again:?}");
+    again.assert_refused("approval_pending");
+    assert_ne!(again.approval(), id, "people are asked anew");
     origin.assert_untouched();
 }
 
@@ -289,18 +309,31 @@ fn an_approved_call_whose_answer_never_came_is_spent() {
     assert_eq!(refunds(&origin), 1, "in doubt is never sent again");
 }
 
+/// Even where rules let everything out, and with a person's key: by the proxy nobody reaches what decides.
 #[test]
 fn a_held_call_is_not_decided_by_its_own_agent() {
-    let (origin, sidecar) = stripe("1s");
+    let origin = Origin::stripe();
+    let configuration = Sidecar::new();
+    let control = format!("127.0.0.1:{}", configuration.control_port);
+    let sidecar = configuration
+        .resolve("api.stripe.com", &origin)
+        .destination(&control)
+        .hold("1s")
+        .only_policy(
+            r#"
+@id("all-is-open") permit (principal, action, resource);
+@id("refunds") @decision("REQUIRE_APPROVAL") forbid (principal, action == Action::"process_refund", resource);
+"#,
+        )
+        .start();
     let id = Session::stripe(&sidecar).call(REFUND).approval();
-    // By the proxy, at the control API.
-    let port = sidecar.control_port();
-    let target = format!("http://127.0.0.1:{port}/api/v1/approvals/{id}/approve");
-    for data in [&["-X", "POST", target.as_str()][..], &["-d", "{}", target.as_str()][..]] {
-        let answer = Curl::call(&sidecar, data);
-        assert_eq!(answer.status, Some(403), "{answer:?}");
-    }
+    let target = format!("http://{control}/api/v1/approvals/{id}/approve");
+    let key = format!("Authorization: Bearer {}", sidecar.owner_key());
+    let typed = "Content-Type: application/json";
+    let answer = Curl::call(&sidecar, &["-H", &key, "-H", typed, "-d", "{}", target.as_str()]);
+    answer.assert_refused("destination_refused");
     assert_eq!(sidecar.approvals("pending").len(), 1);
+    assert!(sidecar.trail().of_kind("approved").is_empty());
     origin.assert_untouched();
 }
 

@@ -62,6 +62,30 @@ fn an_approval_spent_on_a_call_that_kill_9_cut_off_stays_spent() {
 }
 
 #[test]
+fn an_approved_call_that_could_not_be_sent_is_not_called_executed_after_a_restart() {
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let sidecar = Sidecar::new()
+        .resolve_to("api.stripe.com", &nobody)
+        .destination(&nobody)
+        .hold("1s")
+        .start();
+    let mut client = Session::open("stripe_client.py", &sidecar, None, &[("STRIPE_RETRIES", "0")]);
+    let id = client.call(REFUND).approval();
+    sidecar.approve(&id);
+    client.call(REFUND).assert_refused("upstream_unreachable");
+    sidecar.restart_hard();
+    let again = client.call(REFUND);
+    again.assert_refused("approval_pending");
+    assert_ne!(again.approval(), id, "people are asked anew");
+}
+
+/// Where nobody listens.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
 fn a_call_that_kill_9_cut_off_is_unknown_and_not_made_again() {
     let origin = Origin::of_things();
     let sidecar = Sidecar::new().resolve("things.example", &origin).start();

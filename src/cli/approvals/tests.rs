@@ -5,7 +5,7 @@ use crate::control::view::Vote;
 /// As it comes over the wire.
 fn sample(state: State) -> Approval {
     let text = serde_json::json!({
-        "id": "apr_7k2m9x4q00000000000000000a", "state": state.as_str(), "agent": "support-bot", "roles": ["support"],
+        "id": "apr_7k2m9x4q00000000000000000a", "revision": 0, "state": state.as_str(), "agent": "support-bot", "roles": ["support"],
         "summary": "Refund $900.00 of ch_1 in Stripe", "request_line": "POST https://api.stripe.com/v1/refunds",
         "provider": "stripe", "operation": "refunds.create", "action": "process_refund", "environment": "live",
         "target_kind": "charge", "target_id": "ch_1", "fields": {"amount": 90000, "currency": "usd"}, "missing": [],
@@ -38,7 +38,7 @@ fn the_list_says_what_waits() {
 
 #[test]
 fn an_approval_is_shown_with_its_money_its_rule_and_how_to_decide() {
-    let shown = written(|out| write_approval(out, &sample(State::Pending)));
+    let shown = written(|out| write_approval(out, &sample(State::Pending), ""));
     for line in [
         "  what        Refund $900.00 of ch_1 in Stripe\n",
         "  field       amount = 90000 ($900.00)\n",
@@ -62,9 +62,12 @@ fn what_is_missing_is_asked_for() {
         description: "In minor units".to_owned(),
         wanted: true,
     }];
-    let shown = written(|out| write_approval(out, &approval));
+    let shown = written(|out| write_approval(out, &approval, " --home '/srv/a b'"));
     assert!(shown.contains("missing     amount: In minor units"), "{shown}");
-    assert!(shown.contains("approve apr_7k2m9x4q --set amount=…\n"), "{shown}");
+    assert!(
+        shown.contains("approve apr_7k2m9x4q --set amount=… --home '/srv/a b'\n"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -82,10 +85,10 @@ fn text_of_an_agent_cannot_forge_what_a_person_reads() {
         reason: Some(evil),
         rules: Vec::new(),
     }];
-    let plain = written(|out| write_approval(out, &sample(State::Pending)))
+    let plain = written(|out| write_approval(out, &sample(State::Pending), ""))
         .lines()
         .count();
-    let shown = written(|out| write_approval(out, &approval));
+    let shown = written(|out| write_approval(out, &approval, " --home '/srv/a b'"));
     assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
     assert_eq!(shown.lines().count(), plain + 1);
     let list = written(|out| write_list(out, std::slice::from_ref(&approval)));
@@ -94,7 +97,7 @@ fn text_of_an_agent_cannot_forge_what_a_person_reads() {
 
 #[test]
 fn a_decision_says_what_comes_next() {
-    let said = |approval: &Approval| written(|out| write_decision(out, approval));
+    let said = |approval: &Approval| written(|out| write_decision(out, approval, |field| field == "amount"));
     let mut approved = sample(State::Approved);
     approved.stated.insert("amount".into(), Value::Int(51_200));
     let text = said(&approved);
@@ -102,6 +105,11 @@ fn a_decision_says_what_comes_next() {
     assert!(
         text.contains("if the agent repeats it before 2026-11-20T14:20:00Z"),
         "{text}"
+    );
+    let others = written(|out| write_decision(out, &approved, |_| false));
+    assert!(
+        others.contains("  stated before you: amount = 51200") && !others.contains("you stated"),
+        "{others}"
     );
     approved.clients = 1;
     assert!(said(&approved).contains("it goes through now, once"));

@@ -36,17 +36,29 @@ async fn agent_action_and_decision_are_shown_while_the_sidecar_runs_and_when_it_
     let store = Store::open(&home.path().join(store::FILE)).unwrap();
     let first = put(&store, |_| {}).await;
     store.write(sample::closed(&first)).await.unwrap();
+    let mut approval = sample::approval();
+    approval.votes = vec![crate::model::Vote {
+        person: "alice".into(),
+        time: Timestamp(5),
+        proof: "key".into(),
+        reason: None,
+        rules: Vec::new(),
+    }];
+    let held = Change::ApprovalHeld(Box::new(approval.clone()));
+    store.write(vec![held]).await.unwrap();
     let second = put(&store, |row| {
         row.agent = "ops-bot".into();
         row.decision = "REQUIRE_APPROVAL";
         row.rules = vec!["a".into(), "b".into()];
         row.summary = String::new();
+        row.approval = Some(approval.id.clone());
     })
     .await;
+    let short = approval.id.short();
     let expected = format!(
-        "TIME                  AGENT        ACTION          DECISION          OUTCOME  RULES            SUMMARY                                        CALL\n\
-         2026-11-20T14:05:00Z  support-bot  process_refund  ALLOW             success  refund-over-500  Refund $900.00 of ch_1 in Stripe               {first}\n\
-         2026-11-20T14:05:00Z  ops-bot      process_refund  REQUIRE_APPROVAL  -        a,b              POST https://api.stripe.com/v1/refunds?key=…  {second}\n"
+        "TIME                  AGENT        ACTION          DECISION          OUTCOME  RULES            SUMMARY                                        APPROVAL      CALL\n\
+         2026-11-20T14:05:00Z  support-bot  process_refund  ALLOW             success  refund-over-500  Refund $900.00 of ch_1 in Stripe               -             {first}\n\
+         2026-11-20T14:05:00Z  ops-bot      process_refund  REQUIRE_APPROVAL  -        a,b              POST https://api.stripe.com/v1/refunds?key=…  {short}  {second}\n"
     );
     let normal = |text: &str| {
         text.lines()
@@ -59,6 +71,14 @@ async fn agent_action_and_decision_are_shown_while_the_sidecar_runs_and_when_it_
     assert_eq!(show(home.path(), &[]).unwrap(), running);
 
     assert_eq!(show(home.path(), &["--limit", "1"]).unwrap().lines().count(), 2);
+    let json = show(home.path(), &["--json"]).unwrap();
+    let decided: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(decided[0]["decided_by"], serde_json::json!([]));
+    assert_eq!(
+        decided[1]["decided_by"],
+        serde_json::json!(["alice"]),
+        "who decided is named"
+    );
     let of_one = show(home.path(), &["--agent", "support-bot"]).unwrap();
     assert!(of_one.contains(first.as_str()) && !of_one.contains(second.as_str()));
     assert_eq!(

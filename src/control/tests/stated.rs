@@ -4,7 +4,9 @@ use http::StatusCode;
 use proptest::prelude::*;
 
 use super::super::stated::read;
-use crate::approval::tests::{approvals, call, park};
+use crate::agent::Person;
+use crate::approval::tests::{approvals, call, park, rule};
+use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
 use crate::model::vocabulary::{FieldDefinition, FieldType};
 use crate::model::{Missing, Value, Vocabulary, Why};
@@ -31,6 +33,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
 
 async fn row(missing: &[(&str, Why)]) -> ApprovalRow {
     let mut row = park(&approvals(), &call("bot", 1, None)).standing().unwrap().row;
+    row.rules = vec![rule(INCOMPLETE_ACTION, "d")];
     row.action.missing = missing
         .iter()
         .map(|(field, why)| Missing {
@@ -39,6 +42,14 @@ async fn row(missing: &[(&str, Why)]) -> ApprovalRow {
         })
         .collect();
     row
+}
+
+/// Of the group that the rules of these tests ask.
+fn alice() -> Person {
+    Person {
+        name: "alice".into(),
+        groups: ["finance".into()].into(),
+    }
 }
 
 fn set(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -51,7 +62,7 @@ fn set(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 #[tokio::test(start_paused = true)]
 async fn a_missing_amount_is_stated_in_minor_units() {
     let row = row(&[("amount", Why::Absent), ("amount_base", Why::Derived)]).await;
-    let stated = read(&row, &set(&[("amount", "51200")]), &vocabulary()).unwrap();
+    let stated = read(&row, &alice(), &set(&[("amount", "51200")]), &vocabulary()).unwrap();
     assert_eq!(stated, BTreeMap::from([("amount".into(), Value::Int(51_200))]));
 }
 
@@ -71,7 +82,7 @@ async fn an_amount_is_whole_minor_units() {
         "1000000000000001",
         "99999999999999999999",
     ] {
-        let problem = read(&row, &set(&[("amount", wrong)]), &vocabulary()).unwrap_err();
+        let problem = read(&row, &alice(), &set(&[("amount", wrong)]), &vocabulary()).unwrap_err();
         assert_eq!(problem.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
         assert!(problem.detail.contains("51200 for $512.00"), "{}", problem.detail);
     }
@@ -80,7 +91,7 @@ async fn an_amount_is_whole_minor_units() {
 #[tokio::test(start_paused = true)]
 async fn a_call_with_a_missing_value_is_not_approved_without_it() {
     let row = row(&[("amount", Why::Unreadable), ("currency", Why::Absent)]).await;
-    let problem = read(&row, &set(&[("currency", "eur")]), &vocabulary()).unwrap_err();
+    let problem = read(&row, &alice(), &set(&[("currency", "eur")]), &vocabulary()).unwrap_err();
     assert!(
         problem.detail.contains("`amount` (in minor units)"),
         "{}",
@@ -97,7 +108,7 @@ async fn nothing_that_a_call_says_is_changed() {
         ("nonsense", "there is no field `nonsense`"),
         ("amount_base", "follows from `amount`: state that"),
     ] {
-        let problem = read(&row, &set(&[("amount", "1"), (field, "1")]), &vocabulary()).unwrap_err();
+        let problem = read(&row, &alice(), &set(&[("amount", "1"), (field, "1")]), &vocabulary()).unwrap_err();
         assert!(problem.detail.contains(expected), "{}", problem.detail);
     }
 }
@@ -105,18 +116,46 @@ async fn nothing_that_a_call_says_is_changed() {
 #[tokio::test(start_paused = true)]
 async fn a_derived_value_whose_source_is_there_may_be_stated() {
     let row = row(&[("amount_base", Why::Derived)]).await;
-    assert!(read(&row, &set(&[]), &vocabulary()).is_err());
-    assert!(read(&row, &set(&[("amount_base", "100")]), &vocabulary()).is_ok());
+    assert!(read(&row, &alice(), &set(&[]), &vocabulary()).is_err());
+    assert!(read(&row, &alice(), &set(&[("amount_base", "100")]), &vocabulary()).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_one_person_stated_another_does_not_change() {
     let mut row = row(&[("amount", Why::Absent)]).await;
     row.stated.insert("amount".into(), Value::Int(5));
-    assert!(read(&row, &set(&[]), &vocabulary()).unwrap().is_empty());
-    assert!(read(&row, &set(&[("amount", "5")]), &vocabulary()).is_ok());
-    let problem = read(&row, &set(&[("amount", "6")]), &vocabulary()).unwrap_err();
+    let amount = BTreeMap::from([("amount".into(), Value::Int(5))]);
+    let none = read(&row, &alice(), &set(&[]), &vocabulary()).unwrap_err();
+    assert!(none.detail.contains("`amount`"), "each states it: {}", none.detail);
+    assert_eq!(
+        read(&row, &alice(), &set(&[("amount", "5")]), &vocabulary()),
+        Ok(amount)
+    );
+    let problem = read(&row, &alice(), &set(&[("amount", "6")]), &vocabulary()).unwrap_err();
     assert_eq!(problem.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_state_a_value_states_none() {
+    let mut row = row(&[("amount", Why::Absent)]).await;
+    let sam = Person {
+        name: "sam".into(),
+        groups: ["security".into()].into(),
+    };
+    let read = |row: &ApprovalRow, pairs: &[(&str, &str)]| read(row, &sam, &set(pairs), &vocabulary());
+    assert_eq!(read(&row, &[]), Ok(BTreeMap::new()), "nor are they asked for one");
+    let problem = read(&row, &[("amount", "5")]).unwrap_err();
+    assert_eq!(problem.status, StatusCode::FORBIDDEN);
+    assert!(
+        problem.detail.contains("finance (incomplete_action)"),
+        "{}",
+        problem.detail
+    );
+    // Stated by somebody who may: saying the same is no harm, and states nothing.
+    row.stated.insert("amount".into(), Value::Int(5));
+    row.rules.clear();
+    assert_eq!(read(&row, &[("amount", "5")]), Ok(BTreeMap::new()));
+    assert!(read(&row, &[("amount", "6")]).is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,7 +167,7 @@ async fn values_are_of_the_types_of_the_vocabulary() {
     ])
     .await;
     let all = [("unbounded", "true"), ("resource_ids", "i-1, i-2"), ("currency", "eur")];
-    let stated = read(&row, &set(&all), &vocabulary()).unwrap();
+    let stated = read(&row, &alice(), &set(&all), &vocabulary()).unwrap();
     assert_eq!(stated["unbounded"], Value::Bool(true));
     assert_eq!(
         stated["resource_ids"],
@@ -143,7 +182,7 @@ async fn values_are_of_the_types_of_the_vocabulary() {
     ] {
         let mut with: BTreeMap<String, String> = set(&all);
         with.insert(field.to_owned(), wrong.to_owned());
-        assert!(read(&row, &with, &vocabulary()).is_err(), "{field}={wrong}");
+        assert!(read(&row, &alice(), &with, &vocabulary()).is_err(), "{field}={wrong}");
     }
 }
 
@@ -152,7 +191,7 @@ proptest! {
     fn no_text_becomes_another_number(text in "\\PC{0,20}|[0-9]{1,20}") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let row = runtime.block_on(row(&[("amount", Why::Absent)]));
-        match read(&row, &set(&[("amount", &text)]), &vocabulary()) {
+        match read(&row, &alice(), &set(&[("amount", &text)]), &vocabulary()) {
             Ok(stated) => {
                 let Value::Int(value) = stated["amount"] else { panic!("not a number") };
                 prop_assert_eq!(value.to_string(), match text.trim_start_matches('0') { "" => "0", rest => rest });

@@ -29,7 +29,7 @@ use crate::proxy::{self, Refused, hold};
 use crate::store::{CallFilter, CallRecord, Recorded, Store};
 use crate::upstream::{self, Upstream};
 
-struct Lines(StdMutex<Vec<String>>);
+pub(super) struct Lines(pub(super) StdMutex<Vec<String>>);
 
 impl hold::Notices for Lines {
     fn line(&self, line: String) {
@@ -37,16 +37,16 @@ impl hold::Notices for Lines {
     }
 }
 
-struct Sidecar {
+pub(super) struct Sidecar {
     home: tempfile::TempDir,
-    parts: Arc<proxy::Parts>,
+    pub(super) parts: Arc<proxy::Parts>,
     router: Router,
-    lines: Arc<Lines>,
+    pub(super) lines: Arc<Lines>,
     draining: watch::Sender<bool>,
     _ready: watch::Sender<bool>,
 }
 
-fn key_of(name: &str) -> String {
+pub(super) fn key_of(name: &str) -> String {
     format!("rp_{name:x<43}")
 }
 
@@ -63,7 +63,7 @@ const SECURITY: &str = r#"
 forbid (principal, action == Action::"process_refund", resource) when { context.amount_base > 500000 };
 "#;
 
-fn policies(mappings: &Mappings, extra: &str) -> Arc<Policies> {
+pub(super) fn policies(mappings: &Mappings, extra: &str) -> Arc<Policies> {
     let own = Source {
         file: "own.cedar".to_owned(),
         text: extra.to_owned(),
@@ -98,7 +98,7 @@ fn registry() -> Registry {
 }
 
 impl Sidecar {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), true)
     }
 
@@ -114,6 +114,9 @@ impl Sidecar {
         let (gate, registry) = (Arc::new(gate), Arc::new(registry()));
         let rows = store.approvals(Timestamp(0)).unwrap();
         let approvals = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), rows);
+        for spent in store.spent(Timestamp(0)).unwrap() {
+            approvals.ended(&spent.approval, &spent.call, spent.outcome, spent.status);
+        }
         let (ready, is_ready) = watch::channel(true);
         let (draining, is_draining) = watch::channel(false);
         let control = Parts {
@@ -146,6 +149,7 @@ impl Sidecar {
             capture: Capture::new(1 << 20, 1 << 24),
             patience: Patience::default(),
             notices: lines.clone(),
+            home_option: String::new(),
             draining: is_draining,
             connections: 16,
         };
@@ -160,7 +164,7 @@ impl Sidecar {
     }
 
     /// Ends, and starts again on the same disk.
-    fn restart(self) -> Self {
+    pub(super) fn restart(self) -> Self {
         let Self {
             home, parts, router, ..
         } = self;
@@ -169,7 +173,16 @@ impl Sidecar {
         Self::start_in(home, true)
     }
 
-    fn decide(&self, call: Call) -> Hold {
+    pub(super) fn database(&self) -> std::path::PathBuf {
+        self.home.path().join("state/runplane.db")
+    }
+
+    /// Answers all that waits.
+    pub(super) fn stop(&self) {
+        self.draining.send_replace(true);
+    }
+
+    pub(super) fn decide(&self, call: Call) -> Hold {
         let route = self.parts.mappings.route(&call).unwrap();
         let action = self.parts.mappings.resolve(&call, route).unwrap();
         match self.parts.gate.decide(call, action, None) {
@@ -179,17 +192,21 @@ impl Sidecar {
     }
 
     /// A connected client with this call.
-    fn send(&self, call: Call) -> tokio::task::JoinHandle<Result<Recorded<Permit>, Refused>> {
+    pub(super) fn send(&self, call: Call) -> tokio::task::JoinHandle<Result<Recorded<Permit>, Refused>> {
         let (parts, hold) = (self.parts.clone(), self.decide(call));
         tokio::spawn(async move { hold::wait(&parts, hold).await })
     }
 
-    async fn api(&self, who: &str, method: Method, path: &str, content: Json) -> (u16, Json) {
+    pub(super) async fn api(&self, who: &str, method: Method, path: &str, content: Json) -> (u16, Json) {
+        self.api_with(&key_of(who), method, path, content).await
+    }
+
+    pub(super) async fn api_with(&self, key: &str, method: Method, path: &str, content: Json) -> (u16, Json) {
         let request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
             .header("host", "127.0.0.1:8081")
-            .header("authorization", format!("Bearer {}", key_of(who)))
+            .header("authorization", format!("Bearer {key}"))
             .header("content-type", "application/json")
             .body(HttpBody::from(content.to_string()))
             .unwrap();
@@ -200,7 +217,7 @@ impl Sidecar {
     }
 
     /// The id of the only pending approval, once it is there.
-    async fn pending(&self) -> String {
+    pub(super) async fn pending(&self) -> String {
         for _ in 0..500 {
             let (status, list) = self
                 .api("alice", Method::GET, "/approvals?state=pending", Json::Null)
@@ -214,7 +231,7 @@ impl Sidecar {
         panic!("nothing was held");
     }
 
-    async fn approve(&self, who: &str, id: &str, set: Json) -> (u16, Json) {
+    pub(super) async fn approve(&self, who: &str, id: &str, set: Json) -> (u16, Json) {
         self.api(
             who,
             Method::POST,
@@ -224,7 +241,7 @@ impl Sidecar {
         .await
     }
 
-    async fn calls(&self) -> Vec<CallRecord> {
+    pub(super) async fn calls(&self) -> Vec<CallRecord> {
         self.parts.store.flush().await.unwrap();
         let filter = CallFilter {
             agent: None,
@@ -233,7 +250,7 @@ impl Sidecar {
         self.parts.store.reader().unwrap().calls(&filter).unwrap()
     }
 
-    async fn kinds(&self) -> Vec<String> {
+    pub(super) async fn kinds(&self) -> Vec<String> {
         self.parts.store.flush().await.unwrap();
         let filter = CallFilter {
             agent: None,
@@ -250,7 +267,7 @@ impl Sidecar {
     }
 }
 
-fn refund(content: &str, idempotency: &str) -> Call {
+pub(super) fn refund(content: &str, idempotency: &str) -> Call {
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("api.stripe.com"));
     headers.insert("user-agent", HeaderValue::from_static("curl/8.16.0"));
@@ -282,7 +299,7 @@ fn refund(content: &str, idempotency: &str) -> Call {
     }
 }
 
-const NINE_HUNDRED: &str = "charge=ch_1&amount=90000";
+pub(super) const NINE_HUNDRED: &str = "charge=ch_1&amount=90000";
 
 #[tokio::test]
 async fn an_approved_call_gets_its_permit_on_the_same_connection_and_a_repetition_is_refused() {
@@ -452,6 +469,12 @@ async fn a_policy_that_changed_meanwhile_blocks_or_asks_again() {
     assert_eq!(
         (blocked.refusal.reason, &*blocked.rules[0].id),
         (Reason::PolicyBlocked, "freeze")
+    );
+    let lines = sidecar.lines.0.lock().unwrap().clone();
+    let last = lines.last().unwrap();
+    assert!(
+        last.starts_with("BLOCKED bot: ") && last.ends_with("(freeze)"),
+        "{last}"
     );
 
     change(&SECURITY.replace("500000", "80000"));

@@ -1,22 +1,25 @@
 //! With people's consent to the gate again, and what it says then.
 
 use super::open::OpenCall;
-use super::{Held, Parts, Refused, Step, digests, park, say, to_its_end};
+use super::{Answer, Held, Parts, Refused, Step, park, respond, say};
 use crate::approval::{Claim, Draft, Fingerprint, Ticket, Wait};
 use crate::audit::{self, Ruling};
 use crate::model::{Reason, Refusal};
 use crate::policy::{Blocked, Decision, Permit};
+use crate::proxy::say::blocked as blocked_line;
+use crate::store::{CommitError, to_its_end};
 
 /// Asks the gate again with people's consent, and spends it if that is what the gate wanted.
 pub(super) async fn release(
     parts: &Parts,
     fingerprint: &Fingerprint,
     wait: &Wait,
-    claim: Claim,
+    mut claim: Claim,
     held: Held,
 ) -> Result<Step, Refused> {
     let Held { hold, ticket, open } = held;
-    let refused = Refused::of(&hold, Some(ticket.approval()));
+    let refused = Answer::of_held(&hold, Some(ticket.approval()));
+    claim.keep_votes(|person| parts.registry.is_active_person(person));
     match parts.gate.decide(hold.call, hold.action, Some(&claim.evidence())) {
         Decision::Allow(permit) => {
             let draft = claim.consume(&permit.call().id, fingerprint);
@@ -43,7 +46,7 @@ async fn spend(
     draft: Draft,
     permit: Permit,
     mut open: OpenCall,
-    refused: Refused,
+    refused: Answer,
 ) -> Result<Step, Refused> {
     let ruling = Ruling {
         decision: "ALLOW",
@@ -51,12 +54,22 @@ async fn spend(
         rules: permit.rules(),
         approval: Some(&draft.row().id),
     };
-    let mut changes = audit::decided(permit.call(), permit.action(), &ruling, &digests(parts));
+    let mut changes = audit::decided(permit.call(), permit.action(), &ruling, &parts.digests());
     changes.extend(audit::consumed(draft.row()));
     let store = parts.store.clone();
     open.because(Reason::AuditUnavailable);
     let (permit, open) = to_its_end(async move {
-        let permit = store.commit(permit, changes).await.map_err(|(error, _)| error)?;
+        let permit = match store.commit(permit, changes).await {
+            Ok(permit) => permit,
+            Err((error, _)) => {
+                draft.failed(&store, &error);
+                if let CommitError::Unavailable(_) = error {
+                    // It may be on disk all the same; then so is its end, that nothing was sent.
+                    open.recorded();
+                }
+                return Err(error);
+            }
+        };
         let row = draft.committed();
         open.recorded();
         open.spent(row.id);
@@ -64,7 +77,7 @@ async fn spend(
         Ok((permit, open))
     })
     .await
-    .map_err(|error| refused.with(say::unrecorded(&error)))?;
+    .map_err(|error| refused.with(respond::unrecorded(&error)))?;
     open.hand_over();
     Ok(Step::Go(Box::new(permit)))
 }
@@ -72,13 +85,7 @@ async fn spend(
 /// The gate says no by now. The decision closes the call.
 async fn block(parts: &Parts, blocked: Blocked, ticket: Ticket, mut open: OpenCall) -> Refused {
     let refusal = Refusal::new(blocked.reason, say::blocked(&blocked));
-    let refused = Refused {
-        refusal,
-        call: Some(blocked.call.id.clone()),
-        approval: Some(ticket.approval().clone()),
-        rules: blocked.rules.clone(),
-        shape: blocked.action.answer.error,
-    };
+    let answer = Answer::of_blocked(&blocked, ticket.approval());
     let rules: Vec<_> = blocked.rules.iter().map(|rule| rule.id.clone()).collect();
     let ruling = Ruling {
         decision: "BLOCK",
@@ -86,17 +93,20 @@ async fn block(parts: &Parts, blocked: Blocked, ticket: Ticket, mut open: OpenCa
         rules: &rules,
         approval: Some(ticket.approval()),
     };
-    let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &digests(parts));
+    let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &parts.digests());
     let store = parts.store.clone();
     open.because(Reason::AuditUnavailable);
     let written = to_its_end(async move {
         store.write(changes).await?;
         open.hand_over();
-        Ok(())
+        Ok::<(), CommitError>(())
     })
     .await;
     match written {
-        Ok(()) => refused,
-        Err(error) => refused.with(say::unrecorded(&error)),
+        Ok(()) => {
+            parts.notices.line(blocked_line(&blocked));
+            answer.with(refusal)
+        }
+        Err(error) => answer.with(respond::unrecorded(&error)),
     }
 }

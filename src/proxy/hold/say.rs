@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use crate::approval::{Standing, Wait};
+use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::inert::inert;
-use crate::model::{ApprovalId, Outcome, Reason, Refusal, Timestamp, Why};
+use crate::model::{ApprovalId, HoldRule, Outcome, Reason, Refusal, Timestamp, Vocabulary};
 use crate::policy::{Blocked, Hold};
-use crate::store::CommitError;
+use crate::proxy::Parts;
 
 const NO_OTHER_WAY: &str = "Do not attempt it another way.";
 
@@ -75,18 +76,20 @@ pub(super) fn executed(standing: &Standing) -> Refusal {
         );
     }
     let time = row.consumed.unwrap_or(row.created);
-    let end = match standing.ended {
-        Some((Outcome::Success, status)) => format!("it succeeded{}", with_status(status)),
-        Some((Outcome::Failure, status)) => format!("the provider refused it{}", with_status(status)),
-        Some((Outcome::NotSent | Outcome::Error | Outcome::Unknown | Outcome::Abandoned, _)) => {
-            "its outcome is not known: look it up at the provider".to_owned()
-        }
-        None => "its outcome is not known here yet".to_owned(),
+    // "Sent" only where the provider's answer says so.
+    let (verb, end) = match standing.ended {
+        Some((Outcome::Success, status)) => ("sent as", format!("it succeeded{}", with_status(status))),
+        Some((Outcome::Failure, status)) => ("sent as", format!("the provider refused it{}", with_status(status))),
+        Some((Outcome::NotSent | Outcome::Error | Outcome::Unknown | Outcome::Abandoned, _)) => (
+            "used for",
+            "whether that was executed is not known: look it up at the provider".to_owned(),
+        ),
+        None => ("used for", "how that ended is not known here yet".to_owned()),
     };
     Refusal::new(
         Reason::AlreadyExecuted,
         format!(
-            "NOT executed again. This call was approved once ({}) and sent as {first} at {time}; {end}. \
+            "NOT executed again. This call was approved once ({}), and that was {verb} {first} at {time}; {end}. \
              Do not repeat it.",
             row.id,
         ),
@@ -112,34 +115,37 @@ pub(super) fn blocked(blocked: &Blocked) -> String {
     )
 }
 
-/// Whatever is wrong with the trail: nothing was sent, and what exactly is ours to know.
-pub(super) fn unrecorded(error: &CommitError) -> Refusal {
-    match error {
-        CommitError::Overloaded => Refusal::new(
-            Reason::Overloaded,
-            "NOT executed. Too many calls are waiting to be recorded. Try again later.",
-        ),
-        CommitError::Lost | CommitError::Unavailable(_) => Refusal::new(
-            Reason::AuditUnavailable,
-            "NOT executed. The call could not be recorded, and nothing is sent that is not. Try again later.",
-        ),
-    }
+/// What is asked of people for a held call.
+pub(super) struct Asked<'a> {
+    pub(super) approval: &'a ApprovalId,
+    /// The rules that want consent, as far as nobody gave it.
+    pub(super) rules: &'a [HoldRule],
+    pub(super) expires: Timestamp,
+}
+
+/// The line of a held call, with the command that lets it through.
+pub(super) fn held(parts: &Parts, hold: &Hold, asked: &Asked<'_>, wait: &Wait) -> String {
+    let vocabulary = parts.mappings.vocabulary();
+    line(hold, asked, wait, vocabulary, &parts.home_option)
 }
 
 /// `HELD apr_7k2m9x4q support-bot: Refund $900.00 of ch_1 in Stripe (refund-over-500), waits 72 s → runplane …`
-pub(super) fn held(hold: &Hold, approval: &ApprovalId, expires: Timestamp, wait: &Wait) -> String {
-    let rules: Vec<&str> = hold.rules.iter().map(|rule| &*rule.id).collect();
-    let waits = wait.span().min(expires.since(Timestamp::now())).as_secs();
-    let short = approval.short();
+fn line(hold: &Hold, asked: &Asked<'_>, wait: &Wait, vocabulary: &Vocabulary, home_option: &str) -> String {
+    let rules: Vec<&str> = asked.rules.iter().map(|rule| &*rule.id).collect();
+    let waits = wait.span().min(asked.expires.since(Timestamp::now())).as_secs();
+    let short = asked.approval.short();
     let mut line = format!(
         "HELD {short} {}: {} ({}), waits {waits} s → runplane approvals approve {short}",
         inert(first(&hold.call.caller.agent, 60)),
         inert(first(&hold.action.summary, 200)),
         inert(first(&rules.join(", "), 200)),
     );
-    for missing in hold.action.missing.iter().filter(|missing| missing.why != Why::Derived) {
-        line.push_str(&format!(" --set {}=…", missing.field));
+    if rules.contains(&INCOMPLETE_ACTION) {
+        for field in hold.action.wanted(vocabulary) {
+            line.push_str(&format!(" --set {field}=…"));
+        }
     }
+    line.push_str(home_option);
     line
 }
 

@@ -122,7 +122,6 @@ pub(crate) fn approval() -> ApprovalRow {
         first_call: CallId::random(),
         consumed_by: None,
         consumed: None,
-        returned: 0,
     }
 }
 

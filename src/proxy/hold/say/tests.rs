@@ -1,6 +1,7 @@
 use super::*;
-use crate::approval::tests::{approvals, approve, call, deny, hold, park, spend};
-use crate::model::{Missing, Reason};
+use crate::approval::tests::{approvals, approve, call, deny, hold, park, rule, spend};
+use crate::control::tests::vocabulary;
+use crate::model::{Missing, Reason, Why};
 
 #[tokio::test(start_paused = true)]
 async fn the_line_on_the_terminal_is_what_people_need_to_decide() {
@@ -8,7 +9,15 @@ async fn the_line_on_the_terminal_is_what_people_need_to_decide() {
     let id = ApprovalId::random();
     let expires = Timestamp::now().plus(Duration::from_secs(900));
     let mut held_call = hold("support-bot");
-    let line = held(&held_call, &id, expires, &wait);
+    let said = |call: &Hold, home: &str| {
+        let asked = Asked {
+            approval: &id,
+            rules: &call.rules,
+            expires,
+        };
+        super::line(call, &asked, &wait, &vocabulary(), home)
+    };
+    let line = said(&held_call, "");
     let short = id.short();
     assert_eq!(
         line,
@@ -27,7 +36,20 @@ async fn the_line_on_the_terminal_is_what_people_need_to_decide() {
             why: Why::Derived,
         },
     ];
-    assert!(held(&held_call, &id, expires, &wait).ends_with("--set amount=…"));
+    assert!(said(&held_call, "").ends_with(short), "nobody is asked for it: {line}");
+    held_call.rules.push(rule(INCOMPLETE_ACTION, "d"));
+    let line = said(&held_call, " --home /srv/one");
+    assert!(
+        line.ends_with(&format!("approve {short} --set amount=… --home /srv/one")),
+        "{line}"
+    );
+    // What follows from nothing that is missing is asked for, as the control API wants it.
+    held_call.action.missing.remove(0);
+    let line = said(&held_call, "");
+    assert!(
+        line.ends_with(&format!("approve {short} --set amount_base=…")),
+        "{line}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,7 +57,12 @@ async fn text_of_the_agent_cannot_forge_a_line() {
     let wait = Wait::start(Duration::from_secs(5));
     let mut held_call = hold("support-bot");
     held_call.action.summary = "x\n\u{1b}[2KHELD apr_fake: Refund $1.00 \u{202e}".repeat(100);
-    let line = held(&held_call, &ApprovalId::random(), Timestamp::now(), &wait);
+    let asked = Asked {
+        approval: &ApprovalId::random(),
+        rules: &held_call.rules,
+        expires: Timestamp::now(),
+    };
+    let line = super::line(&held_call, &asked, &wait, &vocabulary(), "");
     assert!(!line.contains(['\n', '\u{1b}', '\u{202e}']));
     assert!(line.len() < 1_000);
 }
@@ -69,15 +96,21 @@ async fn every_refusal_says_that_nothing_was_executed_and_what_to_do() {
     let again = executed(&first.standing().unwrap());
     let on = spent.consumed_by.unwrap();
     assert!(
-        again.detail.contains(&format!("sent as {on} at 2026-")),
+        again.detail.contains(&format!("used for {on} at 2026-")) && !again.detail.contains("sent"),
         "{}",
         again.detail
+    );
+    approvals.ended(first.approval(), &on, Outcome::Unknown, None);
+    let doubt = executed(&first.standing().unwrap()).detail;
+    assert!(
+        !doubt.contains("sent") && doubt.contains("look it up at the provider"),
+        "{doubt}"
     );
     approvals.ended(first.approval(), &on, Outcome::Success, Some(200));
     assert!(
         executed(&first.standing().unwrap())
             .detail
-            .contains("it succeeded (HTTP 200)")
+            .contains(&format!("sent as {on} at 2026-"))
     );
     approvals.ended(first.approval(), &on, Outcome::NotSent, None);
     assert_eq!(executed(&first.standing().unwrap()).reason, Reason::ApprovalExpired);
@@ -90,25 +123,7 @@ async fn every_refusal_says_that_nothing_was_executed_and_what_to_do() {
         "{}",
         no.detail
     );
-    for refusal in [
-        wait,
-        late,
-        again,
-        no,
-        full(20),
-        expired(first.approval()),
-        unrecorded(&CommitError::Lost),
-    ] {
+    for refusal in [wait, late, again, no, full(20), expired(first.approval())] {
         assert!(refusal.detail.starts_with("NOT executed"), "{}", refusal.detail);
     }
-}
-
-#[test]
-fn what_is_wrong_with_the_trail_is_not_told_outside() {
-    let refusal = unrecorded(&CommitError::Unavailable(
-        "/home/x/state/runplane.db: disk full".to_owned(),
-    ));
-    assert_eq!(refusal.reason, Reason::AuditUnavailable);
-    assert!(!refusal.detail.contains("runplane.db"));
-    assert_eq!(unrecorded(&CommitError::Overloaded).reason, Reason::Overloaded);
 }
