@@ -28,11 +28,13 @@ mod hosts;
 mod identity;
 mod inert;
 mod json;
+mod outline;
 mod path;
 mod record;
 mod resolve;
 mod service;
 mod spelling;
+mod strangers;
 mod summary;
 pub mod vocabulary;
 
@@ -188,7 +190,8 @@ impl Mappings {
             Rule::OtherPort
         };
         let needed = match &rule {
-            Rule::None | Rule::OtherPort => false,
+            // For the line that people decide by: `resolve` does without if need be.
+            Rule::None | Rule::OtherPort => resolve::is_outlined(call),
             Rule::Path(operation, _) | Rule::Name(operation, _) => operation.needs_body,
             Rule::Parameter(_) => true,
         };

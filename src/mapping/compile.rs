@@ -7,8 +7,9 @@ use http::HeaderName;
 
 use super::document::Selector;
 use super::file::{self, File};
+use super::form::Semicolons;
 use super::hosts::Pattern;
-use super::service::{IdempotencyKey, Service, Signer};
+use super::service::{IdempotencyKey, Reveals, Service, Signer};
 use crate::io::yaml::Located;
 use crate::model::{Answer, Diagnostic, Source, Vocabulary, money};
 
@@ -132,6 +133,14 @@ impl Compiler<'_> {
             refuse_headers: self.headers(&file.refuse.headers),
             refuse_query: file.refuse.query.iter().map(|name| name.as_str().into()).collect(),
             show,
+            semicolons: match file.semicolons_in_values {
+                true => Semicolons::InValues,
+                false => Semicolons::Refused,
+            },
+            reveals: file.reveals.as_ref().map(|reveals| Reveals {
+                parameter: reveals.parameter.as_str().into(),
+                words: reveals.words.iter().map(|word| word.as_str().into()).collect(),
+            }),
             answer,
         }
     }

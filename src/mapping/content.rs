@@ -5,8 +5,9 @@ use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
 use super::file::Decoder;
-use super::form::{self, Nesting};
+use super::form::{self, Nesting, Semicolons};
 use super::json;
+use super::service::Service;
 use crate::model::{Body, Call, Reason, Refusal};
 
 /// Content that was read.
@@ -28,7 +29,7 @@ pub(super) fn is_empty(body: &Body) -> bool {
 ///
 /// # Errors
 /// `not_inspectable` for content whose type or coding the mapping cannot read, `malformed` for what is not of its type.
-pub(super) fn decode(call: &Call, decoders: &[(Box<str>, Decoder)]) -> Result<Option<Decoded>, Refusal> {
+pub(super) fn decode(call: &Call, service: &Service) -> Result<Option<Decoded>, Refusal> {
     if is_empty(&call.body) {
         return Ok(None);
     }
@@ -41,7 +42,8 @@ pub(super) fn decode(call: &Call, decoders: &[(Box<str>, Decoder)]) -> Result<Op
         ));
     }
     let media_type = media_type(&call.headers)?;
-    let Some((_, decoder)) = decoders
+    let Some((_, decoder)) = service
+        .content
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(media_type))
     else {
@@ -57,7 +59,7 @@ pub(super) fn decode(call: &Call, decoders: &[(Box<str>, Decoder)]) -> Result<Op
     };
     let form = |nesting| {
         let text = std::str::from_utf8(bytes).map_err(|_| malformed(&form::Error::Escape))?;
-        form::nest(text, nesting).map_err(|error| malformed(&error))
+        form::nest(text, nesting, service.semicolons).map_err(|error| malformed(&error))
     };
     let value = match decoder {
         Decoder::Json => json::parse(bytes).map_err(|error| malformed(&error))?,
@@ -120,5 +122,7 @@ pub(super) fn query(query: Option<&str>, nesting: Nesting) -> Result<Option<Valu
             format!("the query cannot be read in exactly one way: {error}"),
         )
     };
-    form::nest(text, nesting).map(Some).map_err(malformed)
+    form::nest(text, nesting, Semicolons::Refused)
+        .map(Some)
+        .map_err(malformed)
 }

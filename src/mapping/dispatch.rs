@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use http::{HeaderName, Method};
 use matchit::Router;
 
+use super::document::Path;
 use super::path;
 use super::service::Operation;
 use crate::model::{Call, Reason, Refusal};
@@ -67,6 +68,14 @@ impl Routes {
     pub(super) fn find(&self, method: &Method, path: &str) -> Result<Option<Fit<'_>>, Refusal> {
         if path::has_format(path) {
             return Ok(None);
+        }
+        // SECURITY: many servers take `/v1/refunds/` for `/v1/refunds` (test `r_a_slash_at_the_end_is_refused`).
+        let bare = path.trim_end_matches('/');
+        if bare != path && self.folded.at(&bare.to_ascii_lowercase()).is_ok() {
+            return Err(Refusal::new(
+                Reason::Malformed,
+                "the path is an operation's but for the `/` at its end: send it as documented",
+            ));
         }
         let found = self.templates.at(path).ok();
         // SECURITY: a server that is blind to case would see another operation (test `r_upper_case_is_refused`).
@@ -136,6 +145,8 @@ pub(super) fn parameters(template: &str) -> Result<Vec<&str>, String> {
 /// Operations by a name in a parameter or a header field.
 pub(super) struct Names {
     pub source: NameSource,
+    /// Where the name is looked for, if in a parameter.
+    pub path: Path,
     pub exact: HashMap<Box<str>, Operation>,
     /// Beginnings, longest first.
     pub prefixes: Vec<(Box<str>, Operation)>,

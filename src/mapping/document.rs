@@ -9,6 +9,8 @@ use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use super::spelling;
+
 /// A JSONPath (RFC 9535) of the subset that mappings may use: names, positions, `[*]`, `['a','b']`.
 #[derive(Clone, Debug)]
 pub(super) enum Path {
@@ -28,8 +30,15 @@ pub(super) enum Path {
 #[derive(Clone, Debug)]
 pub(super) struct Selector {
     path: JsonPath,
-    /// Names of the first step.
-    roots: Vec<Box<str>>,
+    steps: Vec<Step>,
+}
+
+/// One step of a path.
+#[derive(Clone, Debug)]
+enum Step {
+    Names(Vec<Box<str>>),
+    /// `[*]`, `[0]`: into each.
+    Each,
 }
 
 impl Selector {
@@ -45,12 +54,17 @@ impl Selector {
         })?;
         Ok(Self {
             path,
-            roots: roots(text),
+            steps: steps(text),
         })
     }
 
     pub(super) fn select<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         self.path.query(value).all()
+    }
+
+    /// Whether a name in `value` is one of the path's but for upper and lower case.
+    pub(super) fn is_misspelt_in(&self, value: &Value) -> bool {
+        is_misspelt(&self.steps, value)
     }
 }
 
@@ -116,7 +130,12 @@ impl Path {
                 None
             }
         };
-        selector.into_iter().flat_map(|selector| selector.roots.iter().cloned())
+        let first = selector.and_then(|selector| selector.steps.first());
+        let names = match first {
+            Some(Step::Names(names)) => names.as_slice(),
+            Some(Step::Each) | None => &[],
+        };
+        names.iter().cloned()
     }
 
     /// All that it finds, in the order of the document.
@@ -166,20 +185,46 @@ pub(super) fn node(value: &Value, json: bool) -> Node<'_> {
     }
 }
 
-/// `a` of `$.a[0]`; `a` and `b` of `$['a','b'].c`.
-fn roots(text: &str) -> Vec<Box<str>> {
-    let rest = text.trim_start_matches('$');
-    if let Some(name) = rest.strip_prefix('.') {
-        return vec![name.split(['.', '[']).next().unwrap_or_default().into()];
+fn is_misspelt(steps: &[Step], value: &Value) -> bool {
+    let Some((step, rest)) = steps.split_first() else {
+        return false;
+    };
+    match (step, value) {
+        (Step::Names(names), Value::Object(members)) => {
+            members
+                .iter()
+                .any(|(name, member)| match names.iter().any(|known| **known == **name) {
+                    true => is_misspelt(rest, member),
+                    false => names.iter().any(|known| spelling::differ_in_case(known, name)),
+                })
+        }
+        (Step::Each, Value::Object(members)) => members.values().any(|member| is_misspelt(rest, member)),
+        (Step::Each, Value::Array(items)) => items.iter().any(|item| is_misspelt(rest, item)),
+        _ => false,
     }
-    let inner = rest
-        .strip_prefix('[')
-        .and_then(|rest| rest.split(']').next())
-        .unwrap_or_default();
-    inner
-        .split(',')
-        .map(|name| name.trim().trim_matches(['\'', '"']).into())
-        .collect()
+}
+
+/// The steps of a path of the subset: `$.a[0]`, `$['a','b'][*].c`.
+fn steps(text: &str) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut rest = text.trim_start_matches('$');
+    while !rest.is_empty() {
+        let (step, after) = match rest.strip_prefix('[') {
+            Some(inner) => inner.split_once(']').unwrap_or((inner, "")),
+            None => {
+                let name = rest.trim_start_matches('.');
+                name.split_at(name.find(['.', '[']).unwrap_or(name.len()))
+            }
+        };
+        let quoted = step.contains(['\'', '"']) || !rest.starts_with('[');
+        let names = step.split(',').map(|name| name.trim().trim_matches(['\'', '"']).into());
+        steps.push(match quoted && step != "*" {
+            true => Step::Names(names.collect()),
+            false => Step::Each,
+        });
+        rest = after;
+    }
+    steps
 }
 
 fn single_name(rest: &str) -> Result<&str, String> {

@@ -16,11 +16,13 @@ const MAX_TEXT: usize = 4_096;
 /// Where a field's value comes from.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
-    /// Always the same.
-    Constant(Value),
+    /// Always the same, where the path finds something.
+    Constant(Value, Option<Path>),
     /// No call of the operation tells it.
     NotTold,
     Read(Reading),
+    /// Not told where one of the paths finds anything.
+    Unless(Vec<Path>, Box<Rule>),
 }
 
 #[derive(Clone, Debug)]
@@ -75,19 +77,32 @@ pub(super) enum Type {
 impl Rule {
     /// Everything that is looked at.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        let reading = match self {
-            Rule::Constant(_) | Rule::NotTold => None,
-            Rule::Read(reading) => Some(reading),
+        let (rule, unless): (&Rule, &[Path]) = match self {
+            Rule::Unless(unless, rule) => (rule, unless),
+            Rule::Constant(..) | Rule::NotTold | Rule::Read(_) => (self, &[]),
         };
-        reading.into_iter().flat_map(Reading::paths)
+        let (reading, require) = match rule {
+            Rule::Read(reading) => (Some(reading), None),
+            Rule::Constant(_, require) => (None, require.as_ref()),
+            Rule::NotTold | Rule::Unless(..) => (None, None),
+        };
+        let read = reading.into_iter().flat_map(Reading::paths);
+        read.chain(require).chain(unless)
     }
 
     /// The value, or why there is none.
     pub(super) fn value(&self, document: &Document<'_>) -> Result<Value, Why> {
         match self {
-            Rule::Constant(value) => Ok(value.clone()),
+            Rule::Constant(value, require) => match require {
+                Some(require) if require.select(document).is_empty() => Err(Why::Absent),
+                Some(_) | None => Ok(value.clone()),
+            },
             Rule::NotTold => Err(Why::Absent),
             Rule::Read(reading) => reading.value(document),
+            Rule::Unless(unless, rule) => match unless.iter().all(|path| path.select(document).is_empty()) {
+                true => rule.value(document),
+                false => Err(Why::Absent),
+            },
         }
     }
 }

@@ -63,6 +63,12 @@ pub(super) struct File {
     /// Path parameters whose values may not.
     #[serde(default)]
     pub hide: Vec<String>,
+    /// `;` in a form's value is text: the provider parts pairs at `&` only.
+    #[serde(default)]
+    pub semicolons_in_values: bool,
+    /// Parameters by which an answer is made to hold secrets.
+    #[serde(default)]
+    pub reveals: Option<Reveals>,
     #[serde(default)]
     pub operations: BTreeMap<String, Located<Operation>>,
     /// Operations in bulk, by how their names begin (dispatch by name only). The longest counts, after `operations`.
@@ -115,6 +121,15 @@ pub(super) struct Refuse {
     pub query: Vec<String>,
 }
 
+/// `expand[]=card.number`: a read that asks so is `read_secret`, whatever it reads.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reveals {
+    pub parameter: String,
+    /// Names between dots in its value.
+    pub words: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Operation {
@@ -155,6 +170,9 @@ pub(super) struct Target {
 pub(super) struct When {
     /// JSONPath: applies if it finds anything.
     pub any: Located<String>,
+    /// Applies only if it finds one of these, in upper or lower case.
+    #[serde(default)]
+    pub values: Vec<String>,
     pub action: String,
     #[serde(default)]
     pub access: Option<Access>,
@@ -189,9 +207,12 @@ pub(super) struct Field {
     /// What `split` splits at.
     #[serde(default)]
     pub separator: Option<String>,
-    /// JSONPath that must find something, else a count is missing rather than 0.
+    /// JSONPath that must find something, else a count is missing rather than 0, and a `value` is not told.
     #[serde(default)]
     pub require: Option<Located<String>>,
+    /// JSONPaths: where one finds anything, the field is not told.
+    #[serde(default)]
+    pub unless: Vec<Located<String>>,
     /// `int decimal money string bool enum prefix_map currency`; by the field's type unless it is said.
     #[serde(default, rename = "as")]
     pub kind: Option<Kind>,

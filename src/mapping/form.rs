@@ -1,9 +1,11 @@
 //! Pairs of `application/x-www-form-urlencoded` content and of queries, flat and nested.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
+
+use super::spelling;
 
 /// How many pairs there may be.
 const MAX_PAIRS: usize = 100_000;
@@ -19,6 +21,8 @@ pub(super) enum Error {
     Semicolon,
     #[error("a parameter is named twice, or both as a value and as a list")]
     Duplicate,
+    #[error("two parameters' names differ only in upper and lower case")]
+    Case,
     #[error("a parameter's name has brackets, spaces or control characters where none belong")]
     Name,
     #[error("there are more than 100,000 parameters, or they nest deeper than 64 levels")]
@@ -32,6 +36,15 @@ pub(super) enum Nesting {
     Brackets,
     /// AWS Query: `Filter.1.Value.2`, counted from 1.
     Dots,
+}
+
+/// What `;` is to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Semicolons {
+    /// It may part pairs.
+    Refused,
+    /// Text, in values.
+    InValues,
 }
 
 /// Percent-decodes once. `plus`: `+` is a space.
@@ -87,8 +100,8 @@ pub(super) fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Error> {
 ///
 /// SECURITY: what servers merge, overwrite or split differently (a name twice, `a` beside `a[]`, `;` between pairs,
 /// spaces and control characters in names) is refused (tests `what_servers_read_differently_is_refused`).
-pub(super) fn nest(text: &str, nesting: Nesting) -> Result<Value, Error> {
-    if text.contains(';') {
+pub(super) fn nest(text: &str, nesting: Nesting, semicolons: Semicolons) -> Result<Value, Error> {
+    if text.contains(';') && (semicolons == Semicolons::Refused || !only_in_values(text)) {
         return Err(Error::Semicolon);
     }
     let mut root = Tree::default();
@@ -97,9 +110,17 @@ pub(super) fn nest(text: &str, nesting: Nesting) -> Result<Value, Error> {
             Nesting::Brackets => brackets(&name)?,
             Nesting::Dots => dots(&name)?,
         };
-        root.insert(&segments, value.into_owned())?;
+        root.insert(&segments, value.into_owned(), nesting == Nesting::Dots, true)?;
     }
     Ok(Value::Object(root.into_members()))
+}
+
+/// Whether a server that parts pairs at `;` too would find no more values than one that does not.
+fn only_in_values(text: &str) -> bool {
+    text.split('&').all(|pair| match pair.split_once(';') {
+        Some((first, rest)) => first.contains('=') && !rest.contains('='),
+        None => true,
+    })
 }
 
 /// One step of a name.
@@ -158,6 +179,8 @@ fn dots(name: &str) -> Result<Vec<Segment<'_>>, Error> {
 #[derive(Default)]
 struct Tree {
     members: BTreeMap<String, Node>,
+    /// Their names without the difference of upper and lower case.
+    folded: HashSet<String>,
     /// Items were added by `[]`: their names are positions.
     appended: bool,
 }
@@ -168,7 +191,8 @@ enum Node {
 }
 
 impl Tree {
-    fn insert(&mut self, segments: &[Segment<'_>], value: String) -> Result<(), Error> {
+    /// Names that differ in case only are refused, if so asked: `here`, or `below` (where customers may name things).
+    fn insert(&mut self, segments: &[Segment<'_>], value: String, below: bool, here: bool) -> Result<(), Error> {
         let Some((first, rest)) = segments.split_first() else {
             return Err(Error::Name);
         };
@@ -186,6 +210,10 @@ impl Tree {
             }
             Segment::Append | Segment::Name(_) => return Err(Error::Duplicate),
         };
+        // SECURITY: a server that is blind to case takes `maxCount` for `MaxCount` (test `r_names_but_for_case_are_refused`).
+        if here && !self.members.contains_key(&name) && !self.folded.insert(spelling::folded(&name)) {
+            return Err(Error::Case);
+        }
         if rest.is_empty() {
             return match self.members.insert(name, Node::Text(value)) {
                 None => Ok(()),
@@ -193,7 +221,7 @@ impl Tree {
             };
         }
         match self.members.entry(name).or_insert_with(|| Node::Tree(Tree::default())) {
-            Node::Tree(tree) => tree.insert(rest, value),
+            Node::Tree(tree) => tree.insert(rest, value, below, below),
             Node::Text(_) => Err(Error::Duplicate),
         }
     }
@@ -243,7 +271,7 @@ mod tests {
 
     #[test]
     fn names_nest() {
-        let read = |text| nest(text, Nesting::Brackets).unwrap();
+        let read = |text| nest(text, Nesting::Brackets, Semicolons::Refused).unwrap();
         assert_eq!(read(""), json!({}));
         assert_eq!(
             read("amount=5000&currency=eur&x"),
@@ -259,7 +287,7 @@ mod tests {
             json!({"i": [{"p": "a"}, {"p": "b"}, {"p": "c"}]})
         );
         assert_eq!(read("m[a%20b]=c%26d+e"), json!({"m": {"a b": "c&d e"}}));
-        let read = |text| nest(text, Nesting::Dots).unwrap();
+        let read = |text| nest(text, Nesting::Dots, Semicolons::Refused).unwrap();
         assert_eq!(read("InstanceId.2=b&InstanceId.1=a"), json!({"InstanceId": ["a", "b"]}));
         assert_eq!(
             read("Filter.1.Name=n&Filter.1.Value.1=v&Filter.1.Value.2=w"),
@@ -291,7 +319,7 @@ mod tests {
             "amount=%f",
             "amount=%ff",
         ] {
-            assert!(nest(text, Nesting::Brackets).is_err(), "{text}");
+            assert!(nest(text, Nesting::Brackets, Semicolons::Refused).is_err(), "{text}");
         }
         for text in [
             "InstanceId=a&InstanceId.1=b",
@@ -303,29 +331,56 @@ mod tests {
             "A[1]=x",
             "A;B=1",
         ] {
-            assert!(nest(text, Nesting::Dots).is_err(), "{text}");
+            assert!(nest(text, Nesting::Dots, Semicolons::Refused).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_semicolon_in_a_value_is_text_where_the_provider_takes_it_so() {
+        let read = |text| nest(text, Nesting::Brackets, Semicolons::InValues);
+        assert_eq!(read("d=late; sorry&a=1;"), Ok(json!({"d": "late; sorry", "a": "1;"})));
+        for text in ["a=1;b=2", "a=1; b=2", "a;b=1", "a;b", ";a=1", "a=1&b;", "a=1;b;c=d"] {
+            assert_eq!(read(text), Err(Error::Semicolon), "{text}");
+        }
+        assert_eq!(
+            nest("d=late; sorry", Nesting::Brackets, Semicolons::Refused),
+            Err(Error::Semicolon)
+        );
+    }
+
+    #[test]
+    fn names_that_differ_in_case_only_are_refused() {
+        let dots = |text| nest(text, Nesting::Dots, Semicolons::Refused);
+        assert_eq!(dots("MaxCount=1&maxCount=1000"), Err(Error::Case));
+        assert_eq!(dots("Filter.1.Name=a&Filter.1.name=b"), Err(Error::Case));
+        assert_eq!(dots("Service=1&\u{17f}ervice=2"), Err(Error::Case));
+        let brackets = |text| nest(text, Nesting::Brackets, Semicolons::Refused);
+        assert_eq!(brackets("amount=1&Amount=1000"), Err(Error::Case));
+        assert!(
+            brackets("metadata[a]=1&metadata[A]=2").is_ok(),
+            "the customer's own names"
+        );
     }
 
     #[test]
     fn depth_is_limited() {
         let deep = format!("a{}=1", "[b]".repeat(64));
-        assert_eq!(nest(&deep, Nesting::Brackets), Err(Error::TooMany));
+        assert_eq!(nest(&deep, Nesting::Brackets, Semicolons::Refused), Err(Error::TooMany));
         let deep = format!("a{}=1", ".b".repeat(64));
-        assert_eq!(nest(&deep, Nesting::Dots), Err(Error::TooMany));
+        assert_eq!(nest(&deep, Nesting::Dots, Semicolons::Refused), Err(Error::TooMany));
     }
 
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,40}") {
-            let _ = nest(&text, Nesting::Brackets);
-            let _ = nest(&text, Nesting::Dots);
+            let _ = nest(&text, Nesting::Brackets, Semicolons::Refused);
+            let _ = nest(&text, Nesting::Dots, Semicolons::Refused);
         }
 
         #[test]
         fn what_was_encoded_is_decoded(values in prop::collection::btree_map("[a-z]{1,8}", any::<String>(), 0..6)) {
             let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(&values).finish();
-            let read = nest(&text, Nesting::Brackets).unwrap();
+            let read = nest(&text, Nesting::Brackets, Semicolons::Refused).unwrap();
             prop_assert_eq!(read, json!(values));
         }
     }

@@ -6,11 +6,15 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
 use super::service::Service;
-use super::{content, form, path};
+use super::{content, form, path, strangers};
 use crate::model::{Call, Reason, Refusal};
 
-/// Header fields by which servers and frameworks put another method or target in the place of the request line's.
-const RETARGETING: [&str; 9] = [
+/// Bytes that the query of a call on a mapped host may have.
+const MAX_QUERY: usize = 8 * 1024;
+/// Header fields by which servers and frameworks put another method or target in the place of the request line's. Some
+/// of them no request may have, whatever its host (`proxy::parse`); this is the list for hosts with a mapping.
+const RETARGETING: [&str; 10] = [
+    "x-forwarded-method",
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
@@ -21,6 +25,8 @@ const RETARGETING: [&str; 9] = [
     "x-forwarded-uri",
     "x-forwarded-prefix",
 ];
+/// The same, where the field is no sign of ill will on a host that nobody knows.
+const FORWARDING: [&str; 2] = ["forwarded", "x-forwarded-proto"];
 /// The query parameter that frameworks take for the method.
 const METHOD: &str = "_method";
 
@@ -30,19 +36,25 @@ const OPERATION: &str = "Action";
 /// Whether the call names another method, target or operation beside its own.
 pub(super) fn retargets(call: &Call) -> bool {
     retargeting(&call.headers).is_some()
-        || has_parameter(call.query.as_deref(), |name| name == METHOD || name == OPERATION).unwrap_or(true)
+        || strangers::names_change(
+            &call.path,
+            call.query.as_deref().unwrap_or_default(),
+            &[METHOD, OPERATION],
+        )
 }
 
 fn retargeting(headers: &HeaderMap) -> Option<&HeaderName> {
-    headers
-        .keys()
-        .find(|name| name.as_str().starts_with("x-") && RETARGETING.contains(&name.as_str()))
+    headers.keys().find(|name| RETARGETING.contains(&name.as_str()))
 }
 
 /// Checks what can be checked by the head of a call on a mapped host.
 pub(super) fn check(call: &Call, service: &Service) -> Result<(), Refusal> {
     path::check(&call.path)?;
-    if let Some(name) = retargeting(&call.headers) {
+    if call.query.as_ref().is_some_and(|query| query.len() > MAX_QUERY) {
+        return Err(Refusal::new(Reason::TooLarge, "the query is longer than 8 KiB"));
+    }
+    let forwarding = || call.headers.keys().find(|name| FORWARDING.contains(&name.as_str()));
+    if let Some(name) = retargeting(&call.headers).or_else(forwarding) {
         return refuse(format!(
             "the header field {name} names another method or target than the request line"
         ));
@@ -76,6 +88,31 @@ fn has_parameter(query: Option<&str>, wanted: impl Fn(&str) -> bool) -> Result<b
         found |= wanted(&name);
     }
     Ok(found)
+}
+
+/// Whether the call asks for secrets to be in its answer, in query or form.
+///
+/// SECURITY: read in every way there is, since a plain read is what it would pass for (test
+/// `r_a_read_that_asks_for_secrets_is_one`).
+pub(super) fn reveals(call: &Call, service: &Service) -> bool {
+    let Some(reveals) = &service.reveals else {
+        return false;
+    };
+    let decode = |text: &str| match form::decode(text, true) {
+        Ok(text) => text.to_ascii_lowercase(),
+        Err(_) => text.to_ascii_lowercase(),
+    };
+    let asks = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let secret = |word: &str| reveals.words.iter().any(|known| **known == *word.trim());
+        decode(name).trim().starts_with(&*reveals.parameter)
+            && decode(value)
+                .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+                .any(secret)
+    };
+    let content = call.body.captured().and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let texts = [call.query.as_deref(), content];
+    texts.into_iter().flatten().any(|text| text.split(['&', ';']).any(asks))
 }
 
 /// The bearer token, or the user of Basic: what prefixes of keys are told by. Never kept.

@@ -4,7 +4,6 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
-use super::form::Pair;
 use super::service::{IdempotencyKey, Service};
 use super::{aws, form, json};
 use crate::model::{Action, Call, Identity, Reason, Refusal};
@@ -114,20 +113,28 @@ impl Framed {
     }
 
     fn query(&mut self, query: Option<&str>, service: Option<&Service>) {
-        match query.map(form::pairs) {
+        match query.map(|query| (query, Exact::read(query))) {
             None => self.put(b'-', b""),
-            Some(Ok(pairs)) => self.pairs(b'q', &pairs, service),
-            Some(Err(_)) => self.put(b'Q', query.unwrap_or_default().as_bytes()),
+            Some((_, Some(pairs))) => self.pairs(b'q', &pairs, service),
+            Some((query, None)) => self.put(b'Q', query.as_bytes()),
         }
     }
 
-    fn pairs(&mut self, kind: u8, pairs: &[Pair<'_>], service: Option<&Service>) {
-        let volatile = |name: &str| service.is_some_and(|service| service.volatile.contains(name));
+    fn pairs(&mut self, kind: u8, pairs: &[Exact], service: Option<&Service>) {
+        let volatile = |name: &[u8]| {
+            service.is_some_and(|service| {
+                let name = std::str::from_utf8(name);
+                name.is_ok_and(|name| service.volatile.contains(name))
+            })
+        };
         let kept: Vec<_> = pairs.iter().filter(|pair| !volatile(&pair.name)).collect();
         self.count(kind, kept.len());
         for pair in kept {
-            self.put(b'k', pair.name.as_bytes());
-            self.put(b'v', pair.value.as_bytes());
+            self.put(b'k', &pair.name);
+            match &pair.value {
+                Some(value) => self.put(b'v', value),
+                None => self.put(b'-', b""),
+            }
         }
     }
 
@@ -171,11 +178,57 @@ impl Framed {
     }
 }
 
+/// One pair of a query or form, read so that nothing in which readers differ is lost.
+struct Exact {
+    name: Vec<u8>,
+    /// None where there is no `=`.
+    value: Option<Vec<u8>>,
+}
+
+impl Exact {
+    /// The pairs in the order sent; `None` where `;` or an odd escape lets readers differ in what the pairs are.
+    ///
+    /// SECURITY: what was approved must not run as something else. `a=b;c=d` is one pair or two, `+` a space or a plus,
+    /// `a` the same as `a=` or not (tests `another_reading_is_another_call`, `what_any_reader_tells_apart_is_not_shared`).
+    fn read(text: &str) -> Option<Vec<Self>> {
+        if text.contains(';') || form::pairs(text).is_err() {
+            return None;
+        }
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| match pair.split_once('=') {
+            Some((name, value)) => Self {
+                name: exact(name),
+                value: Some(exact(value)),
+            },
+            None => Self {
+                name: exact(pair),
+                value: None,
+            },
+        });
+        Some(pairs.collect())
+    }
+}
+
+/// Without its escapes; a `+` that was sent as it stands becomes a byte that no text holds, and stays apart from `%20`
+/// and `%2B`.
+fn exact(text: &str) -> Vec<u8> {
+    const PLUS: u8 = 0xFF;
+    let parts = text
+        .split('+')
+        .map(|part| form::decode(part, false).unwrap_or_default());
+    parts
+        .collect::<Vec<_>>()
+        .iter()
+        .map(|part| part.as_bytes())
+        .collect::<Vec<_>>()
+        .join(&PLUS)
+}
+
 /// Content as far as it could be understood.
 enum Body<'a> {
     Empty,
     Json(Value),
-    Form(Vec<Pair<'a>>),
+    Form(&'a str, Vec<Exact>),
     Raw(&'a [u8]),
 }
 
@@ -202,8 +255,9 @@ impl<'a> Body<'a> {
             return json::parse(bytes).map_or(Body::Raw(bytes), Body::Json);
         }
         if plain && media_type == "application/x-www-form-urlencoded" {
-            let pairs = std::str::from_utf8(bytes).ok().and_then(|text| form::pairs(text).ok());
-            return pairs.map_or(Body::Raw(bytes), Body::Form);
+            let read = std::str::from_utf8(bytes).ok();
+            let read = read.and_then(|text| Some(Body::Form(text, Exact::read(text)?)));
+            return read.unwrap_or(Body::Raw(bytes));
         }
         Body::Raw(bytes)
     }
@@ -212,7 +266,7 @@ impl<'a> Body<'a> {
         match self {
             Body::Empty => content.put(b'-', b""),
             Body::Raw(bytes) => content.put(b'r', bytes),
-            Body::Form(pairs) => content.pairs(b'f', pairs, service),
+            Body::Form(_, pairs) => content.pairs(b'f', pairs, service),
             Body::Json(value) => {
                 content.put(b'j', b"");
                 content.json(value, &|name| {
@@ -226,14 +280,15 @@ impl<'a> Body<'a> {
         match self {
             Body::Empty | Body::Raw(_) => None,
             Body::Json(value) => value.get(wanted)?.as_str().map(str::to_owned),
-            Body::Form(pairs) => find(pairs, wanted),
+            Body::Form(text, _) => find(text, wanted),
         }
     }
 }
 
-fn find(pairs: &[Pair<'_>], wanted: &str) -> Option<String> {
-    let pair = pairs.iter().find(|pair| pair.name == wanted)?;
-    Some(pair.value.clone().into_owned())
+fn find(text: &str, wanted: &str) -> Option<String> {
+    let mut pairs = form::pairs(text).ok()?.into_iter();
+    let pair = pairs.find(|pair| pair.name == wanted)?;
+    Some(pair.value.into_owned())
 }
 
 /// The part of the credential that stays the same: an AWS access key, else the header fields that hold it.
@@ -262,12 +317,7 @@ fn idempotency_key(call: &Call, service: Option<&Service>, body: &Body<'_>) -> O
         Some(None) => None,
         Some(Some(IdempotencyKey::Header(name))) => call.header(name.as_str()).map(str::to_owned),
         Some(Some(IdempotencyKey::Parameter(name))) => {
-            let in_query = || {
-                call.query
-                    .as_deref()
-                    .and_then(|query| form::pairs(query).ok())
-                    .and_then(|pairs| find(&pairs, name))
-            };
+            let in_query = || call.query.as_deref().and_then(|query| find(query, name));
             body.parameter(name).or_else(in_query)
         }
     }

@@ -56,6 +56,7 @@ fn push_path(out: &mut String, call: &Call, known: Known<'_>) {
         out.push('/');
         let plain = match &mut shown {
             Some(shown) => shown.next().copied().unwrap_or(false),
+            None if matches!(known, Known::Nothing) => is_ordinary(segment),
             None => !looks_secret(segment),
         };
         if plain {
@@ -81,7 +82,7 @@ fn push_query(out: &mut String, query: &str, known: Known<'_>) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decoded = form::decode(name, true).unwrap_or_default();
         // A name may be the secret itself (`?s3cr3t`), or nothing but its own value.
-        if looks_secret(&decoded) {
+        if looks_secret(&decoded) || (matches!(known, Known::Nothing) && !is_ordinary(&decoded)) {
             out.push('…');
             continue;
         }
@@ -107,9 +108,60 @@ fn names_operation(service: &Service, name: &str) -> bool {
     }
 }
 
+/// Digits in a row from which on they may be a code or a card's number.
+const MAX_DIGITS: usize = 6;
+/// Letters of a word in a path that nobody knows.
+const MAX_WORD: usize = 12;
+
+fn digit_run(text: &str) -> usize {
+    let runs = text.split(|character: char| !character.is_ascii_digit());
+    runs.map(str::len).max().unwrap_or_default()
+}
+
+/// What may stand in the record of a path that nobody knows: words as paths have them, versions, short numbers.
+///
+/// SECURITY: a short password or code in a path looks like nothing else (test `only_ordinary_words_of_strangers_are_kept`).
+fn is_ordinary(segment: &str) -> bool {
+    let digits = segment.bytes().filter(u8::is_ascii_digit).count();
+    !looks_secret(segment)
+        && digits <= 8
+        && segment
+            .split(|character: char| !character.is_ascii_alphanumeric())
+            .all(is_word)
+}
+
+/// `users`, `API`, `postMessage`, `v2`, `2026`: no letters among digits, no letters that nobody could say.
+fn is_word(word: &str) -> bool {
+    let letters = word.trim_end_matches(|character: char| character.is_ascii_digit());
+    let digits = word.len() - letters.len();
+    if letters.is_empty() || (digits > 0 && (digits > 2 || letters.len() > 5)) {
+        return letters.is_empty();
+    }
+    if letters.len() > MAX_WORD || !letters.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return false;
+    }
+    if letters.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return letters.len() <= 5;
+    }
+    // Each part of `postMessage` is a word of its own.
+    let humps = letters
+        .split_inclusive(|character: char| character.is_ascii_uppercase())
+        .enumerate();
+    let short = humps.skip(1).any(|(_, hump)| hump.len() < 3);
+    let single_case = letters.bytes().skip(1).all(|byte| byte.is_ascii_lowercase());
+    (single_case || !short) && (letters.len() <= 5 || is_sayable(letters))
+}
+
+/// Not more than four consonants in a row.
+fn is_sayable(letters: &str) -> bool {
+    let lower = letters.to_ascii_lowercase();
+    let runs = lower.split(['a', 'e', 'i', 'o', 'u', 'y']);
+    runs.map(str::len).max().unwrap_or_default() <= 4
+}
+
 /// Long, escaped, or random as tokens are: digits among letters in a word of eight or more, or mixed case.
-fn looks_secret(segment: &str) -> bool {
-    if segment.len() > MAX_PLAIN || segment.contains('%') || !segment.is_ascii() {
+pub(super) fn looks_secret(segment: &str) -> bool {
+    if segment.len() > MAX_PLAIN || segment.contains('%') || !segment.is_ascii() || digit_run(segment) >= MAX_DIGITS {
         return true;
     }
     segment
@@ -153,8 +205,49 @@ mod tests {
             "T00000000-B0000000",
             "%41",
             "xoxb12345678",
+            "482913",
+            "code-4829137",
         ] {
             assert!(looks_secret(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn only_ordinary_words_of_strangers_are_kept() {
+        for plain in [
+            "",
+            "v1",
+            "users",
+            "API",
+            "12345",
+            "2026-11-20",
+            "index.html",
+            "listObjects",
+            "chat.postMessage",
+            "oauth2",
+            "a",
+            "https",
+            "Users",
+        ] {
+            assert!(is_ordinary(plain), "{plain}");
+        }
+        for hidden in [
+            "123456",
+            "1234-5678-9",
+            "hunter2x",
+            "hunter222",
+            "correcthorsebattery",
+            "xkqzptwv",
+            "QWERTYUI",
+            "aBcDeF",
+            "getById",
+            "p4ssw0rd",
+            "a@b.example.com/x1y",
+            "zwt5q",
+            "%41",
+            "abc\u{e9}",
+        ] {
+            assert!(!is_ordinary(hidden), "{hidden}");
         }
     }
 }

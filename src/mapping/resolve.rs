@@ -1,6 +1,6 @@
 //! The action of a call, once its rule is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use http::Method;
@@ -12,14 +12,14 @@ use super::field::{Reducer, Type};
 use super::record::{self, Known};
 use super::service::{Operation, Service};
 use super::summary::Wording;
-use super::{Mappings, Rule, content, guard};
+use super::{Mappings, Rule, content, guard, spelling};
 use crate::mapping::form::Nesting;
 use crate::model::action::MAX_INT;
 use crate::model::{Access, Action, Call, Missing, Reason, Refusal, Target, Value, Why, money};
 
 mod unnamed;
 
-pub(super) use unnamed::BuiltIns;
+pub(super) use unnamed::{BuiltIns, is_outlined};
 
 /// A rule with what its call told: parameters of the path, or the operation's name.
 struct Matched<'a> {
@@ -45,6 +45,9 @@ impl Mappings {
         captures: &[(Arc<str>, String)],
         rule: Rule<'_>,
     ) -> Result<Action, Refusal> {
+        if guard::reveals(call, service) && !matches!(rule, Rule::OtherPort) {
+            return Ok(self.revealing(call, service));
+        }
         let (operation, name, parameters) = match rule {
             Rule::OtherPort => return Ok(self.unnamed(call, Some(service), false)),
             Rule::None => return Ok(self.unnamed(call, Some(service), service.safe_methods && unnamed::is_safe(call))),
@@ -61,7 +64,11 @@ impl Mappings {
             return Ok(self.unnamed(call, Some(service), false));
         }
         let decoded = match operation.needs_body || !operation.reads_query.is_empty() {
-            true => decode(call, service, operation.needs_body, Nesting::Brackets)?,
+            true => {
+                let decoded = decode(call, service, operation.needs_body, Nesting::Brackets)?;
+                check_case(operation.paths(), &decoded)?;
+                decoded
+            }
             false => Decoded {
                 query: None,
                 body: None,
@@ -93,6 +100,7 @@ impl Mappings {
         };
         // Parameters in both are refused here: the name among them.
         let decoded = decode(call, service, true, Nesting::Dots)?;
+        check_case(std::iter::once(&names.path), &decoded)?;
         let part = |part: Option<&Json>| {
             part.and_then(|part| part.get(&**parameter))
                 .and_then(Json::as_str)
@@ -106,6 +114,7 @@ impl Mappings {
                 ..self.unnamed(call, Some(service), false)
             });
         };
+        check_case(operation.paths(), &decoded)?;
         let name = full_name(service, &name);
         Ok(self.named(
             call,
@@ -132,7 +141,7 @@ impl Mappings {
             body: decoded.body.as_ref().map(|body| &body.value),
             json: decoded.body.as_ref().is_some_and(|body| body.json),
         };
-        let meaning = operation.meaning(|any| !any.select(&document).is_empty());
+        let meaning = operation.meaning(|trigger| trigger.applies(&document));
         let mut fields = BTreeMap::new();
         let mut missing = Vec::new();
         for (name, rule) in operation
@@ -257,13 +266,13 @@ fn one_id(path: &Path, document: &Document<'_>) -> Option<String> {
 /// `r_action_in_query_and_body_is_refused`).
 fn decode(call: &Call, service: &Service, body: bool, nesting: Nesting) -> Result<Decoded, Refusal> {
     let query = content::query(call.query.as_deref(), nesting)?;
-    let body = if body {
-        content::decode(call, &service.content)?
-    } else {
-        None
-    };
+    let body = if body { content::decode(call, service)? } else { None };
     if let (Some(Json::Object(query)), Some(Json::Object(members))) = (&query, body.as_ref().map(|body| &body.value))
-        && query.keys().any(|name| members.contains_key(name))
+        && let members = members
+            .keys()
+            .map(|name| spelling::folded(name))
+            .collect::<HashSet<_>>()
+        && query.keys().any(|name| members.contains(&spelling::folded(name)))
     {
         return Err(Refusal::new(
             Reason::Malformed,
@@ -271,4 +280,28 @@ fn decode(call: &Call, service: &Service, body: bool, nesting: Nesting) -> Resul
         ));
     }
     Ok(Decoded { query, body })
+}
+
+/// Refuses what is named as one of the paths names it, but for upper and lower case.
+///
+/// SECURITY: a server that is blind to case would find there what the mapping does not (test
+/// `r_names_but_for_case_are_refused`).
+fn check_case<'a>(mut paths: impl Iterator<Item = &'a Path>, decoded: &Decoded) -> Result<(), Refusal> {
+    let (query, body) = (decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value));
+    let misspelt = |path: &Path| match path {
+        Path::Query(selector) => query.is_some_and(|query| selector.is_misspelt_in(query)),
+        Path::Body(selector) => body.is_some_and(|body| selector.is_misspelt_in(body)),
+        Path::Params(selector) => [query, body]
+            .into_iter()
+            .flatten()
+            .any(|part| selector.is_misspelt_in(part)),
+        Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Credential => false,
+    };
+    match paths.any(misspelt) {
+        false => Ok(()),
+        true => Err(Refusal::new(
+            Reason::Malformed,
+            "a parameter is one that the operation has but for upper and lower case: send it as documented",
+        )),
+    }
 }

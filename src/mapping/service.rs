@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderName;
+use serde_json::Value;
 
 use super::dispatch::Dispatch;
-use super::document::Path;
+use super::document::{Document, Node, Path};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
+use super::form::Semicolons;
 use super::summary::Template;
 use crate::model::{Access, Answer};
 
@@ -34,6 +36,14 @@ pub(super) struct Service {
     pub refuse_query: Vec<Box<str>>,
     /// Query parameters whose values may stand in the record.
     pub show: HashSet<Box<str>>,
+    pub semicolons: Semicolons,
+    pub reveals: Option<Reveals>,
+}
+
+/// A parameter by which an answer is made to hold secrets.
+pub(super) struct Reveals {
+    pub parameter: Box<str>,
+    pub words: Vec<Box<str>>,
 }
 
 pub(super) enum IdempotencyKey {
@@ -54,7 +64,7 @@ pub(super) struct Operation {
     pub name: Arc<str>,
     pub meaning: Meaning,
     /// What the content may make of it.
-    pub when: Vec<(Path, Meaning)>,
+    pub when: Vec<(Trigger, Meaning)>,
     pub fields: Vec<(Arc<str>, Rule)>,
     pub target_kind: Arc<str>,
     pub target_id: Option<Path>,
@@ -66,6 +76,26 @@ pub(super) struct Operation {
     pub reads_query: Vec<Box<str>>,
     pub needs_body: bool,
     pub answer: Arc<Answer>,
+}
+
+/// What in a call makes it mean something else.
+pub(super) struct Trigger {
+    pub any: Path,
+    /// If there are some: what `any` finds must be one of these.
+    pub values: Vec<Box<str>>,
+}
+
+impl Trigger {
+    pub(super) fn applies(&self, document: &Document<'_>) -> bool {
+        let named = |node: &Node<'_>| match node {
+            Node::Text(text) => self.values.iter().any(|value| value.eq_ignore_ascii_case(text)),
+            Node::Json(Value::String(text)) => self.values.iter().any(|value| value.eq_ignore_ascii_case(text)),
+            // Not a text at all: what the provider makes of it, nobody knows.
+            Node::Json(_) | Node::Opaque => true,
+        };
+        let found = self.any.select(document);
+        !found.is_empty() && (self.values.is_empty() || found.iter().any(named))
+    }
 }
 
 /// What an operation does, in canonical words.
@@ -80,12 +110,21 @@ pub(super) struct Meaning {
 }
 
 impl Operation {
+    /// Everything of a call that is looked at.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.fields
+            .iter()
+            .flat_map(|(_, rule)| rule.paths())
+            .chain(self.when.iter().map(|(trigger, _)| &trigger.any))
+            .chain(&self.target_id)
+    }
+
     /// What a call means of which the predicates in `applies` hold: the strictest; of equals the one named first, but
     /// any before the operation's own.
-    pub(super) fn meaning(&self, applies: impl Fn(&Path) -> bool) -> &Meaning {
+    pub(super) fn meaning(&self, applies: impl Fn(&Trigger) -> bool) -> &Meaning {
         let mut strictest = None::<&Meaning>;
-        for (any, meaning) in &self.when {
-            if strictest.is_none_or(|strictest| meaning.access > strictest.access) && applies(any) {
+        for (trigger, meaning) in &self.when {
+            if strictest.is_none_or(|strictest| meaning.access > strictest.access) && applies(trigger) {
                 strictest = Some(meaning);
             }
         }

@@ -10,6 +10,19 @@ pub(super) fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Str
         .unwrap_or_default()
 }
 
+/// Whether two names are one but for upper and lower case, as any server may compare them (`ſ` is an `s` to some).
+pub(super) fn differ_in_case(left: &str, right: &str) -> bool {
+    left != right && folded(left) == folded(right)
+}
+
+/// A name without the difference of upper and lower case.
+pub(super) fn folded(name: &str) -> String {
+    name.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
 /// Levenshtein's distance in characters.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

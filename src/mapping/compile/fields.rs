@@ -7,7 +7,7 @@ use crate::io::yaml::Located;
 use crate::mapping::document::{Path, Selector};
 use crate::mapping::field::{Reading, Reducer, Rule, Type};
 use crate::mapping::file::{self, Field, Kind, Literal, Reduce};
-use crate::mapping::service::Meaning;
+use crate::mapping::service::{Meaning, Trigger};
 use crate::mapping::spelling;
 use crate::model::Value;
 use crate::model::action::MAX_INT;
@@ -19,7 +19,7 @@ impl Compiler<'_> {
         &mut self,
         at: &Located<file::Operation>,
         meaning: &Meaning,
-        when: &[(Path, Meaning)],
+        when: &[(Trigger, Meaning)],
         context: &Context<'_>,
     ) -> Vec<(Arc<str>, Rule)> {
         let meanings = || std::iter::once(meaning).chain(when.iter().map(|(_, meaning)| meaning));
@@ -60,7 +60,12 @@ impl Compiler<'_> {
             return None;
         }
         let (kind, field) = (definition.kind, &at.value);
-        match (&field.from, &field.value, field.not_told) {
+        let unless: Vec<_> = field
+            .unless
+            .iter()
+            .filter_map(|path| self.path(path, context))
+            .collect();
+        let rule = match (&field.from, &field.value, field.not_told) {
             (Some(from), None, false) => {
                 let from = self.path(from, context);
                 Some(Rule::Read(self.reading(at, from?, kind, context)?))
@@ -68,13 +73,18 @@ impl Compiler<'_> {
             (None, Some(literal), false) => {
                 let value =
                     constant(literal, kind).ok_or_else(|| format!("`{name}` is of another type than this value"));
-                self.keep(at, value).map(Rule::Constant)
+                let require = field.require.as_ref().and_then(|path| self.path(path, context));
+                self.keep(at, value).map(|value| Rule::Constant(value, require))
             }
             (None, None, true) => Some(Rule::NotTold),
             _ => {
                 self.wrong(at, "expected exactly one of `from`, `value` and `not_told`");
                 None
             }
+        }?;
+        match unless.is_empty() {
+            true => Some(rule),
+            false => Some(Rule::Unless(unless, Box::new(rule))),
         }
     }
 

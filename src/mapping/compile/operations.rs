@@ -10,7 +10,7 @@ use crate::io::yaml::Located;
 use crate::mapping::dispatch::{self, Dispatch, NameSource, Names, Routes};
 use crate::mapping::document::Path;
 use crate::mapping::file::{self, File};
-use crate::mapping::service::{Meaning, Operation};
+use crate::mapping::service::{Meaning, Operation, Trigger};
 use crate::mapping::spelling;
 use crate::mapping::summary::Template;
 use crate::model::Access;
@@ -32,8 +32,16 @@ impl Compiler<'_> {
                 }
             }
         };
+        let path = match &source {
+            NameSource::Parameter(name) => Path::parse(&format!("$.params['{name}']")),
+            NameSource::Header { name, .. } => Ok(Path::Header(name.clone())),
+        };
+        let Some(path) = self.keep(&file.dispatch, path) else {
+            return Dispatch::Path(Box::default());
+        };
         let mut names = Names {
             source,
+            path,
             exact: HashMap::new(),
             prefixes: Vec::new(),
         };
@@ -130,7 +138,7 @@ impl Compiler<'_> {
             fields
                 .iter()
                 .flat_map(|(_, rule)| rule.paths())
-                .chain(when.iter().map(|(any, _)| any))
+                .chain(when.iter().map(|(trigger, _)| &trigger.any))
                 .chain(&target_id)
         };
         let reads_body = paths().any(Path::reads_body);
@@ -164,8 +172,9 @@ impl Compiler<'_> {
         when: &Located<file::When>,
         base: Option<&Meaning>,
         context: &Context<'_>,
-    ) -> Option<(Path, Meaning)> {
+    ) -> Option<(Trigger, Meaning)> {
         let any = self.path(&when.value.any, context);
+        let values = when.value.values.iter().map(|value| value.as_str().into()).collect();
         let meaning = self.meaning(
             when,
             &when.value.action,
@@ -178,7 +187,7 @@ impl Compiler<'_> {
                 "what the content makes of a call may not be milder than the operation: turn the two round",
             );
         }
-        Some((any?, meaning))
+        Some((Trigger { any: any?, values }, meaning))
     }
 
     fn meaning<T>(

@@ -9,8 +9,8 @@ use crate::mapping::document::Document;
 use crate::mapping::record::{self, Known};
 use crate::mapping::service::Service;
 use crate::mapping::summary::Template;
-use crate::mapping::{Mappings, UNKNOWN, content, guard};
-use crate::model::{Access, Action, Answer, Call, Missing, Target, Vocabulary, Why};
+use crate::mapping::{Mappings, UNKNOWN, content, guard, outline};
+use crate::model::{Access, Action, Answer, Body, Call, Missing, Target, Vocabulary, Why};
 
 /// The actions that the engine itself names, and words that stand in many.
 pub(in crate::mapping) struct BuiltIns {
@@ -19,6 +19,7 @@ pub(in crate::mapping) struct BuiltIns {
     answer: Arc<Answer>,
     call_api: BuiltIn,
     read_record: BuiltIn,
+    read_secret: BuiltIn,
     pub open_tunnel: BuiltIn,
     pub open_stream: BuiltIn,
 }
@@ -57,9 +58,22 @@ impl BuiltIns {
             answer: Arc::default(),
             call_api: built_in("call_api")?,
             read_record: built_in("read_record")?,
+            read_secret: built_in("read_secret")?,
             open_tunnel: built_in("open_tunnel")?,
             open_stream: built_in("open_stream")?,
         })
+    }
+}
+
+/// Content beyond this is not read only to be told apart, in bytes.
+const MAX_OUTLINED: u64 = 8 * 1024 * 1024;
+
+/// Whether the content is small enough to be read for people's sake; of what has no length nobody knows.
+pub(in crate::mapping) fn is_outlined(call: &Call) -> bool {
+    match call.body {
+        Body::Streaming { length: Some(length) } => length <= MAX_OUTLINED,
+        Body::Streaming { length: None } | Body::Captured(_) => true,
+        Body::Absent => false,
     }
 }
 
@@ -87,8 +101,18 @@ impl Mappings {
         let mut action = self.bare(call, service, built_in);
         action.summary = match reads {
             true => action.request_line.replacen(call.method.as_str(), "Read", 1),
-            false => self.summary(built_in, &action, service),
+            false => self.summary(built_in, &action, service) + &outline::outline(call, service),
         };
+        action
+    }
+
+    /// A call that asks for secrets to be in its answer. A change that does is one that nobody knows.
+    pub(super) fn revealing(&self, call: &Call, service: &Service) -> Action {
+        if !is_safe(call) {
+            return self.unnamed(call, Some(service), false);
+        }
+        let mut action = self.bare(call, Some(service), &self.built_ins.read_secret);
+        action.summary = action.request_line.replacen(call.method.as_str(), "Read secrets by", 1);
         action
     }
 

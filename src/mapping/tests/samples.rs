@@ -48,7 +48,7 @@ fn every_operation_has_a_sample_and_every_sample_its_meaning() {
             }
             assert_eq!(found, *expected, "{file}:{}", at + 1);
             let read = mappings.route(&call).unwrap().needs_body() || content::is_empty(&call.body);
-            assert!(action.inspected || !read, "{file}:{}", at + 1);
+            assert!(action.inspected || !read || action.unmapped, "{file}:{}", at + 1);
             if !action.unmapped {
                 seen.insert(action.operation.to_string());
             }

@@ -1,0 +1,169 @@
+//! What on a host without a mapping looks like a change although it is sent by GET.
+
+/// Words that RPC by path begins the names of changes with (`chat.postMessage`).
+const CHANGES: [&str; 70] = [
+    "accept",
+    "activate",
+    "add",
+    "approve",
+    "archive",
+    "assign",
+    "attach",
+    "ban",
+    "cancel",
+    "clear",
+    "close",
+    "complete",
+    "confirm",
+    "copy",
+    "create",
+    "deactivate",
+    "decline",
+    "del",
+    "delete",
+    "deploy",
+    "destroy",
+    "detach",
+    "disable",
+    "drop",
+    "edit",
+    "enable",
+    "end",
+    "exec",
+    "execute",
+    "grant",
+    "import",
+    "insert",
+    "invite",
+    "join",
+    "kick",
+    "kill",
+    "leave",
+    "lock",
+    "mark",
+    "merge",
+    "move",
+    "open",
+    "patch",
+    "pay",
+    "pin",
+    "post",
+    "publish",
+    "purge",
+    "push",
+    "put",
+    "refund",
+    "reject",
+    "remove",
+    "rename",
+    "replace",
+    "reset",
+    "restart",
+    "revoke",
+    "run",
+    "save",
+    "schedule",
+    "send",
+    "set",
+    "share",
+    "start",
+    "stop",
+    "transfer",
+    "update",
+    "upload",
+    "write",
+];
+
+/// Whether path or query ask for a change: a parameter of one of these names, a GraphQL mutation, or a verb that
+/// changes in a last segment like `noun.verb`.
+pub(super) fn names_change(path: &str, query: &str, parameters: &[&str]) -> bool {
+    changing_verb(path)
+        || query.split(['&', ';']).any(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = bytes(name);
+            parameters.iter().any(|parameter| *parameter.as_bytes() == *name)
+                || (name.eq_ignore_ascii_case(b"query") && is_mutation(&bytes(value)))
+        })
+}
+
+/// Percent-decoded; what cannot be decoded stays as it is, since it may be no escape at all.
+fn bytes(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        let escaped = digit(0)
+            .zip(digit(1))
+            .and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        match (first, escaped) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+                continue;
+            }
+            (b'+', _) => out.push(b' '),
+            (first, _) => out.push(*first),
+        }
+        rest = after;
+    }
+    out
+}
+
+/// A document that begins so, or one of several operations that does.
+fn is_mutation(document: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(document);
+    let mut words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    let first = words.clone().find(|word| !word.is_empty());
+    first == Some("mutation") || (text.contains('{') && words.any(|word| word == "mutation"))
+}
+
+/// `chat.postMessage`, `files.upload`, `users.profile.set`.
+fn changing_verb(path: &str) -> bool {
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let Some((_, verb)) = last.rsplit_once('.') else {
+        return false;
+    };
+    let end = verb
+        .find(|character: char| !character.is_ascii_lowercase())
+        .unwrap_or(verb.len());
+    verb.get(..end).is_some_and(|word| CHANGES.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_sent_by_get_is_seen() {
+        let changes = |target: &str| {
+            let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            names_change(path, query, &["_method"])
+        };
+        for target in [
+            "/graphql?query=mutation%7BdeleteUser(id:1)%7Bid%7D%7D",
+            "/graphql?query=%20%23c%0amutation+M%7Ba%7D",
+            "/graphql?Query=query+A%7Ba%7D+mutation+B%7Bb%7D&operationName=B",
+            "/graphql?query=mutation",
+            "/api/chat.postMessage?text=x",
+            "/api/files.delete/",
+            "/api/users.profile.set",
+            "/a?_method=DELETE",
+            "/a?x=%zz&%5fmethod=DELETE",
+        ] {
+            assert!(changes(target), "{target}");
+        }
+        for target in [
+            "/search?query=genetic+mutation",
+            "/a?100%",
+            "/a?%ff=1&x=100%",
+            "/api/users.list",
+            "/api/chat.getPermalink",
+            "/index.html",
+            "/jquery.min.js",
+            "/v1.2/users",
+            "/postMessage.js",
+        ] {
+            assert!(!changes(target), "{target}");
+        }
+    }
+}
