@@ -12,7 +12,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::io::yaml;
-use crate::model::{Action, Call, Diagnostic, Identity, Refusal, Source, Vocabulary};
+use crate::model::{Action, Authority, Call, Diagnostic, ErrorShape, Identity, Refusal, Scheme, Source, Vocabulary};
 
 mod answer;
 mod aws;
@@ -80,7 +80,7 @@ enum Rule<'a> {
     OtherPort,
     /// By method and path.
     Path(&'a Operation, Vec<String>),
-    /// By the name in a header field.
+    /// By the name in a header field or in the path.
     Name(&'a Operation, String),
     /// By the name in query or content, which are to be read.
     Parameter(&'a dispatch::Names),
@@ -231,6 +231,17 @@ impl Mappings {
         self.connection(call, &self.built_ins.open_stream)
     }
 
+    /// The shape of refusals of a call that is not understood yet, or never will be.
+    pub fn error_shape(&self, authority: &Authority, scheme: Scheme, path: &str) -> ErrorShape {
+        let service = self
+            .hosts
+            .find(authority, scheme)
+            .and_then(|found| self.services.get(found.service));
+        service
+            .and_then(|service| service.answer_at(path))
+            .map_or(ErrorShape::Problem, |answer| answer.error)
+    }
+
     /// What makes this call the same call when it is made again. The content must have been captured.
     ///
     /// # Errors
@@ -257,8 +268,14 @@ fn rule<'a>(call: &Call, service: &'a Service) -> Result<Rule<'a>, Refusal> {
             let fit = routes.find(method, &call.path)?;
             Ok(fit.map_or(Rule::None, |fit| Rule::Path(fit.operation, fit.parameters)))
         }
-        Dispatch::Name(_) if call.path != "/" => Ok(Rule::None),
         Dispatch::Name(names) => match &names.source {
+            source @ NameSource::Path(_) => {
+                let found = source
+                    .in_path(&call.path)
+                    .and_then(|name| Some((names.find(name)?, name)));
+                Ok(found.map_or(Rule::None, |(operation, name)| Rule::Name(operation, name.to_owned())))
+            }
+            NameSource::Parameter(_) | NameSource::Header { .. } if call.path != "/" => Ok(Rule::None),
             NameSource::Parameter(_) => Ok(Rule::Parameter(names)),
             NameSource::Header { .. } => {
                 let name = names.source.in_header(call)?;

@@ -87,6 +87,8 @@ pub struct Refused {
     pub approval: Option<ApprovalId>,
     pub rules: Vec<RuleReason>,
     pub shape: ErrorShape,
+    /// Something of the call was written to the provider, or may have been.
+    pub written: bool,
 }
 
 /// What is settled of a connection before its requests come.

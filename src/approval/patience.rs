@@ -19,8 +19,8 @@ struct Profile {
 }
 
 /// Measured (default time-outs): httpx 5 s, PyGithub 15 s, slack 30 s, boto3 60 s, stripe 80 s, undici 300 s,
-/// requests, axios and curl never.
-const PROFILES: [Profile; 11] = [
+/// requests, axios and curl never. SendGrid's libraries wait as their languages do, Ruby's 60 s, Python's for ever.
+const PROFILES: [Profile; 12] = [
     Profile {
         name: "stripe",
         products: &["stripe/"],
@@ -40,6 +40,11 @@ const PROFILES: [Profile; 11] = [
         name: "pygithub",
         products: &["pygithub/"],
         seconds: 12,
+    },
+    Profile {
+        name: "sendgrid",
+        products: &["sendgrid/"],
+        seconds: 54,
     },
     Profile {
         name: "slack",
@@ -145,7 +150,12 @@ impl Patience {
         let Some(user_agent) = user_agent else {
             return self.unknown;
         };
-        let user_agent = user_agent.to_ascii_lowercase();
+        let lower = user_agent.to_ascii_lowercase();
+        // Some of Python's libraries name themselves second: `Python/3.13.5 slackclient/3.47.0 Linux/6.12`
+        let user_agent = match lower.split_once(' ') {
+            Some((first, rest)) if first.starts_with("python/") => rest,
+            _ => &lower,
+        };
         PROFILES
             .iter()
             .find(|profile| profile.products.iter().any(|product| user_agent.starts_with(product)))
@@ -200,7 +210,10 @@ mod tests {
         assert_eq!(seconds("aws-sdk-js/3.900.0"), 54);
         assert_eq!(seconds("python-httpx/0.28.1"), 4);
         assert_eq!(seconds("PyGithub/Python"), 12);
-        assert_eq!(seconds("slackclient/3.37 Python/3.13"), 25);
+        assert_eq!(seconds("sendgrid/6.12.5;python"), 54);
+        let slack = Patience::new(&BTreeMap::from([("slack".to_owned(), Duration::from_secs(7))])).unwrap();
+        let by_itself = "Python/3.13.5 slackclient/3.47.0 Linux/6.12.0";
+        assert_eq!((seconds(by_itself), slack.of(Some(by_itself)).as_secs()), (25, 7));
         assert_eq!(seconds("octokit-core.js/7 Node.js/24"), 285);
         assert_eq!(seconds("node"), 285);
         assert_eq!(seconds("OpenAI/Python 3.52.0"), 300);

@@ -118,6 +118,7 @@ impl Compiler<'_> {
             title: file.title.as_str().into(),
             dispatch,
             safe_methods: file.safe_methods,
+            safe_below: self.safe_below(file),
             name_prefix: file.name_prefix.as_str().into(),
             content: self.content(file),
             environment,
@@ -142,6 +143,22 @@ impl Compiler<'_> {
                 words: reveals.words.iter().map(|word| word.as_str().into()).collect(),
             }),
             answer,
+        }
+    }
+
+    fn safe_below(&mut self, file: &File) -> Box<str> {
+        match &file.safe_below {
+            None => "/".into(),
+            Some(prefix) => {
+                if !file.safe_methods {
+                    self.wrong(
+                        prefix,
+                        "`safe_below` says where `safe_methods: true` holds, which is not said",
+                    );
+                }
+                let read = operations::path_prefix(&prefix.value);
+                self.keep(prefix, read).unwrap_or_else(|| "/".into())
+            }
         }
     }
 

@@ -142,11 +142,11 @@ pub(super) fn parameters(template: &str) -> Result<Vec<&str>, String> {
     Ok(names)
 }
 
-/// Operations by a name in a parameter or a header field.
+/// Operations by a name in a parameter, a header field or the path.
 pub(super) struct Names {
     pub source: NameSource,
-    /// Where the name is looked for, if in a parameter.
-    pub path: Path,
+    /// Where the name is looked for, if in a parameter or header field.
+    pub path: Option<Path>,
     pub exact: HashMap<Box<str>, Operation>,
     /// Beginnings, longest first.
     pub prefixes: Vec<(Box<str>, Operation)>,
@@ -154,7 +154,12 @@ pub(super) struct Names {
 
 pub(super) enum NameSource {
     Parameter(Box<str>),
-    Header { name: HeaderName, prefix: Box<str> },
+    Header {
+        name: HeaderName,
+        prefix: Box<str>,
+    },
+    /// What follows this beginning of the path.
+    Path(Box<str>),
 }
 
 /// Letters and digits that a name may have.
@@ -178,10 +183,18 @@ impl Names {
 }
 
 impl NameSource {
+    /// The name in a path, if that is where it is.
+    pub(super) fn in_path<'a>(&self, path: &'a str) -> Option<&'a str> {
+        match self {
+            NameSource::Path(prefix) => path.strip_prefix(&**prefix),
+            NameSource::Parameter(_) | NameSource::Header { .. } => None,
+        }
+    }
+
     /// The name in the header field, if that is where it is. A field that is there twice is refused.
     pub(super) fn in_header<'a>(&self, call: &'a Call) -> Result<Option<&'a str>, Refusal> {
         match self {
-            NameSource::Parameter(_) => Ok(None),
+            NameSource::Parameter(_) | NameSource::Path(_) => Ok(None),
             NameSource::Header { name, prefix } => {
                 let mut values = call.headers.get_all(name).iter();
                 match (values.next(), values.next()) {

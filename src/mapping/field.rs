@@ -150,7 +150,7 @@ impl Reading {
             Reducer::Len => count(length(only(&nodes)?)?),
             Reducer::Split(separator) => split(only(&nodes)?, separator).map(Value::List),
             Reducer::CountSplit(separator) => count(split(only(&nodes)?, separator)?.len()),
-            Reducer::Domain => distinct(domains(&nodes)?).map(Value::List),
+            Reducer::Domain => domains(&nodes).map(Value::List),
         }
     }
 
@@ -366,14 +366,19 @@ fn split(node: Node<'_>, separator: &str) -> Result<Vec<String>, Why> {
     if fine { Ok(items) } else { Err(Why::Unreadable) }
 }
 
+/// However many addresses there are: what counts is how many domains.
 fn domains(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
-    let domain = |address: String| match address.trim_end_matches('>').rsplit_once('@') {
+    let domain = |node: &Node<'_>| match text(*node)?.trim_end_matches('>').rsplit_once('@') {
         Some((_, domain)) if !domain.is_empty() && !domain.contains(char::is_whitespace) => {
             Ok(domain.to_ascii_lowercase())
         }
         _ => Err(Why::Unreadable),
     };
-    texts(nodes)?.into_iter().map(domain).collect()
+    let domains: BTreeSet<String> = nodes.iter().map(domain).collect::<Result<_, Why>>()?;
+    match domains.len() > MAX_ITEMS {
+        true => Err(Why::Unreadable),
+        false => Ok(domains.into_iter().collect()),
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub(super) struct File {
     /// GET and HEAD without content only read, also where no operation is named; HEAD is as its GET.
     #[serde(default)]
     pub safe_methods: bool,
+    /// Where no operation is named, that holds only for paths that begin so: `/v3/`
+    #[serde(default)]
+    pub safe_below: Option<Located<String>>,
     /// Goes before the keys of `operations` and `prefixes`: `ec2.`
     #[serde(default)]
     pub name_prefix: String,
@@ -71,7 +74,7 @@ pub(super) struct File {
     pub reveals: Option<Reveals>,
     #[serde(default)]
     pub operations: BTreeMap<String, Located<Operation>>,
-    /// Operations in bulk, by how their names begin (dispatch by name only). The longest counts, after `operations`.
+    /// Operations in bulk, by how their names begin (dispatch by parameter or header only). The longest counts, after `operations`.
     #[serde(default)]
     pub prefixes: BTreeMap<String, Located<Operation>>,
 }
@@ -85,6 +88,8 @@ pub(super) enum Dispatch {
     Parameter(String),
     /// By a header field's value after a prefix. The path must be `/`.
     Header { name: String, prefix: String },
+    /// By the path after its beginning, whatever the method: `{ after: /api/ }`
+    After(String),
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]

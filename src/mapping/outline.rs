@@ -116,6 +116,7 @@ fn operation(call: &Call, service: &Service) -> Option<String> {
             let mut pairs = texts.flat_map(|text| form::pairs(text).unwrap_or_default());
             pairs.find(|pair| pair.name == **parameter)?.value.into_owned()
         }
+        NameSource::Path(_) => return None,
     };
     let plain = !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(|byte| byte.is_ascii_alphabetic());
     plain.then_some(name)

@@ -7,6 +7,8 @@ use crate::model::Call;
 
 /// Longer path segments are taken for secrets where no mapping says what they are.
 const MAX_PLAIN: usize = 20;
+/// Characters of an operation's name in a path.
+const MAX_NAME: usize = 64;
 
 /// What is known of a call's target.
 #[derive(Clone, Copy)]
@@ -52,6 +54,11 @@ fn push_path(out: &mut String, call: &Call, known: Known<'_>) {
         Dispatch::Path(_) => Some(operation.shown_segments.iter()),
         Dispatch::Name(_) => None,
     });
+    if let Some(name) = name_in_path(call, known) {
+        out.push_str(call.path.strip_suffix(name).unwrap_or_default());
+        inert::push(out, name);
+        return;
+    }
     for segment in call.path.split('/').skip(1) {
         out.push('/');
         let plain = match &mut shown {
@@ -65,6 +72,22 @@ fn push_path(out: &mut String, call: &Call, known: Known<'_>) {
             out.push('…')
         }
     }
+}
+
+/// The operation's name, where it is in the path and has the look of one: `admin.users.session.reset`.
+fn name_in_path<'a>(call: &'a Call, known: Known<'_>) -> Option<&'a str> {
+    let (Known::Service(service) | Known::Operation(service, _)) = known else {
+        return None;
+    };
+    let Dispatch::Name(names) = &service.dispatch else {
+        return None;
+    };
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+            || word.len() <= 3 && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let name = names.source.in_path(&call.path)?;
+    (name.len() <= MAX_NAME && name.split('.').all(word)).then_some(name)
 }
 
 fn push_query(out: &mut String, query: &str, known: Known<'_>) {
@@ -102,7 +125,7 @@ fn names_operation(service: &Service, name: &str) -> bool {
     match &service.dispatch {
         Dispatch::Name(names) => match &names.source {
             NameSource::Parameter(parameter) => **parameter == *name,
-            NameSource::Header { .. } => false,
+            NameSource::Header { .. } | NameSource::Path(_) => false,
         },
         Dispatch::Path(_) => false,
     }

@@ -50,7 +50,13 @@ impl Mappings {
         }
         let (operation, name, parameters) = match rule {
             Rule::OtherPort => return Ok(self.unnamed(call, Some(service), false)),
-            Rule::None => return Ok(self.unnamed(call, Some(service), service.safe_methods && unnamed::is_safe(call))),
+            Rule::None => {
+                return Ok(self.unnamed(
+                    call,
+                    Some(service),
+                    service.is_safe_at(&call.path) && unnamed::is_safe(call),
+                ));
+            }
             Rule::Path(operation, parameters) => {
                 let names = operation.parameters.iter().cloned();
                 (operation, operation.name.clone(), names.zip(parameters).collect())
@@ -100,7 +106,7 @@ impl Mappings {
         };
         // Parameters in both are refused here: the name among them.
         let decoded = decode(call, service, true, Nesting::Dots)?;
-        check_case(std::iter::once(&names.path), &decoded)?;
+        check_case(names.path.iter(), &decoded)?;
         let part = |part: Option<&Json>| {
             part.and_then(|part| part.get(&**parameter))
                 .and_then(Json::as_str)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use serde_json::Value;
 
-use super::dispatch::Dispatch;
+use super::dispatch::{Dispatch, NameSource};
 use super::document::{Document, Node, Path};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
@@ -20,6 +20,8 @@ pub(super) struct Service {
     pub title: Box<str>,
     pub dispatch: Dispatch,
     pub safe_methods: bool,
+    /// Where GET and HEAD only read although no operation is named.
+    pub safe_below: Box<str>,
     pub name_prefix: Box<str>,
     /// Media type → how it is read.
     pub content: Vec<(Box<str>, Decoder)>,
@@ -44,6 +46,24 @@ pub(super) struct Service {
 pub(super) struct Reveals {
     pub parameter: Box<str>,
     pub words: Vec<Box<str>>,
+}
+
+impl Service {
+    /// Whether GET and HEAD of a path that no operation names only read.
+    pub(super) fn is_safe_at(&self, path: &str) -> bool {
+        self.safe_methods && path.starts_with(&*self.safe_below)
+    }
+
+    /// How the provider answers at a path. Beside the names of its operations it is a web site like any other, where an
+    /// error that looks like a success (Slack's 200) would be read as one.
+    pub(super) fn answer_at(&self, path: &str) -> Option<&Arc<Answer>> {
+        match &self.dispatch {
+            Dispatch::Name(names) if matches!(names.source, NameSource::Path(_)) => {
+                names.source.in_path(path).map(|_| &self.answer)
+            }
+            Dispatch::Name(_) | Dispatch::Path(_) => Some(&self.answer),
+        }
+    }
 }
 
 pub(super) enum IdempotencyKey {

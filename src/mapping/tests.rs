@@ -5,12 +5,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::model::{Authority, Body, CallId, Caller, Host, Origin, Reason, Scheme, Timestamp};
+use crate::model::{Body, CallId, Caller, Host, Origin, Reason, Timestamp};
 
 mod bypass;
 mod identity;
 mod load;
 mod meaning;
+mod messages;
 mod record;
 mod samples;
 
@@ -18,6 +19,10 @@ const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
 const STRIPE: &str = include_str!("../../mappings/stripe.yaml");
 const EC2: &str = include_str!("../../mappings/aws-ec2.yaml");
 const DYNAMODB: &str = include_str!("../../mappings/aws-dynamodb.yaml");
+const SENDGRID: &str = include_str!("../../mappings/sendgrid.yaml");
+const SLACK: &str = include_str!("../../mappings/slack.yaml");
+const SLACK_HOOKS: &str = include_str!("../../mappings/slack-hooks.yaml");
+const SLACK_FILES: &str = include_str!("../../mappings/slack-files.yaml");
 
 fn source(file: &str, text: &str) -> Source {
     Source {
@@ -38,6 +43,10 @@ fn shipped() -> &'static Mappings {
             ("stripe.yaml", STRIPE),
             ("aws-ec2.yaml", EC2),
             ("aws-dynamodb.yaml", DYNAMODB),
+            ("sendgrid.yaml", SENDGRID),
+            ("slack.yaml", SLACK),
+            ("slack-hooks.yaml", SLACK_HOOKS),
+            ("slack-files.yaml", SLACK_FILES),
         ];
         match load(&files) {
             Ok(mappings) => mappings.with_account_currency(Some("usd")),

@@ -140,6 +140,23 @@ pub enum ErrorShape {
     AwsJson,
     /// AWS REST XML: `<Error><Code>`.
     AwsRest,
+    /// `{"errors": [{"message", "field", "help"}]}`.
+    #[serde(rename = "sendgrid")]
+    SendGrid,
+    /// `{"ok": false, "error"}` with status 200.
+    Slack,
+}
+
+impl ErrorShape {
+    pub const ALL: [ErrorShape; 7] = [
+        ErrorShape::Problem,
+        ErrorShape::Stripe,
+        ErrorShape::AwsQuery,
+        ErrorShape::AwsJson,
+        ErrorShape::AwsRest,
+        ErrorShape::SendGrid,
+        ErrorShape::Slack,
+    ];
 }
 
 impl Action {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -25,7 +25,10 @@ use super::{Connection, Parts, Tunnel, accept, parse, respond, say};
 use crate::agent::Registry;
 use crate::authority::LeafError;
 use crate::io::drain::stopping;
-use crate::model::{self, Authority, Call, CallId, Caller, Host, Origin, Outcome, Reason, Refusal, Scheme, Timestamp};
+use crate::mapping::Mappings;
+use crate::model::{
+    self, Authority, Call, CallId, Caller, ErrorShape, Host, Origin, Outcome, Reason, Refusal, Scheme, Timestamp,
+};
 use crate::policy::Decision;
 
 /// How long the first byte in a tunnel is waited for: pools open tunnels ahead of need. What says nothing until then is
@@ -64,6 +67,18 @@ impl Connection {
             Some(tunnel) => Ok(Some(&tunnel.authority)),
         }
     }
+
+    /// How a refusal must look to the client of whatever is asked here, understood or not.
+    pub(super) fn error_shape(&self, mappings: &Mappings, uri: &Uri) -> ErrorShape {
+        let asked = match self.authority() {
+            Ok(Some(authority)) => Some((Scheme::Https, authority.clone())),
+            Ok(None) => parse::absolute_form(uri).ok(),
+            Err(_) => None,
+        };
+        asked.map_or(ErrorShape::Problem, |(scheme, authority)| {
+            mappings.error_shape(&authority, scheme, uri.path())
+        })
+    }
 }
 
 /// Answers CONNECT. No decision is told here: clients show nothing of it and drop the content. It comes inside.
@@ -90,7 +105,7 @@ pub(super) async fn open(
         }
         Err(unheard) => unheard,
     };
-    let refused = record::turned_away(parts, connection, &id, unheard).await;
+    let refused = record::turned_away(parts, connection, &id, ErrorShape::Problem, unheard).await;
     Err(respond::refuse(&refused, &id, false))
 }
 

@@ -60,9 +60,10 @@ impl Exchange<'_> {
     /// The life of a call. Nothing leaves before its decision is durable; nothing leaves without a permit.
     async fn handle(&mut self, head: request::Parts) -> Result<Response<Body>, Refused> {
         let parts = self.parts;
+        let shape = self.connection.error_shape(&parts.mappings, &head.uri);
         let (call, action, leaves_http) = match self.understand(head).await {
             Ok(understood) => understood,
-            Err(unheard) => return Err(record::turned_away(parts, self.connection, &self.id, unheard).await),
+            Err(unheard) => return Err(record::turned_away(parts, self.connection, &self.id, shape, unheard).await),
         };
         match say::carried(parts.gate.decide(call, action, None), leaves_http) {
             Decision::Allow(permit) => {
@@ -73,7 +74,7 @@ impl Exchange<'_> {
             Decision::RequireApproval(mut hold) => {
                 if let Err(refusal) = parts.capture.fill(&mut hold.call, &mut self.unread).await {
                     let unheard = Unheard::new(Some(&hold.call.caller.agent), refusal);
-                    return Err(record::turned_away(parts, self.connection, &self.id, unheard).await);
+                    return Err(record::turned_away(parts, self.connection, &self.id, shape, unheard).await);
                 }
                 let permit = hold::wait(parts, hold).await?;
                 send_approved(parts, permit, self.connection.working.clone()).await
@@ -125,7 +126,7 @@ async fn send(
         Ok(response) => Ok(follow::follow(response, answer, record, approved)),
         Err(error) => {
             record.close(Ending::unsent(&error));
-            Err(refused.with(respond::undelivered(&error)))
+            Err(refused.undelivered(&error))
         }
     }
 }

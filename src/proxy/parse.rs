@@ -165,7 +165,7 @@ fn inside_tunnel(uri: &Uri, authority: &Authority) -> Result<(Scheme, Authority)
     }
 }
 
-fn absolute_form(uri: &Uri) -> Result<(Scheme, Authority), Refusal> {
+pub(super) fn absolute_form(uri: &Uri) -> Result<(Scheme, Authority), Refusal> {
     let Some(target) = uri.authority() else {
         return Err(malformed(
             "this is Runplane's proxy, which has no pages of its own: set HTTPS_PROXY and HTTP_PROXY to it instead of \

@@ -25,20 +25,27 @@ impl Unheard {
 }
 
 /// Refuses before there is a decision, and has it in the trail first.
-pub(super) async fn turned_away(parts: &Parts, connection: &Connection, id: &CallId, unheard: Unheard) -> Refused {
+pub(super) async fn turned_away(
+    parts: &Parts,
+    connection: &Connection,
+    id: &CallId,
+    shape: ErrorShape,
+    unheard: Unheard,
+) -> Refused {
     let Unheard { agent, refusal } = unheard;
     let changes = audit::refused(Some(id), agent.as_ref(), connection.peer, &refusal);
     let refusal = match parts.store.write(changes).await {
         Ok(()) => respond::told(&refusal),
         Err(error) => respond::unrecorded(&error),
     };
-    let (call, rules, shape) = (Some(id.clone()), Vec::new(), ErrorShape::Problem);
+    let (call, rules) = (Some(id.clone()), Vec::new());
     Refused {
         refusal,
         call,
         approval: None,
         rules,
         shape,
+        written: false,
     }
 }
 
@@ -92,6 +99,7 @@ pub(super) async fn blocked(parts: &Parts, blocked: Blocked) -> Refused {
         approval: None,
         rules: blocked.rules,
         shape,
+        written: false,
     }
 }
 

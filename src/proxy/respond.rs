@@ -13,7 +13,7 @@ use http::{Response, StatusCode, Version, response};
 use super::Refused;
 use super::follow::Body;
 use super::parse::{HOP_BY_HOP, named_in_connection};
-use crate::model::{CallId, Reason};
+use crate::model::{CallId, ErrorShape, Reason};
 
 pub(super) use words::{told, undelivered, unrecorded};
 
@@ -98,12 +98,31 @@ fn row(reason: Reason) -> Row {
     }
 }
 
+impl Row {
+    /// What may have been executed was not where nothing of it was written.
+    fn executed(&self, refused: &Refused) -> Executed {
+        match self.executed {
+            Executed::Unknown if !refused.written => Executed::No,
+            executed => executed,
+        }
+    }
+
+    /// The status in the provider's own way of saying no: Slack's libraries read a 200 and try anything else again,
+    /// which is right for what failed on the way only.
+    fn status(&self, refused: &Refused) -> StatusCode {
+        match (refused.shape, self.retry) {
+            (ErrorShape::Slack, Retry::No) if refused.refusal.reason != Reason::AgentUnknown => StatusCode::OK,
+            _ => self.status,
+        }
+    }
+}
+
 /// A refusal as the client gets it; without its content where HEAD was asked.
 pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool) -> Response<Body> {
     let row = row(refused.refusal.reason);
     let (kind, content) = shape::content(refused, &row, id);
     let mut response = Response::new(Body::Whole((!head_only).then(|| Bytes::from(content))));
-    *response.status_mut() = row.status;
+    *response.status_mut() = row.status(refused);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

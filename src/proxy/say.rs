@@ -1,9 +1,9 @@
 //! The words and forms around a decision: what a block is told as, to the agent and to people.
 
-use crate::model::{Action, ApprovalId, Call, CallId, ErrorShape, Reason, Refusal, Why, inert};
+use super::{Refused, respond};
+use crate::model::{Action, ApprovalId, Call, CallId, ErrorShape, Outcome, Reason, Refusal, Why, inert};
 use crate::policy::{Blocked, Decision, Hold, Permit, RuleReason};
-
-use super::Refused;
+use crate::upstream::SendError;
 
 /// What a refusal says besides its reason, kept while the call itself is on its way.
 pub(super) struct Draft {
@@ -55,16 +55,30 @@ impl Draft {
             approval: self.approval,
             rules: self.rules,
             shape: self.shape,
+            written: false,
+        }
+    }
+
+    /// Of a call that was not sent, or not answered.
+    pub(super) fn undelivered(self, error: &SendError) -> Refused {
+        let written = error.outcome != Outcome::NotSent;
+        Refused {
+            written,
+            ..self.with(respond::undelivered(error))
         }
     }
 
     /// Of a fault of ours while an approved call was under way.
     pub(super) fn broke_off(self) -> Refused {
-        self.with(Refusal::new(
+        let refusal = Refusal::new(
             Reason::UpstreamUnreachable,
             "It MAY have been executed: its sending broke off here. Look up at the provider whether it was executed \
              before you repeat it.",
-        ))
+        );
+        Refused {
+            written: true,
+            ..self.with(refusal)
+        }
     }
 }
 

@@ -87,6 +87,26 @@ const BOTO3: Calls = Calls {
     },
 };
 
+const SENDGRID: Calls = Calls {
+    allow: "templates",
+    block: ("delete_bounces", "Many records at once are not deleted by an agent"),
+    hold: "send 250",
+    executed: |origin| origin.calls("POST", "/v3/mail/send").len(),
+};
+
+const SLACK: Calls = Calls {
+    allow: "post C1 hello",
+    block: ("invite C1 U2", "People are let in by people only"),
+    hold: "delete C1 1405894322.002768",
+    executed: |origin| origin.calls("POST", "/api/chat.delete").len(),
+};
+
+const NO_INVITATIONS: &str = r#"
+@id("no-invitations")
+@reason("People are let in by people only")
+forbid (principal, action == Action::"modify_security", resource in Provider::"slack");
+"#;
+
 fn refunds(origin: &Origin) -> usize {
     origin.calls("POST", "/v1/refunds").len()
 }
@@ -179,6 +199,55 @@ fn requests() {
     row(&matrix, &REQUESTS, &origin, &sidecar, &mut Session::requests(&sidecar));
     let sidecar = before_stripe(&origin, "1s");
     repeats(&matrix, &REQUESTS, &origin, &sidecar, &mut Session::requests(&sidecar));
+}
+
+#[test]
+fn httpx() {
+    let (matrix, origin) = (Matrix::of("httpx"), Origin::stripe());
+    let sidecar = before_stripe(&origin, "30s");
+    row(&matrix, &REQUESTS, &origin, &sidecar, &mut Session::httpx(&sidecar));
+    let sidecar = before_stripe(&origin, "1s");
+    // As it comes: with its own 5 s.
+    let mut httpx = Session::open("httpx_client.py", &sidecar, None, &[]);
+    repeats(&matrix, &REQUESTS, &origin, &sidecar, &mut httpx);
+}
+
+#[test]
+fn sendgrid() {
+    let (matrix, origin) = (Matrix::of("sendgrid"), Origin::sendgrid());
+    let before = |hold| Sidecar::new().resolve("api.sendgrid.com", &origin).hold(hold).start();
+    let sidecar = before("30s");
+    row(&matrix, &SENDGRID, &origin, &sidecar, &mut Session::sendgrid(&sidecar));
+    let sidecar = before("1s");
+    repeats(&matrix, &SENDGRID, &origin, &sidecar, &mut Session::sendgrid(&sidecar));
+}
+
+#[test]
+fn sendgrid_up_to_a_hundred_recipients_are_mailed_unasked() {
+    let origin = Origin::sendgrid();
+    let sidecar = Sidecar::new().resolve("api.sendgrid.com", &origin).hold("1s").start();
+    let mut sendgrid = Session::sendgrid(&sidecar);
+    assert_eq!(sendgrid.call("send 100").assert_ok().status, Some(202));
+    let held = sendgrid.call("send 101");
+    held.assert_refused("approval_pending");
+    assert_eq!(
+        (held.error().class.as_str(), held.error().http_status),
+        ("ForbiddenError", Some(403))
+    );
+    assert_eq!(origin.calls("POST", "/v3/mail/send").len(), 1);
+}
+
+#[test]
+fn slack_sdk() {
+    let (matrix, origin) = (Matrix::of("slack_sdk"), Origin::slack());
+    let before = |hold| {
+        let sidecar = Sidecar::new().resolve("slack.com", &origin).policy(NO_INVITATIONS);
+        sidecar.hold(hold).start()
+    };
+    let sidecar = before("30s");
+    row(&matrix, &SLACK, &origin, &sidecar, &mut Session::slack(&sidecar));
+    let sidecar = before("1s");
+    repeats(&matrix, &SLACK, &origin, &sidecar, &mut Session::slack(&sidecar));
 }
 
 /// boto3 puts a fresh `ClientToken` into every call: it is the same call all the same.

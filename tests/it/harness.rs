@@ -21,9 +21,11 @@ mod output;
 mod ports;
 mod raw;
 mod record;
+mod sendgrid;
 mod session;
 mod shared;
 mod sidecar;
+mod slack;
 mod stripe;
 mod tls;
 

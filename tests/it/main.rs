@@ -25,6 +25,7 @@ mod hold;
 mod people;
 mod reject;
 mod restart;
+mod shapes;
 mod shipped;
 mod tls;
 mod upstream;

@@ -61,7 +61,11 @@ fn an_origin_that_is_not_there_is_502_and_nothing_was_sent() {
         .start();
     let answer = Tunnel::to("things.example:443").open(&sidecar).ask(GET);
     assert_eq!(answer.status, 502, "{answer:?}");
-    assert!(answer.text().contains("upstream_unreachable"), "{answer:?}");
+    let problem = answer.json();
+    assert_eq!(
+        (&problem["code"], &problem["executed"]),
+        (&"upstream_unreachable".into(), &"no".into())
+    );
     assert_eq!(outcome(&sidecar), "not_sent");
 }
 
@@ -73,6 +77,7 @@ fn a_connection_that_breaks_before_the_answer_is_502_and_the_call_is_not_repeate
     let answer = Tunnel::to("things.example:443").open(&sidecar).ask(GET);
     assert_eq!(answer.status, 502, "{answer:?}");
     assert_eq!(origin.seen().len(), 1, "written once, so never written again");
+    assert_eq!(answer.json()["executed"], "unknown");
     let outcome = outcome(&sidecar);
     assert!(["unknown", "error"].contains(&outcome.as_str()), "{outcome}");
 }

@@ -21,6 +21,10 @@ impl Compiler<'_> {
         let source = match &file.dispatch.value {
             file::Dispatch::Path => return self.routes(file, context),
             file::Dispatch::Parameter(name) => NameSource::Parameter(name.as_str().into()),
+            file::Dispatch::After(prefix) => match self.keep(&file.dispatch, path_prefix(prefix)) {
+                Some(prefix) => NameSource::Path(prefix),
+                None => return Dispatch::Path(Box::default()),
+            },
             file::Dispatch::Header { name, prefix } => {
                 let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header field's name"));
                 match self.keep(&file.dispatch, name) {
@@ -33,8 +37,9 @@ impl Compiler<'_> {
             }
         };
         let path = match &source {
-            NameSource::Parameter(name) => Path::parse(&format!("$.params['{name}']")),
-            NameSource::Header { name, .. } => Ok(Path::Header(name.clone())),
+            NameSource::Parameter(name) => Path::parse(&format!("$.params['{name}']")).map(Some),
+            NameSource::Header { name, .. } => Ok(Some(Path::Header(name.clone()))),
+            NameSource::Path(_) => Ok(None),
         };
         let Some(path) = self.keep(&file.dispatch, path) else {
             return Dispatch::Path(Box::default());
@@ -45,6 +50,11 @@ impl Compiler<'_> {
             exact: HashMap::new(),
             prefixes: Vec::new(),
         };
+        if matches!(names.source, NameSource::Path(_)) {
+            for operation in file.prefixes.values() {
+                self.wrong(operation, "`prefixes` are for dispatch by parameter or header");
+            }
+        }
         for (name, operation) in &file.operations {
             if let Some(compiled) = self.operation(file, name, operation, context) {
                 names.exact.insert(name.as_str().into(), compiled);
@@ -234,6 +244,15 @@ impl Compiler<'_> {
             allowed: fields_of(definition).cloned().collect(),
             summary,
         })
+    }
+}
+
+/// `/api/`: the beginning of paths.
+pub(super) fn path_prefix(text: &str) -> Result<Box<str>, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'.');
+    match text.starts_with('/') && text.ends_with('/') && text.len() > 1 && text.bytes().all(plain) {
+        true => Ok(text.into()),
+        false => Err(format!("expected the beginning of a path, as `/api/`, found `{text}`")),
     }
 }
 

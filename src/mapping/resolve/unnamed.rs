@@ -163,7 +163,10 @@ impl Mappings {
             inspected: content::is_empty(&call.body),
             summary: String::new(),
             request_line: record::request_line(call, known),
-            answer: service.map_or_else(|| words.answer.clone(), |service| service.answer.clone()),
+            answer: service
+                .and_then(|service| service.answer_at(&call.path))
+                .unwrap_or(&words.answer)
+                .clone(),
         }
     }
 

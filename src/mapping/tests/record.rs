@@ -70,6 +70,37 @@ fn a_planted_secret_is_nowhere_in_an_action() {
             &[],
             None,
         ),
+        call(
+            "GET",
+            &format!("https://slack.com/api/chat.postMessage?token={SECRET}&channel=C1&text={SECRET}"),
+            &everywhere,
+            None,
+        ),
+        call(
+            "POST",
+            "https://acme.slack.com/api/chat.postMessage",
+            &everywhere,
+            Some(&format!("token={SECRET}&channel=C1&text={SECRET}")),
+        ),
+        call("POST", &format!("https://slack.com/api/{SECRET}"), &everywhere, None),
+        call(
+            "POST",
+            &format!("https://slack.com/api/oauth.access?code={SECRET}"),
+            &everywhere,
+            None,
+        ),
+        call(
+            "POST",
+            &format!("https://hooks.slack.com/services/T1/B1/{SECRET}"),
+            &everywhere,
+            Some(SECRET),
+        ),
+        call(
+            "GET",
+            &format!("https://api.sendgrid.com/v3/verified_senders/verify/{SECRET}"),
+            &[("authorization", &bearer)],
+            None,
+        ),
         dynamodb(
             "PutItem",
             &json!({"TableName": "T", "Item": {"password": {"S": SECRET}}}),

@@ -4,13 +4,29 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-const SAMPLES: [(&str, &str, &str); 3] = [
+const SAMPLES: [(&str, &str, &str); 7] = [
     ("stripe", STRIPE, include_str!("../../../tests/samples/stripe.jsonl")),
     ("aws-ec2", EC2, include_str!("../../../tests/samples/aws-ec2.jsonl")),
     (
         "aws-dynamodb",
         DYNAMODB,
         include_str!("../../../tests/samples/aws-dynamodb.jsonl"),
+    ),
+    (
+        "sendgrid",
+        SENDGRID,
+        include_str!("../../../tests/samples/sendgrid.jsonl"),
+    ),
+    ("slack", SLACK, include_str!("../../../tests/samples/slack.jsonl")),
+    (
+        "slack-hooks",
+        SLACK_HOOKS,
+        include_str!("../../../tests/samples/slack-hooks.jsonl"),
+    ),
+    (
+        "slack-files",
+        SLACK_FILES,
+        include_str!("../../../tests/samples/slack-files.jsonl"),
     ),
 ];
 

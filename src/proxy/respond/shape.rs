@@ -41,6 +41,23 @@ pub(super) fn content(refused: &Refused, row: &Row, id: &CallId) -> (&'static st
                 text(detail)
             ),
         ),
+        // The library shows the content as it is.
+        ErrorShape::SendGrid => {
+            let error = json!({ "message": format!("{reason}: {detail}"), "field": null, "help": null });
+            let content = json!({ "errors": [error], "runplane": problem(refused, row, id) });
+            ("application/json", content.to_string())
+        }
+        // Python's library shows the content, Node's the code, and the messages of the metadata in its log.
+        ErrorShape::Slack => {
+            let content = json!({
+                "ok": false,
+                "error": reason,
+                "detail": detail,
+                "response_metadata": { "messages": [format!("[ERROR] {detail}")] },
+                "runplane": problem(refused, row, id),
+            });
+            ("application/json; charset=utf-8", content.to_string())
+        }
     }
 }
 
@@ -55,10 +72,10 @@ fn problem(refused: &Refused, row: &Row, id: &CallId) -> Value {
     json!({
         "type": format!("urn:runplane:refusal:{reason}"),
         "title": words::title(*reason),
-        "status": row.status.as_u16(),
+        "status": row.status(refused).as_u16(),
         "detail": detail,
         "code": reason,
-        "executed": row.executed.as_str(),
+        "executed": row.executed(refused).as_str(),
         "request_id": id,
         "approval_id": refused.approval,
         "rules": rules,

@@ -17,6 +17,7 @@ fn refused(reason: Reason, shape: ErrorShape) -> Refused {
             reason: Some("By people only".to_owned()),
         }],
         shape,
+        written: false,
     }
 }
 
@@ -80,19 +81,8 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
 }
 
 #[tokio::test]
-async fn each_shape_is_what_its_sdk_reads() {
+async fn xml_holds_no_markup_of_ours_and_no_control_characters() {
     let shown = |shape| content(refuse(&refused(Reason::PolicyBlocked, shape), &CallId::random(), false));
-    let stripe: Value = serde_json::from_str(&shown(ErrorShape::Stripe).await).unwrap();
-    assert_eq!(stripe["error"]["code"], "policy_blocked");
-    assert!(
-        stripe["error"]["message"]
-            .as_str()
-            .unwrap()
-            .starts_with("policy_blocked: NOT executed")
-    );
-    let json: Value = serde_json::from_str(&shown(ErrorShape::AwsJson).await).unwrap();
-    assert_eq!(json["__type"], "policy_blocked");
-    assert!(json["message"].as_str().unwrap().starts_with("NOT executed"));
     let query = shown(ErrorShape::AwsQuery).await;
     assert!(
         query.contains(
@@ -105,6 +95,98 @@ async fn each_shape_is_what_its_sdk_reads() {
         rest.contains("<Error><Code>policy_blocked</Code>") && !rest.contains('\u{1b}'),
         "{rest}"
     );
+}
+
+/// What each shape's SDK takes for the code, and for the words that it shows.
+fn read_as_its_sdk_does(shape: ErrorShape, content: &str) -> (String, String) {
+    let of_xml = |element: &str| {
+        let rest = content.split(&format!("<{element}>")).nth(1).unwrap();
+        rest.split("</").next().unwrap().to_owned()
+    };
+    let of_json = |pointer: &str| {
+        let value: Value = serde_json::from_str(content).unwrap();
+        value
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("{pointer}: {content}"))
+            .to_owned()
+    };
+    match shape {
+        ErrorShape::Problem => (of_json("/code"), of_json("/detail")),
+        ErrorShape::Stripe => (of_json("/error/code"), of_json("/error/message")),
+        ErrorShape::AwsJson => (of_json("/__type"), of_json("/message")),
+        ErrorShape::AwsQuery | ErrorShape::AwsRest => (of_xml("Code"), of_xml("Message")),
+        ErrorShape::SendGrid => {
+            let message = of_json("/errors/0/message");
+            (message.split(':').next().unwrap().to_owned(), message)
+        }
+        ErrorShape::Slack => (of_json("/error"), of_json("/response_metadata/messages/0")),
+    }
+}
+
+#[tokio::test]
+async fn every_code_in_every_shape_is_what_its_sdk_reads() {
+    for reason in Reason::ALL {
+        let plain = refuse(&refused(reason, ErrorShape::Problem), &CallId::random(), false).status();
+        for shape in ErrorShape::ALL {
+            let response = refuse(&refused(reason, shape), &CallId::random(), false);
+            // Slack's libraries try again whatever is not a 200: right only for what failed on the way.
+            let status = match (shape, plain.as_u16()) {
+                (ErrorShape::Slack, 502..=504 | 407) => plain,
+                (ErrorShape::Slack, _) => StatusCode::OK,
+                _ => plain,
+            };
+            assert_eq!(response.status(), status, "{reason} {shape:?}");
+            let headers = response.headers();
+            assert_eq!(headers.get("cache-control").unwrap(), "no-store");
+            assert!(headers.get("retry-after").is_none() && headers.contains_key("runplane-approval-id"));
+            let kind = headers.get(CONTENT_TYPE).unwrap().to_str().unwrap().to_owned();
+            let content = content(response).await;
+            assert_eq!(kind.contains("xml"), content.starts_with("<?xml"), "{kind}: {content}");
+            let (code, words) = read_as_its_sdk_does(shape, &content);
+            assert_eq!(code, reason.as_str(), "{shape:?}");
+            assert!(words.contains("NOT executed: because"), "{reason} {shape:?}: {words}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn slack_is_told_no_by_ok_and_the_status_it_sees() {
+    let told = refuse(
+        &refused(Reason::ApprovalPending, ErrorShape::Slack),
+        &CallId::random(),
+        false,
+    );
+    let told: Value = serde_json::from_str(&content(told).await).unwrap();
+    assert_eq!(
+        (&told["ok"], &told["error"]),
+        (&Value::Bool(false), &Value::from("approval_pending"))
+    );
+    assert_eq!(told["runplane"]["status"], 200);
+    assert_eq!(told["runplane"]["executed"], "no");
+    assert!(told["runplane"]["approval_id"].is_string());
+}
+
+#[tokio::test]
+async fn executed_is_unknown_only_where_something_was_written() {
+    for (written, executed) in [(false, "no"), (true, "unknown")] {
+        for reason in [Reason::UpstreamUnreachable, Reason::UpstreamTimeout] {
+            let refused = Refused {
+                written,
+                ..refused(reason, ErrorShape::Problem)
+            };
+            let problem: Value =
+                serde_json::from_str(&content(refuse(&refused, &CallId::random(), false)).await).unwrap();
+            assert_eq!(problem["executed"], executed, "{reason}");
+        }
+    }
+    let earlier = content(refuse(
+        &refused(Reason::AlreadyExecuted, ErrorShape::Problem),
+        &CallId::random(),
+        false,
+    ))
+    .await;
+    assert!(earlier.contains("\"executed\":\"earlier\""), "{earlier}");
 }
 
 #[tokio::test]

@@ -180,7 +180,9 @@ impl Configuration {
             writeln!(yaml, "  {line}").unwrap();
         }
         yaml.push_str("  hold: { ");
-        let clients = ["default", "curl", "requests", "stripe", "boto3"];
+        let clients = [
+            "default", "curl", "requests", "stripe", "boto3", "httpx", "slack", "sendgrid",
+        ];
         yaml.push_str(&clients.map(|client| format!("{client}: {}", self.hold)).join(", "));
         yaml.push_str(" }\n");
         for section in &self.sections {

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificates::{Flaw, server_config};
-use super::{runtime, stripe};
+use super::{runtime, sendgrid, slack, stripe};
 
 mod reply;
 mod tap;
@@ -92,6 +92,24 @@ impl Origin {
                 Box::pin(async move { reply })
             }),
         )
+    }
+
+    /// Answers like SendGrid.
+    pub fn sendgrid() -> Self {
+        Self::answering(sendgrid::answer)
+    }
+
+    /// Answers like Slack's Web API.
+    pub fn slack() -> Self {
+        Self::answering(slack::answer)
+    }
+
+    fn answering(answer: fn(&Seen) -> Reply) -> Self {
+        let handler = move |seen| -> BoxFuture<'static, Reply> {
+            let reply = answer(&seen);
+            Box::pin(async move { reply })
+        };
+        Self::start(true, None, Arc::new(handler))
     }
 
     /// Answers with whatever the path asks for; see `things`.

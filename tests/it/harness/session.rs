@@ -99,6 +99,21 @@ impl Session {
         Self::open("requests_client.py", sidecar, None, &[])
     }
 
+    /// SendGrid's library.
+    pub fn sendgrid(sidecar: &Sidecar) -> Self {
+        Self::open("sendgrid_client.py", sidecar, None, &[])
+    }
+
+    /// Slack's library.
+    pub fn slack(sidecar: &Sidecar) -> Self {
+        Self::open("slack_client.py", sidecar, None, &[])
+    }
+
+    /// httpx waits 5 s of its own accord: enough for a person at hand, not for a machine that runs every test at once.
+    pub fn httpx(sidecar: &Sidecar) -> Self {
+        Self::open("httpx_client.py", sidecar, None, &[("HTTPX_TIMEOUT", "60")])
+    }
+
     /// A script of `tests/clients`, wired as an agent is: proxy and CA by its environment. `agent` shows `key(agent)`.
     pub fn open(script: &str, sidecar: &Sidecar, agent: Option<&str>, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(python());
@@ -114,7 +129,12 @@ impl Session {
         for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
             command.env(name, &proxy);
         }
-        for name in ["REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "STRIPE_CA_BUNDLE"] {
+        for name in [
+            "REQUESTS_CA_BUNDLE",
+            "AWS_CA_BUNDLE",
+            "STRIPE_CA_BUNDLE",
+            "SSL_CERT_FILE",
+        ] {
             command.env(name, sidecar.ca_file());
         }
         command
