@@ -2,8 +2,9 @@
 //! the proof that something is on disk. Floor 1.
 //!
 //! - [`Store::commit`] is the only maker of `Recorded`. Whatever queued while the last group was being written is
-//!   written next, in one transaction and with one fsync; each submission is a savepoint of its own, so a lost race
-//!   undoes that submission only and its places in the trail are given to the next one: no gaps.
+//!   written next, in one transaction and with one fsync. Where one loses a race, the group is written again with each
+//!   submission in a savepoint, so that it undoes that submission only and its places in the trail are given to the next
+//!   one: no gaps.
 //! - A group whose COMMIT fails is refused whole ([`CommitError::Unavailable`]); the writer then gives up its
 //!   connection, opens and checks the database again, and serves only when that went well.
 //! - A dropped `commit` future is harmless: dropped before it was first polled it has submitted nothing; dropped later,

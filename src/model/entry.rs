@@ -176,23 +176,77 @@ impl Entry {
     /// The entry as it is kept for ever: RFC 8785, so members in order of their (ASCII) names, no white space.
     /// `commitments` come as members named `commit_NAME`.
     pub fn bytes(&self, seq: i64, time: Timestamp) -> Vec<u8> {
-        let mut all: BTreeMap<String, Member> = BTreeMap::new();
-        for (name, value) in &self.members {
-            all.insert((*name).to_owned(), value.clone());
+        let own = [
+            (Name("", "kind"), Told::Text(self.kind.as_str())),
+            (Name("", "seq"), Told::Int(seq)),
+            (Name("", "time"), Told::Int(time.0)),
+            (Name("", "v"), Told::Int(VERSION)),
+        ];
+        let call = self
+            .call
+            .as_ref()
+            .map(|call| (Name("", "call"), Told::Text(call.as_str())));
+        let agent = self.agent.as_ref().map(|agent| (Name("", "agent"), Told::Text(agent)));
+        let members = self
+            .members
+            .iter()
+            .map(|(name, member)| (Name("", name), member.told()));
+        let commitments = self.values.iter();
+        let commitments = commitments.map(|(name, value)| (Name("commit_", name), Told::Text(&value.commitment)));
+        let mut all: Vec<(Name<'_>, Told<'_>)> =
+            members.chain(commitments).chain(call).chain(agent).chain(own).collect();
+        all.sort_by(|(one, _), (other, _)| one.bytes().cmp(other.bytes()));
+        // Of two of one name the later counts.
+        all.dedup_by(|later, kept| {
+            let same = later.0.bytes().eq(kept.0.bytes());
+            if same {
+                std::mem::swap(later, kept);
+            }
+            same
+        });
+        let mut bytes = Vec::with_capacity(1024);
+        for (at, (Name(prefix, name), told)) in all.iter().enumerate() {
+            bytes.extend_from_slice(if at == 0 { b"{\"" } else { b",\"" });
+            bytes.extend_from_slice(prefix.as_bytes());
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(b"\":");
+            told.write(&mut bytes);
         }
-        for (name, value) in &self.values {
-            all.insert(format!("commit_{name}"), value.commitment.as_str().into());
+        bytes.push(b'}');
+        bytes
+    }
+}
+
+/// A member's name in two parts. Names are ours and plain: nothing in them is escaped.
+struct Name<'a>(&'static str, &'a str);
+
+impl Name<'_> {
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().chain(self.1.bytes())
+    }
+}
+
+/// A member on its way into the bytes.
+enum Told<'a> {
+    Int(i64),
+    Text(&'a str),
+}
+
+impl Told<'_> {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        // Writing to memory does not fail.
+        let _written = match self {
+            Told::Int(number) => serde_json::to_writer(bytes, number),
+            Told::Text(text) => serde_json::to_writer(bytes, text),
+        };
+    }
+}
+
+impl Member {
+    fn told(&self) -> Told<'_> {
+        match self {
+            Member::Int(number) => Told::Int(*number),
+            Member::Text(text) => Told::Text(text),
         }
-        if let Some(call) = &self.call {
-            all.insert("call".to_owned(), call.as_str().into());
-        }
-        if let Some(agent) = &self.agent {
-            all.insert("agent".to_owned(), (&**agent).into());
-        }
-        all.insert("kind".to_owned(), self.kind.as_str().into());
-        all.insert("seq".to_owned(), seq.into());
-        all.insert("time".to_owned(), time.0.into());
-        all.insert("v".to_owned(), VERSION.into());
-        serde_json::to_vec(&all).unwrap_or_default()
     }
 }

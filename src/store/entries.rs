@@ -1,7 +1,10 @@
 //! The trail itself: `entries` and what they commit to, `entry_values`.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::model::entry::Committed;
 use crate::model::{Entry, Timestamp};
 
 /// The end of the trail.
@@ -41,11 +44,39 @@ pub(super) fn append(
             entry.call.as_ref().map(|call| call.as_str()),
             bytes
         ])?;
-    for (name, committed) in &entry.values {
-        connection
-            .prepare_cached("INSERT INTO entry_values (seq, name, salt, value) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![seq, name, committed.salt, committed.kept])?;
+    let mut values = entry.values.iter().peekable();
+    while values.peek().is_some() {
+        insert_values(connection, seq, values.by_ref().take(AT_ONCE).collect())?;
     }
     *place = Place { seq, time };
     Ok(())
+}
+
+/// Values of one statement: each costs a good part of what its row costs.
+const AT_ONCE: usize = 6;
+
+fn insert_values(connection: &Connection, seq: i64, values: Vec<(&&str, &Committed)>) -> rusqlite::Result<()> {
+    /// By the number of rows, from one.
+    static STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let row = |at: usize| format!("(?1, ?{}, ?{}, ?{})", 3 * at + 2, 3 * at + 3, 3 * at + 4);
+        let rows = |count| (0..count).map(row).collect::<Vec<_>>().join(", ");
+        let statement = |count| {
+            format!(
+                "INSERT INTO entry_values (seq, name, salt, value) VALUES {}",
+                rows(count)
+            )
+        };
+        (1..=AT_ONCE).map(statement).collect()
+    });
+    let Some(sql) = values.len().checked_sub(1).and_then(|at| STATEMENTS.get(at)) else {
+        return Ok(());
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.raw_bind_parameter(1, seq)?;
+    for (at, (name, committed)) in values.into_iter().enumerate() {
+        statement.raw_bind_parameter(3 * at + 2, name)?;
+        statement.raw_bind_parameter(3 * at + 3, committed.salt)?;
+        statement.raw_bind_parameter(3 * at + 4, committed.kept.as_deref())?;
+    }
+    statement.raw_execute().map(drop)
 }

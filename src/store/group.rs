@@ -1,4 +1,4 @@
-//! One transaction: the submissions of a group, each in a savepoint of its own.
+//! One transaction: the submissions of a group, together or, where one is refused, each in a savepoint of its own.
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -49,13 +49,47 @@ pub(super) fn transact(
     if group.iter().all(|submission| submission.changes.is_empty()) {
         return Ok(group.iter().map(|_| Ok(())).collect());
     }
-    run(connection, "BEGIN IMMEDIATE")?;
-    let mut verdicts = Vec::with_capacity(group.len());
-    for submission in group {
-        verdicts.push(attempt(connection, place, submission)?);
-    }
+    let verdicts = match together(connection, place, group)? {
+        true => group.iter().map(|_| Ok(())).collect(),
+        false => each_apart(connection, place, group)?,
+    };
     run(connection, "COMMIT").map_err(GroupError::Commit)?;
     Ok(verdicts)
+}
+
+/// Applies a group in one piece, as nearly all can be. False: something was refused; then nothing was applied, and each
+/// submission has to be tried by itself. Savepoints are kept for then: each copies every page that is written within it.
+fn together(connection: &Connection, place: &mut Place, group: &[Submission]) -> Result<bool, GroupError> {
+    run(connection, "BEGIN IMMEDIATE")?;
+    let before = *place;
+    for submission in group {
+        match apply(connection, place, &submission.changes) {
+            Ok(()) => {}
+            // As in `attempt`: these concern the whole group.
+            Err(Refused::Database(error)) if !is_constraint(&error) || connection.is_autocommit() => {
+                return Err(error.into());
+            }
+            Err(_) => {
+                *place = before;
+                run(connection, "ROLLBACK")?;
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Applies a group with each submission in its savepoint.
+fn each_apart(
+    connection: &Connection,
+    place: &mut Place,
+    group: &[Submission],
+) -> Result<Vec<Result<(), CommitError>>, GroupError> {
+    run(connection, "BEGIN IMMEDIATE")?;
+    group
+        .iter()
+        .map(|submission| attempt(connection, place, submission))
+        .collect()
 }
 
 /// One submission in its savepoint. `Err`: the whole group cannot be written.

@@ -15,7 +15,11 @@ const MAX_WAITING: usize = 1024;
 /// Submissions of one transaction: enough to make the fsync cheap, few enough to keep its latency.
 pub(super) const MAX_GROUP: usize = 256;
 
-/// Changes of one caller: one savepoint.
+/// How long what nobody waits for may wait for a commit to ride on: with a transaction of its own, each outcome would cost
+/// an fsync.
+const LINGER: Duration = Duration::from_millis(10);
+
+/// Changes of one caller, written all or none.
 #[derive(Debug)]
 pub(super) struct Submission {
     pub(super) changes: Vec<Change>,
@@ -85,6 +89,19 @@ struct State {
     closing: bool,
     /// The writer thread has ended.
     stopped: bool,
+    writer: Writer,
+}
+
+/// What the writer thread does, so that it is woken only for what it waits for: a wake-up costs more than the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Writer {
+    /// Writing; it looks again by itself.
+    #[default]
+    Busy,
+    /// Waiting for a commit; what nobody waits for is taken when the wait is over.
+    Lingering,
+    /// Waiting for anything.
+    Asleep,
 }
 
 impl Queue {
@@ -124,8 +141,11 @@ impl Queue {
             changes,
             answer: Answer::Waiting(sender),
         });
+        let resting = state.writer != Writer::Busy;
         drop(state);
-        self.wake.notify_one();
+        if resting {
+            self.wake.notify_one();
+        }
         receiver
     }
 
@@ -143,21 +163,49 @@ impl Queue {
             changes,
             answer: Answer::Nobody,
         });
+        let wanted = match state.writer {
+            Writer::Busy => false,
+            Writer::Lingering => state.waiting.len() >= MAX_GROUP,
+            Writer::Asleep => true,
+        };
         drop(state);
-        self.wake.notify_one();
+        if wanted {
+            self.wake.notify_one();
+        }
     }
 
     /// The next group: whatever waits, up to [`MAX_GROUP`]; blocks until there is something. `None`: all is written and
     /// nothing more will come.
     pub(super) fn take(&self) -> Option<Vec<Submission>> {
         let mut state = self.lock();
-        while state.waiting.is_empty() {
-            if state.closing {
-                return None;
+        let mut lingered = false;
+        while !state.closing && state.commits == 0 && state.waiting.len() < MAX_GROUP {
+            if lingered && !state.waiting.is_empty() {
+                break;
             }
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if lingered {
+                state.writer = Writer::Asleep;
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                lingered = false;
+            } else {
+                state.writer = Writer::Lingering;
+                let idle = |state: &mut State| !state.closing && state.commits == 0 && state.waiting.len() < MAX_GROUP;
+                let waited = self.wake.wait_timeout_while(state, LINGER, idle);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                lingered = true;
+            }
         }
-        Some(state.next_group())
+        state.writer = Writer::Busy;
+        if state.commits > 0 && !state.closing {
+            // Whoever is about to commit too gets to: on a busy core the first one wakes us before the others could.
+            drop(state);
+            std::thread::yield_now();
+            state = self.lock();
+        }
+        match state.waiting.is_empty() {
+            true => None,
+            false => Some(state.next_group()),
+        }
     }
 
     /// Refuses all commits of `group` and all that wait, and puts back, in order, what nobody waits for. Until

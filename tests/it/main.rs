@@ -22,6 +22,7 @@ mod drain;
 mod forward;
 mod harness;
 mod hold;
+mod kill;
 mod people;
 mod reject;
 mod restart;

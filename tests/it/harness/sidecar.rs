@@ -149,7 +149,18 @@ impl Sidecar {
 
     /// A request to the control API.
     pub fn api(&self, method: &str, path: &str, key: &str, body: Option<&serde_json::Value>) -> HttpAnswer {
-        api::request(self.control_port(), method, path, Some(key), body).unwrap()
+        self.try_api(method, path, key, body).unwrap()
+    }
+
+    /// The same where the sidecar may be gone.
+    pub fn try_api(
+        &self,
+        method: &str,
+        path: &str,
+        key: &str,
+        body: Option<&serde_json::Value>,
+    ) -> std::io::Result<HttpAnswer> {
+        api::request(self.control_port(), method, path, Some(key), body)
     }
 
     /// The approvals in a state, as the owner sees them.

@@ -1,0 +1,183 @@
+//! What a decision costs without network and disk: `cargo bench --bench gate`. The budget of the gate is 30 µs at the median.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark may panic: that is how it says that it measures the wrong thing"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use http::{HeaderMap, HeaderValue, Method};
+use runplane::audit::{self, Digests, Ruling};
+use runplane::gate::Gate;
+use runplane::mapping::Mappings;
+use runplane::model::money::Rates;
+use runplane::model::{Action, Authority, Body, Call, CallId, Caller, Host, Origin, Scheme, Source, Timestamp};
+use runplane::policy::{Decision, Policies};
+
+fn source(file: &str, text: &str) -> Source {
+    Source {
+        file: file.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn mappings() -> Mappings {
+    let vocabulary = source("actions.yaml", include_str!("../mappings/actions.yaml"));
+    let files = [
+        source("stripe.yaml", include_str!("../mappings/stripe.yaml")),
+        source("aws-ec2.yaml", include_str!("../mappings/aws-ec2.yaml")),
+    ];
+    let loaded = Mappings::load(&vocabulary, &files).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    loaded.with_account_currency(Some("usd"))
+}
+
+/// The baseline, with as many rules of other agents beside it.
+fn gate(mappings: &Mappings, more: usize) -> Gate {
+    let rules: String = (0..more)
+        .map(|n| {
+            format!(
+                "@id(\"more-{n}\") @decision(\"REQUIRE_APPROVAL\")\n\
+                 forbid (principal == Agent::\"bot-{n}\", action == Action::\"process_refund\", resource)\n\
+                 when {{ context.amount_base > {n} }};\n"
+            )
+        })
+        .collect();
+    let files = [
+        source("baseline.cedar", include_str!("../policies/baseline.cedar")),
+        source("more.cedar", &rules),
+    ];
+    let policies = Policies::load(&files, mappings.vocabulary().clone(), None);
+    let policies = policies.unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    Gate::new(
+        Arc::new(policies),
+        mappings.vocabulary().clone(),
+        Rates::new(Some("usd")),
+    )
+}
+
+/// A call as the proxy makes it.
+fn call(method: Method, path: &str, form: Option<&'static str>) -> Call {
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("api.stripe.com"));
+    headers.insert(
+        "user-agent",
+        HeaderValue::from_static("Stripe/v1 PythonBindings/14.0.0"),
+    );
+    headers.insert("authorization", HeaderValue::from_static("Bearer sk_test_bench"));
+    if form.is_some() {
+        headers.insert(
+            "content-type",
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+    }
+    Call {
+        id: CallId::random(),
+        origin: Origin::Wire,
+        caller: Caller {
+            agent: "support-bot".into(),
+            roles: Arc::from([Arc::from("support")]),
+            owner: None,
+        },
+        received: Timestamp::now(),
+        scheme: Scheme::Https,
+        authority: Authority {
+            host: Host::Name("api.stripe.com".into()),
+            port: 443,
+        },
+        method,
+        path: path.to_owned(),
+        query: None,
+        headers,
+        body: form.map_or(Body::Absent, |form| Body::Captured(Bytes::from_static(form.as_bytes()))),
+    }
+}
+
+fn read() -> Call {
+    call(Method::GET, "/v1/charges/ch_3OaBcDeFgHiJkLmN0oPqRsTu", None)
+}
+
+fn refund() -> Call {
+    call(
+        Method::POST,
+        "/v1/refunds",
+        Some("charge=ch_1&amount=2000&reason=duplicate"),
+    )
+}
+
+fn refund_over_500() -> Call {
+    call(
+        Method::POST,
+        "/v1/refunds",
+        Some("charge=ch_1&amount=90000&reason=duplicate"),
+    )
+}
+
+fn understand(mappings: &Mappings, call: &Call) -> Action {
+    let route = mappings.route(call).unwrap();
+    mappings.resolve(call, route).unwrap()
+}
+
+fn of_mapping(criterion: &mut Criterion) {
+    let mappings = mappings();
+    let mut group = criterion.benchmark_group("mapping");
+    for (name, call) in [("read", read()), ("refund", refund())] {
+        group.bench_function(name, |bencher| bencher.iter(|| understand(&mappings, black_box(&call))));
+    }
+    group.finish();
+}
+
+fn of_gate(criterion: &mut Criterion) {
+    let mappings = mappings();
+    let mut group = criterion.benchmark_group("gate");
+    for rules in [0, 10_000] {
+        let gate = gate(&mappings, rules);
+        for (name, make) in [
+            ("read", read as fn() -> Call),
+            ("refund", refund),
+            ("refund-over-500", refund_over_500),
+        ] {
+            let action = understand(&mappings, &make());
+            match gate.decide(make(), action.clone(), None) {
+                Decision::RequireApproval(_) if name == "refund-over-500" => {}
+                Decision::Allow(_) if name != "refund-over-500" => {}
+                other => panic!("{name}: {other:?}"),
+            }
+            group.bench_function(format!("{name}/baseline+{rules}"), |bencher| {
+                bencher.iter_batched(
+                    || (make(), action.clone()),
+                    |(call, action)| gate.decide(call, action, None),
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+    }
+    group.finish();
+}
+
+/// What is made of a decision for the trail, before the writer has it.
+fn of_record(criterion: &mut Criterion) {
+    let mappings = mappings();
+    let call = refund();
+    let action = understand(&mappings, &call);
+    let digests = Digests {
+        mappings: mappings.digest().clone(),
+        policies: mappings.digest().clone(),
+    };
+    let rules = [Arc::from("changes")];
+    let ruling = Ruling {
+        decision: "ALLOW",
+        reason: None,
+        rules: &rules,
+        approval: None,
+    };
+    criterion.bench_function("record/decided", |bencher| {
+        bencher.iter(|| audit::decided(black_box(&call), &action, &ruling, &digests));
+    });
+}
+
+criterion_group!(benches, of_mapping, of_gate, of_record);
+criterion_main!(benches);
