@@ -73,6 +73,9 @@ fn an_approved_call_that_could_not_be_sent_is_not_called_executed_after_a_restar
     let id = client.call(REFUND).approval();
     sidecar.approve(&id);
     client.call(REFUND).assert_refused("upstream_unreachable");
+    eventually("both calls have their end on disk", || {
+        sidecar.trail().of_kind("outcome").len() == 2
+    });
     sidecar.restart_hard();
     let again = client.call(REFUND);
     again.assert_refused("approval_pending");
