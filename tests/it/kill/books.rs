@@ -78,9 +78,10 @@ pub fn count(home: &Path, kind: &str) -> i64 {
 
 /// The marker in a text.
 pub fn marker(text: &str) -> Option<String> {
-    let rest = &text[text.find("kx")?..];
-    let digits = rest[2..].bytes().take_while(u8::is_ascii_digit).count();
-    (digits > 0).then(|| rest[..2 + digits].to_owned())
+    let word = text.get(text.find("kx")?..)?.get(..5)?;
+    word.bytes()
+        .all(|byte| byte.is_ascii_lowercase())
+        .then(|| word.to_owned())
 }
 
 fn entries(home: &Path) -> Vec<Entry> {

@@ -26,10 +26,14 @@ impl Dice {
     }
 }
 
-/// A marker that nobody had before.
+/// A marker that nobody had before: `kx` and three letters, for of a host without a mapping the record keeps only what
+/// looks like a word.
 pub fn fresh() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("kx{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!(number < 26 * 26 * 26, "the markers are used up");
+    let letter = |place: u32| char::from(b'a' + u8::try_from(number / 26u64.pow(place) % 26).unwrap());
+    format!("kx{}{}{}", letter(2), letter(1), letter(0))
 }
 
 /// A client that asks one thing after the other on one connection.
