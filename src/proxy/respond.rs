@@ -103,7 +103,7 @@ impl Row {
     fn executed(&self, refused: &Refused) -> Executed {
         match self.executed {
             Executed::Unknown if !refused.written => Executed::No,
-            executed => executed,
+            executed @ (Executed::No | Executed::Unknown | Executed::Earlier) => executed,
         }
     }
 
