@@ -144,7 +144,9 @@ fn of_gate(criterion: &mut Criterion) {
             match gate.decide(make(), action.clone(), None) {
                 Decision::RequireApproval(_) if name == "refund-over-500" => {}
                 Decision::Allow(_) if name != "refund-over-500" => {}
-                other => panic!("{name}: {other:?}"),
+                other @ (Decision::Allow(_) | Decision::Block(_) | Decision::RequireApproval(_)) => {
+                    panic!("{name}: {other:?}")
+                }
             }
             group.bench_function(format!("{name}/baseline+{rules}"), |bencher| {
                 bencher.iter_batched(
