@@ -11,12 +11,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method};
-use runplane::audit::{self, Digests, Ruling};
-use runplane::gate::Gate;
+use runplane::audit::{self, Ruling};
+use runplane::gate::{Rules, Sources};
 use runplane::mapping::Mappings;
 use runplane::model::money::Rates;
 use runplane::model::{Action, Authority, Body, Call, CallId, Caller, Host, Origin, Scheme, Source, Timestamp};
-use runplane::policy::{Decision, Policies};
+use runplane::policy::Decision;
 
 fn source(file: &str, text: &str) -> Source {
     Source {
@@ -25,19 +25,13 @@ fn source(file: &str, text: &str) -> Source {
     }
 }
 
-fn mappings() -> Mappings {
-    let vocabulary = source("actions.yaml", include_str!("../mappings/actions.yaml"));
-    let files = [
-        source("stripe.yaml", include_str!("../mappings/stripe.yaml")),
-        source("aws-ec2.yaml", include_str!("../mappings/aws-ec2.yaml")),
-    ];
-    let loaded = Mappings::load(&vocabulary, &files).unwrap_or_else(|wrong| panic!("{wrong:?}"));
-    loaded.with_account_currency(Some("usd"))
+fn rates() -> Rates {
+    Rates::new(Some("usd"))
 }
 
 /// The baseline, with as many rules of other agents beside it.
-fn gate(mappings: &Mappings, more: usize) -> Gate {
-    let rules: String = (0..more)
+fn rules(more: usize) -> Rules {
+    let others: String = (0..more)
         .map(|n| {
             format!(
                 "@id(\"more-{n}\") @decision(\"REQUIRE_APPROVAL\")\n\
@@ -46,17 +40,18 @@ fn gate(mappings: &Mappings, more: usize) -> Gate {
             )
         })
         .collect();
-    let files = [
-        source("baseline.cedar", include_str!("../policies/baseline.cedar")),
-        source("more.cedar", &rules),
-    ];
-    let policies = Policies::load(&files, mappings.vocabulary().clone(), None);
-    let policies = policies.unwrap_or_else(|wrong| panic!("{wrong:?}"));
-    Gate::new(
-        Arc::new(policies),
-        mappings.vocabulary().clone(),
-        Rates::new(Some("usd")),
-    )
+    let sources = Sources {
+        vocabulary: source("actions.yaml", include_str!("../mappings/actions.yaml")),
+        mappings: vec![
+            source("stripe.yaml", include_str!("../mappings/stripe.yaml")),
+            source("aws-ec2.yaml", include_str!("../mappings/aws-ec2.yaml")),
+        ],
+        policies: vec![
+            source("baseline.cedar", include_str!("../policies/baseline.cedar")),
+            source("more.cedar", &others),
+        ],
+    };
+    Rules::load(&sources, None, rates()).unwrap_or_else(|wrong| panic!("{wrong:?}"))
 }
 
 /// A call as the proxy makes it.
@@ -122,25 +117,25 @@ fn understand(mappings: &Mappings, call: &Call) -> Action {
 }
 
 fn of_mapping(criterion: &mut Criterion) {
-    let mappings = mappings();
+    let rules = rules(0);
+    let mappings = rules.mappings();
     let mut group = criterion.benchmark_group("mapping");
     for (name, call) in [("read", read()), ("refund", refund())] {
-        group.bench_function(name, |bencher| bencher.iter(|| understand(&mappings, black_box(&call))));
+        group.bench_function(name, |bencher| bencher.iter(|| understand(mappings, black_box(&call))));
     }
     group.finish();
 }
 
 fn of_gate(criterion: &mut Criterion) {
-    let mappings = mappings();
     let mut group = criterion.benchmark_group("gate");
-    for rules in [0, 10_000] {
-        let gate = gate(&mappings, rules);
+    for more in [0, 10_000] {
+        let gate = rules(more);
         for (name, make) in [
             ("read", read as fn() -> Call),
             ("refund", refund),
             ("refund-over-500", refund_over_500),
         ] {
-            let action = understand(&mappings, &make());
+            let action = understand(gate.mappings(), &make());
             match gate.decide(make(), action.clone(), None) {
                 Decision::RequireApproval(_) if name == "refund-over-500" => {}
                 Decision::Allow(_) if name != "refund-over-500" => {}
@@ -148,7 +143,7 @@ fn of_gate(criterion: &mut Criterion) {
                     panic!("{name}: {other:?}")
                 }
             }
-            group.bench_function(format!("{name}/baseline+{rules}"), |bencher| {
+            group.bench_function(format!("{name}/baseline+{more}"), |bencher| {
                 bencher.iter_batched(
                     || (make(), action.clone()),
                     |(call, action)| gate.decide(call, action, None),
@@ -162,13 +157,9 @@ fn of_gate(criterion: &mut Criterion) {
 
 /// What is made of a decision for the trail, before the writer has it.
 fn of_record(criterion: &mut Criterion) {
-    let mappings = mappings();
-    let call = refund();
-    let action = understand(&mappings, &call);
-    let digests = Digests {
-        mappings: mappings.digest().clone(),
-        policies: mappings.digest().clone(),
-    };
+    let loaded = rules(0);
+    let (call, digests) = (refund(), loaded.digests());
+    let action = understand(loaded.mappings(), &call);
     let rules = [Arc::from("changes")];
     let ruling = Ruling {
         decision: "ALLOW",

@@ -2,6 +2,7 @@
 
 mod banner;
 mod notices;
+mod reload;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -18,54 +19,39 @@ use crate::approval::{self, Approvals};
 use crate::authority::Authority;
 use crate::config::home::Home;
 use crate::config::{Config, shipped};
-use crate::gate::Gate;
+use crate::gate::{Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::drain::{self, Drain};
 use crate::io::keys::{self, Secrets};
-use crate::mapping::Mappings;
 use crate::model::change::PersonRow;
+use crate::model::money::Rates;
 use crate::model::{Diagnostic, Timestamp};
-use crate::policy::Policies;
 use crate::proxy::Proxy;
-use crate::store::Store;
+use crate::store::{Reader, Store};
 use crate::upstream::{self, Upstream};
 use crate::{audit, control, proxy};
 
 use banner::Banner;
 use notices::Terminal;
-
-/// Mappings and policies, read and checked against each other.
-pub struct Rules {
-    mappings: Mappings,
-    policies: Policies,
-}
-
-impl Rules {
-    /// One line for people.
-    pub fn describe(&self) -> String {
-        let actions = self.mappings.vocabulary().actions.len();
-        let titles: Vec<&str> = self.mappings.titles().collect();
-        format!(
-            "{actions} actions; mappings for {}; {} rules",
-            titles.join(", "),
-            self.policies.rules()
-        )
-    }
-}
+use reload::Reload;
 
 /// Reads the mappings and policies in force. `@approvers` may name `groups`; any group where nobody knows them (`None`).
+/// `rates` as the configuration has them.
 ///
 /// # Errors
 /// Everything that is wrong in any of the files.
-pub fn load_rules(home: &Home, groups: Option<&BTreeSet<String>>) -> Result<Rules, Vec<Diagnostic>> {
-    let (vocabulary, files) = shipped::mappings(&home.mappings())?;
-    let mappings = Mappings::load(&vocabulary, &files)?;
-    let policies = Policies::load(
-        &shipped::policies(&home.policies())?,
-        mappings.vocabulary().clone(),
-        groups,
-    )?;
-    Ok(Rules { mappings, policies })
+pub fn load_rules(home: &Home, groups: Option<&BTreeSet<String>>, rates: Rates) -> Result<Rules, Vec<Diagnostic>> {
+    Rules::load(&sources(home)?, groups, rates)
+}
+
+/// The files in force, mappings and policies.
+fn sources(home: &Home) -> Result<Sources, Vec<Diagnostic>> {
+    let (vocabulary, mappings) = shipped::mappings(&home.mappings())?;
+    Ok(Sources {
+        vocabulary,
+        mappings,
+        policies: shipped::policies(&home.policies())?,
+    })
 }
 
 /// The groups of all people: those of the configuration and those of the store.
@@ -74,6 +60,16 @@ pub fn groups(config: &Config, people: &[PersonRow]) -> BTreeSet<String> {
         .iter()
         .flat_map(|person| person.groups.iter().map(ToString::to_string));
     config.groups().into_iter().chain(known).collect()
+}
+
+/// The same, where no sidecar runs: `None` unless both a configuration and the record beside it can be read.
+pub fn known_groups(config: &Config) -> Option<BTreeSet<String>> {
+    let database = config.home.database();
+    let people = match database.exists() {
+        true => Reader::open(&database).ok()?.people().ok()?,
+        false => Vec::new(),
+    };
+    Some(groups(config, &people))
 }
 
 /// Makes the home if it is not there, and opens its record: first of all, since everything else is told by it.
@@ -89,6 +85,7 @@ pub fn open_store(home: &Home) -> anyhow::Result<Store> {
 pub struct Sidecar {
     proxy: (TcpListener, Arc<proxy::Parts>, Drain),
     control: (TcpListener, control::Parts),
+    reload: Reload,
     ready: watch::Sender<bool>,
     banner: String,
 }
@@ -112,12 +109,10 @@ impl Sidecar {
             ..config.upstream.clone()
         })?;
         let described = rules.describe();
-        let mappings = rules.mappings.with_account_currency(config.rates.account.as_deref());
-        let (mappings, policies) = (Arc::new(mappings), Arc::new(rules.policies));
         let approvals = approvals(&config, &secrets, &store).await?;
         store.write(audit::recover(store.open_calls()?)).await?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
-        store.write(audit::boot(boot_members(&mappings, &policies))).await?;
+        store.write(audit::boot(boot_members(&rules))).await?;
 
         let banner = Banner {
             config: &config,
@@ -127,23 +122,21 @@ impl Sidecar {
             registry: &registry,
         };
         let banner = banner.text();
-        let vocabulary = mappings.vocabulary().clone();
-        let gate = Arc::new(Gate::new(policies, vocabulary.clone(), config.rates.clone()));
+        let gate = Arc::new(Gate::new(rules));
         let registry = Arc::new(registry);
+        let notices = Arc::new(Terminal::start().context("cannot start a thread")?);
         let (drain, (ready, is_ready)) = (Drain::default(), watch::channel(false));
         let control_parts = control::Parts {
             approvals: approvals.clone(),
             gate: gate.clone(),
             registry: registry.clone(),
             store: store.clone(),
-            vocabulary,
             owner_may_approve: config.owner_may_approve,
             ready: is_ready,
             registering: Mutex::default(),
         };
         let parts = proxy::Parts {
             registry,
-            mappings,
             gate,
             approvals,
             store,
@@ -151,14 +144,16 @@ impl Sidecar {
             upstream,
             capture: Capture::new(config.limits.body, config.limits.bodies),
             patience: config.patience.clone(),
-            notices: Arc::new(Terminal::start().context("cannot start a thread")?),
+            notices: notices.clone(),
             home_option: config.home.option(),
             draining: drain.draining(),
             connections: config.limits.connections,
         };
+        let reload = Reload::new(config, parts.gate.clone(), parts.store.clone(), notices)?;
         Ok(Sidecar {
             proxy: (proxy, Arc::new(parts), drain),
             control: (control, control_parts),
+            reload,
             ready,
             banner,
         })
@@ -177,6 +172,7 @@ impl Sidecar {
         let Sidecar {
             proxy: (proxy, parts, drain),
             control: (control, control_parts),
+            reload,
             ready,
             ..
         } = self;
@@ -185,13 +181,18 @@ impl Sidecar {
         let (closing, closed) = watch::channel(false);
         let router = control::router(control_parts, control.local_addr()?);
         let control = tokio::spawn(control::serve(control, router, drain::stopping(closed.clone())));
-        let sweep = tokio::spawn(control::expire(approvals, store.clone(), drain::stopping(closed)));
+        let sweep = tokio::spawn(control::expire(
+            approvals,
+            store.clone(),
+            drain::stopping(closed.clone()),
+        ));
+        let reload = tokio::spawn(reload.watch(drain::stopping(closed)));
         ready.send_replace(true);
         Proxy::new(parts, drain).serve(proxy, stop).await;
         ready.send_replace(false);
         closing.send_replace(true);
-        let (control, sweep) = tokio::join!(control, sweep);
-        control.and(sweep).context("a task died")?;
+        let (control, sweep, reload) = tokio::join!(control, sweep, reload);
+        control.and(sweep).and(reload).context("a task died")?;
         store.flush().await.context("the last outcomes could not be recorded")?;
         store
             .write(audit::shutdown())
@@ -247,12 +248,13 @@ fn remember_ends(approvals: &Approvals, store: &Store, since: Timestamp) -> anyh
     Ok(())
 }
 
-fn boot_members(mappings: &Mappings, policies: &Policies) -> Vec<(&'static str, String)> {
+fn boot_members(rules: &Rules) -> Vec<(&'static str, String)> {
+    let digests = rules.digests();
     vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("enforcement", "advisory".to_owned()),
-        ("mappings", mappings.digest().to_string()),
-        ("policies", policies.digest().to_string()),
+        ("mappings", digests.mappings.to_string()),
+        ("policies", digests.policies.to_string()),
     ]
 }
 

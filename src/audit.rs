@@ -18,6 +18,7 @@
 //! | `refused` | `reason` | `detail` `peer` |
 //! | `registry` | `by` `disabled` `entity` (`agent`, `person`) `groups` or `roles` `key` `name` `[owner]` | |
 //! | `boot` | as given | |
+//! | `reload` | `[errors]` `mappings` `policies` (what is in force from here on) `result` (`applied`, `refused`) | `[wrong]` |
 //! | `shutdown` | | |
 //! | `gap` | `set_back_ms` or `set_forward_ms` | |
 //!
@@ -40,10 +41,10 @@ use crate::model::{ApprovalId, Reason};
 
 pub use approvals::{approved, consumed, denied, expired, held};
 pub use calls::{closed, decided, recover, refused};
-pub use sidecar::{agent_put, boot, gap, person_put, shutdown};
+pub use sidecar::{agent_put, boot, gap, person_put, reload, shutdown};
 
 /// The sets in force, as SHA-256 (hex), for the record.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
     pub mappings: Arc<str>,
     pub policies: Arc<str>,

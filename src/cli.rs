@@ -5,6 +5,7 @@ pub mod approvals;
 pub mod audit;
 mod check;
 pub mod client;
+mod explain;
 mod init;
 pub mod people;
 mod run;
@@ -41,6 +42,8 @@ enum Command {
     Check,
     /// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
     Init,
+    /// Tell what would happen to a call, or what did
+    Explain(Box<explain::Args>),
     /// See and decide what waits for people
     Approvals(approvals::Args),
     /// The agents that may use this sidecar
@@ -62,6 +65,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(home, &args),
         Command::Check => check::run(home),
         Command::Init => init::run(&home),
+        Command::Explain(args) => explain::run(home, &args),
         Command::Approvals(args) => ask(&home, async |client, out| {
             approvals::run(&args, client, &home.option(), out).await
         }),

@@ -38,7 +38,6 @@ use tokio::sync::{Mutex, watch};
 use crate::agent::Registry;
 use crate::approval::Approvals;
 use crate::gate::Gate;
-use crate::model::Vocabulary;
 use crate::store::Store;
 
 pub use expiry::{expire, expire_all, mind_the_gap};
@@ -54,7 +53,6 @@ pub struct Parts {
     pub gate: Arc<Gate>,
     pub registry: Arc<Registry>,
     pub store: Store,
-    pub vocabulary: Arc<Vocabulary>,
     /// Whether the person answerable for an agent may approve its calls (`approvals.owner_may_approve`).
     pub owner_may_approve: bool,
     /// False while the proxy does not take calls.

@@ -13,39 +13,119 @@ mod complete;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::audit::Digests;
+use crate::mapping::Mappings;
 use crate::model::money::Rates;
-use crate::model::{Action, Call, Evidence, Facts, HoldRule, Reason, Vocabulary};
+use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Vocabulary};
 use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
 
-/// The one place where calls are decided.
-pub struct Gate {
-    /// Swapped whole by a reload. A decision keeps the set it began with.
-    policies: ArcSwap<Policies>,
-    vocabulary: Arc<Vocabulary>,
+/// The rules in force, for every door.
+pub struct Gate(ArcSwap<Rules>);
+
+impl Gate {
+    pub fn new(rules: Rules) -> Gate {
+        Gate(ArcSwap::from_pointee(rules))
+    }
+
+    /// The rules as they are at this moment. Whoever judges a call takes them once and keeps them.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.0.load_full()
+    }
+
+    /// Puts others in force, for all calls that begin from now on.
+    pub fn replace(&self, rules: Rules) {
+        self.0.store(Arc::new(rules));
+    }
+}
+
+/// The files that rules are made of.
+pub struct Sources {
+    pub vocabulary: Source,
+    pub mappings: Vec<Source>,
+    pub policies: Vec<Source>,
+}
+
+impl Sources {
+    /// Which set they would be, for the record.
+    pub fn digests(&self) -> Digests {
+        Digests {
+            mappings: Mappings::digest_of(&self.vocabulary, &self.mappings),
+            policies: Policies::digest_of(&self.policies),
+        }
+    }
+}
+
+/// Mappings and policies that were checked against each other: one value, so that no call is read by the mappings of one
+/// moment and judged by the policies of another. The one place where calls are decided.
+pub struct Rules {
+    mappings: Mappings,
+    policies: Policies,
     rates: Rates,
 }
 
-impl Gate {
-    pub fn new(policies: Arc<Policies>, vocabulary: Arc<Vocabulary>, rates: Rates) -> Gate {
-        Gate {
-            policies: ArcSwap::new(policies),
-            vocabulary,
+impl Rules {
+    /// Reads the files; the policies against the vocabulary of the mappings. `groups` as for [`Policies::load`].
+    ///
+    /// # Errors
+    /// Everything that is wrong in the mappings, else everything that is wrong in the policies.
+    pub fn load(sources: &Sources, groups: Option<&BTreeSet<String>>, rates: Rates) -> Result<Rules, Vec<Diagnostic>> {
+        let mappings = Mappings::load(&sources.vocabulary, &sources.mappings)?;
+        let mappings = mappings.with_account_currency(rates.account.as_deref());
+        let policies = Policies::load(&sources.policies, mappings.vocabulary().clone(), groups)?;
+        Ok(Rules {
+            mappings,
+            policies,
             rates,
+        })
+    }
+
+    pub fn mappings(&self) -> &Mappings {
+        &self.mappings
+    }
+
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        self.mappings.vocabulary()
+    }
+
+    /// Which set this is, for the record.
+    pub fn digests(&self) -> Digests {
+        Digests {
+            mappings: self.mappings.digest().clone(),
+            policies: self.policies.digest().clone(),
         }
+    }
+
+    /// One line for people.
+    pub fn describe(&self) -> String {
+        let titles: Vec<&str> = self.mappings.titles().collect();
+        format!(
+            "{} actions; mappings for {}; {} rules",
+            self.vocabulary().actions.len(),
+            titles.join(", "),
+            self.policies.rules()
+        )
+    }
+
+    /// The action with all that follows from its fields. Completing twice changes nothing.
+    pub fn complete(&self, action: Action) -> Action {
+        complete::complete(action, &BTreeMap::new(), self.vocabulary(), &self.rates)
     }
 
     /// Decides a call; with `evidence`, decides it again after people were asked. A permit carries the action with the
     /// values they stated, a block or a hold carries it as the call states it.
     pub fn decide(&self, call: Call, action: Action, evidence: Option<&Evidence>) -> Decision {
-        let policies = self.policies.load_full();
-        match self.prepare(&policies, &call.facts(), action, evidence) {
+        match self.prepare(&call.facts(), action, evidence) {
             Prepared::Complete { action, as_called } => {
-                let decision = policies.decide(call, action, evidence);
+                let decision = self.policies.decide(call, action, evidence);
                 match as_called {
                     Some(as_called) => with_action(decision, as_called),
                     None => decision,
@@ -57,18 +137,15 @@ impl Gate {
 
     /// The same without a call to permit: what an approver's consent would come to.
     pub fn review(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>) -> Verdict {
-        let policies = self.policies.load_full();
-        match self.prepare(&policies, facts, action.clone(), evidence) {
-            Prepared::Complete { action, .. } => policies.evaluate(facts, &action, evidence),
+        match self.prepare(facts, action.clone(), evidence) {
+            Prepared::Complete { action, .. } => self.policies.evaluate(facts, &action, evidence),
             Prepared::Stopped { verdict, .. } => verdict,
         }
     }
 
     /// Completes the action; with values that people stated only if they may state them.
-    fn prepare(&self, policies: &Policies, facts: &Facts, action: Action, evidence: Option<&Evidence>) -> Prepared {
-        let complete =
-            |action, stated: &BTreeMap<_, _>| complete::complete(action, stated, &self.vocabulary, &self.rates);
-        let action = complete(action, &BTreeMap::new());
+    fn prepare(&self, facts: &Facts, action: Action, evidence: Option<&Evidence>) -> Prepared {
+        let action = self.complete(action);
         let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.is_missing(field));
         let Some(evidence) = evidence.filter(states) else {
             return Prepared::Complete {
@@ -79,25 +156,15 @@ impl Gate {
         // SECURITY: a value without a vote for just this incomplete action, or one voted for while other rules were in
         // force, completes nothing. Test: a_stated_value_without_a_vote_for_it_completes_nothing.
         let consents = |rule: &HoldRule| &*rule.id == INCOMPLETE_ACTION && evidence.satisfies(rule);
-        match policies.evaluate(facts, &action, Some(evidence)) {
+        match self.policies.evaluate(facts, &action, Some(evidence)) {
             Verdict::RequireApproval { rules } if rules.iter().any(consents) => Prepared::Complete {
-                action: complete(action.clone(), &evidence.stated),
+                action: complete::complete(action.clone(), &evidence.stated, self.vocabulary(), &self.rates),
                 as_called: Some(action),
             },
             verdict @ (Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. }) => {
                 Prepared::Stopped { action, verdict }
             }
         }
-    }
-
-    /// The rules in force.
-    pub fn policies(&self) -> Arc<Policies> {
-        self.policies.load_full()
-    }
-
-    /// Puts another set of rules in force, for all decisions that begin from now on.
-    pub fn replace(&self, policies: Arc<Policies>) {
-        self.policies.store(policies);
     }
 }
 

@@ -3,4 +3,5 @@
 pub mod body;
 pub mod drain;
 pub mod keys;
+pub mod watch;
 pub mod yaml;

@@ -100,7 +100,7 @@ impl Mappings {
     /// All mistakes of all files at once, each with its place. Of a file that is no YAML of the right shape only the
     /// first is known.
     pub fn load(vocabulary: &Source, files: &[Source]) -> Result<Mappings, Vec<Diagnostic>> {
-        let digest = digest(vocabulary, files);
+        let digest = Self::digest_of(vocabulary, files);
         let words = vocabulary::load(vocabulary)?;
         let built_ins =
             resolve::BuiltIns::new(&words).map_err(|message| vec![Diagnostic::of_file(&vocabulary.file, message)])?;
@@ -162,6 +162,18 @@ impl Mappings {
     /// SHA-256 (hex) over vocabulary and files in order of their names.
     pub fn digest(&self) -> &Arc<str> {
         &self.digest
+    }
+
+    /// What `digest` of these files would be.
+    pub fn digest_of(vocabulary: &Source, files: &[Source]) -> Arc<str> {
+        let mut sources: Vec<&Source> = std::iter::once(vocabulary).chain(files).collect();
+        sources.sort_by_key(|source| source.file.as_str());
+        let mut hash = Sha256::new();
+        for part in sources.iter().flat_map(|source| [&source.file, &source.text]) {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        hex::encode(hash.finalize()).into()
     }
 
     /// By the head only.
@@ -284,17 +296,6 @@ fn rule<'a>(call: &Call, service: &'a Service) -> Result<Rule<'a>, Refusal> {
             }
         },
     }
-}
-
-fn digest(vocabulary: &Source, files: &[Source]) -> Arc<str> {
-    let mut sources: Vec<&Source> = std::iter::once(vocabulary).chain(files).collect();
-    sources.sort_by_key(|source| source.file.as_str());
-    let mut hash = Sha256::new();
-    for part in sources.iter().flat_map(|source| [&source.file, &source.text]) {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hex::encode(hash.finalize()).into()
 }
 
 #[cfg(test)]

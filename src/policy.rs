@@ -22,6 +22,7 @@ mod place;
 mod request;
 mod rule;
 mod schema;
+mod suppose;
 #[cfg(test)]
 mod tests;
 
@@ -85,7 +86,7 @@ impl Policies {
             index,
             requests: Requests::new().map_err(|error| internal(error.to_string()))?,
             authorizer: Authorizer::new(),
-            digest: digest_of(files),
+            digest: Self::digest_of(files),
         })
     }
 
@@ -97,6 +98,14 @@ impl Policies {
     /// SHA-256 (hex) over the files' names (without folders) and texts, in order of their names.
     pub fn digest(&self) -> &Arc<str> {
         &self.digest
+    }
+
+    /// What `digest` of these files would be.
+    pub fn digest_of(files: &[Source]) -> Arc<str> {
+        let name = |file: &Source| file.file.rsplit(['/', '\\', ':']).next().unwrap_or_default().to_owned();
+        let mut files: Vec<(String, &str)> = files.iter().map(|file| (name(file), &*file.text)).collect();
+        files.sort_unstable();
+        digest(files.iter().flat_map(|(name, text)| [name.as_str(), text]))
     }
 
     /// What the rules say of an action. `evidence` counts for rules of exactly the text that was consented to.
@@ -249,11 +258,4 @@ fn not_permitted() -> Verdict {
 fn unmet(holds: Vec<HoldRule>, evidence: Option<&Evidence>) -> Vec<HoldRule> {
     let met = |hold: &HoldRule| evidence.is_some_and(|evidence| evidence.satisfies(hold));
     holds.into_iter().filter(|hold| !met(hold)).collect()
-}
-
-fn digest_of(files: &[Source]) -> Arc<str> {
-    let name = |file: &Source| file.file.rsplit(['/', '\\', ':']).next().unwrap_or_default().to_owned();
-    let mut files: Vec<(String, &str)> = files.iter().map(|file| (name(file), &*file.text)).collect();
-    files.sort_unstable();
-    digest(files.iter().flat_map(|(name, text)| [name.as_str(), text]))
 }

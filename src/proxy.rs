@@ -1,10 +1,12 @@
 //! The door that agents' calls come through: forward proxy, HTTP/1.1. Floor 4.
 //!
 //! `accept` takes connections, `connect` opens tunnels and ends their TLS, `parse` makes a `Call` of a request, `handle` is
-//! the data path, `hold` waits for people, `follow` closes the record with the answer, `respond` says no.
+//! the data path, `hold` waits for people, `follow` closes the record with the answer, `respond` says no; `described` is parse and map
+//! for a request that nobody sends.
 
 mod accept;
 mod connect;
+pub mod described;
 mod follow;
 mod handle;
 pub mod hold;
@@ -22,12 +24,10 @@ use tokio::sync::watch;
 
 use crate::agent::Registry;
 use crate::approval::{Approvals, Patience};
-use crate::audit::Digests;
 use crate::authority::Authority;
 use crate::gate::Gate;
 use crate::io::body::Capture;
 use crate::io::drain::{Drain, Working};
-use crate::mapping::Mappings;
 use crate::model::{self, ApprovalId, CallId, ErrorShape, Refusal};
 use crate::policy::RuleReason;
 use crate::store::Store;
@@ -36,7 +36,7 @@ use crate::upstream::Upstream;
 /// What the data path works with.
 pub struct Parts {
     pub registry: Arc<Registry>,
-    pub mappings: Arc<Mappings>,
+    /// Mappings and policies. A request takes them once, so that it sees one set whatever is reloaded meanwhile.
     pub gate: Arc<Gate>,
     pub approvals: Approvals,
     pub store: Store,
@@ -53,16 +53,6 @@ pub struct Parts {
     pub draining: watch::Receiver<bool>,
     /// Connections of agents at a time.
     pub connections: usize,
-}
-
-impl Parts {
-    /// The sets in force, for the record.
-    fn digests(&self) -> Digests {
-        Digests {
-            mappings: self.mappings.digest().clone(),
-            policies: self.gate.policies().digest().clone(),
-        }
-    }
 }
 
 /// The proxy, ready to serve.

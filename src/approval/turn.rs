@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{Approvals, Draft};
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::{ApprovalRow, Denial};
-use crate::model::{ApprovalId, CallId, Evidence, HoldRule, State, Timestamp, Value, Vote};
+use crate::model::{Action, ApprovalId, CallId, Evidence, HoldRule, State, Timestamp, Value, Vote};
 
 /// The right to change one approval. While it lives nobody else can; dropped, all is as before.
 #[must_use]
@@ -119,6 +119,15 @@ impl Claim {
             row.grant_expires = None;
             row.decided = None;
         })
+    }
+
+    /// Asks people from the beginning: the call is read as another `action` by now than the one they consented to.
+    pub fn ask_anew(mut self, action: Action, rules: Vec<HoldRule>) -> Draft {
+        let row = &mut self.0.row;
+        row.action = action;
+        row.votes.clear();
+        row.stated.clear();
+        self.reopen(rules)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The sidecar itself: who may use it, its start and its end.
 
-use super::{joined, short};
+use super::{Digests, joined, short};
 use crate::model::change::{AgentRow, PersonRow};
-use crate::model::entry::Kind;
+use crate::model::entry::{Committed, Kind};
 use crate::model::time::Jump;
 use crate::model::{Change, Entry};
 
@@ -36,6 +36,22 @@ pub fn boot(members: Vec<(&'static str, String)>) -> Vec<Change> {
     let entry = members
         .into_iter()
         .fold(Entry::new(Kind::Boot), |entry, (name, value)| entry.with(name, value));
+    vec![Change::Append(entry)]
+}
+
+/// The files of mappings and policies were read again: `in_force` from here on. `wrong`, one text for each error: they were
+/// refused, and what was in force stays.
+pub fn reload(in_force: &Digests, wrong: &[String]) -> Vec<Change> {
+    let entry = Entry::new(Kind::Reload)
+        .with("mappings", short(&in_force.mappings))
+        .with("policies", short(&in_force.policies));
+    let entry = match wrong {
+        [] => entry.with("result", "applied"),
+        wrong => entry
+            .with("errors", i64::try_from(wrong.len()).unwrap_or(i64::MAX))
+            .with("result", "refused")
+            .commit("wrong", Committed::keep(&wrong)),
+    };
     vec![Change::Append(entry)]
 }
 

@@ -179,6 +179,8 @@ fn one_of_each() -> Vec<Vec<Change>> {
         shutdown(),
         gap(Jump::Back(std::time::Duration::from_secs(6))),
         gap(Jump::Forward(std::time::Duration::from_secs(7))),
+        reload(&digests(), &[]),
+        reload(&digests(), &["policies/house.cedar:3:8: expected a rule".to_owned()]),
     ]
 }
 

@@ -7,25 +7,13 @@ use crate::app;
 use crate::config::Config;
 use crate::config::home::Home;
 use crate::model::Diagnostic;
-use crate::store::Reader;
 
 pub(super) fn run(home: Home) -> anyhow::Result<ExitCode> {
     let config = Config::load(home.clone());
-    // Who is in which group is known to a good configuration and the record together, or not at all.
-    let people = Reader::open(&home.database())
-        .ok()
-        .and_then(|reader| reader.people().ok());
-    let people = if home.database().exists() {
-        people
-    } else {
-        Some(Vec::new())
-    };
-    let groups = config
-        .as_ref()
-        .ok()
-        .zip(people)
-        .map(|(config, people)| app::groups(config, &people));
-    let rules = app::load_rules(&home, groups.as_ref());
+    let known = config.as_ref().ok();
+    let groups = known.and_then(app::known_groups);
+    let rates = known.map(|config| config.rates.clone()).unwrap_or_default();
+    let rules = app::load_rules(&home, groups.as_ref(), rates);
     let wrong: Vec<Diagnostic> = config
         .err()
         .into_iter()

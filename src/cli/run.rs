@@ -31,7 +31,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let store = app::open_store(&config.home)?;
     let groups = app::groups(&config, &store.people()?);
-    let rules = match app::load_rules(&config.home, Some(&groups)) {
+    let rules = match app::load_rules(&config.home, Some(&groups), config.rates.clone()) {
         Ok(rules) => rules,
         Err(wrong) => return super::check::print(&wrong),
     };

@@ -60,11 +60,11 @@ pub(super) async fn list(
             Problem::new(StatusCode::BAD_REQUEST, format!("expected one of {known} as state"))
         })?),
     };
-    let items = parts.approvals.list(state);
+    let (items, rules) = (parts.approvals.list(state), parts.gate.rules());
     Ok(Json(Items {
         items: items
             .iter()
-            .map(|standing| Approval::new(standing, &parts.vocabulary))
+            .map(|standing| Approval::new(standing, rules.vocabulary()))
             .collect(),
     }))
 }
@@ -76,7 +76,7 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, Path(name): Path<Strin
 
 fn shown(parts: &Parts, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
     let standing = parts.approvals.get(id).ok_or_else(gone)?;
-    Ok(Json(Approval::new(&standing, &parts.vocabulary)))
+    Ok(Json(Approval::new(&standing, parts.gate.rules().vocabulary())))
 }
 
 pub(super) async fn approve(
@@ -122,8 +122,9 @@ pub(super) async fn approve(
         roles: caller.roles,
         ..row.facts.clone()
     };
-    let stated = stated::read(row, &person, &yes.set, &parts.vocabulary)?;
-    let gate = |evidence: &_| parts.gate.review(&facts, &row.action, Some(evidence));
+    let rules = parts.gate.rules();
+    let stated = stated::read(row, &person, &yes.set, rules.vocabulary())?;
+    let gate = |evidence: &_| rules.review(&facts, &row.action, Some(evidence));
     let consent = consent::judge(&review, &person, reason, stated, gate)?;
     let (vote, stated) = (consent.vote.clone(), consent.stated.clone());
     let draft = match consent.remaining.is_empty() {
@@ -158,7 +159,7 @@ pub(super) async fn deny(
 /// said yes.
 fn may_deny(parts: &Parts, person: &Person, row: &ApprovalRow) -> bool {
     let speaks = |rules: &[HoldRule]| rules.iter().any(|rule| consent::may(person, rule));
-    let asked_first = || match parts.gate.review(&row.facts, &row.action, None) {
+    let asked_first = || match parts.gate.rules().review(&row.facts, &row.action, None) {
         Verdict::RequireApproval { rules } => speaks(&rules),
         Verdict::Allow { .. } | Verdict::Block { .. } => false,
     };

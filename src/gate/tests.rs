@@ -4,11 +4,8 @@ mod baseline;
 mod completing;
 mod never_allows;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use super::*;
-use crate::model::vocabulary::{ActionDefinition, FieldDefinition, FieldType};
+use crate::model::vocabulary::FieldType;
 use crate::model::{
     Access, ApprovalId, Authority, Body, CallId, Caller, HoldRule, Host, Missing, Origin, Scheme, Source, Target,
     Timestamp, Value, Vote, Why,
@@ -16,44 +13,34 @@ use crate::model::{
 use crate::policy::Permit;
 
 const BASELINE: &str = include_str!("../../policies/baseline.cedar");
+const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
 
 /// The vocabulary that ships.
 fn vocabulary() -> Arc<Vocabulary> {
-    #[derive(serde::Deserialize)]
-    struct File {
-        groups: BTreeMap<Arc<str>, Arc<str>>,
-        fields: BTreeMap<Arc<str>, FieldDefinition>,
-        actions: BTreeMap<Arc<str>, ActionDefinition>,
-    }
-    static VOCABULARY: std::sync::LazyLock<Arc<Vocabulary>> = std::sync::LazyLock::new(|| {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/mappings/actions.yaml");
-        let text = std::fs::read_to_string(path).unwrap();
-        let file: File = serde_saphyr::from_str(&text).unwrap();
-        Arc::new(Vocabulary {
-            groups: file.groups,
-            fields: file.fields,
-            actions: file.actions,
-            digest: "test".into(),
-        })
-    });
+    static VOCABULARY: std::sync::LazyLock<Arc<Vocabulary>> =
+        std::sync::LazyLock::new(|| rule_set("", Rates::default()).vocabulary().clone());
     VOCABULARY.clone()
 }
 
 /// The baseline and `more` rules.
-fn policies(more: &str) -> Arc<Policies> {
+fn rule_set(more: &str, rates: Rates) -> Rules {
     let file = |name: &str, text: &str| Source {
         file: name.to_owned(),
         text: text.to_owned(),
     };
-    let files = [
-        file("policies/baseline.cedar", BASELINE),
-        file("policies/more.cedar", more),
-    ];
-    let loaded = Policies::load(&files, vocabulary(), Some(&BTreeSet::from(["finance".to_owned()])));
-    Arc::new(loaded.unwrap_or_else(|diagnostics| {
+    let sources = Sources {
+        vocabulary: file("mappings/actions.yaml", VOCABULARY),
+        mappings: Vec::new(),
+        policies: vec![
+            file("policies/baseline.cedar", BASELINE),
+            file("policies/more.cedar", more),
+        ],
+    };
+    let groups = BTreeSet::from(["finance".to_owned()]);
+    Rules::load(&sources, Some(&groups), rates).unwrap_or_else(|diagnostics| {
         let shown: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         panic!("{}", shown.join("\n"))
-    }))
+    })
 }
 
 fn rates() -> Rates {
@@ -63,13 +50,7 @@ fn rates() -> Rates {
 }
 
 fn gate(more: &str) -> Gate {
-    static BASELINE_ONLY: std::sync::LazyLock<Arc<Policies>> = std::sync::LazyLock::new(|| policies(""));
-    let policies = if more.is_empty() {
-        BASELINE_ONLY.clone()
-    } else {
-        policies(more)
-    };
-    Gate::new(policies, vocabulary(), rates())
+    Gate::new(rule_set(more, rates()))
 }
 
 fn call() -> Call {
@@ -158,8 +139,8 @@ fn decided(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> String 
 }
 
 fn decided_call(gate: &Gate, call: Call, action: &Action, evidence: Option<&Evidence>) -> String {
-    let verdict = gate.review(&call.facts(), action, evidence);
-    let (head, rules) = match gate.decide(call, action.clone(), evidence) {
+    let verdict = gate.rules().review(&call.facts(), action, evidence);
+    let (head, rules) = match gate.rules().decide(call, action.clone(), evidence) {
         Decision::Allow(permit) => ("ALLOW".to_owned(), permit.rules().to_vec()),
         Decision::Block(blocked) => (
             format!("BLOCK {}", blocked.reason),
@@ -193,14 +174,14 @@ fn decided_call(gate: &Gate, call: Call, action: &Action, evidence: Option<&Evid
 }
 
 fn held(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> Vec<HoldRule> {
-    match gate.decide(call(), action.clone(), evidence) {
+    match gate.rules().decide(call(), action.clone(), evidence) {
         Decision::RequireApproval(hold) => hold.rules,
         other @ (Decision::Allow(_) | Decision::Block(_)) => panic!("expected a hold, found {other:?}"),
     }
 }
 
 fn allowed(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> Permit {
-    match gate.decide(call(), action.clone(), evidence) {
+    match gate.rules().decide(call(), action.clone(), evidence) {
         Decision::Allow(permit) => permit,
         other @ (Decision::Block(_) | Decision::RequireApproval(_)) => panic!("expected a permit, found {other:?}"),
     }
@@ -209,11 +190,11 @@ fn allowed(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> Permit 
 #[test]
 fn a_reload_is_in_force_for_the_next_decision() {
     let gate = gate("");
-    let before = gate.policies().digest().clone();
+    let before = gate.rules().policies().digest().clone();
     assert_eq!(decided(&gate, &refund(1), None), "ALLOW changes");
-    gate.replace(policies("@id(\"stop\") forbid (principal, action, resource);"));
+    gate.replace(rule_set("@id(\"stop\") forbid (principal, action, resource);", rates()));
     assert_eq!(decided(&gate, &refund(1), None), "BLOCK policy_blocked stop");
-    assert_ne!(gate.policies().digest(), &before);
+    assert_ne!(gate.rules().policies().digest(), &before);
 }
 
 #[test]
@@ -240,7 +221,7 @@ fn debug_of_a_decision_shows_no_header_query_or_body() {
             "RequireApproval(Hold",
         ),
     ] {
-        let shown = format!("{:?}", gate(rules).decide(secret(), action.clone(), None));
+        let shown = format!("{:?}", gate(rules).rules().decide(secret(), action.clone(), None));
         assert!(shown.starts_with(kind) && shown.contains("process_refund"), "{shown}");
         assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
     }

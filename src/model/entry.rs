@@ -111,6 +111,8 @@ pub enum Kind {
     /// An agent or person was added or disabled.
     Registry,
     Boot,
+    /// Other mappings or policies came into force, or were refused.
+    Reload,
     Shutdown,
     /// The wall clock jumped: times before and after cannot be compared.
     Gap,
@@ -129,6 +131,7 @@ impl Kind {
             Kind::Refused => "refused",
             Kind::Registry => "registry",
             Kind::Boot => "boot",
+            Kind::Reload => "reload",
             Kind::Shutdown => "shutdown",
             Kind::Gap => "gap",
         }

@@ -49,7 +49,6 @@ impl Index {
         self.insert_at(everything, policy, holds)
     }
 
-    #[cfg(test)]
     pub(super) fn every_shard(&self) -> Vec<usize> {
         (0..self.shards.len()).collect()
     }

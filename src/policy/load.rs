@@ -171,6 +171,7 @@ impl<'a> File<'a> {
                 let rule = Rule {
                     kind,
                     reason,
+                    place: self.shown(statement.annotation("id")),
                     digest,
                     tests,
                 };

@@ -24,6 +24,8 @@ pub(super) struct Rule {
     pub(super) kind: Kind,
     /// `@reason`, in the author's words.
     pub(super) reason: Option<String>,
+    /// `policies/house.cedar:12:1`
+    pub(super) place: String,
     /// SHA-256 (hex) of the rule's text as it stands in the file, annotations included.
     pub(super) digest: Arc<str>,
     /// Names of context that the rule tests with `has`. Such a test answers "no" for a field that could not be read,

@@ -227,15 +227,16 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
         return;
     };
     let call = as_call(id, caller, authority.clone());
-    let action = parts.mappings.tunnel(&call);
+    let rules = parts.gate.rules();
+    let action = rules.mappings().tunnel(&call);
     // Nobody can be told to come back: what wants consent stays closed, and is recorded as that.
-    let decision = match parts.gate.decide(call, action, None) {
+    let decision = match rules.decide(call, action, None) {
         hold @ Decision::RequireApproval(_) => say::stays_http(hold),
         decided @ (Decision::Allow(_) | Decision::Block(_)) => decided,
     };
     match decision {
         Decision::Allow(permit) => {
-            if let Ok((permit, mut record)) = record::allowed(parts, permit).await {
+            if let Ok((permit, mut record)) = record::allowed(parts, &rules, permit).await {
                 record.sending();
                 match parts.upstream.tunnel(permit).await {
                     Ok(upstream) => record.close(Ending::of(carry(parts, stream, upstream, &early).await)),
@@ -245,7 +246,7 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
                 }
             }
         }
-        Decision::Block(blocked) => drop(record::blocked(parts, blocked).await),
+        Decision::Block(blocked) => drop(record::blocked(parts, &rules, blocked).await),
         Decision::RequireApproval(_) => {}
     }
 }

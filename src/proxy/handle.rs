@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::follow::{self, Body};
 use super::record::{self, Ending, Record, Unheard};
 use super::{Connection, Parts, Refused, hold, parse, respond, say};
+use crate::gate::Rules;
 use crate::io::body;
 use crate::io::drain::Working;
 use crate::model::{self, Action, Call, CallId};
@@ -59,38 +60,38 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     /// The life of a call. Nothing leaves before its decision is durable; nothing leaves without a permit.
     async fn handle(&mut self, head: request::Parts) -> Result<Response<Body>, Refused> {
-        let parts = self.parts;
-        let shape = self.connection.error_shape(&parts.mappings, &head.uri);
-        let (call, action, leaves_http) = match self.understand(head).await {
+        let (parts, rules) = (self.parts, self.parts.gate.rules());
+        let shape = self.connection.error_shape(rules.mappings(), &head.uri);
+        let (call, action, leaves_http) = match self.understand(&rules, head).await {
             Ok(understood) => understood,
             Err(unheard) => return Err(record::turned_away(parts, self.connection, &self.id, shape, unheard).await),
         };
-        match say::carried(parts.gate.decide(call, action, None), leaves_http) {
+        match say::carried(rules.decide(call, action, None), leaves_http) {
             Decision::Allow(permit) => {
-                let (permit, record) = record::allowed(parts, permit).await?;
+                let (permit, record) = record::allowed(parts, &rules, permit).await?;
                 send(parts, permit, record, self.unread.take(), None).await
             }
-            Decision::Block(blocked) => Err(record::blocked(parts, blocked).await),
+            Decision::Block(blocked) => Err(record::blocked(parts, &rules, blocked).await),
             Decision::RequireApproval(mut hold) => {
                 if let Err(refusal) = parts.capture.fill(&mut hold.call, &mut self.unread).await {
                     let unheard = Unheard::new(Some(&hold.call.caller.agent), refusal);
                     return Err(record::turned_away(parts, self.connection, &self.id, shape, unheard).await);
                 }
-                let permit = hold::wait(parts, hold).await?;
+                let permit = hold::wait(parts, rules, hold).await?;
                 send_approved(parts, permit, self.connection.working.clone()).await
             }
         }
     }
 
     /// Who asks what, of whom, and what it means; and whether it asks to leave HTTP.
-    async fn understand(&mut self, head: request::Parts) -> Result<(Call, Action, bool), Unheard> {
+    async fn understand(&mut self, rules: &Rules, head: request::Parts) -> Result<(Call, Action, bool), Unheard> {
         let caller = self.connection.caller(&self.parts.registry, &head.headers);
         let caller = caller.map_err(|refusal| Unheard::new(None, refusal))?;
         let agent = caller.agent.clone();
         let unheard = |refusal| Unheard::new(Some(&agent), refusal);
         let (authority, body) = (self.connection.authority().map_err(unheard)?, parse::body(&self.unread));
         let parsed = parse::call(authority, self.id.clone(), caller, head, body).map_err(unheard)?;
-        let (mut call, mappings) = (parsed.call, &self.parts.mappings);
+        let (mut call, mappings) = (parsed.call, rules.mappings());
         if parsed.leaves_http {
             let action = mappings.stream(&call);
             return Ok((call, action, true));

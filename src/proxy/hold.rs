@@ -7,12 +7,15 @@ mod open;
 mod release;
 mod say;
 
+use std::sync::Arc;
+
 use self::open::OpenCall;
 use self::release::release;
 use super::say::Draft as Answer;
 use super::{Parts, Refused, respond};
 use crate::approval::{Draft, Fingerprint, Found, Standing, Ticket, Wait, Wake};
 use crate::audit::{self, Ruling};
+use crate::gate::Rules;
 use crate::io::drain::stopping;
 use crate::model::change::{CallClosed, Change};
 use crate::model::{ApprovalId, Outcome, Reason, Refusal, State, Timestamp};
@@ -26,6 +29,8 @@ pub trait Notices: Send + Sync {
 
 /// A call that is in the trail and waits.
 struct Held {
+    /// What it was judged by.
+    rules: Arc<Rules>,
     hold: Hold,
     ticket: Ticket,
     open: OpenCall,
@@ -36,20 +41,21 @@ enum Step {
     Go(Box<Recorded<Permit>>),
 }
 
-/// Gets people's consent to a call, or tells why there is none. The content of the call must have been captured.
+/// Gets people's consent to a call that `rules` hold, or tells why there is none. The content of the call must have been
+/// captured.
 ///
 /// May be dropped when the client leaves: the approval stays, and nothing is spent.
 ///
 /// # Errors
 /// Everything but a consent that was spent on exactly this call, on disk.
-pub async fn wait(parts: &Parts, hold: Hold) -> Result<Recorded<Permit>, Refused> {
+pub async fn wait(parts: &Parts, rules: Arc<Rules>, hold: Hold) -> Result<Recorded<Permit>, Refused> {
     let wait = Wait::start(parts.patience.of(hold.call.header("user-agent")));
-    let identity = match parts.mappings.identify(&hold.call, &hold.action) {
+    let identity = match rules.mappings().identify(&hold.call, &hold.action) {
         Ok(identity) => identity,
-        Err(refusal) => return Err(turned_away(parts, &hold, None, refusal).await),
+        Err(refusal) => return Err(turned_away(parts, &rules, &hold, None, refusal).await),
     };
     let fingerprint = Fingerprint::new(parts.approvals.keys(), &hold.call.caller.agent, &hold.action, &identity);
-    let mut step = join(parts, &fingerprint, &wait, hold).await?;
+    let mut step = join(parts, &fingerprint, &wait, rules, hold).await?;
     loop {
         match step {
             Step::Go(permit) => return Ok(*permit),
@@ -59,7 +65,13 @@ pub async fn wait(parts: &Parts, hold: Hold) -> Result<Recorded<Permit>, Refused
 }
 
 /// Finds the approval this call goes by, or asks for one.
-async fn join(parts: &Parts, fingerprint: &Fingerprint, wait: &Wait, hold: Hold) -> Result<Step, Refused> {
+async fn join(
+    parts: &Parts,
+    fingerprint: &Fingerprint,
+    wait: &Wait,
+    rules: Arc<Rules>,
+    hold: Hold,
+) -> Result<Step, Refused> {
     loop {
         let (standing, refusal) = match parts.approvals.look_up(fingerprint, &hold) {
             Found::Settling(settling) => {
@@ -68,12 +80,12 @@ async fn join(parts: &Parts, fingerprint: &Fingerprint, wait: &Wait, hold: Hold)
             }
             Found::Approved(claim, ticket) => {
                 let open = OpenCall::new(parts, &hold);
-                return release(parts, fingerprint, wait, claim, Held { hold, ticket, open }).await;
+                return release(parts, fingerprint, wait, claim, Held::new(rules, hold, ticket, open)).await;
             }
-            Found::Pending(ticket) => return attach(parts, wait, hold, ticket).await,
+            Found::Pending(ticket) => return attach(parts, wait, rules, hold, ticket).await,
             Found::New(draft, ticket) => {
                 let open = OpenCall::new(parts, &hold);
-                return park(parts, wait, draft, Held { hold, ticket, open }).await;
+                return park(parts, wait, draft, Held::new(rules, hold, ticket, open)).await;
             }
             Found::Denied(standing) => {
                 let refusal = say::denied(&standing);
@@ -86,13 +98,13 @@ async fn join(parts: &Parts, fingerprint: &Fingerprint, wait: &Wait, hold: Hold)
             Found::Full { pending } => (None, say::full(pending)),
         };
         let approval = standing.map(|standing| standing.row.id);
-        return Err(turned_away(parts, &hold, approval.as_ref(), refusal).await);
+        return Err(turned_away(parts, &rules, &hold, approval.as_ref(), refusal).await);
     }
 }
 
 /// A new approval, or one that asks again: the call and the request for consent in one commit.
 async fn park(parts: &Parts, wait: &Wait, draft: Draft, held: Held) -> Result<Step, Refused> {
-    let mut changes = require_approval(parts, &held.hold, Some(&draft.row().id));
+    let mut changes = require_approval(&held.rules, &held.hold, Some(&draft.row().id));
     changes.extend(audit::held(draft.row()));
     let expires = draft.row().expires;
     let held = put(parts, held, changes, Some(draft)).await?;
@@ -101,22 +113,22 @@ async fn park(parts: &Parts, wait: &Wait, draft: Draft, held: Held) -> Result<St
         rules: &held.hold.rules,
         expires,
     };
-    parts.notices.line(say::held(parts, &held.hold, &asked, wait));
+    parts.notices.line(say::held(parts, &held, &asked, wait));
     Ok(Step::Wait(Box::new(held)))
 }
 
 /// The call alone: people are being asked already.
-async fn attach(parts: &Parts, wait: &Wait, hold: Hold, ticket: Ticket) -> Result<Step, Refused> {
+async fn attach(parts: &Parts, wait: &Wait, rules: Arc<Rules>, hold: Hold, ticket: Ticket) -> Result<Step, Refused> {
     let open = OpenCall::new(parts, &hold);
-    let changes = require_approval(parts, &hold, Some(ticket.approval()));
-    let held = put(parts, Held { hold, ticket, open }, changes, None).await?;
+    let changes = require_approval(&rules, &hold, Some(ticket.approval()));
+    let held = put(parts, Held::new(rules, hold, ticket, open), changes, None).await?;
     if let Some(standing) = held.ticket.standing() {
         let asked = say::Asked {
             approval: &standing.row.id,
             rules: &standing.row.rules,
             expires: standing.row.expires,
         };
-        parts.notices.line(say::held(parts, &held.hold, &asked, wait));
+        parts.notices.line(say::held(parts, &held, &asked, wait));
     }
     Ok(Step::Wait(Box::new(held)))
 }
@@ -172,8 +184,14 @@ fn interrupted(standing: Option<Standing>) -> Wake {
 }
 
 /// A call that gets no hold: decided and closed in one commit, before it is answered.
-async fn turned_away(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>, refusal: Refusal) -> Refused {
-    let mut changes = require_approval(parts, hold, approval);
+async fn turned_away(
+    parts: &Parts,
+    rules: &Rules,
+    hold: &Hold,
+    approval: Option<&ApprovalId>,
+    refusal: Refusal,
+) -> Refused {
+    let mut changes = require_approval(rules, hold, approval);
     let closed = CallClosed {
         call: hold.call.id.clone(),
         time: Timestamp::now(),
@@ -190,7 +208,7 @@ async fn turned_away(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>, 
     Answer::of_held(hold, approval).with(refusal)
 }
 
-fn require_approval(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>) -> Vec<Change> {
+fn require_approval(judged_by: &Rules, hold: &Hold, approval: Option<&ApprovalId>) -> Vec<Change> {
     let rules: Vec<_> = hold.rules.iter().map(|rule| rule.id.clone()).collect();
     let ruling = Ruling {
         decision: "REQUIRE_APPROVAL",
@@ -198,5 +216,16 @@ fn require_approval(parts: &Parts, hold: &Hold, approval: Option<&ApprovalId>) -
         rules: &rules,
         approval,
     };
-    audit::decided(&hold.call, &hold.action, &ruling, &parts.digests())
+    audit::decided(&hold.call, &hold.action, &ruling, &judged_by.digests())
+}
+
+impl Held {
+    fn new(rules: Arc<Rules>, hold: Hold, ticket: Ticket, open: OpenCall) -> Self {
+        Self {
+            rules,
+            hold,
+            ticket,
+            open,
+        }
+    }
 }

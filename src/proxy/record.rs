@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Connection, Parts, Refused, respond, say};
 use crate::audit::{self, Ruling};
+use crate::gate::Rules;
 use crate::model::change::CallClosed;
 use crate::model::{CallId, ErrorShape, Outcome, Reason, Refusal, Timestamp};
 use crate::policy::{Blocked, Permit};
@@ -50,14 +51,18 @@ pub(super) async fn turned_away(
 }
 
 /// THE commit: from here on the call may leave, and its outcome is owed.
-pub(super) async fn allowed(parts: &Parts, permit: Permit) -> Result<(Recorded<Permit>, Record), Refused> {
+pub(super) async fn allowed(
+    parts: &Parts,
+    rules: &Rules,
+    permit: Permit,
+) -> Result<(Recorded<Permit>, Record), Refused> {
     let ruling = Ruling {
         decision: "ALLOW",
         reason: None,
         rules: permit.rules(),
         approval: permit.approval(),
     };
-    let changes = audit::decided(permit.call(), permit.action(), &ruling, &parts.digests());
+    let changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
     let record = Record::open(parts, &permit);
     match parts.store.commit(permit, changes).await {
         Ok(permit) => Ok((permit, record)),
@@ -76,7 +81,7 @@ pub(super) async fn allowed(parts: &Parts, permit: Permit) -> Result<(Recorded<P
 }
 
 /// A block is in the trail before it is answered.
-pub(super) async fn blocked(parts: &Parts, blocked: Blocked) -> Refused {
+pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked) -> Refused {
     let rules: Vec<Arc<str>> = blocked.rules.iter().map(|rule| rule.id.clone()).collect();
     let ruling = Ruling {
         decision: "BLOCK",
@@ -84,7 +89,7 @@ pub(super) async fn blocked(parts: &Parts, blocked: Blocked) -> Refused {
         rules: &rules,
         approval: None,
     };
-    let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &parts.digests());
+    let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let refusal = match parts.store.write(changes).await {
         Ok(()) => {
             parts.notices.line(say::blocked(&blocked));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::group::Refused;
@@ -37,6 +37,10 @@ pub struct CallFilter {
     /// At most this many, the latest.
     pub limit: u32,
 }
+
+/// As [`record`] reads them.
+const COLUMNS: &str = "id, time, agent, provider, operation, action, environment, decision, rules, approval, reason,
+    outcome, summary, request_line, target_kind, target_id, closed, status, result_id";
 
 const DECISIONS: [&str; 3] = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"];
 
@@ -134,15 +138,20 @@ pub(super) fn open(connection: &Connection) -> rusqlite::Result<Vec<OpenCall>> {
 /// The latest calls that fit `filter`, oldest first.
 pub(super) fn latest(connection: &Connection, filter: &CallFilter) -> rusqlite::Result<Vec<CallRecord>> {
     let mut found: Vec<CallRecord> = connection
-        .prepare(
-            "SELECT id, time, agent, provider, operation, action, environment, decision, rules, approval, reason,
-                outcome, summary, request_line, target_kind, target_id, closed, status, result_id
-            FROM calls WHERE ?1 IS NULL OR agent = ?1 ORDER BY ordinal DESC LIMIT ?2",
-        )?
+        .prepare(&format!(
+            "SELECT {COLUMNS} FROM calls WHERE ?1 IS NULL OR agent = ?1 ORDER BY ordinal DESC LIMIT ?2"
+        ))?
         .query_map(params![filter.agent, filter.limit], record)?
         .collect::<rusqlite::Result<_>>()?;
     found.reverse();
     Ok(found)
+}
+
+pub(super) fn by_id(connection: &Connection, id: &CallId) -> rusqlite::Result<Option<CallRecord>> {
+    connection
+        .prepare(&format!("SELECT {COLUMNS} FROM calls WHERE id = ?1"))?
+        .query_row([id.as_str()], record)
+        .optional()
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {

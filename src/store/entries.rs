@@ -1,11 +1,12 @@
 //! The trail itself: `entries` and what they commit to, `entry_values`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::entry::Committed;
-use crate::model::{Entry, Timestamp};
+use crate::model::{ApprovalId, CallId, Entry, Timestamp};
 
 /// The end of the trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,43 @@ pub(super) fn last_place(connection: &Connection) -> rusqlite::Result<Place> {
         .optional()?;
     let (seq, time) = last.unwrap_or((0, Timestamp(i64::MIN)));
     Ok(Place { seq, time })
+}
+
+/// An entry as it is kept, with what it commits to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// RFC 8785 JSON.
+    pub bytes: Vec<u8>,
+    /// RFC 8785 JSON by name; without those of which only the commitment is kept, or that were erased.
+    pub values: BTreeMap<String, String>,
+}
+
+/// The entries about a call and about `approval`, in order.
+pub(super) fn about(
+    connection: &Connection,
+    call: &CallId,
+    approval: Option<&ApprovalId>,
+) -> rusqlite::Result<Vec<Kept>> {
+    let mut values = connection.prepare("SELECT name, value FROM entry_values WHERE seq = ?1 AND value IS NOT NULL")?;
+    connection
+        .prepare(
+            "SELECT seq, bytes FROM entries
+            WHERE call = ?1 OR (?2 IS NOT NULL AND call IS NULL AND json_extract(CAST(bytes AS TEXT), '$.approval') = ?2)
+            ORDER BY seq",
+        )?
+        .query_map(
+            params![call.as_str(), approval.map(|approval| approval.as_str())],
+            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)),
+        )?
+        .map(|found| {
+            let (seq, bytes) = found?;
+            let values = values.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(Kept {
+                bytes,
+                values: values.collect::<rusqlite::Result<_>>()?,
+            })
+        })
+        .collect()
 }
 
 pub(super) fn append(

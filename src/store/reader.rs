@@ -5,9 +5,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::open::OpenError;
-use super::{CallFilter, CallRecord, OpenCall, Spent, approvals, calls, connect, entries, registry};
+use super::{CallFilter, CallRecord, Kept, OpenCall, Spent, approvals, calls, connect, entries, registry};
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
-use crate::model::{ApprovalId, Timestamp};
+use crate::model::{ApprovalId, CallId, Timestamp};
 
 /// Why the database could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,22 @@ impl Reader {
     /// If the database cannot be read.
     pub fn calls(&self, filter: &CallFilter) -> Result<Vec<CallRecord>, ReadError> {
         Ok(calls::latest(&self.connection, filter)?)
+    }
+
+    /// A call as it stands; `None` if it was never decided.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn call(&self, id: &CallId) -> Result<Option<CallRecord>, ReadError> {
+        Ok(calls::by_id(&self.connection, id)?)
+    }
+
+    /// What the trail has of a call, and of the approval it went by; oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn entries_about(&self, call: &CallId, approval: Option<&ApprovalId>) -> Result<Vec<Kept>, ReadError> {
+        Ok(entries::about(&self.connection, call, approval)?)
     }
 
     /// The last `limit` entries of the trail in their canonical bytes, oldest first; of one agent if so asked.
@@ -83,7 +99,7 @@ impl Reader {
         Ok(entries::last_place(&self.connection)?.time)
     }
 
-    pub(super) fn agents(&self) -> Result<Vec<AgentRow>, ReadError> {
+    pub fn agents(&self) -> Result<Vec<AgentRow>, ReadError> {
         Ok(registry::agents(&self.connection)?)
     }
 

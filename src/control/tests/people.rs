@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value as Json, json};
 
-use super::whole::{NINE_HUNDRED, Sidecar, policies, refund};
+use super::whole::{NINE_HUNDRED, Sidecar, refund, rules};
 use crate::model::change::CallClosed;
 use crate::model::{Outcome, Reason, State, Timestamp, Vote};
 use crate::proxy::hold;
@@ -36,10 +36,7 @@ async fn shown(sidecar: &Sidecar, id: &str) -> Json {
 #[tokio::test]
 async fn a_missing_value_is_stated_by_those_who_may_and_by_nobody_else() {
     let sidecar = Sidecar::start();
-    sidecar
-        .parts
-        .gate
-        .replace(policies(&sidecar.parts.mappings, EVERY_REFUND));
+    sidecar.parts.gate.replace(rules(EVERY_REFUND));
     let client = sidecar.send(refund("charge=ch_1", "k1"));
     let id = sidecar.pending().await;
 
@@ -216,10 +213,12 @@ async fn what_could_not_be_recorded_is_not_called_blocked() {
     assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
     let held = sidecar.decide(refund(NINE_HUNDRED, "k2"));
     let freeze = r#"@id("freeze") forbid (principal, action == Action::"process_refund", resource);"#;
-    sidecar.parts.gate.replace(policies(&sidecar.parts.mappings, freeze));
+    sidecar.parts.gate.replace(rules(freeze));
     sidecar.parts.store.flush().await.unwrap();
     std::fs::remove_file(sidecar.database()).unwrap();
-    let refused = hold::wait(&sidecar.parts, held).await.unwrap_err();
+    let refused = hold::wait(&sidecar.parts, sidecar.parts.gate.rules(), held)
+        .await
+        .unwrap_err();
     assert_eq!(refused.refusal.reason, Reason::AuditUnavailable);
     let lines = sidecar.lines.0.lock().unwrap().clone();
     assert!(lines.iter().all(|line| line.starts_with("HELD")), "{lines:?}");

@@ -17,14 +17,13 @@ use super::super::{Parts, router};
 use crate::agent::{Declared, DeclaredAgent, DeclaredPerson, Registry};
 use crate::approval::{Approvals, Config, Keys, Patience};
 use crate::authority::Authority;
-use crate::gate::Gate;
+use crate::gate::{Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::keys;
-use crate::mapping::Mappings;
 use crate::model::call::{Authority as Host, Body, Host as Name, Origin, Scheme};
 use crate::model::money::Rates;
 use crate::model::{Call, CallId, Caller, Outcome, Reason, Source, Timestamp};
-use crate::policy::{Decision, Hold, Permit, Policies};
+use crate::policy::{Decision, Hold, Permit};
 use crate::proxy::{self, Refused, hold};
 use crate::store::{CallFilter, CallRecord, Recorded, Store};
 use crate::upstream::{self, Upstream};
@@ -63,14 +62,19 @@ const SECURITY: &str = r#"
 forbid (principal, action == Action::"process_refund", resource) when { context.amount_base > 500000 };
 "#;
 
-pub(super) fn policies(mappings: &Mappings, extra: &str) -> Arc<Policies> {
+pub(super) fn rules(extra: &str) -> Rules {
     let own = Source {
         file: "own.cedar".to_owned(),
         text: extra.to_owned(),
     };
     let groups = ["approver", "owner", "security"].map(str::to_owned).into();
-    let files = [source("policies/baseline.cedar"), own];
-    Arc::new(Policies::load(&files, mappings.vocabulary().clone(), Some(&groups)).unwrap())
+    let mappings = ["stripe.yaml", "aws-ec2.yaml"].map(|file| source(&format!("mappings/{file}")));
+    let sources = Sources {
+        vocabulary: source("mappings/actions.yaml"),
+        mappings: mappings.to_vec(),
+        policies: vec![source("policies/baseline.cedar"), own],
+    };
+    Rules::load(&sources, Some(&groups), Rates::new(Some("usd"))).unwrap()
 }
 
 fn registry() -> Registry {
@@ -104,13 +108,7 @@ impl Sidecar {
 
     fn start_in(home: tempfile::TempDir, owner_may_approve: bool) -> Self {
         let store = Store::open(&home.path().join("state/runplane.db")).unwrap();
-        let mappings = ["stripe.yaml", "aws-ec2.yaml"].map(|file| source(&format!("mappings/{file}")));
-        let mappings = Arc::new(Mappings::load(&source("mappings/actions.yaml"), &mappings).unwrap());
-        let gate = Gate::new(
-            policies(&mappings, SECURITY),
-            mappings.vocabulary().clone(),
-            Rates::new(Some("usd")),
-        );
+        let gate = Gate::new(rules(SECURITY));
         let (gate, registry) = (Arc::new(gate), Arc::new(registry()));
         let rows = store.approvals(Timestamp(0)).unwrap();
         let approvals = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), rows);
@@ -124,7 +122,6 @@ impl Sidecar {
             gate: gate.clone(),
             registry: registry.clone(),
             store: store.clone(),
-            vocabulary: mappings.vocabulary().clone(),
             owner_may_approve,
             ready: is_ready,
             registering: Mutex::new(()),
@@ -140,7 +137,6 @@ impl Sidecar {
         let lines = Arc::new(Lines(StdMutex::default()));
         let parts = proxy::Parts {
             registry,
-            mappings,
             gate,
             approvals,
             store,
@@ -183,9 +179,10 @@ impl Sidecar {
     }
 
     pub(super) fn decide(&self, call: Call) -> Hold {
-        let route = self.parts.mappings.route(&call).unwrap();
-        let action = self.parts.mappings.resolve(&call, route).unwrap();
-        match self.parts.gate.decide(call, action, None) {
+        let rules = self.parts.gate.rules();
+        let route = rules.mappings().route(&call).unwrap();
+        let action = rules.mappings().resolve(&call, route).unwrap();
+        match rules.decide(call, action, None) {
             Decision::RequireApproval(hold) => hold,
             Decision::Allow(_) | Decision::Block(_) => panic!("expected a hold"),
         }
@@ -194,7 +191,7 @@ impl Sidecar {
     /// A connected client with this call.
     pub(super) fn send(&self, call: Call) -> tokio::task::JoinHandle<Result<Recorded<Permit>, Refused>> {
         let (parts, hold) = (self.parts.clone(), self.decide(call));
-        tokio::spawn(async move { hold::wait(&parts, hold).await })
+        tokio::spawn(async move { hold::wait(&parts, parts.gate.rules(), hold).await })
     }
 
     pub(super) async fn api(&self, who: &str, method: Method, path: &str, content: Json) -> (u16, Json) {
@@ -451,7 +448,7 @@ async fn a_denial_reaches_the_agent_with_its_reason_and_holds_for_the_next_call(
 #[tokio::test]
 async fn a_policy_that_changed_meanwhile_blocks_or_asks_again() {
     let sidecar = Sidecar::start();
-    let change = |extra: &str| sidecar.parts.gate.replace(policies(&sidecar.parts.mappings, extra));
+    let change = |extra: &str| sidecar.parts.gate.replace(rules(extra));
     let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
     let id = sidecar.pending().await;
     client.abort();
@@ -465,7 +462,9 @@ async fn a_policy_that_changed_meanwhile_blocks_or_asks_again() {
     change(SECURITY);
     let held = sidecar.decide(refund(NINE_HUNDRED, "k1"));
     change(freeze);
-    let blocked = hold::wait(&sidecar.parts, held).await.unwrap_err();
+    let blocked = hold::wait(&sidecar.parts, sidecar.parts.gate.rules(), held)
+        .await
+        .unwrap_err();
     assert_eq!(
         (blocked.refusal.reason, &*blocked.rules[0].id),
         (Reason::PolicyBlocked, "freeze")
@@ -494,7 +493,7 @@ async fn a_call_that_would_be_blocked_by_now_is_not_approved() {
     let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
     let id = sidecar.pending().await;
     let freeze = r#"@id("freeze") forbid (principal, action == Action::"process_refund", resource);"#;
-    sidecar.parts.gate.replace(policies(&sidecar.parts.mappings, freeze));
+    sidecar.parts.gate.replace(rules(freeze));
     let (status, problem) = sidecar.approve("olga", &id, json!({})).await;
     assert_eq!(status, 409);
     assert!(problem["detail"].as_str().unwrap().contains("freeze"), "{problem}");

@@ -25,7 +25,7 @@ fn a_call_without_currency_is_in_the_accounts() {
     assert_eq!(permit.action().text("currency"), Some("usd"));
     assert_eq!(permit.action().int("amount_base"), Some(50_000));
     // An account without a currency knows no worth.
-    let poor = Gate::new(policies(""), vocabulary(), Rates::default());
+    let poor = Gate::new(rule_set("", Rates::default()));
     assert_eq!(decided(&poor, &refund(1), None), "REQUIRE_APPROVAL incomplete_action");
 }
 
@@ -96,7 +96,7 @@ fn a_stated_value_meets_the_ordinary_rules_each_with_a_vote_of_its_own() {
     assert_eq!(decided(&gate, &full_refund(), Some(&one)), "REQUIRE_APPROVAL over-5000");
     // What is forbidden stays forbidden, whoever states it.
     let cap = "@id(\"cap\") forbid (principal, action == Action::\"process_refund\", resource) when { context.amount > 800000 };";
-    gate.replace(policies(cap));
+    gate.replace(rule_set(cap, rates()));
     let rules = held(&gate, &full_refund(), None);
     let consent = evidence(&rules, &stated);
     assert_eq!(
@@ -109,7 +109,7 @@ fn a_stated_value_meets_the_ordinary_rules_each_with_a_vote_of_its_own() {
 fn a_hold_speaks_of_the_action_as_the_call_states_it() {
     let gate = gate("");
     let consent = evidence(&held(&gate, &full_refund(), None), &[("amount", Value::Int(90_000))]);
-    match gate.decide(call(), full_refund(), Some(&consent)) {
+    match gate.rules().decide(call(), full_refund(), Some(&consent)) {
         Decision::RequireApproval(hold) => {
             assert!(hold.action.is_missing("amount") && !hold.action.fields.contains_key("amount"));
         }
@@ -138,7 +138,7 @@ fn a_stated_value_without_a_vote_for_it_completes_nothing() {
     );
     let consent = evidence(&rules, &stated);
     assert_eq!(decided(&gate, &full_refund(), Some(&consent)), "ALLOW changes");
-    gate.replace(policies(OVER_5000));
+    gate.replace(rule_set(OVER_5000, rates()));
     assert_eq!(decided(&gate, &full_refund(), Some(&consent)), held_still);
 }
 

@@ -92,7 +92,10 @@ fn rule() -> impl Strategy<Value = String> {
 }
 
 fn is_allow(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> bool {
-    matches!(gate.review(&call().facts(), action, evidence), Verdict::Allow { .. })
+    matches!(
+        gate.rules().review(&call().facts(), action, evidence),
+        Verdict::Allow { .. }
+    )
 }
 
 fn with_rules(rules: &[String]) -> Gate {
@@ -126,7 +129,7 @@ proptest! {
             dropped.missing.push(Missing { field: field.clone(), why });
 
             prop_assert!(!is_allow(&gate, &dropped, None));
-            let Verdict::RequireApproval { rules } = gate.review(&call().facts(), &dropped, None) else {
+            let Verdict::RequireApproval { rules } = gate.rules().review(&call().facts(), &dropped, None) else {
                 continue;
             };
             // A person who states another value than the call would have had answers for it; one who states the same
@@ -141,8 +144,8 @@ proptest! {
             let others: Vec<HoldRule> = rules.iter().filter(|rule| &*rule.id != INCOMPLETE_ACTION).cloned().collect();
             prop_assert!(!is_allow(&gate, &dropped, Some(&evidence(&others, &stated))));
             prop_assert_eq!(
-                gate.review(&call().facts(), &dropped, Some(&evidence(&incomplete, &stated))),
-                gate.review(&call().facts(), &full, None)
+                gate.rules().review(&call().facts(), &dropped, Some(&evidence(&incomplete, &stated))),
+                gate.rules().review(&call().facts(), &full, None)
             );
         }
     }

@@ -235,6 +235,6 @@ fn the_digest_of_a_set_follows_names_and_texts_in_any_order() {
     let one = [file("policies/a.cedar", ALL), file("embedded:policies/b.cedar", HOLD)];
     let moved = [file("/etc/b.cedar", HOLD), file("a.cedar", ALL)];
     let swapped = [file("a.cedar", HOLD), file("b.cedar", ALL)];
-    assert_eq!(digest_of(&one), digest_of(&moved));
-    assert_ne!(digest_of(&one), digest_of(&swapped));
+    assert_eq!(Policies::digest_of(&one), Policies::digest_of(&moved));
+    assert_ne!(Policies::digest_of(&one), Policies::digest_of(&swapped));
 }

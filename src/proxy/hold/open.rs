@@ -46,6 +46,10 @@ impl OpenCall {
         self.recorded = true;
     }
 
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// An approval was spent on it.
     pub(super) fn spent(&mut self, approval: ApprovalId) {
         self.spent = Some(approval);

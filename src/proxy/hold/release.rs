@@ -1,11 +1,12 @@
 //! With people's consent to the gate again, and what it says then.
 
 use super::open::OpenCall;
-use super::{Answer, Held, Parts, Refused, Step, park, respond, say};
+use super::{Answer, Held, Parts, Refused, Step, park, respond, say, turned_away};
 use crate::approval::{Claim, Draft, Fingerprint, Ticket, Wait};
 use crate::audit::{self, Ruling};
-use crate::model::{Reason, Refusal};
-use crate::policy::{Blocked, Decision, Permit};
+use crate::gate::Rules;
+use crate::model::{Action, Reason, Refusal};
+use crate::policy::{Blocked, Decision, Hold, Permit};
 use crate::proxy::say::blocked as blocked_line;
 use crate::store::{CommitError, to_its_end};
 
@@ -17,24 +18,76 @@ pub(super) async fn release(
     mut claim: Claim,
     held: Held,
 ) -> Result<Step, Refused> {
-    let Held { hold, ticket, open } = held;
+    let Held {
+        rules,
+        mut hold,
+        ticket,
+        mut open,
+    } = held;
     let refused = Answer::of_held(&hold, Some(ticket.approval()));
     claim.keep_votes(|person| parts.registry.is_active_person(person));
-    match parts.gate.decide(hold.call, hold.action, Some(&claim.evidence())) {
+    let now = parts.gate.rules();
+    match read_again(parts, &rules, &now, fingerprint, &hold) {
+        Some(action) => hold.action = action,
+        None => {
+            let refusal = say::read_otherwise(ticket.approval());
+            if !open.is_recorded() {
+                return Err(turned_away(parts, &rules, &hold, Some(ticket.approval()), refusal).await);
+            }
+            open.because(refusal.reason);
+            return Err(refused.with(refusal));
+        }
+    }
+    // SECURITY: people consented to what they were shown. A corrected mapping may read more in the same bytes, and nobody
+    // has said yes to that. Test: `a_mapping_that_reads_another_amount_asks_again`.
+    let as_shown = alike(&claim.row().action, &hold.action);
+    let evidence = as_shown.then(|| claim.evidence());
+    match now.decide(hold.call, hold.action, evidence.as_ref()) {
         Decision::Allow(permit) => {
             let draft = claim.consume(&permit.call().id, fingerprint);
-            spend(parts, draft, permit, open, refused).await
+            spend(parts, &now, draft, permit, open, refused).await
         }
         Decision::Block(blocked) => {
             // Policy may change again before the grant is over: it is put back, not taken away.
             drop(claim);
-            Err(block(parts, blocked, ticket, open).await)
+            Err(block(parts, &now, blocked, ticket, open).await)
         }
         Decision::RequireApproval(hold) => {
-            let draft = claim.reopen(hold.rules.clone());
-            park(parts, wait, draft, Held { hold, ticket, open }).await
+            let draft = match as_shown {
+                true => claim.reopen(hold.rules.clone()),
+                false => claim.ask_anew(hold.action.clone(), hold.rules.clone()),
+            };
+            park(parts, wait, draft, Held::new(now, hold, ticket, open)).await
         }
     }
+}
+
+/// What the mappings in force by now read in the call. `None` if to them it is another call.
+fn read_again(parts: &Parts, before: &Rules, now: &Rules, fingerprint: &Fingerprint, hold: &Hold) -> Option<Action> {
+    if before.mappings().digest() == now.mappings().digest() {
+        return Some(hold.action.clone());
+    }
+    let (mappings, call) = (now.mappings(), &hold.call);
+    let route = mappings.route(call).ok()?;
+    let action = mappings.resolve(call, route).map(|action| now.complete(action)).ok()?;
+    let identity = mappings.identify(call, &action).ok()?;
+    let same = Fingerprint::new(parts.approvals.keys(), &call.caller.agent, &action, &identity) == *fingerprint;
+    same.then_some(action)
+}
+
+/// Whether people were shown of one action what the other is.
+fn alike(shown: &Action, action: &Action) -> bool {
+    let said = |action: &Action| {
+        (
+            action.name.clone(),
+            action.access,
+            action.target.clone(),
+            action.environment.clone(),
+            action.fields.clone(),
+            action.missing.clone(),
+        )
+    };
+    said(shown) == said(action)
 }
 
 /// The grant, the decision and the call in one commit; from then on the grant is spent.
@@ -43,6 +96,7 @@ pub(super) async fn release(
 /// (`what_was_pending_or_approved_is_so_again_after_a_restart_and_spent_once`).
 async fn spend(
     parts: &Parts,
+    rules: &Rules,
     draft: Draft,
     permit: Permit,
     mut open: OpenCall,
@@ -54,7 +108,7 @@ async fn spend(
         rules: permit.rules(),
         approval: Some(&draft.row().id),
     };
-    let mut changes = audit::decided(permit.call(), permit.action(), &ruling, &parts.digests());
+    let mut changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
     changes.extend(audit::consumed(draft.row()));
     let store = parts.store.clone();
     open.because(Reason::AuditUnavailable);
@@ -83,7 +137,7 @@ async fn spend(
 }
 
 /// The gate says no by now. The decision closes the call.
-async fn block(parts: &Parts, blocked: Blocked, ticket: Ticket, mut open: OpenCall) -> Refused {
+async fn block(parts: &Parts, judged_by: &Rules, blocked: Blocked, ticket: Ticket, mut open: OpenCall) -> Refused {
     let refusal = Refusal::new(blocked.reason, say::blocked(&blocked));
     let answer = Answer::of_blocked(&blocked, ticket.approval());
     let rules: Vec<_> = blocked.rules.iter().map(|rule| rule.id.clone()).collect();
@@ -93,7 +147,7 @@ async fn block(parts: &Parts, blocked: Blocked, ticket: Ticket, mut open: OpenCa
         rules: &rules,
         approval: Some(ticket.approval()),
     };
-    let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &parts.digests());
+    let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let store = parts.store.clone();
     open.because(Reason::AuditUnavailable);
     let written = to_its_end(async move {

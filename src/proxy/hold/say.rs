@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::Held;
 use crate::approval::{Standing, Wait};
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::inert::inert;
@@ -58,6 +59,17 @@ pub(super) fn expired(approval: &ApprovalId) -> Refusal {
         format!(
             "NOT executed. Nobody approved this call in time ({approval} has expired). {NO_OTHER_WAY} \
              Repeat exactly this call to ask again."
+        ),
+    )
+}
+
+/// The mapping was changed meanwhile, and what the approval was asked for is another call to it.
+pub(super) fn read_otherwise(approval: &ApprovalId) -> Refusal {
+    Refusal::new(
+        Reason::ApprovalExpired,
+        format!(
+            "NOT executed. What this call means was redefined while it waited, so {approval} does not cover it any more. \
+             {NO_OTHER_WAY} Repeat exactly this call to ask again."
         ),
     )
 }
@@ -124,9 +136,9 @@ pub(super) struct Asked<'a> {
 }
 
 /// The line of a held call, with the command that lets it through.
-pub(super) fn held(parts: &Parts, hold: &Hold, asked: &Asked<'_>, wait: &Wait) -> String {
-    let vocabulary = parts.mappings.vocabulary();
-    line(hold, asked, wait, vocabulary, &parts.home_option)
+pub(super) fn held(parts: &Parts, held: &Held, asked: &Asked<'_>, wait: &Wait) -> String {
+    let vocabulary = held.rules.vocabulary();
+    line(&held.hold, asked, wait, vocabulary, &parts.home_option)
 }
 
 /// `HELD apr_7k2m9x4q support-bot: Refund $900.00 of ch_1 in Stripe (refund-over-500), waits 72 s → runplane …`

@@ -1,0 +1,195 @@
+//! The smallest change that would let a call through, found by asking the rules again with the change made.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::show::{shown_place, who};
+use crate::gate::Rules;
+use crate::model::{Action, HoldRule, Reason, Why, inert};
+use crate::policy::{DEFAULT, INCOMPLETE_ACTION, RuleReason, Verdict};
+use crate::proxy::described::Judged;
+
+/// What to do, in order, as lines.
+pub(super) fn steps(rules: &Rules, judged: &Judged) -> Vec<String> {
+    let mut steps = Steps {
+        rules,
+        judged,
+        lines: Vec::new(),
+        lifted: BTreeSet::new(),
+        permit: None,
+    };
+    steps.take(judged.verdict.clone());
+    steps.lines
+}
+
+struct Steps<'a> {
+    rules: &'a Rules,
+    judged: &'a Judged,
+    lines: Vec<String>,
+    /// Rules that are supposed not to be there.
+    lifted: BTreeSet<Arc<str>>,
+    /// A rule that is supposed to be there.
+    permit: Option<String>,
+}
+
+impl Steps<'_> {
+    /// Each turn removes what stands in the way and looks what comes after it; the last one asks nothing of the rules.
+    fn take(&mut self, first: Verdict) {
+        let mut verdict = first;
+        loop {
+            let more = match verdict {
+                Verdict::Allow { .. } => return self.allowed(),
+                Verdict::RequireApproval { rules } => return self.approval(&rules),
+                Verdict::Block { reason, rules } => self.block(reason, &rules),
+            };
+            if !more {
+                return;
+            }
+            let facts = self.judged.call.facts();
+            let supposed = self.rules.policies().supposing(&self.lifted, self.permit.as_deref());
+            match supposed {
+                Ok(policies) => verdict = policies.evaluate(&facts, &self.judged.action, None),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn say(&mut self, line: impl Into<String>) {
+        self.lines.push(line.into());
+    }
+
+    fn beginning(&self) -> &'static str {
+        if self.lines.is_empty() {
+            "To allow it, "
+        } else {
+            "Then, "
+        }
+    }
+
+    fn allowed(&mut self) {
+        self.lines.push(if self.lines.is_empty() {
+            "It would be sent: nothing is to be changed.".to_owned()
+        } else {
+            "Then it would be allowed.".to_owned()
+        });
+    }
+
+    /// True: there is more to find out behind it.
+    fn block(&mut self, reason: Reason, rules: &[RuleReason]) -> bool {
+        let head = self.beginning();
+        let ids: Vec<&str> = rules.iter().map(|rule| &*rule.id).collect();
+        if reason == Reason::IncompleteAction {
+            let fields = stated_by_caller(&self.judged.action).join(", ");
+            self.say(format!("{head}state in the call what it leaves out: {fields}."));
+            return false;
+        }
+        if reason == Reason::NotInspectable {
+            self.say(format!(
+                "{head}make the call without Upgrade: what leaves HTTP is not passed on."
+            ));
+            return false;
+        }
+        if reason != Reason::PolicyBlocked {
+            let names = ids.join(", ");
+            self.say(format!(
+                "{head}mend what could not be evaluated: {names}. `runplane check` may say more."
+            ));
+            return false;
+        }
+        if ids == [DEFAULT] {
+            if self.permit.is_some() {
+                return false;
+            }
+            let skeleton = skeleton(self.judged);
+            self.say(format!(
+                "{head}add a rule that permits it, to a file of its own in policies/, for example:"
+            ));
+            self.lines.extend(skeleton.lines().map(|line| format!("    {line}")));
+            self.permit = Some(skeleton);
+            return true;
+        }
+        let agent = cedar_text(&self.judged.call.caller.agent);
+        for id in ids {
+            let place = self.place(id);
+            self.say(format!(
+                "{head}except it from the rule `{id}`{place}, for example by adding to that rule:"
+            ));
+            self.say(format!("    unless {{ principal == Agent::{agent} }}"));
+        }
+        let before = self.lifted.len();
+        self.lifted.extend(rules.iter().map(|rule| rule.id.clone()));
+        // A rule that was lifted and still blocks is none of ours to lift.
+        self.lifted.len() > before
+    }
+
+    fn approval(&mut self, rules: &[HoldRule]) {
+        let head = self.beginning();
+        let groups: BTreeSet<String> = rules
+            .iter()
+            .map(|rule| format!("{} ({})", who(rule), rule.id))
+            .collect();
+        let groups = groups.into_iter().collect::<Vec<_>>().join(" and ");
+        let missing = stated_by_caller(&self.judged.action);
+        let sets: String = missing.iter().map(|field| format!(" --set {field}=…")).collect();
+        self.say(format!("{head}make the call and get the approval of {groups}:"));
+        self.say(format!("    runplane approvals approve apr_…{sets}"));
+        if rules.iter().any(|rule| &*rule.id == INCOMPLETE_ACTION) && !missing.is_empty() {
+            self.say(format!(
+                "Or state in the call itself what it leaves out ({}); then the ordinary rules apply.",
+                missing.join(", ")
+            ));
+        }
+        for rule in rules.iter().filter(|rule| &*rule.id != INCOMPLETE_ACTION) {
+            let place = self.place(&rule.id);
+            self.say(format!("Or, for all such calls, change the rule `{}`{place}.", rule.id));
+        }
+    }
+
+    /// ` (policies/house.cedar:3:1)`
+    fn place(&self, id: &str) -> String {
+        let place = self.rules.policies().place(id);
+        place.map_or_else(String::new, |place| {
+            let own = if place.starts_with("embedded:") {
+                "; `runplane init` writes it out to be edited"
+            } else {
+                ""
+            };
+            format!(" ({}{own})", inert(&shown_place(place)))
+        })
+    }
+}
+
+/// What the call leaves out and somebody can state.
+fn stated_by_caller(action: &Action) -> Vec<&str> {
+    let missing = action.missing.iter().filter(|missing| missing.why != Why::Derived);
+    missing.map(|missing| &*missing.field).collect()
+}
+
+/// A rule that permits calls like this one and little else.
+fn skeleton(judged: &Judged) -> String {
+    let (agent, host) = (&judged.call.caller.agent, judged.call.authority.host.to_string());
+    let name = &judged.action.name;
+    let id: String = format!("{name}-for-{agent}")
+        .to_lowercase()
+        .chars()
+        .map(|letter| {
+            if letter.is_ascii_alphanumeric() || letter == '_' {
+                letter
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    format!(
+        "@id(\"{id}\")\n@reason(\"…\")\npermit (principal == Agent::{}, action == Action::{}, resource)\nwhen {{ context.host == {} }};",
+        cedar_text(agent),
+        cedar_text(name),
+        cedar_text(&host),
+    )
+}
+
+/// A text as Cedar writes it. What could move a terminal's cursor is escaped as well.
+fn cedar_text(text: &str) -> String {
+    let plain = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", inert(&plain))
+}

@@ -1,0 +1,159 @@
+//! Requests by the line, results by the line.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::gate::Rules;
+use crate::model::inert::inert_json;
+use crate::model::{Caller, Reason, Refusal, Target, Value, Why};
+use crate::policy::Verdict;
+use crate::proxy::described::{Described, Judged, judge};
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    id: Option<Json>,
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    body_b64: Option<String>,
+}
+
+/// Every member of every line, so that a reader finds each where it looks.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Json>,
+    provider: Option<&'a str>,
+    operation: Option<&'a str>,
+    action: Option<&'a str>,
+    access: Option<&'a str>,
+    fields: Option<&'a BTreeMap<Arc<str>, Value>>,
+    missing: Option<BTreeMap<&'a str, Why>>,
+    target: Option<&'a Target>,
+    environment: Option<&'a str>,
+    unmapped: Option<bool>,
+    decision: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    rules: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
+/// One result for each request, in their order. Empty lines are passed over.
+pub(super) fn answer(
+    rules: &Rules,
+    caller: &Caller,
+    limit: usize,
+    mut requests: impl BufRead,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mut line = Vec::new();
+    while requests.read_until(b'\n', &mut line)? > 0 {
+        if !line.trim_ascii().is_empty() {
+            let (id, judged) = one(rules, caller, limit, &line);
+            let text = match &judged {
+                Ok(judged) => serde_json::to_string(&told(id, judged))?,
+                Err(refusal) => serde_json::to_string(&refused(id, refusal))?,
+            };
+            writeln!(out, "{}", inert_json(&text))?;
+        }
+        line.clear();
+    }
+    Ok(out.flush()?)
+}
+
+fn one(rules: &Rules, caller: &Caller, limit: usize, line: &[u8]) -> (Option<Json>, Result<Judged, Refusal>) {
+    let malformed = |detail: String| Refusal::new(Reason::Malformed, detail);
+    let line: Line = match serde_json::from_slice(line) {
+        Ok(line) => line,
+        Err(error) => {
+            // Whose line it is may be told all the same.
+            let id = serde_json::from_slice::<Json>(line).ok();
+            let id = id.and_then(|line| line.get("id").cloned());
+            return (id, Err(malformed(format!("this is no request line: {error}"))));
+        }
+    };
+    let content = match (line.body, line.body_b64) {
+        (Some(_), Some(_)) => Err("`body` and `body_b64` are both there".to_owned()),
+        (Some(text), None) => Ok(Some(text.into_bytes())),
+        (None, Some(coded)) => STANDARD
+            .decode(coded)
+            .map(Some)
+            .map_err(|error| format!("`body_b64` is no base64: {error}")),
+        (None, None) => Ok(None),
+    };
+    let judged = content.map_err(malformed).and_then(|content| {
+        let described = Described {
+            method: line.method,
+            url: line.url,
+            headers: line.headers.into_iter().collect(),
+            content: content.map(Into::into),
+        };
+        judge(rules, caller.clone(), described, limit)
+    });
+    (line.id, judged)
+}
+
+fn told(id: Option<Json>, judged: &Judged) -> Outcome<'_> {
+    let action = &judged.action;
+    let (decision, reason, rules): (_, _, Vec<&str>) = match &judged.verdict {
+        Verdict::Allow { rules } => ("ALLOW", None, rules.iter().map(|id| &**id).collect()),
+        Verdict::Block { reason, rules } => ("BLOCK", Some(*reason), rules.iter().map(|rule| &*rule.id).collect()),
+        Verdict::RequireApproval { rules } => {
+            let rules = rules.iter().map(|rule| &*rule.id).collect();
+            ("REQUIRE_APPROVAL", None, rules)
+        }
+    };
+    let missing = action.missing.iter().map(|missing| (&*missing.field, missing.why));
+    Outcome {
+        id,
+        provider: Some(&action.provider),
+        operation: Some(&action.operation),
+        action: Some(&action.name),
+        access: Some(action.access.as_str()),
+        fields: Some(&action.fields),
+        missing: Some(missing.collect()),
+        target: Some(&action.target),
+        environment: Some(&action.environment),
+        unmapped: Some(action.unmapped),
+        decision: Some(decision),
+        reason,
+        rules: Some(rules),
+        refusal: None,
+        detail: None,
+    }
+}
+
+fn refused(id: Option<Json>, refusal: &Refusal) -> Outcome<'_> {
+    Outcome {
+        id,
+        provider: None,
+        operation: None,
+        action: None,
+        access: None,
+        fields: None,
+        missing: None,
+        target: None,
+        environment: None,
+        unmapped: None,
+        decision: None,
+        reason: None,
+        rules: None,
+        refusal: Some(refusal.reason),
+        detail: Some(&refusal.detail),
+    }
+}

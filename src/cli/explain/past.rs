@@ -1,0 +1,148 @@
+//! What did happen to a call, by the record alone, whether the sidecar runs or not.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::bail;
+use serde_json::Value as Json;
+
+use super::show::{line, list};
+use crate::config::home::Home;
+use crate::gate::Rules;
+use crate::model::{CallId, Outcome, Timestamp};
+use crate::store::{CallRecord, Kept, Reader};
+
+/// Members of entries that are told elsewhere, or that tell people nothing.
+const UNTOLD: [&str; 11] = [
+    "v",
+    "seq",
+    "time",
+    "kind",
+    "call",
+    "agent",
+    "action",
+    "access",
+    "provider",
+    "operation",
+    "environment",
+];
+
+pub(super) fn tell(id: &CallId, home: &Home, rules: Option<&Rules>, out: &mut impl Write) -> anyhow::Result<()> {
+    let reader = Reader::open(&home.database())?;
+    let call = reader.call(id)?;
+    let approval = call.as_ref().and_then(|call| call.row.approval.as_ref());
+    let entries = reader.entries_about(id, approval)?;
+    if entries.is_empty() {
+        bail!("no call {id} is on record in {}", home.database().display());
+    }
+    line(out, "call", id.as_str())?;
+    match &call {
+        Some(call) => decided(call, &entries, rules, out)?,
+        None => line(
+            out,
+            "decision",
+            "none: the request was refused before there was anything to decide",
+        )?,
+    }
+    writeln!(out, "\nWhat happened:")?;
+    for entry in &entries {
+        writeln!(out, "  {}", event(entry))?;
+    }
+    Ok(out.flush()?)
+}
+
+fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut impl Write) -> anyhow::Result<()> {
+    let row = &call.row;
+    let last = entries
+        .iter()
+        .rev()
+        .find(|entry| members(entry).get("kind").is_some_and(|kind| kind == "decided"));
+    let entry = last.map(members).unwrap_or_default();
+    let text = |name: &str| entry.get(name).map(plain).unwrap_or_default();
+    line(out, "time", &row.time.to_string())?;
+    line(out, "agent", &row.agent)?;
+    line(out, "provider", &row.provider)?;
+    line(out, "operation", &row.operation)?;
+    line(out, "action", &row.action)?;
+    line(out, "access", &text("access"))?;
+    list(out, "fields", &fields(last))?;
+    let missing = text("missing");
+    line(out, "missing", if missing.is_empty() { "-" } else { &missing })?;
+    line(
+        out,
+        "target",
+        format!("{} {}", row.target_kind, row.target_id.as_deref().unwrap_or_default()).trim_end(),
+    )?;
+    line(out, "environment", &row.environment)?;
+    line(out, "summary", &row.summary)?;
+    line(out, "request", &row.request_line)?;
+    let reason = row.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    line(out, "decision", &format!("{}{reason}", row.decision))?;
+    // The reasons of today's rules are those of then only if the rules are.
+    let same = rules.filter(|rules| {
+        let policies = text("policies");
+        !policies.is_empty() && rules.digests().policies.starts_with(&policies)
+    });
+    for id in &row.rules {
+        let reason = same.and_then(|rules| rules.policies().reason(id)).unwrap_or_default();
+        line(out, "  rule", format!("{id}  {reason}").trim_end())?;
+    }
+    if let Some(approval) = &row.approval {
+        line(out, "approval", approval.as_str())?;
+    }
+    let status = call.status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
+    let result = call
+        .result_id
+        .as_deref()
+        .map(|id| format!(", {id}"))
+        .unwrap_or_default();
+    let outcome = row
+        .outcome
+        .map_or("none yet: it waits, or is under way", Outcome::as_str);
+    line(out, "outcome", &format!("{outcome}{status}{result}"))?;
+    Ok(())
+}
+
+fn fields(decided: Option<&Kept>) -> Vec<String> {
+    let kept = decided.and_then(|entry| entry.values.get("fields"));
+    let fields = kept.map(|text| serde_json::from_str::<BTreeMap<String, Json>>(text).unwrap_or_default());
+    match fields {
+        Some(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", plain(value)))
+            .collect(),
+        None => vec!["(erased)".to_owned()],
+    }
+}
+
+/// `2026-01-02T03:04:05Z  approved  person owner, rules refund-over-500`
+fn event(entry: &Kept) -> String {
+    let members = members(entry);
+    let text = |name: &str| members.get(name).map(plain).unwrap_or_default();
+    let time = members
+        .get("time")
+        .and_then(Json::as_i64)
+        .map_or_else(String::new, |time| Timestamp(time).to_string());
+    let told = |name: &str| !UNTOLD.contains(&name) && !name.starts_with("commit_");
+    let mut said: Vec<String> = members
+        .iter()
+        .filter(|(name, _)| told(name))
+        .map(|(name, value)| format!("{name} {}", plain(value)))
+        .collect();
+    // Values that belong to the event; those of the call are told above.
+    for name in ["reason", "detail", "stated", "result_id"] {
+        if let Some(value) = entry.values.get(name) {
+            said.push(format!("{name} {value}"));
+        }
+    }
+    let line = format!("{time}  {:<9}  {}", text("kind"), said.join(", "));
+    crate::model::inert(line.trim_end()).into_owned()
+}
+
+fn members(entry: &Kept) -> BTreeMap<String, Json> {
+    serde_json::from_slice(&entry.bytes).unwrap_or_default()
+}
+
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

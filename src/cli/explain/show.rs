@@ -1,0 +1,150 @@
+//! What would happen, for people.
+
+use std::io::{self, Write};
+
+use super::advice;
+use crate::gate::Rules;
+use crate::model::{Action, HoldRule, Refusal, Why, inert};
+use crate::policy::{DEFAULT, INCOMPLETE_ACTION, Verdict};
+use crate::proxy::described::Judged;
+
+/// Rules shipped inside the binary are shown by this before their place.
+const EMBEDDED: &str = "embedded:";
+
+pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
+    let caller = &judged.call.caller;
+    let roles: Vec<&str> = caller.roles.iter().map(|role| &**role).collect();
+    let with_roles = if roles.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", roles.join(", "))
+    };
+    line(out, "agent", &format!("{}{with_roles}", caller.agent))?;
+    action(&judged.action, out)?;
+    let why = |id: &str, reason: Option<&str>| {
+        let place = rules.policies().place(id).map(shown_place).unwrap_or_default();
+        let reason = reason.or_else(|| rules.policies().reason(id)).unwrap_or_default();
+        [id, reason, &place]
+            .iter()
+            .filter(|part| !part.is_empty())
+            .map(|part| inert(part).into_owned())
+            .collect::<Vec<_>>()
+            .join("  ")
+    };
+    match &judged.verdict {
+        Verdict::Allow { rules } => {
+            line(out, "decision", "ALLOW")?;
+            for id in rules {
+                line(out, "  permitted", &why(id, None))?;
+            }
+        }
+        Verdict::Block { reason, rules } => {
+            line(out, "decision", &format!("BLOCK ({reason})"))?;
+            for rule in rules {
+                let nothing = (&*rule.id == DEFAULT).then_some("no rule permits it");
+                line(out, "  blocked by", &why(&rule.id, rule.reason.as_deref().or(nothing)))?;
+            }
+        }
+        Verdict::RequireApproval { rules } => {
+            line(out, "decision", "REQUIRE_APPROVAL")?;
+            for rule in rules {
+                line(
+                    out,
+                    "  held by",
+                    &format!("{}  asks {}", why(&rule.id, rule.reason.as_deref()), who(rule)),
+                )?;
+                if &*rule.id == INCOMPLETE_ACTION && !rule.unchecked.is_empty() {
+                    line(out, "", &format!("could not be checked: {}", rule.unchecked.join(", ")))?;
+                }
+            }
+        }
+    }
+    writeln!(out)?;
+    for step in advice::steps(rules, judged) {
+        writeln!(out, "{step}")?;
+    }
+    Ok(())
+}
+
+/// What would not even be decided on.
+pub(super) fn refused(refusal: &Refusal, out: &mut impl Write) -> io::Result<()> {
+    line(
+        out,
+        "decision",
+        &format!("none: the request is refused ({})", refusal.reason),
+    )?;
+    writeln!(
+        out,
+        "\nTo have it decided, change the request: {}",
+        inert(&refusal.detail)
+    )
+}
+
+/// What is understood of the call.
+fn action(action: &Action, out: &mut impl Write) -> io::Result<()> {
+    let unmapped = if action.unmapped { "  (in no mapping)" } else { "" };
+    line(out, "provider", &action.provider)?;
+    line(out, "operation", &format!("{}{unmapped}", shown_operation(action)))?;
+    line(out, "action", &action.name)?;
+    line(out, "access", action.access.as_str())?;
+    let fields: Vec<String> = action
+        .fields
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    list(out, "fields", &fields)?;
+    let missing: Vec<String> = action
+        .missing
+        .iter()
+        .map(|missing| {
+            let why = match missing.why {
+                Why::Absent => "not stated",
+                Why::Unreadable => "could not be read",
+                Why::Derived => "could not be worked out",
+            };
+            format!("{}: {why}", missing.field)
+        })
+        .collect();
+    list(out, "missing", &missing)?;
+    let id = action.target.id.as_deref().unwrap_or_default();
+    line(out, "target", format!("{} {id}", action.target.kind).trim_end())?;
+    line(out, "environment", &action.environment)?;
+    line(out, "summary", &action.summary)
+}
+
+// SECURITY: an unmapped operation is the path as sent, where secrets may lie; output gets pasted into tickets.
+fn shown_operation(action: &Action) -> &str {
+    match action.unmapped {
+        true => &action.request_line,
+        false => &action.operation,
+    }
+}
+
+pub(super) fn line(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    writeln!(out, "{name:<13}{}", inert(text))
+}
+
+/// One line each; `-` where there is none.
+pub(super) fn list(out: &mut impl Write, name: &str, items: &[String]) -> io::Result<()> {
+    if items.is_empty() {
+        return line(out, name, "-");
+    }
+    for (at, item) in items.iter().enumerate() {
+        line(out, if at == 0 { name } else { "" }, item)?;
+    }
+    Ok(())
+}
+
+/// `finance or approver`
+pub(super) fn who(rule: &HoldRule) -> String {
+    let approvers: Vec<&str> = rule.approvers.iter().map(|group| &**group).collect();
+    approvers.join(" or ")
+}
+
+/// Where a rule can be changed.
+pub(super) fn shown_place(place: &str) -> String {
+    match place.strip_prefix(EMBEDDED) {
+        Some(inside) => format!("{inside}, as shipped"),
+        None => place.to_owned(),
+    }
+}

@@ -1,0 +1,71 @@
+//! What would be decided if the rules were others: for telling people what to change.
+
+use std::collections::{BTreeSet, HashSet};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use cedar_policy::{Policy, PolicyId, PolicySet};
+
+use super::Policies;
+use super::index::Index;
+use super::request::Requests;
+use super::rule::{Kind, Rule};
+use crate::model::Diagnostic;
+
+/// Id of a rule that is only supposed.
+const SUPPOSED: &str = "supposed";
+
+impl Policies {
+    /// Where a rule stands (`policies/house.cedar:12:1`); `None` for the built-in ones.
+    pub fn place(&self, id: &str) -> Option<&str> {
+        self.rules.get(id).map(|rule| &*rule.place)
+    }
+
+    /// Why there is a rule, in its author's words.
+    pub fn reason(&self, id: &str) -> Option<&str> {
+        self.rules.get(id)?.reason.as_deref()
+    }
+
+    /// These rules without some of them, and with one more, the text of a `permit`. Never in force: what it decides is
+    /// to be told, so it is asked by `evaluate` only.
+    ///
+    /// # Errors
+    /// If the text is no rule.
+    pub fn supposing(&self, without: &BTreeSet<Arc<str>>, permit: Option<&str>) -> Result<Policies, Vec<Diagnostic>> {
+        let wrong = |error: String| vec![Diagnostic::of_file(SUPPOSED, error)];
+        let (mut index, mut rules, mut seen) = (Index::default(), self.rules.clone(), HashSet::new());
+        let every = self.index.every_shard();
+        for policy in self.index.sets(&every).flat_map(PolicySet::policies) {
+            let id: &str = policy.id().as_ref();
+            if without.contains(id) || !seen.insert(id.to_owned()) {
+                continue;
+            }
+            let holds = matches!(self.rules.get(id), Some(rule) if matches!(rule.kind, Kind::Hold(_)));
+            index.insert(policy, holds).map_err(|error| wrong(error.to_string()))?;
+        }
+        rules.retain(|id, _| !without.contains(id));
+        if let Some(text) = permit {
+            let id = PolicyId::from_str(SUPPOSED).map_err(|error| wrong(error.to_string()))?;
+            let policy = Policy::parse(Some(id), text).map_err(|error| wrong(error.to_string()))?;
+            index.insert(&policy, false).map_err(|error| wrong(error.to_string()))?;
+            let rule = Rule {
+                kind: Kind::Permit,
+                reason: None,
+                place: SUPPOSED.to_owned(),
+                digest: SUPPOSED.into(),
+                tests: BTreeSet::new(),
+            };
+            rules.insert(SUPPOSED.into(), rule);
+        }
+        Ok(Policies {
+            vocabulary: self.vocabulary.clone(),
+            strict: self.strict.clone(),
+            lenient: self.lenient.clone(),
+            rules,
+            index,
+            requests: Requests::new().map_err(|error| wrong(error.to_string()))?,
+            authorizer: cedar_policy::Authorizer::new(),
+            digest: SUPPOSED.into(),
+        })
+    }
+}

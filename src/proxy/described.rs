@@ -1,0 +1,128 @@
+//! A request that is told instead of sent: read and judged as it would be if it came. Nothing is sent or recorded.
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderName, HeaderValue};
+use http::{Request, Uri, request};
+
+use super::parse;
+use crate::gate::Rules;
+use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme};
+use crate::policy::{RuleReason, Verdict};
+
+/// A request in words.
+#[derive(Clone, Debug, Default)]
+pub struct Described {
+    pub method: String,
+    /// Absolute.
+    pub url: String,
+    /// Names and values in order. Without Host, the URL's is taken.
+    pub headers: Vec<(String, String)>,
+    pub content: Option<Bytes>,
+}
+
+/// What would be decided of a request.
+#[derive(Debug)]
+pub struct Judged {
+    pub call: Call,
+    /// With all that follows from its fields.
+    pub action: Action,
+    pub verdict: Verdict,
+}
+
+/// Reads and judges a request as the data path does (`handle`): the same checks in the same order. `limit`: bytes of
+/// content that are read before a decision.
+///
+/// # Errors
+/// What would be refused before there is anything to decide.
+pub fn judge(rules: &Rules, caller: Caller, described: Described, limit: usize) -> Result<Judged, Refusal> {
+    let (authority, head, body) = request_of(described)?;
+    let parsed = parse::call(authority.as_ref(), CallId::random(), caller, head, body)?;
+    let (call, mappings) = (parsed.call, rules.mappings());
+    let action = match parsed.leaves_http {
+        true => mappings.stream(&call),
+        false => {
+            let route = mappings.route(&call)?;
+            if route.needs_body() && call.body.captured().is_some_and(|content| content.len() > limit) {
+                let detail = format!("the content is longer than the {limit} bytes that are read before a decision");
+                return Err(Refusal::new(Reason::TooLarge, detail));
+            }
+            mappings.resolve(&call, route)?
+        }
+    };
+    let action = rules.complete(action);
+    let verdict = rules.review(&call.facts(), &action, None);
+    let verdict = match parsed.leaves_http {
+        true => uncarried(verdict),
+        false => verdict,
+    };
+    Ok(Judged { call, action, verdict })
+}
+
+/// The request as it would stand on the wire: inside a tunnel to the authority for https, in absolute form for http.
+fn request_of(described: Described) -> Result<(Option<Authority>, request::Parts, Body), Refusal> {
+    let uri: Uri = described
+        .url
+        .parse()
+        .map_err(|error| malformed(format!("not a URL that begins with https:// or http://: {error}")))?;
+    let scheme = match uri.scheme_str() {
+        Some("https") => Scheme::Https,
+        Some("http") => Scheme::Http,
+        Some(_) | None => return Err(malformed("expected a URL that begins with https:// or http://")),
+    };
+    let named = uri.authority().map_or("", |authority| authority.as_str());
+    let authority = Authority::parse(named, Some(scheme.default_port()))
+        .map_err(|error| malformed(format!("the URL's host: {error}")))?;
+    let target = match (scheme, uri.path_and_query()) {
+        (Scheme::Https, Some(path)) => Uri::from(path.clone()),
+        (Scheme::Https, None) => Uri::from_static("/"),
+        (Scheme::Http, _) => uri.clone(),
+    };
+    let mut request = Request::builder()
+        .method(described.method.as_str())
+        .uri(target)
+        .body(())
+        .map_err(|error| malformed(format!("method or URL: {error}")))?;
+    for (name, value) in &described.headers {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+            return Err(malformed(format!("`{name}` is no header field that can be sent")));
+        };
+        request.headers_mut().append(name, value);
+    }
+    if !request.headers().contains_key(HOST) {
+        let host = HeaderValue::try_from(named).map_err(|_| malformed("the URL's host is not ASCII"))?;
+        request.headers_mut().insert(HOST, host);
+    }
+    let body = match described.content {
+        Some(content) if !content.is_empty() => Body::Captured(content),
+        Some(_) | None => Body::Absent,
+    };
+    Ok((
+        (scheme == Scheme::Https).then_some(authority),
+        request.into_parts().0,
+        body,
+    ))
+}
+
+/// As `say::stays_http`: what leaves HTTP is judged, but not carried.
+fn uncarried(verdict: Verdict) -> Verdict {
+    let reason = Reason::NotInspectable;
+    let rules = match verdict {
+        blocked @ Verdict::Block { .. } => return blocked,
+        Verdict::Allow { rules } => rules.into_iter().map(|id| RuleReason { id, reason: None }).collect(),
+        Verdict::RequireApproval { rules } => rules
+            .into_iter()
+            .map(|rule| RuleReason {
+                id: rule.id,
+                reason: rule.reason,
+            })
+            .collect(),
+    };
+    Verdict::Block { reason, rules }
+}
+
+fn malformed(detail: impl Into<String>) -> Refusal {
+    Refusal::new(Reason::Malformed, detail)
+}
+
+#[cfg(test)]
+mod tests;

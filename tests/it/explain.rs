@@ -1,0 +1,446 @@
+//! What would happen to a call, and what did, without sending or recording anything.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Curl, Origin, Session, Sidecar, runplane, said};
+
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("runplane.yaml"), "money: { account_currency: usd }\n").unwrap();
+        Self(home)
+    }
+
+    fn with_policy(self, cedar: &str) -> Self {
+        fs::create_dir_all(self.0.path().join("policies")).unwrap();
+        fs::write(self.0.path().join("policies/house.cedar"), cedar).unwrap();
+        self
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        explain(self.0.path(), arguments, "")
+    }
+
+    /// What it told, where it must succeed.
+    #[track_caller]
+    fn told(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{}", said(&output));
+        said(&output)
+    }
+
+    fn results(&self, requests: &str) -> Vec<Value> {
+        let output = explain(self.0.path(), &["--jsonl"], requests);
+        assert!(output.status.success(), "{}", said(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn explain(home: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = runplane();
+    command.arg("explain").args(arguments).env("RUNPLANE_HOME", home);
+    let streams = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = streams.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let _ = writer.join().unwrap();
+    output
+}
+
+/// The line that begins with a name, without it.
+#[track_caller]
+fn line<'a>(text: &'a str, name: &str) -> &'a str {
+    let found = text.lines().find_map(|line| line.strip_prefix(name));
+    found.unwrap_or_else(|| panic!("no `{name}` in:\n{text}")).trim()
+}
+
+const REFUNDS: &str = "https://api.stripe.com/v1/refunds";
+
+#[test]
+fn a_refund_is_told_with_all_that_is_understood_of_it() {
+    let home = Home::new();
+    let text = home.told(&[
+        "-X",
+        "POST",
+        REFUNDS,
+        "-H",
+        "Authorization: Bearer sk_test_x",
+        "-d",
+        "charge=ch_1",
+        "-d",
+        "amount=90000",
+    ]);
+    assert_eq!(line(&text, "provider"), "stripe");
+    assert_eq!(line(&text, "operation"), "refunds.create");
+    assert_eq!(line(&text, "action"), "process_refund");
+    assert_eq!(line(&text, "access"), "write");
+    assert_eq!(line(&text, "target"), "charge ch_1");
+    assert_eq!(line(&text, "environment"), "test");
+    assert_eq!(line(&text, "missing"), "-");
+    assert_eq!(line(&text, "decision"), "REQUIRE_APPROVAL");
+    let held = line(&text, "  held by");
+    for word in [
+        "refund-over-500",
+        "Refunds over $500 need a person",
+        "baseline.cedar:",
+        "asks approver",
+    ] {
+        assert!(held.contains(word), "{word}: {text}");
+    }
+    assert!(
+        text.contains("amount = 90000") && text.contains("currency = usd"),
+        "{text}"
+    );
+    assert!(text.contains("runplane approvals approve"), "{text}");
+    assert!(!text.contains("sk_test_x"), "{text}");
+}
+
+#[test]
+fn what_is_allowed_needs_no_change() {
+    let text = Home::new().told(&["https://api.stripe.com/v1/balance"]);
+    assert_eq!(line(&text, "decision"), "ALLOW");
+    assert!(line(&text, "  permitted").starts_with("reads "), "{text}");
+    assert!(text.contains("nothing is to be changed"), "{text}");
+}
+
+#[test]
+fn what_a_call_leaves_out_is_told_with_how_to_state_it() {
+    let text = Home::new().told(&[REFUNDS, "-d", "charge=ch_1"]);
+    assert_eq!(line(&text, "decision"), "REQUIRE_APPROVAL");
+    assert_eq!(line(&text, "missing"), "amount: not stated");
+    assert!(line(&text, "  held by").starts_with("incomplete_action"), "{text}");
+    assert!(text.contains("could not be checked: refund-over-500"), "{text}");
+    assert!(
+        text.contains("--set amount=…") && text.contains("state in the call itself"),
+        "{text}"
+    );
+}
+
+/// The advice is taken as given, and does what it says.
+#[test]
+fn the_rule_skeleton_allows_what_nothing_permits() {
+    let only_reads = "@id(\"balance\") permit (principal, action == Action::\"read_balance\", resource);\n";
+    let home = Home::new();
+    fs::create_dir_all(home.0.path().join("policies")).unwrap();
+    fs::write(home.0.path().join("policies/baseline.cedar"), only_reads).unwrap();
+    let call = [
+        "https://api.stripe.com/v1/customers",
+        "-d",
+        "name=x",
+        "--agent",
+        "Ops \"1\"",
+    ];
+    let text = home.told(&call);
+    assert_eq!(line(&text, "decision"), "BLOCK (policy_blocked)");
+    assert!(line(&text, "  blocked by").contains("no rule permits it"), "{text}");
+    let skeleton: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.contains("@id("))
+        .take_while(|line| line.starts_with("    "))
+        .collect();
+    fs::write(home.0.path().join("policies/mine.cedar"), skeleton.join("\n")).unwrap();
+    let text = home.told(&call);
+    assert_eq!(line(&text, "decision"), "ALLOW", "{text}");
+    let other = home.told(&["https://api.stripe.com/v1/customers", "-d", "name=x"]);
+    assert_eq!(line(&other, "decision"), "BLOCK (policy_blocked)");
+}
+
+#[test]
+fn the_exception_allows_what_a_rule_blocks() {
+    let rule =
+        "@id(\"no-refunds\") @reason(\"Not here\")\nforbid (principal, action == Action::\"process_refund\", resource)";
+    let call = [REFUNDS, "-d", "charge=ch_1", "-d", "amount=100", "--agent", "bot"];
+    let home = Home::new().with_policy(&format!("{rule};"));
+    let text = home.told(&call);
+    assert_eq!(line(&text, "decision"), "BLOCK (policy_blocked)");
+    assert!(
+        line(&text, "  blocked by").contains("policies/house.cedar:1:1"),
+        "{text}"
+    );
+    let exception = text.lines().find(|line| line.contains("unless {")).unwrap();
+    assert!(text.contains("Then it would be allowed."), "{text}");
+    let home = Home::new().with_policy(&format!("{rule}\n{exception};"));
+    assert_eq!(line(&home.told(&call), "decision"), "ALLOW");
+}
+
+#[test]
+fn what_comes_behind_a_block_is_told_as_well() {
+    let rule = "@id(\"no-refunds\") forbid (principal, action == Action::\"process_refund\", resource);";
+    let text = Home::new()
+        .with_policy(rule)
+        .told(&[REFUNDS, "-d", "charge=ch_1", "-d", "amount=90000"]);
+    assert!(
+        text.contains("To allow it, except it from the rule `no-refunds`"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Then, make the call and get the approval of approver (refund-over-500)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_malformed_request_is_told_as_the_proxy_would() {
+    let home = Home::new();
+    for (arguments, word) in [
+        (vec!["https://api.stripe.com/v1//refunds"], "malformed"),
+        (
+            vec!["https://api.stripe.com/v1/balance", "-H", "Host: evil.example"],
+            "authority_mismatch",
+        ),
+        (
+            vec![
+                "https://api.stripe.com/v1/balance",
+                "-H",
+                "X-HTTP-Method-Override: DELETE",
+            ],
+            "malformed",
+        ),
+        (vec!["https://api.stripe.com/v1/balance", "-H", "x_y: 1"], "malformed"),
+        (vec!["https://api.stripe.com/v1/balance", "-X", "get"], "malformed"),
+        (vec!["api.stripe.com/v1/balance"], "https://"),
+        (
+            vec![REFUNDS, "-d", "charge=ch_1", "-H", "Content-Type: text/plain"],
+            "not_inspectable",
+        ),
+        (vec![REFUNDS, "-d", "amount=1&amount=2"], "malformed"),
+    ] {
+        let text = home.told(&arguments);
+        assert!(line(&text, "decision").starts_with("none"), "{text}");
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
+fn a_call_that_leaves_http_is_not_carried() {
+    let text = Home::new().told(&[
+        "https://feed.example.com/",
+        "-H",
+        "Connection: upgrade",
+        "-H",
+        "Upgrade: websocket",
+    ]);
+    assert_eq!(line(&text, "action"), "open_stream");
+    assert!(line(&text, "decision").starts_with("BLOCK"), "{text}");
+}
+
+#[test]
+fn curls_options_mean_what_they_mean_to_curl() {
+    let home = Home::new();
+    let file = home.0.path().join("data");
+    fs::write(&file, "charge=ch_7\n&amount=5\r\n").unwrap();
+    let file = format!("@{}", file.display());
+    for arguments in [
+        vec![REFUNDS, "-d", &file, "-s", "-S", "-i"],
+        vec![REFUNDS, "--data-raw", "charge=ch_7&amount=5", "-u", "sk_test_1:"],
+        vec![REFUNDS, "--data-urlencode", "charge=ch_7", "--data-binary", "amount=5"],
+    ] {
+        let text = home.told(&arguments);
+        assert_eq!(line(&text, "target"), "charge ch_7", "{text}");
+        assert!(text.contains("amount = 5"), "{text}");
+    }
+    let text = home.told(&["-G", "https://api.stripe.com/v1/customers", "-d", "limit=3"]);
+    assert_eq!(
+        (line(&text, "operation"), line(&text, "decision")),
+        ("customers.list", "ALLOW"),
+        "{text}"
+    );
+    assert_eq!(
+        line(&home.told(&["-I", "https://unknown.example/"]), "decision"),
+        "ALLOW"
+    );
+    let json = home.told(&[
+        "https://dynamodb.us-east-1.amazonaws.com/",
+        "-H",
+        "X-Amz-Target: DynamoDB_20120810.DeleteTable",
+        "-H",
+        "Content-Type: application/x-amz-json-1.0",
+        "--json",
+        "{\"TableName\":\"orders\"}",
+    ]);
+    assert!(line(&json, "target").ends_with("orders"), "{json}");
+}
+
+#[test]
+fn the_agent_and_its_roles_count() {
+    let rule =
+        "@id(\"support\") forbid (principal in Role::\"support\", action == Action::\"process_refund\", resource);
+        @id(\"bot\") forbid (principal == Agent::\"bot\", action == Action::\"process_refund\", resource);";
+    let home = Home::new().with_policy(rule);
+    fs::write(
+        home.0.path().join("runplane.yaml"),
+        format!("money: {{ account_currency: usd }}\nagents: [ {{ name: helper, roles: [support], key_sha256: \"{}\" }} ]\n", "ab".repeat(32)),
+    )
+    .unwrap();
+    let decision = |more: &[&str]| {
+        let call = [&[REFUNDS, "-d", "charge=ch_1", "-d", "amount=5"], more].concat();
+        let text = home.told(&call);
+        text.lines()
+            .find(|line| line.starts_with("  blocked by "))
+            .unwrap()
+            .split_whitespace()
+            .nth(2)
+            .unwrap_or("")
+            .to_owned()
+    };
+    assert_eq!(decision(&["--agent", "bot"]), "bot");
+    assert_eq!(decision(&["--agent", "other", "--role", "support"]), "support");
+    assert_eq!(decision(&["--agent", "helper"]), "support");
+    assert!(
+        home.told(&[REFUNDS, "-d", "charge=ch_1", "-d", "amount=5"])
+            .contains("ALLOW")
+    );
+}
+
+#[test]
+fn broken_files_are_told_instead() {
+    let home = Home::new().with_policy("@id(\"x\") forbid (");
+    let output = home.run(&[REFUNDS]);
+    assert!(
+        !output.status.success() && said(&output).contains("house.cedar:1:"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn lines_are_answered_by_lines_in_their_order() {
+    let form = json!({"content-type": "application/x-www-form-urlencoded", "authorization": "Bearer sk_test_1"});
+    let requests = [
+        json!({"id": "a", "method": "POST", "url": REFUNDS, "headers": form, "body": "charge=ch_1&amount=90000"}),
+        json!({"id": 7, "method": "POST", "url": REFUNDS, "headers": form, "body_b64": "Y2hhcmdlPWNoXzE="}),
+        json!({"method": "GET", "url": "https://unknown.example/x"}),
+        json!({"id": "bad", "method": "GET", "url": "https://api.stripe.com/v1//x"}),
+        json!({"id": "half", "method": "GET"}),
+    ];
+    let mut text: String = requests.iter().map(|request| format!("{request}\n")).collect();
+    text.push_str("\nnot json\n");
+    let results = Home::new().results(&text);
+    assert_eq!(results.len(), 6, "{results:?}");
+    let first = &results[0];
+    assert_eq!(first["id"], "a");
+    assert_eq!(first["provider"], "stripe");
+    assert_eq!(first["operation"], "refunds.create");
+    assert_eq!(first["action"], "process_refund");
+    assert_eq!(first["access"], "write");
+    assert_eq!(
+        (&first["fields"]["amount"], &first["fields"]["currency"]),
+        (&json!(90_000), &json!("usd"))
+    );
+    assert_eq!(
+        (&first["decision"], &first["rules"]),
+        (&json!("REQUIRE_APPROVAL"), &json!(["refund-over-500"]))
+    );
+    assert_eq!(
+        (&first["environment"], &first["target"]["id"]),
+        (&json!("test"), &json!("ch_1"))
+    );
+    assert_eq!(
+        (&results[1]["id"], &results[1]["missing"]["amount"]),
+        (&json!(7), &json!("absent"))
+    );
+    assert_eq!(
+        (&results[2]["provider"], &results[2]["decision"]),
+        (&json!("unknown"), &json!("ALLOW"))
+    );
+    assert!(results[2].get("id").is_none());
+    for (result, id) in results[3..].iter().zip([json!("bad"), json!("half"), Value::Null]) {
+        assert_eq!(
+            (&result["id"], &result["refusal"]),
+            (&id, &json!("malformed")),
+            "{result}"
+        );
+        assert!(result["provider"].is_null() && result["decision"].is_null() && result["detail"].is_string());
+    }
+}
+
+#[test]
+fn ten_thousand_lines_are_no_effort() {
+    let line = json!({"method": "POST", "url": REFUNDS, "headers": {"content-type": "application/x-www-form-urlencoded"}, "body": "charge=ch_1&amount=9"});
+    let results = Home::new().results(&format!("{line}\n").repeat(10_000));
+    assert_eq!(results.len(), 10_000);
+    assert!(results.iter().all(|result| result["decision"] == "ALLOW"));
+}
+
+#[test]
+fn nothing_is_recorded_and_nothing_is_made() {
+    let home = Home::new();
+    home.told(&[REFUNDS, "-d", "charge=ch_1"]);
+    let names: Vec<_> = fs::read_dir(home.0.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["runplane.yaml"]);
+}
+
+#[test]
+fn what_an_agent_wrote_does_not_move_the_cursor() {
+    let text = Home::new().told(&[REFUNDS, "--data-raw", "charge=ch%1B%5B2J%E2%80%AE&amount=90000"]);
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
+}
+
+#[test]
+fn what_happened_is_told_from_the_record_with_the_sidecar_running_or_not() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).start();
+    let mut client = Session::stripe(&sidecar);
+    client.send("refund ch_1 amount=90000");
+    sidecar.approve(&sidecar.next_held());
+    client.receive().assert_ok();
+    let refused = Curl::call(&sidecar, &["https://api.stripe.com/v1//x"]);
+    let id = sidecar.trail().of_kind("decided")[0]["call"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let entries = |sidecar: &Sidecar| sidecar.trail().entries().len();
+    let check = |text: &str| {
+        assert_eq!(line(text, "agent"), "support-bot");
+        assert_eq!(line(text, "action"), "process_refund");
+        assert_eq!(line(text, "target"), "charge ch_1");
+        assert_eq!(line(text, "decision"), "ALLOW");
+        assert!(line(text, "outcome").starts_with("success, HTTP 200"), "{text}");
+        assert!(text.contains("amount = 90000"), "{text}");
+        for word in [
+            "decided",
+            "held",
+            "approved",
+            "person owner",
+            "consumed",
+            "outcome",
+            "refund-over-500",
+        ] {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    };
+    let before = entries(&sidecar);
+    check(&sidecar.told(&["explain", &id]));
+    let other = refused.headers["runplane-request-id"].clone();
+    let text = sidecar.told(&["explain", &other]);
+    assert!(
+        line(&text, "decision").starts_with("none") && text.contains("malformed"),
+        "{text}"
+    );
+    assert_eq!(entries(&sidecar), before);
+    sidecar.terminate();
+    sidecar.ended();
+    check(&sidecar.told(&["explain", &id]));
+    let nobody = sidecar.cli(&["explain", &format!("call_{}", "0".repeat(26))]);
+    assert!(
+        !nobody.status.success() && said(&nobody).contains("on record"),
+        "{}",
+        said(&nobody)
+    );
+}
