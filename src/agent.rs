@@ -4,8 +4,8 @@
 //! that is declared is wholly what the declaration says: a row of the same name in the store is not looked at, and
 //! cannot be added, disabled or changed at run time.
 //!
-//! Changing the registry takes three steps, so that memory never runs ahead of the disk: `add_*` or `disable_*` gives
-//! the row, the caller commits it (`audit::agent_put`, `audit::person_put`), then `apply_*` puts it in force.
+//! Changing the registry takes three steps, so that memory never runs ahead of the disk: `add_*`, `rotate_*` or
+//! `disable_*` gives the row, the caller commits it (`audit::agent_put`, `audit::person_put`), then `apply_*` puts it in force.
 
 mod credentials;
 mod declared;
@@ -206,6 +206,21 @@ impl Registry {
             }
             Ok(row)
         })
+    }
+
+    /// The agent's row with another key; the one it had is nobody's from then on, also on connections that are open. Not in
+    /// force until [`Registry::apply_agent`].
+    ///
+    /// # Errors
+    /// If it is unknown, declared, or disabled.
+    pub fn rotate_agent(&self, name: &str) -> Result<Issued<AgentRow>, RegistryError> {
+        let mut row = self.read(|state| state::changeable(&state.agents, name))?;
+        if row.disabled.is_some() {
+            return Err(RegistryError::Disabled(name.to_owned()));
+        }
+        let key = keys::generate();
+        row.key_sha256 = keys::hash(key.expose());
+        Ok(Issued { row, key })
     }
 
     /// The person's row, disabled. Not in force until [`Registry::apply_person`].

@@ -10,6 +10,7 @@
 //! GET  /api/v1/agents /api/v1/people
 //! POST /api/v1/agents                                {"name", "roles", "owner"} → the key, once
 //! POST /api/v1/people                                {"name", "groups"} → the key, once
+//! POST /api/v1/agents/{name}/rotate                  → another key, once
 //! POST /api/v1/agents/{name}/disable /api/v1/people/{name}/disable
 //! ```
 
@@ -70,6 +71,7 @@ pub fn router(parts: Parts, listener: SocketAddr) -> Router {
         .route("/approvals/{id}/approve", post(approvals::approve))
         .route("/approvals/{id}/deny", post(approvals::deny))
         .route("/agents", get(registry::agents).post(registry::add_agent))
+        .route("/agents/{name}/rotate", post(registry::rotate_agent))
         .route("/agents/{name}/disable", post(registry::disable_agent))
         .route("/people", get(registry::people).post(registry::add_person))
         .route("/people/{name}/disable", post(registry::disable_person))

@@ -107,6 +107,7 @@ impl Mappings {
         let vocabulary = Arc::new(words);
         let mut problems = Vec::new();
         let (mut services, mut hosts) = (Vec::new(), Hosts::default());
+        let mut names: Vec<&str> = Vec::new();
         for source in files {
             let file: file::File = match yaml::load(source) {
                 Ok(file) => file,
@@ -122,10 +123,16 @@ impl Mappings {
                     hosts: patterns,
                 }) => {
                     for (at, pattern) in patterns {
-                        if let Err(message) = hosts.insert(pattern, services.len()) {
-                            problems.push(at.diagnostic(source, format!("`{}`: {message}", at.value)));
+                        if let Err(other) = hosts.insert(pattern, services.len()) {
+                            let other = names.get(other).copied().unwrap_or(&source.file);
+                            let message = format!(
+                                "`{}`: {other} is for the same hosts; change one of them, or give this file that name to replace it",
+                                at.value
+                            );
+                            problems.push(at.diagnostic(source, message));
                         }
                     }
+                    names.push(&source.file);
                     services.push(service);
                 }
             }

@@ -13,7 +13,7 @@ pub enum RegistryError {
     Declared(String),
     #[error("nobody is registered as `{0}`")]
     Unknown(String),
-    #[error("`{0}` is already disabled")]
+    #[error("`{0}` is disabled")]
     Disabled(String),
     #[error("the owner `{0}` is no person that is registered and not disabled: add them first")]
     OwnerUnknown(String),

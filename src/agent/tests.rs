@@ -87,6 +87,36 @@ fn an_agent_proves_itself_by_name_and_key_or_by_its_key() {
 }
 
 #[test]
+fn a_rotated_key_is_nobodys_from_then_on() {
+    let (registry, old) = with_ops_bot();
+    let caller = registry.authenticate(Some(&basic("ops-bot", &old))).unwrap();
+    let issued = registry.rotate_agent("ops-bot").unwrap();
+    assert!(
+        registry.authenticate(Some(&basic("ops-bot", &old))).is_ok(),
+        "not in force before it is applied"
+    );
+    registry.apply_agent(issued.row);
+    assert!(is_unknown(&registry.authenticate(Some(&basic("ops-bot", &old)))));
+    let new = basic("ops-bot", issued.key.expose());
+    assert_eq!(
+        registry.authenticate(Some(&new)).unwrap(),
+        caller,
+        "roles and owner stay"
+    );
+
+    registry.apply_agent(registry.disable_agent("ops-bot").unwrap());
+    assert_eq!(
+        registry.rotate_agent("ops-bot").unwrap_err(),
+        RegistryError::Disabled("ops-bot".to_owned()),
+        "another key does not let a disabled agent in"
+    );
+    assert_eq!(
+        registry.rotate_agent("zoe").unwrap_err(),
+        RegistryError::Unknown("zoe".to_owned())
+    );
+}
+
+#[test]
 fn a_wrong_key_or_name_is_refused_with_the_same_words() {
     let (registry, key) = with_ops_bot();
     let refused = |value: HeaderValue| registry.authenticate(Some(&value)).unwrap_err();
@@ -183,6 +213,7 @@ fn what_is_declared_wins_over_the_store_and_is_not_changed_at_run_time() {
     assert_eq!(&*registry.still(&caller).unwrap().roles[0], "reader");
     let declared_error = RegistryError::Declared("ops-bot".to_owned());
     assert_eq!(registry.disable_agent("ops-bot").unwrap_err(), declared_error);
+    assert_eq!(registry.rotate_agent("ops-bot").unwrap_err(), declared_error);
     assert_eq!(registry.add_agent("ops-bot", &[], None).unwrap_err(), declared_error);
     assert_eq!(
         registry.disable_person("alice").unwrap_err(),

@@ -31,6 +31,8 @@ enum Command {
     },
     /// All agents
     List,
+    /// Give an agent another key and show it, once; the key it had is refused from now on
+    Rotate { name: String },
     /// Refuse an agent from now on
     Disable { name: String },
 }
@@ -55,14 +57,12 @@ pub async fn run(args: &Args, client: &Client, out: &mut (dyn Write + Send)) -> 
                 roles,
                 owner: owner.as_deref(),
             };
-            let added: Added<Agent> = client.post("/api/v1/agents", &new).await?;
-            writeln!(out, "Agent {} with the key (shown only now):\n", inert(&added.who.name))?;
-            writeln!(out, "  {}\n", inert(&added.key))?;
-            writeln!(
-                out,
-                "Point it here: HTTPS_PROXY=http://{}:KEY@HOST:PORT (and HTTP_PROXY)",
-                inert(&added.who.name)
-            )?;
+            show_key(out, &client.post("/api/v1/agents", &new).await?)?;
+        }
+        Command::Rotate { name } => {
+            let path = format!("/api/v1/agents/{}/rotate", segment(name));
+            show_key(out, &client.post(&path, &serde_json::json!({})).await?)?;
+            writeln!(out, "The key it had is refused from now on.")?;
         }
         Command::List => {
             let list: Items<Agent> = client.get("/api/v1/agents").await?;
@@ -75,6 +75,16 @@ pub async fn run(args: &Args, client: &Client, out: &mut (dyn Write + Send)) -> 
         }
     }
     Ok(())
+}
+
+fn show_key(out: &mut dyn Write, added: &Added<Agent>) -> std::io::Result<()> {
+    let name = inert(&added.who.name);
+    writeln!(out, "Agent {name} with the key (shown only now):\n")?;
+    writeln!(out, "  {}\n", inert(&added.key))?;
+    writeln!(
+        out,
+        "Point it here: HTTPS_PROXY=http://{name}:KEY@HOST:PORT (and HTTP_PROXY)"
+    )
 }
 
 fn write_list(out: &mut dyn Write, agents: &[Agent]) -> std::io::Result<()> {

@@ -9,10 +9,13 @@ use crate::model::{Diagnostic, Source};
 static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
 static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
 
+/// How the name of a shipped file begins.
+pub const EMBEDDED: &str = "embedded:";
 /// Name of the vocabulary among the mappings.
 pub const VOCABULARY: &str = "actions.yaml";
 
-/// The mapping files in force, the vocabulary apart: shipped ones, overridden by those of `directory`.
+/// The mapping files in force, the vocabulary apart: shipped ones, overridden by those of `directory`. Shipped ones go
+/// first, so that of two which do not go together the one that people can change is told.
 ///
 /// # Errors
 /// Files that cannot be read, or are not text.
@@ -71,7 +74,7 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
         found.insert(
             name.clone(),
             Source {
-                file: format!("embedded:{label}/{name}"),
+                file: format!("{EMBEDDED}{label}/{name}"),
                 text,
             },
         );
@@ -101,7 +104,11 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
         }
     }
     match wrong.is_empty() {
-        true => Ok(found.into_values().collect()),
+        true => {
+            let mut found: Vec<Source> = found.into_values().collect();
+            found.sort_by_key(|source| !source.file.starts_with(EMBEDDED));
+            Ok(found)
+        }
         false => Err(wrong),
     }
 }

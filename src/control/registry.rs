@@ -11,9 +11,10 @@ use serde::Deserialize;
 use super::Parts;
 use super::problem::Problem;
 use super::view::{self, Added, Items};
-use crate::agent::Person;
+use crate::agent::{Issued, Person};
 use crate::audit;
 use crate::model::approval::OWNERS;
+use crate::model::change::AgentRow;
 use crate::store::to_its_end;
 
 #[derive(Deserialize)]
@@ -54,15 +55,38 @@ pub(super) async fn add_agent(
     to_its_end(async move {
         let _one_at_a_time = parts.registering.lock().await;
         let issued = parts.registry.add_agent(&new.name, &new.roles, new.owner.as_deref())?;
-        parts.store.write(audit::agent_put(&issued.row, &person.name)).await?;
-        parts.registry.apply_agent(issued.row.clone());
-        let added = Added {
-            who: view::Agent::from(&issued.row),
-            key: issued.key.expose().clone(),
-        };
-        Ok((StatusCode::CREATED, Json(added)))
+        Ok((StatusCode::CREATED, put_in_force(&parts, issued, &person).await?))
     })
     .await
+}
+
+pub(super) async fn rotate_agent(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Result<Json<Added<view::Agent>>, Problem> {
+    owner_only(&person)?;
+    to_its_end(async move {
+        let _one_at_a_time = parts.registering.lock().await;
+        let issued = parts.registry.rotate_agent(&name)?;
+        put_in_force(&parts, issued, &person).await
+    })
+    .await
+}
+
+/// Records an agent's new key, puts it in force, and shows it.
+async fn put_in_force(
+    parts: &Parts,
+    issued: Issued<AgentRow>,
+    person: &Person,
+) -> Result<Json<Added<view::Agent>>, Problem> {
+    let Issued { row, key } = issued;
+    parts.store.write(audit::agent_put(&row, &person.name)).await?;
+    parts.registry.apply_agent(row.clone());
+    Ok(Json(Added {
+        who: view::Agent::from(&row),
+        key: key.expose().clone(),
+    }))
 }
 
 pub(super) async fn add_person(

@@ -141,7 +141,7 @@ pub(super) struct Operation {
     /// `POST /v1/refunds`, `GET /v1/refunds/{refund}`: dispatch by path only.
     #[serde(default)]
     pub call: Option<String>,
-    pub action: String,
+    pub action: Located<String>,
     /// The action's own unless it is said. It reads if and only if the action does.
     #[serde(default)]
     pub access: Option<Access>,
@@ -178,7 +178,7 @@ pub(super) struct When {
     /// Applies only if it finds one of these, in upper or lower case.
     #[serde(default)]
     pub values: Vec<String>,
-    pub action: String,
+    pub action: Located<String>,
     #[serde(default)]
     pub access: Option<Access>,
     #[serde(default)]

@@ -101,8 +101,11 @@ impl Pattern {
 }
 
 impl Hosts {
-    /// Adds a pattern. Fewer captures go before more; two of equal rank that some host fits are refused.
-    pub(super) fn insert(&mut self, pattern: Pattern, service: usize) -> Result<(), String> {
+    /// Adds a pattern. Fewer captures go before more.
+    ///
+    /// # Errors
+    /// The service that has a pattern of equal rank which some host fits too.
+    pub(super) fn insert(&mut self, pattern: Pattern, service: usize) -> Result<(), usize> {
         let rank = pattern.captures().count();
         if rank == 0 {
             let labels = pattern.labels.iter().map(|label| match label {
@@ -112,15 +115,12 @@ impl Hosts {
             let host = labels.collect::<Vec<_>>().join(".");
             return match self.exact.insert(host.into(), (pattern, service)) {
                 None => Ok(()),
-                Some(_) => Err("another mapping is for this host".to_owned()),
+                Some((_, other)) => Err(other),
             };
         }
-        if self
-            .captured
-            .iter()
-            .any(|(other, _)| other.captures().count() == rank && other.meets(&pattern))
-        {
-            return Err("another mapping's pattern of equal rank fits the same hosts".to_owned());
+        let equal = |(other, _): &&(Pattern, usize)| other.captures().count() == rank && other.meets(&pattern);
+        if let Some((_, other)) = self.captured.iter().find(equal) {
+            return Err(*other);
         }
         let at = self
             .captured

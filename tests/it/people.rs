@@ -167,8 +167,7 @@ fn an_agent_added_at_run_time_works_until_it_is_disabled() {
     let balance = ["https://api.stripe.com/v1/balance"];
     Curl::call(&sidecar, &balance).assert_ok();
     let told = sidecar.told(&["agents", "add", "ops-bot", "--role", "sre", "--owner", "owner"]);
-    let key = told.split_whitespace().find(|word| word.contains("rp_")).unwrap();
-    let key = &key[key.find("rp_").unwrap()..][..46];
+    let key = shown_key(&told);
     let nobody = Curl::call(&sidecar, &balance);
     assert!(
         !nobody.ok && nobody.error().message.contains("407"),
@@ -181,6 +180,13 @@ fn an_agent_added_at_run_time_works_until_it_is_disabled() {
     assert!(!sidecar.trail().holds(key.as_bytes()), "kept as a hash only");
     sidecar.restart_hard();
     Curl::start_as(&sidecar, Some(&ours), &balance).finish().assert_ok();
+    let told = sidecar.told(&["agents", "rotate", "ops-bot"]);
+    let rotated = shown_key(&told);
+    let old = Curl::start_as(&sidecar, Some(&ours), &balance).finish();
+    assert!(!old.ok && old.error().message.contains("407"), "{old:?}");
+    let ours = format!("ops-bot:{rotated}");
+    Curl::start_as(&sidecar, Some(&ours), &balance).finish().assert_ok();
+    assert!(!sidecar.trail().holds(rotated.as_bytes()), "kept as a hash only");
     sidecar.told(&["agents", "disable", "ops-bot"]);
     let disabled = Curl::start_as(&sidecar, Some(&ours), &balance).finish();
     assert!(!disabled.ok && disabled.error().message.contains("407"), "{disabled:?}");
@@ -188,7 +194,12 @@ fn an_agent_added_at_run_time_works_until_it_is_disabled() {
         !Curl::call(&sidecar, &balance).ok,
         "a disabled agent does not bring `default` back"
     );
-    assert_eq!(origin.seen().len(), 3);
+    assert_eq!(origin.seen().len(), 4);
+}
+
+/// The key that the command line showed.
+fn shown_key(told: &str) -> &str {
+    &told[told.find("\n  rp_").unwrap() + 3..][..46]
 }
 
 #[test]

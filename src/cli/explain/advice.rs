@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::show::{shown_place, who};
+use crate::config::shipped;
 use crate::gate::Rules;
 use crate::model::{Action, HoldRule, Reason, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, RuleReason, Verdict};
@@ -149,7 +150,7 @@ impl Steps<'_> {
     fn place(&self, id: &str) -> String {
         let place = self.rules.policies().place(id);
         place.map_or_else(String::new, |place| {
-            let own = if place.starts_with("embedded:") {
+            let own = if place.starts_with(shipped::EMBEDDED) {
                 "; `runplane init` writes it out to be edited"
             } else {
                 ""

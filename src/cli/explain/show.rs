@@ -3,13 +3,11 @@
 use std::io::{self, Write};
 
 use super::advice;
+use crate::config::shipped::EMBEDDED;
 use crate::gate::Rules;
 use crate::model::{Action, HoldRule, Refusal, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, Verdict};
 use crate::proxy::described::Judged;
-
-/// Rules shipped inside the binary are shown by this before their place.
-const EMBEDDED: &str = "embedded:";
 
 pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
     let caller = &judged.call.caller;

@@ -203,14 +203,14 @@ impl Compiler<'_> {
     fn meaning<T>(
         &mut self,
         at: &Located<T>,
-        action: &str,
+        action: &Located<String>,
         access: Option<Access>,
         summary: Option<&str>,
     ) -> Option<Meaning> {
         let vocabulary = self.vocabulary;
-        let Some((name, definition)) = vocabulary.actions.get_key_value(action) else {
-            let hint = spelling::hint(action, vocabulary.actions.keys().map(AsRef::as_ref));
-            self.wrong(at, format!("unknown action `{action}`{hint}"));
+        let Some((name, definition)) = vocabulary.actions.get_key_value(action.value.as_str()) else {
+            let hint = spelling::hint(&action.value, vocabulary.actions.keys().map(AsRef::as_ref));
+            self.wrong(action, format!("unknown action `{}`{hint}", action.value));
             return None;
         };
         let access = access.unwrap_or(definition.access);
@@ -218,7 +218,7 @@ impl Compiler<'_> {
             self.wrong(
                 at,
                 format!(
-                    "`{action}` is {}, so the operation cannot be {}",
+                    "`{name}` is {}, so the operation cannot be {}",
                     definition.access.as_str(),
                     access.as_str()
                 ),

@@ -31,7 +31,7 @@ fn each_mistake_is_told_with_its_place() {
         (
             "action: process_refund",
             "action: proces_refund",
-            "x.yaml:7:6: unknown action `proces_refund` (did you mean `process_refund`?)",
+            "x.yaml:7:41: unknown action `proces_refund` (did you mean `process_refund`?)",
         ),
         (
             "{ amount: {",
@@ -143,7 +143,10 @@ fn two_rules_of_equal_rank_are_refused() {
         problems(&cased)
     );
     let two = load(&[("a.yaml", FILE), ("b.yaml", FILE)]).err().unwrap();
-    assert!(two[0].message.contains("another mapping is for this host"), "{two:?}");
+    assert!(
+        two[0].message.contains("`api.x.example`: a.yaml is for the same hosts"),
+        "{two:?}"
+    );
     let literal = format!("{FILE}  b: {{ call: 'POST /v1/a/special', action: call_api, target: {{ kind: b }} }}\n");
     let mappings = load(&[("x.yaml", &literal)]).unwrap();
     let action = resolve(
