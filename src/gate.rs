@@ -72,11 +72,19 @@ impl Rules {
     /// Reads the files; the policies against the vocabulary of the mappings. `groups` as for [`Policies::load`].
     ///
     /// # Errors
-    /// Everything that is wrong in the mappings, else everything that is wrong in the policies.
+    /// Everything that is wrong in mappings and policies; in the vocabulary, what is wrong there.
     pub fn load(sources: &Sources, groups: Option<&BTreeSet<String>>, rates: Rates) -> Result<Rules, Vec<Diagnostic>> {
-        let mappings = Mappings::load(&sources.vocabulary, &sources.mappings)?;
+        let vocabulary = Mappings::read_vocabulary(&sources.vocabulary)?;
+        let mappings = Mappings::load(&sources.vocabulary, &sources.mappings);
+        let policies = Policies::load(&sources.policies, vocabulary, groups);
+        let (mappings, policies) = match (mappings, policies) {
+            (Ok(mappings), Ok(policies)) => (mappings, policies),
+            (mappings, policies) => {
+                let wrong = mappings.err().into_iter().chain(policies.err()).flatten();
+                return Err(wrong.collect());
+            }
+        };
         let mappings = mappings.with_account_currency(rates.account.as_deref());
-        let policies = Policies::load(&sources.policies, mappings.vocabulary().clone(), groups)?;
         Ok(Rules {
             mappings,
             policies,

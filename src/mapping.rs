@@ -94,17 +94,25 @@ impl Route<'_> {
 }
 
 impl Mappings {
-    /// Reads the vocabulary (`actions.yaml`) and the provider files.
+    /// Reads the vocabulary (`actions.yaml`) alone.
+    ///
+    /// # Errors
+    /// All mistakes of it, each with its place.
+    pub fn read_vocabulary(source: &Source) -> Result<Arc<Vocabulary>, Vec<Diagnostic>> {
+        vocabulary::load(source).map(Arc::new)
+    }
+
+    /// Reads the vocabulary and the provider files.
     ///
     /// # Errors
     /// All mistakes of all files at once, each with its place. Of a file that is no YAML of the right shape only the
     /// first is known.
     pub fn load(vocabulary: &Source, files: &[Source]) -> Result<Mappings, Vec<Diagnostic>> {
         let digest = Self::digest_of(vocabulary, files);
-        let words = vocabulary::load(vocabulary)?;
+        let words = Self::read_vocabulary(vocabulary)?;
         let built_ins =
             resolve::BuiltIns::new(&words).map_err(|message| vec![Diagnostic::of_file(&vocabulary.file, message)])?;
-        let vocabulary = Arc::new(words);
+        let vocabulary = words;
         let mut problems = Vec::new();
         let (mut services, mut hosts) = (Vec::new(), Hosts::default());
         let mut names: Vec<&str> = Vec::new();

@@ -94,11 +94,17 @@ fn all_mistakes_are_told_at_once() {
     configuration
         .home
         .write("policies/two.cedar", "@id(\"two\") forbid (\n");
+    configuration.home.write(
+        "mappings/mine.yaml",
+        "provider: mine\ntitle: Mine\nhosts: [api.stripe.com]\ndispatch: path\n",
+    );
+    configuration.home.write("runplane.yaml", "proxies: {}\n");
     let mut command = runplane();
     command.arg("check").env("RUNPLANE_HOME", configuration.home.path());
     let output = bounded(command);
     assert!(!output.status.success());
-    assert_says(&said(&output), &["one.cedar:1:", "two.cedar:"]);
+    let places = ["runplane.yaml:1:", "mine.yaml:3:", "one.cedar:1:", "two.cedar:"];
+    assert_says(&said(&output), &places);
 }
 
 /// A home that has run once.
