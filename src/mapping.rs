@@ -9,8 +9,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::io::yaml;
 use crate::model::{Action, Authority, Call, Diagnostic, ErrorShape, Identity, Refusal, Scheme, Source, Vocabulary};
 
@@ -181,14 +179,7 @@ impl Mappings {
 
     /// What `digest` of these files would be.
     pub fn digest_of(vocabulary: &Source, files: &[Source]) -> Arc<str> {
-        let mut sources: Vec<&Source> = std::iter::once(vocabulary).chain(files).collect();
-        sources.sort_by_key(|source| source.file.as_str());
-        let mut hash = Sha256::new();
-        for part in sources.iter().flat_map(|source| [&source.file, &source.text]) {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        hex::encode(hash.finalize()).into()
+        Source::digest(std::iter::once(vocabulary).chain(files))
     }
 
     /// By the head only.

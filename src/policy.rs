@@ -38,7 +38,7 @@ use self::evaluate::Findings;
 use self::fit::Misfit;
 use self::index::Index;
 use self::request::Requests;
-use self::rule::{Kind, POLICY_ERROR, Rule, digest};
+use self::rule::{Kind, POLICY_ERROR, Rule};
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Vocabulary};
 
@@ -95,17 +95,14 @@ impl Policies {
         self.rules.len()
     }
 
-    /// SHA-256 (hex) over the files' names (without folders) and texts, in order of their names.
+    /// Of the files; see [`Source::digest`].
     pub fn digest(&self) -> &Arc<str> {
         &self.digest
     }
 
     /// What `digest` of these files would be.
     pub fn digest_of(files: &[Source]) -> Arc<str> {
-        let name = |file: &Source| file.file.rsplit(['/', '\\', ':']).next().unwrap_or_default().to_owned();
-        let mut files: Vec<(String, &str)> = files.iter().map(|file| (name(file), &*file.text)).collect();
-        files.sort_unstable();
-        digest(files.iter().flat_map(|(name, text)| [name.as_str(), text]))
+        Source::digest(files)
     }
 
     /// What the rules say of an action. `evidence` counts for rules of exactly the text that was consented to.

@@ -1,14 +1,17 @@
-//! Mappings and policies read again while running: when their files change, and on SIGHUP.
+//! Mappings and policies read again while running: when their files change, on SIGHUP, and every half minute, for not every
+//! change is told (network file systems, links to elsewhere), and what was wrong may be right by now (a group that
+//! somebody is in since then, a record that can be written again).
 //!
 //! They are read and checked off the data path and come into force as one set, or not at all. The trail has it before it
 //! counts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::audit;
+use crate::audit::{self, Digests};
 use crate::config::Config;
 use crate::gate::{Gate, Rules};
 use crate::io::watch::Watch;
@@ -17,6 +20,10 @@ use crate::model::inert::inert;
 use crate::proxy::hold::Notices;
 use crate::store::Store;
 
+/// When nothing is told.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// After a change that nobody told of, and that may not be whole yet; after one that could not be recorded.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Errors shown on the terminal; `runplane check` has all of them.
 const SHOWN: usize = 20;
 
@@ -30,6 +37,19 @@ pub(super) struct Reload {
     files: Option<Watch>,
     /// What was wrong when the files were last refused, so that it is said once.
     wrong: Vec<Diagnostic>,
+    /// What the files were when they were looked at last.
+    seen: Option<Digests>,
+}
+
+/// Why the files are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Somebody was seen to change them, and to be done.
+    Change,
+    /// A person asked, who wants to hear of it whatever comes of it.
+    Request,
+    /// Time has passed.
+    Time,
 }
 
 impl Reload {
@@ -53,6 +73,7 @@ impl Reload {
             store,
             notices,
             wrong: Vec::new(),
+            seen: None,
         })
     }
 
@@ -60,64 +81,93 @@ impl Reload {
     pub(super) async fn watch(mut self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         // Files may have changed between their first reading and the start of the watch.
-        let mut asked = false;
+        let mut cause = Cause::Change;
         loop {
-            self.reload(asked).await;
-            asked = tokio::select! {
+            let pause = self.reload(cause).await;
+            cause = tokio::select! {
                 () = &mut stop => return,
-                () = settled(&mut self.files) => false,
-                Some(()) = self.hangup.recv() => true,
+                cause = self.next(pause) => cause,
             };
-            if let Some(files) = &mut self.files {
-                files.follow();
-            }
         }
     }
 
-    /// `asked`: by a person, who wants to hear of it whatever comes of it.
-    async fn reload(&mut self, asked: bool) {
+    /// What makes us look again: at the latest, that `pause` has passed.
+    async fn next(&mut self, pause: Duration) -> Cause {
+        let cause = tokio::select! {
+            () = settled(&mut self.files) => Cause::Change,
+            Some(()) = self.hangup.recv() => Cause::Request,
+            () = tokio::time::sleep(pause) => Cause::Time,
+        };
+        if let Some(files) = &mut self.files {
+            files.follow();
+            if files.is_unsettled() {
+                files.settled().await;
+            }
+        }
+        cause
+    }
+
+    /// Gives when to look again if nothing is told before.
+    async fn reload(&mut self, cause: Cause) -> Duration {
         let (config, store, running) = (self.config.clone(), self.store.clone(), self.gate.rules().digests());
+        let seen = self.seen.take();
         let read = tokio::task::spawn_blocking(move || {
             let sources = super::sources(&config.home)?;
-            if sources.digests() == running {
-                return Ok(None);
+            let digests = sources.digests();
+            if digests == running {
+                return Ok(Found::InForce);
+            }
+            // Nobody told of this change, so nobody tells when it is whole either: it is once it stays as it is.
+            if cause == Cause::Time && seen.as_ref() != Some(&digests) {
+                return Ok(Found::Changing(digests));
             }
             let people = store.people().map_err(|error| {
                 let database = config.home.database().display().to_string();
                 vec![Diagnostic::of_file(database, error.to_string())]
             })?;
-            Rules::load(&sources, Some(&super::groups(&config, &people)), config.rates.clone()).map(Some)
+            let groups = super::groups(&config, &people);
+            let rules = Rules::load(&sources, Some(&groups), config.rates.clone());
+            rules.map(|rules| Found::Rules(Box::new(rules)))
         });
         match read.await {
-            Ok(Ok(Some(rules))) => self.put_in_force(rules).await,
-            Ok(Ok(None)) => {
-                if asked || !self.wrong.is_empty() {
+            Ok(Ok(Found::Rules(rules))) => return self.put_in_force(*rules, cause).await,
+            Ok(Ok(Found::Changing(digests))) => {
+                self.seen = Some(digests);
+                return LOOK_AGAIN;
+            }
+            Ok(Ok(Found::InForce)) => {
+                if cause == Cause::Request || !self.wrong.is_empty() {
                     self.say("RELOAD: the files say what is in force already".to_owned());
                 }
                 self.wrong.clear();
             }
-            Ok(Err(wrong)) => self.refuse(wrong, asked).await,
+            Ok(Err(wrong)) => self.refuse(wrong, cause).await,
             Err(error) => {
                 tracing::error!(%error, "the mappings and policies could not be read: what was in force stays")
             }
         }
+        LOOK_EVERY
     }
 
-    async fn put_in_force(&mut self, rules: Rules) {
+    async fn put_in_force(&mut self, rules: Rules, cause: Cause) -> Duration {
         let (digests, described) = (rules.digests(), rules.describe());
         if let Err(error) = self.store.write(audit::reload(&digests, &[])).await {
             tracing::error!(%error, "reload refused: what was in force stays");
-            self.say("RELOAD REFUSED: it cannot be recorded; what was in force stays".to_owned());
-            return;
+            if cause != Cause::Time {
+                self.say("RELOAD REFUSED: it cannot be recorded; what was in force stays until it can".to_owned());
+            }
+            self.seen = Some(digests);
+            return LOOK_AGAIN;
         }
         self.wrong.clear();
         self.gate.replace(rules);
         tracing::info!(mappings = %digests.mappings, policies = %digests.policies, "reloaded");
         self.say(format!("RELOADED: {described}"));
+        LOOK_EVERY
     }
 
-    async fn refuse(&mut self, wrong: Vec<Diagnostic>, asked: bool) {
-        if wrong == self.wrong && !asked {
+    async fn refuse(&mut self, wrong: Vec<Diagnostic>, cause: Cause) {
+        if wrong == self.wrong && cause != Cause::Request {
             return;
         }
         for error in &wrong {
@@ -156,6 +206,14 @@ impl Reload {
             self.notices.line(inert(line).into_owned());
         }
     }
+}
+
+/// What the files are.
+enum Found {
+    InForce,
+    /// Others than they were a moment ago.
+    Changing(Digests),
+    Rules(Box<Rules>),
 }
 
 async fn settled(files: &mut Option<Watch>) {

@@ -52,7 +52,7 @@ With --jsonl a request line has `method`, `url` (absolute), `headers` (an object
 
 A result line, in the order of the requests, has `id`, `provider`, `operation`, `action`, `access`, `fields`, `missing`
 (field to why), `target`, `environment`, `unmapped`, `decision` (ALLOW, BLOCK, REQUIRE_APPROVAL), `reason` (of a BLOCK) and
-`rules`. What would be refused before there is anything to decide has null in all of these, and `refusal` and `detail`."#;
+`rules`. A line with any other member is refused. What would be refused before there is anything to decide has null in all of these, and `refusal` and `detail`."#;
 
 pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     let config = match Config::load(home) {
@@ -82,7 +82,8 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         bail!("expected a URL, or a call's id");
     };
     let described = args.request.describe(url).context("the request cannot be made")?;
-    let told = match described::judge(&rules, caller.clone(), described, limit) {
+    let judged = caller.and_then(|caller| described::judge(&rules, caller, described, limit));
+    let told = match judged {
         Ok(judged) => show::judged(&rules, &judged, &mut out),
         Err(refusal) => show::refused(&refusal, &mut out),
     };

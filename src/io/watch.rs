@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -26,6 +26,14 @@ pub struct Watch {
     watcher: RecommendedWatcher,
     directories: [PathBuf; 2],
     changes: mpsc::Receiver<Change>,
+    /// Changes that nobody was told of yet.
+    unsettled: Option<Unsettled>,
+}
+
+struct Unsettled {
+    since: Instant,
+    /// Files that are still open in their writers' hands.
+    writing: HashSet<PathBuf>,
 }
 
 enum Change {
@@ -54,6 +62,7 @@ impl Watch {
             watcher,
             directories,
             changes,
+            unsettled: None,
         };
         watch.watcher.watch(parent, RecursiveMode::NonRecursive)?;
         watch.follow();
@@ -66,39 +75,59 @@ impl Watch {
         for directory in &self.directories {
             // Not watched, or not there: the parent tells when it comes.
             let _ = self.watcher.unwatch(directory);
-            if let Err(error) = self.watcher.watch(directory, RecursiveMode::NonRecursive) {
-                tracing::debug!(directory = %directory.display(), %error, "not watched");
+            match self.watcher.watch(directory, RecursiveMode::NonRecursive) {
+                Err(error) if directory.exists() => {
+                    tracing::warn!(directory = %directory.display(), %error, "not watched: its changes are noticed late");
+                }
+                Ok(()) | Err(_) => {}
             }
         }
     }
 
-    /// Resolves once something has changed and whoever changed it is done.
+    /// Resolves once something has changed and whoever changed it is done. Dropped before, it forgets nothing.
     pub async fn settled(&mut self) {
-        let mut writing = HashSet::new();
-        let Some(first) = self.changes.recv().await else {
-            // The watcher is ours, so it cannot be gone; were it, nothing would change any more.
-            return std::future::pending().await;
-        };
-        note(&mut writing, first);
-        let start = Instant::now();
         loop {
-            let limit = match writing.is_empty() {
-                true => (Instant::now() + QUIET).min(start + BUSY),
-                false => start + WRITING,
+            let limit = match &self.unsettled {
+                None => None,
+                Some(Unsettled { since, writing }) if writing.is_empty() => {
+                    Some((Instant::now() + QUIET).min(*since + BUSY))
+                }
+                Some(Unsettled { since, .. }) => Some(*since + WRITING),
             };
-            match timeout_at(limit, self.changes.recv()).await {
-                Ok(Some(change)) => note(&mut writing, change),
-                Ok(None) | Err(_) => return,
+            let change = match limit {
+                None => self.changes.recv().await,
+                Some(limit) => match timeout_at(limit, self.changes.recv()).await {
+                    Ok(change) => change,
+                    Err(_) => break,
+                },
+            };
+            match change {
+                Some(change) => self.note(change),
+                // The watcher is ours, so it cannot be gone; were it, nothing would change any more.
+                None => return std::future::pending().await,
             }
         }
+        self.unsettled = None;
     }
-}
 
-fn note(writing: &mut HashSet<PathBuf>, change: Change) {
-    match change {
-        Change::Written(path) => drop(writing.insert(path)),
-        Change::Done(path) => drop(writing.remove(&path)),
-        Change::Other => {}
+    /// Whether something is changing right now.
+    pub fn is_unsettled(&mut self) -> bool {
+        while let Ok(change) = self.changes.try_recv() {
+            self.note(change);
+        }
+        self.unsettled.is_some()
+    }
+
+    fn note(&mut self, change: Change) {
+        let unsettled = self.unsettled.get_or_insert_with(|| Unsettled {
+            since: Instant::now(),
+            writing: HashSet::new(),
+        });
+        match change {
+            Change::Written(path) => drop(unsettled.writing.insert(path)),
+            Change::Done(path) => drop(unsettled.writing.remove(&path)),
+            Change::Other => {}
+        }
     }
 }
 
@@ -116,6 +145,13 @@ fn changes_of(event: notify::Result<Event>, parent: &Path, directories: &[PathBu
     match event.kind {
         // Only where closing is told as well: else every write would be waited for in vain.
         EventKind::Modify(ModifyKind::Data(_)) if cfg!(target_os = "linux") => paths.map(Change::Written).collect(),
+        // An empty file is a policy too, one that says nothing. A link is never closed, for it is not open.
+        EventKind::Create(CreateKind::File) if cfg!(target_os = "linux") => paths
+            .map(|path| match path.is_symlink() {
+                true => Change::Other,
+                false => Change::Written(path),
+            })
+            .collect(),
         EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Remove(_) => {
             paths.map(Change::Done).collect()
         }

@@ -117,16 +117,16 @@ fn is_mutation(document: &[u8]) -> bool {
     first == Some("mutation") || (text.contains('{') && words.any(|word| word == "mutation"))
 }
 
-/// `chat.postMessage`, `files.upload`, `users.profile.set`.
+/// `chat.postMessage`, `files.upload`, `users.profile.set`, `mail.send.json`.
 fn changing_verb(path: &str) -> bool {
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    let Some((_, verb)) = last.rsplit_once('.') else {
-        return false;
-    };
-    let end = verb
-        .find(|character: char| !character.is_ascii_lowercase())
-        .unwrap_or(verb.len());
-    verb.get(..end).is_some_and(|word| CHANGES.contains(&word))
+    // Any word but the first: a format may stand behind the verb (`mail.send.json`).
+    last.split('.').skip(1).any(|verb| {
+        let end = verb
+            .find(|character: char| !character.is_ascii_lowercase())
+            .unwrap_or(verb.len());
+        verb.get(..end).is_some_and(|word| CHANGES.contains(&word))
+    })
 }
 
 #[cfg(test)]
@@ -147,6 +147,8 @@ mod tests {
             "/api/chat.postMessage?text=x",
             "/api/files.delete/",
             "/api/users.profile.set",
+            "/api/mail.send.json",
+            "/api/chat.delete.v2.xml",
             "/a?_method=DELETE",
             "/a?x=%zz&%5fmethod=DELETE",
         ] {

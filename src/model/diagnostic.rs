@@ -1,6 +1,9 @@
 //! What is wrong in a file that a person wrote, and where.
 
 use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
 
 /// One mistake in a mapping, policy or configuration file, as people read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,22 @@ pub struct Source {
     /// As people know it: a path, or `embedded:mappings/stripe.yaml`.
     pub file: String,
     pub text: String,
+}
+
+impl Source {
+    /// SHA-256 (hex) over the files' names (without folders, for the same files elsewhere are the same set) and texts, in
+    /// order of their names.
+    pub fn digest<'a>(files: impl IntoIterator<Item = &'a Source>) -> Arc<str> {
+        let name = |file: &'a Source| file.file.rsplit(['/', '\\', ':']).next().unwrap_or_default();
+        let mut files: Vec<(&str, &str)> = files.into_iter().map(|file| (name(file), &*file.text)).collect();
+        files.sort_unstable();
+        let mut hash = Sha256::new();
+        for part in files.into_iter().flat_map(<[&str; 2]>::from) {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        hex::encode(hash.finalize()).into()
+    }
 }
 
 /// The line and column (1-based, in characters) of a byte offset in `source`.

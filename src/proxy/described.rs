@@ -6,6 +6,7 @@ use http::{Request, Uri, request};
 
 use super::parse;
 use crate::gate::Rules;
+use crate::io::body::CaptureError;
 use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme};
 use crate::policy::{RuleReason, Verdict};
 
@@ -36,21 +37,32 @@ pub struct Judged {
 /// What would be refused before there is anything to decide.
 pub fn judge(rules: &Rules, caller: Caller, described: Described, limit: usize) -> Result<Judged, Refusal> {
     let (authority, head, body) = request_of(described)?;
+    let body = match body {
+        // Not read before it has to be, and never then.
+        Body::Captured(content) if content.len() > limit => Body::Streaming {
+            length: u64::try_from(content.len()).ok(),
+        },
+        read @ (Body::Captured(_) | Body::Absent | Body::Streaming { .. }) => read,
+    };
+    let too_large = || Refusal::from(CaptureError::TooLarge(limit));
     let parsed = parse::call(authority.as_ref(), CallId::random(), caller, head, body)?;
     let (call, mappings) = (parsed.call, rules.mappings());
+    let is_unread = matches!(call.body, Body::Streaming { .. });
     let action = match parsed.leaves_http {
         true => mappings.stream(&call),
         false => {
             let route = mappings.route(&call)?;
-            if route.needs_body() && call.body.captured().is_some_and(|content| content.len() > limit) {
-                let detail = format!("the content is longer than the {limit} bytes that are read before a decision");
-                return Err(Refusal::new(Reason::TooLarge, detail));
+            if route.needs_body() && is_unread {
+                return Err(too_large());
             }
             mappings.resolve(&call, route)?
         }
     };
     let action = rules.complete(action);
     let verdict = rules.review(&call.facts(), &action, None);
+    if is_unread && !parsed.leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {
+        return Err(too_large());
+    }
     let verdict = match parsed.leaves_http {
         true => uncarried(verdict),
         false => verdict,

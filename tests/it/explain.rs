@@ -142,6 +142,8 @@ fn the_rule_skeleton_allows_what_nothing_permits() {
         "name=x",
         "--agent",
         "Ops \"1\"",
+        "--role",
+        "ops",
     ];
     let text = home.told(&call);
     assert_eq!(line(&text, "decision"), "BLOCK (policy_blocked)");
@@ -162,7 +164,17 @@ fn the_rule_skeleton_allows_what_nothing_permits() {
 fn the_exception_allows_what_a_rule_blocks() {
     let rule =
         "@id(\"no-refunds\") @reason(\"Not here\")\nforbid (principal, action == Action::\"process_refund\", resource)";
-    let call = [REFUNDS, "-d", "charge=ch_1", "-d", "amount=100", "--agent", "bot"];
+    let call = [
+        REFUNDS,
+        "-d",
+        "charge=ch_1",
+        "-d",
+        "amount=100",
+        "--agent",
+        "bot",
+        "--role",
+        "any",
+    ];
     let home = Home::new().with_policy(&format!("{rule};"));
     let text = home.told(&call);
     assert_eq!(line(&text, "decision"), "BLOCK (policy_blocked)");
@@ -238,6 +250,25 @@ fn a_call_that_leaves_http_is_not_carried() {
 }
 
 #[test]
+fn a_line_that_says_more_than_is_understood_is_refused() {
+    let home = Home::new();
+    let target = |value: &str| format!("\"X-Amz-Target\":\"DynamoDB_20120810.{value}\"");
+    let twice = format!(
+        "{{\"method\":\"POST\",\"url\":\"https://dynamodb.us-east-1.amazonaws.com/\",\"headers\":{{{},{}}},\"body\":\"{{}}\"}}",
+        target("DeleteTable"),
+        target("ListTables")
+    );
+    for line in [
+        r#"{"id":1,"method":"GET","url":"https://unknown.example/","data":"amount=5"}"#,
+        twice.as_str(),
+    ] {
+        let results = home.results(line);
+        assert_eq!(results[0]["refusal"], "malformed", "{results:?}");
+        assert!(results[0]["decision"].is_null(), "{results:?}");
+    }
+}
+
+#[test]
 fn curls_options_mean_what_they_mean_to_curl() {
     let home = Home::new();
     let file = home.0.path().join("data");
@@ -296,13 +327,14 @@ fn the_agent_and_its_roles_count() {
             .unwrap_or("")
             .to_owned()
     };
-    assert_eq!(decision(&["--agent", "bot"]), "bot");
+    assert_eq!(decision(&["--agent", "bot", "--role", "none"]), "bot");
     assert_eq!(decision(&["--agent", "other", "--role", "support"]), "support");
     assert_eq!(decision(&["--agent", "helper"]), "support");
-    assert!(
-        home.told(&[REFUNDS, "-d", "charge=ch_1", "-d", "amount=5"])
-            .contains("ALLOW")
-    );
+    // Nobody at all, and a name that is nobody's: the proxy would let neither in.
+    for more in [&[][..], &["--agent", "heplper"]] {
+        let told = home.told(&[&[REFUNDS, "-d", "charge=ch_1", "-d", "amount=5"], more].concat());
+        assert!(told.contains("agent_unknown") && !told.contains("ALLOW"), "{told}");
+    }
 }
 
 #[test]

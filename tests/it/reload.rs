@@ -383,3 +383,24 @@ fn many_reloads_under_load_never_tear_a_set() {
         used.len()
     );
 }
+
+/// Nobody is told of either change: the one lies elsewhere, the other is no file.
+#[test]
+fn what_nobody_is_told_of_is_found_within_a_minute() {
+    let (_origin, sidecar) = stripe(&limit(20_000));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let linked = elsewhere.path().join("linked.cedar");
+    fs::write(&linked, "").unwrap();
+    sidecar.reloads(|| std::os::unix::fs::symlink(&linked, sidecar.home().join("policies/linked.cedar")).unwrap());
+    let for_treasury = "@id(\"treasury\") @decision(\"REQUIRE_APPROVAL\") @approvers(\"treasury\")\n\
+         forbid (principal, action == Action::\"read_balance\", resource);\n";
+    sidecar.put("policies/treasury.cedar", for_treasury);
+    assert!(sidecar.prints(&["RELOAD REFUSED: ", "treasury"]));
+    sidecar.told(&["people", "add", "tina", "--group", "treasury"]);
+    sidecar.reloads(|| ());
+    let mut client = Session::stripe(&sidecar);
+    client.call("balance").assert_refused("approval_pending");
+    let all = "@id(\"none\") @reason(\"No refunds today\")\nforbid (principal, action == Action::\"process_refund\", resource);\n";
+    sidecar.reloads(|| fs::write(&linked, all).unwrap());
+    client.call("refund ch_1 amount=100").assert_refused("policy_blocked");
+}

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use crate::agent::Registry;
 use crate::config::Config;
-use crate::model::Caller;
+use crate::model::{Caller, Reason, Refusal};
 use crate::store::Reader;
 
-/// The agent of this name, with the roles given, else those it has. Without a name: whoever calls without a key.
-pub(super) fn find(config: &Config, name: Option<&str>, roles: &[String]) -> anyhow::Result<Caller> {
+/// The agent of this name, with the roles given, else those it has. Without a name: whoever calls without a key. Roles make
+/// an agent of any name: one that is not there yet.
+///
+/// # Errors
+/// Inside: `agent_unknown`, as the proxy would answer.
+pub(super) fn find(config: &Config, name: Option<&str>, roles: &[String]) -> anyhow::Result<Result<Caller, Refusal>> {
     let database = config.home.database();
     let (agents, people) = match database.exists() {
         true => {
@@ -18,20 +22,28 @@ pub(super) fn find(config: &Config, name: Option<&str>, roles: &[String]) -> any
         false => (Vec::new(), Vec::new()),
     };
     let registry = Registry::new(&config.declared, agents, people)?;
-    let plain = |name: &str| Caller {
-        agent: name.into(),
-        roles: Arc::from([]),
+    let named = Caller {
+        agent: name.unwrap_or("default").into(),
+        roles: roles.iter().map(|role| Arc::from(role.as_str())).collect(),
         owner: None,
     };
-    let mut caller = match name {
-        Some(name) => {
-            let named = plain(name);
-            registry.still(&named).unwrap_or(named)
-        }
-        None => registry.authenticate(None).unwrap_or_else(|_| plain("default")),
+    let known = match name {
+        Some(_) => registry.still(&named),
+        None => registry.authenticate(None),
     };
-    if !roles.is_empty() {
-        caller.roles = roles.iter().map(|role| Arc::from(role.as_str())).collect();
+    if roles.is_empty() {
+        let unknown = |_| {
+            let detail = format!(
+                "no agent `{}` is registered, or it is disabled: the proxy would answer 407. With --role, an agent that is not \
+                 there yet is taken to have that role.",
+                named.agent
+            );
+            Refusal::new(Reason::AgentUnknown, detail)
+        };
+        return Ok(known.map_err(unknown));
     }
-    Ok(caller)
+    Ok(Ok(known.map_or(named.clone(), |known| Caller {
+        roles: named.roles,
+        ..known
+    })))
 }

@@ -1,12 +1,15 @@
 //! Requests by the line, results by the line.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
+use std::fmt;
+use std::io::{BufRead, Read as _, Write};
 use std::sync::Arc;
 
+use anyhow::bail;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use crate::gate::Rules;
@@ -15,18 +18,49 @@ use crate::model::{Caller, Reason, Refusal, Target, Value, Why};
 use crate::policy::Verdict;
 use crate::proxy::described::{Described, Judged, judge};
 
+/// The longest line that is read: the largest content that could be judged, in base64, with room for a head.
+const MAX_LINE: u64 = 256 << 20;
+
+/// What is not understood is not passed over: it might be the content, under another name.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Line {
     #[serde(default)]
     id: Option<Json>,
     method: String,
     url: String,
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: Fields,
     #[serde(default)]
     body: Option<String>,
     #[serde(default)]
     body_b64: Option<String>,
+}
+
+/// Header fields in order, each as often as it is there: an object that says one twice says it twice on the wire.
+#[derive(Default)]
+struct Fields(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Fields;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of header fields")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = members.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
 /// Every member of every line, so that a reader finds each where it looks.
@@ -56,13 +90,16 @@ struct Outcome<'a> {
 /// One result for each request, in their order. Empty lines are passed over.
 pub(super) fn answer(
     rules: &Rules,
-    caller: &Caller,
+    caller: &Result<Caller, Refusal>,
     limit: usize,
     mut requests: impl BufRead,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let mut line = Vec::new();
-    while requests.read_until(b'\n', &mut line)? > 0 {
+    while requests.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? > 0 {
+        if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
+            bail!("a request line is longer than {MAX_LINE} bytes: the lines after it were not read");
+        }
         if !line.trim_ascii().is_empty() {
             let (id, judged) = one(rules, caller, limit, &line);
             let text = match &judged {
@@ -70,13 +107,20 @@ pub(super) fn answer(
                 Err(refusal) => serde_json::to_string(&refused(id, refusal))?,
             };
             writeln!(out, "{}", inert_json(&text))?;
+            // Whoever asks line by line waits for the answer.
+            out.flush()?;
         }
         line.clear();
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
-fn one(rules: &Rules, caller: &Caller, limit: usize, line: &[u8]) -> (Option<Json>, Result<Judged, Refusal>) {
+fn one(
+    rules: &Rules,
+    caller: &Result<Caller, Refusal>,
+    limit: usize,
+    line: &[u8],
+) -> (Option<Json>, Result<Judged, Refusal>) {
     let malformed = |detail: String| Refusal::new(Reason::Malformed, detail);
     let line: Line = match serde_json::from_slice(line) {
         Ok(line) => line,
@@ -100,10 +144,10 @@ fn one(rules: &Rules, caller: &Caller, limit: usize, line: &[u8]) -> (Option<Jso
         let described = Described {
             method: line.method,
             url: line.url,
-            headers: line.headers.into_iter().collect(),
+            headers: line.headers.0,
             content: content.map(Into::into),
         };
-        judge(rules, caller.clone(), described, limit)
+        judge(rules, caller.clone()?, described, limit)
     });
     (line.id, judged)
 }

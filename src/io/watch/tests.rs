@@ -83,6 +83,24 @@ async fn a_link_that_is_renamed_is_noticed() {
     assert!(settles(&mut watch, SOON).await);
 }
 
+/// Replaced as git does it: removed, made anew, and written a while after.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_was_made_and_holds_nothing_yet_is_waited_for() {
+    let (home, mut watch) = home();
+    let path = home.path().join("mappings/a.yaml");
+    fs::write(&path, "1").unwrap();
+    assert!(settles(&mut watch, SOON).await);
+    fs::remove_file(&path).unwrap();
+    let mut file = fs::File::create(&path).unwrap();
+    assert!(!settles(&mut watch, A_WHILE).await);
+    assert!(watch.is_unsettled(), "what was given up waiting for is not forgotten");
+    file.write_all(b"2").unwrap();
+    drop(file);
+    assert!(settles(&mut watch, SOON).await);
+    assert!(!watch.is_unsettled());
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_file_still_being_written_is_waited_for() {

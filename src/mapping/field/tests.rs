@@ -27,6 +27,30 @@ fn read_with(body: &Json, json: bool, from: &str, require: Option<&str>, reduce:
     reading.value(&document)
 }
 
+#[test]
+fn a_domain_is_of_one_address_or_of_none() {
+    for (address, of) in [
+        ("a@example.com", Some("example.com")),
+        ("A.b+c@Example.COM", Some("example.com")),
+        ("Alice, of Sales <a@example.com>", Some("example.com")),
+        ("a@evil.test,b@ours.test", None),
+        ("a@evil.test;b@ours.test", None),
+        ("a@evil.test b@ours.test", None),
+        ("a@evil.test@ours.test", None),
+        ("a@evil.test <b@ours.test>", None),
+        ("<a@evil.test>, <b@ours.test>", None),
+        ("<a@evil.test><b@ours.test>", None),
+        ("\"a@evil.test\"@ours.test", None),
+        ("a@evil.test\n\n<b@ours.test>", None),
+        ("a@", None),
+        ("@ours.test", None),
+        ("ours.test", None),
+        ("", None),
+    ] {
+        assert_eq!(domain(address).as_deref(), of, "{address:?}");
+    }
+}
+
 fn amount(body: &[u8]) -> Result<Value, Why> {
     let body = super::super::json::parse(body).unwrap();
     read(&body, true, "$.body.amount", Reducer::One(Type::Int))

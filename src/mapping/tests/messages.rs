@@ -36,6 +36,35 @@ fn recipients_are_counted_over_all_personalizations() {
 }
 
 #[test]
+fn whoever_the_mail_settings_name_gets_a_copy() {
+    let content = |personalizations: Json| {
+        json!({
+            "personalizations": personalizations,
+            "mail_settings": { "bcc": { "enable": true, "email": "x@elsewhere.example" } },
+        })
+        .to_string()
+    };
+    let sent = |content: String| {
+        let headers = [("content-type", "application/json"), KEY];
+        let send = call(
+            "POST",
+            "https://api.sendgrid.com/v3/mail/send",
+            &headers,
+            Some(&content),
+        );
+        resolve(shipped(), &send).unwrap()
+    };
+    let action = sent(content(json!([{ "to": [{ "email": "a@example.com" }] }])));
+    assert_eq!(action.int("recipient_count"), Some(2));
+    let domains = ["elsewhere.example".to_owned(), "example.com".to_owned()];
+    let found = action.fields.get("recipient_domains");
+    assert!(
+        matches!(found, Some(Value::List(found)) if found.iter().all(|domain| domains.contains(domain)) && found.len() == 2),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_mail_that_names_nobody_is_not_a_mail_to_nobody() {
     for nobody in [json!([]), json!([{}]), json!([{ "to": [] }]), json!("x"), json!(null)] {
         assert!(mail(&nobody).is_missing("recipient_count"), "{nobody}");

@@ -89,6 +89,9 @@ fn content_beyond_the_limit_is_too_large_where_it_is_needed() {
     assert_eq!(refused.reason, Reason::TooLarge);
     let unknown = told("POST", "https://example.com/", &FORM, &long).unwrap();
     assert!(matches!(unknown.verdict, Verdict::Block { .. }));
+    // A call that waits for people is read whole, whatever it is.
+    let held = told("POST", "https://api.stripe.com/v1/nothing_that_is_mapped", &FORM, &long).unwrap_err();
+    assert_eq!(held.reason, Reason::TooLarge);
 }
 
 #[test]
