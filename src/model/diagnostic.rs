@@ -93,6 +93,15 @@ impl Source {
     }
 }
 
+/// The known name that is nearest to a misspelt one, if any is near enough to have been meant.
+pub fn meant<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|name| (strsim::levenshtein(wrong, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .min()
+        .map(|(_, name)| name)
+}
+
 /// The line and column (1-based, in characters) of a byte offset in `source`.
 pub fn position(source: &str, offset: usize) -> (usize, usize) {
     let before = source.get(..offset.min(source.len())).unwrap_or(source);

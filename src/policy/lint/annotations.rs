@@ -7,6 +7,7 @@ use std::time::Duration;
 use cedar_policy::{Effect, Policy};
 
 use super::Finding;
+use crate::model::diagnostic::meant;
 use crate::policy::place::Statement;
 use crate::policy::rule::{DEFAULT_APPROVERS, HoldTerms, OWNERS, RESERVED_IDS};
 
@@ -139,7 +140,7 @@ fn approvers(value: &str, groups: Option<&BTreeSet<String>>) -> Result<Vec<Arc<s
                 .map(String::as_str)
                 .chain([DEFAULT_APPROVERS, OWNERS]);
             let known: BTreeSet<&str> = known.collect();
-            let hint = similar(name, known.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
+            let hint = meant(name, known.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
             let known = known.into_iter().collect::<Vec<_>>().join(", ");
             return Err(format!(
                 "`@approvers`: no person is in a group `{name}` (known: {known}){}; put someone there first with `runplane \
@@ -175,37 +176,10 @@ fn duration(value: &str) -> Option<Duration> {
 
 fn unknown_annotation(key: &str) -> String {
     let known = ANNOTATIONS.map(|key| format!("@{key}")).join(", ");
-    match similar(key, ANNOTATIONS.into_iter()) {
+    match meant(key, ANNOTATIONS.into_iter()) {
         Some(meant) => format!("unknown annotation `@{key}`; did you mean `@{meant}`? (known: {known})"),
         None => format!("unknown annotation `@{key}` (known: {known})"),
     }
-}
-
-/// The nearest of `known`, if it is near enough to have been meant.
-fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let nearest = known.map(|candidate| (distance(word, candidate), candidate)).min()?;
-    (nearest.0 <= 1 + nearest.1.len() / 4).then_some(nearest.1)
-}
-
-/// Levenshtein distance in characters.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (at, character) in one.chars().enumerate() {
-        let mut diagonal = at;
-        let mut left = at + 1;
-        for (cell, candidate) in row.iter_mut().skip(1).zip(other.chars()) {
-            let above = *cell;
-            left = (diagonal + usize::from(character != candidate))
-                .min(above + 1)
-                .min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = at + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -237,10 +211,7 @@ mod tests {
 
     #[test]
     fn the_nearest_word_is_offered_if_it_is_near() {
-        assert_eq!(distance("decison", "decision"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(similar("decison", ANNOTATIONS.into_iter()), Some("decision"));
-        assert_eq!(similar("colour", ANNOTATIONS.into_iter()), None);
+        assert_eq!(meant("decison", ANNOTATIONS.into_iter()), Some("decision"));
+        assert_eq!(meant("colour", ANNOTATIONS.into_iter()), None);
     }
 }
