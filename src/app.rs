@@ -27,6 +27,7 @@ use crate::model::change::PersonRow;
 use crate::model::money::Rates;
 use crate::model::{Diagnostic, Timestamp};
 use crate::proxy::Proxy;
+use crate::proxy::hold::Notices;
 use crate::store::{Reader, Store};
 use crate::upstream::{self, Upstream};
 use crate::{audit, control, proxy};
@@ -81,21 +82,35 @@ pub fn open_store(home: &Home) -> anyhow::Result<Store> {
     Ok(Store::open(&home.database())?)
 }
 
+/// Standard output, as the place where people are told of holds and blocks.
+///
+/// # Errors
+/// If its thread cannot be started.
+pub fn terminal() -> anyhow::Result<Arc<dyn Notices>> {
+    Ok(Arc::new(Terminal::start().context("cannot start a thread")?))
+}
+
 /// A sidecar whose stores are open and whose listeners are bound.
 pub struct Sidecar {
     proxy: (TcpListener, Arc<proxy::Parts>, Drain),
     control: (TcpListener, control::Parts),
     reload: Reload,
     ready: watch::Sender<bool>,
+    listening: [SocketAddr; 2],
     banner: String,
 }
 
 impl Sidecar {
-    /// Opens everything. Nothing is served before all of it stands.
+    /// Opens everything. Nothing is served before all of it stands. People are told of holds and blocks by `notices`.
     ///
     /// # Errors
     /// Whatever keeps the sidecar from keeping its promises; the text says what to do.
-    pub async fn start(config: Config, rules: Rules, store: Store) -> anyhow::Result<Sidecar> {
+    pub async fn start(
+        config: Config,
+        rules: Rules,
+        store: Store,
+        notices: Arc<dyn Notices>,
+    ) -> anyhow::Result<Sidecar> {
         let state = config.home.state();
         let secrets = Secrets::load_or_create(&state)?;
         let authority = Authority::load_or_create(&config.home.certs())?;
@@ -124,7 +139,6 @@ impl Sidecar {
         let banner = banner.text();
         let gate = Arc::new(Gate::new(rules));
         let registry = Arc::new(registry);
-        let notices = Arc::new(Terminal::start().context("cannot start a thread")?);
         let (drain, (ready, is_ready)) = (Drain::default(), watch::channel(false));
         let control_parts = control::Parts {
             approvals: approvals.clone(),
@@ -155,8 +169,14 @@ impl Sidecar {
             control: (control, control_parts),
             reload,
             ready,
+            listening,
             banner,
         })
+    }
+
+    /// The addresses of the proxy and of control.
+    pub fn listening(&self) -> [SocketAddr; 2] {
+        self.listening
     }
 
     /// What to show a person at start.

@@ -5,6 +5,7 @@ pub mod approvals;
 pub mod audit;
 mod check;
 pub mod client;
+mod demo;
 mod explain;
 mod init;
 pub mod people;
@@ -38,6 +39,7 @@ pub struct Cli {
 enum Command {
     /// Start the sidecar
     Run(run::Args),
+    Demo(demo::Args),
     /// Read configuration, mappings and policies, say everything that is wrong in them, and exit
     Check,
     /// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
@@ -60,9 +62,11 @@ enum Command {
 /// Whatever stops a command; the text is for the person at the terminal.
 pub fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
-    let home = Home::choose(cli.home)?;
+    let home = Home::choose(cli.home.clone())?;
     match cli.command {
         Command::Run(args) => run::run(home, &args),
+        // It takes no home that is there by default: it writes into it.
+        Command::Demo(args) => demo::run(cli.home, &args),
         Command::Check => check::run(home),
         Command::Init => init::run(&home),
         Command::Explain(args) => explain::run(home, &args),

@@ -49,7 +49,8 @@ pub mod gate;
 // 4: doors.
 pub mod control;
 pub mod proxy;
-// 5 to 7: configuration, assembly, commands.
+// 5 to 7: configuration, assembly, commands; `fakes` play the providers for `demo` and the tests.
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod fakes;

@@ -10,6 +10,7 @@ pub mod host;
 pub mod ids;
 pub mod inert;
 pub mod money;
+pub mod number;
 pub mod reason;
 pub mod secret;
 pub mod time;

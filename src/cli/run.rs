@@ -18,13 +18,13 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum LogFormat {
+pub(super) enum LogFormat {
     Text,
     Json,
 }
 
 pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
-    log(args.log_format);
+    log(args.log_format, "warn,runplane=info");
     let config = match Config::load(home) {
         Ok(config) => config,
         Err(wrong) => return super::check::print(&wrong),
@@ -40,7 +40,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start threads")?;
     runtime.block_on(async {
-        let sidecar = Sidecar::start(config, rules, store).await?;
+        let sidecar = Sidecar::start(config, rules, store, app::terminal()?).await?;
         let mut out = std::io::stdout();
         out.write_all(sidecar.banner().as_bytes())
             .and_then(|()| out.flush())
@@ -50,10 +50,10 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Level by `RUNPLANE_LOG` (`info`, `debug`, `runplane=debug`, …).
-fn log(format: LogFormat) {
+/// Level by `RUNPLANE_LOG` (`info`, `debug`, `runplane=debug`, …), else `default`.
+pub(super) fn log(format: LogFormat, default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("RUNPLANE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,runplane=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -64,7 +64,7 @@ fn log(format: LogFormat) {
 }
 
 /// Resolves at the first SIGTERM or SIGINT.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;

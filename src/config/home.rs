@@ -15,6 +15,16 @@ fn by_default() -> Option<PathBuf> {
     data.map(|data| data.join("runplane"))
 }
 
+/// A path as one word of a command that is printed, to be typed in any shell.
+pub fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
+    match !path.is_empty() && path.bytes().all(plain) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
 /// No directory could be chosen.
 #[derive(Debug, thiserror::Error)]
 #[error("no home directory: give one with --home DIR or RUNPLANE_HOME")]
@@ -43,12 +53,7 @@ impl Home {
         if by_default().is_some_and(|home| home == self.0) {
             return String::new();
         }
-        let path = self.0.display().to_string();
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
-        match path.bytes().all(plain) {
-            true => format!(" --home {path}"),
-            false => format!(" --home '{}'", path.replace('\'', r"'\''")),
-        }
+        format!(" --home {}", quoted(&self.0))
     }
 
     pub fn path(&self) -> &Path {

@@ -7,8 +7,11 @@ use serde_json::{Map, Number, Value};
 
 /// How deep arrays and objects may be nested.
 const MAX_DEPTH: usize = 64;
-/// How many values, members' names included, a document may hold.
-const MAX_NODES: usize = 100_000;
+/// How many values, members' names included, a document may hold: a mail to 50,000 named recipients has 250,000. At worst
+/// (`{"a":0}` over and over) they take about 55 MB while a call is mapped.
+// SECURITY: the 8 MiB that a body may have on the wire could hold four million tiny values, of hundreds of megabytes.
+// Test: `eight_mebibytes_of_tiny_values_are_refused_before_they_are_all_read`.
+const MAX_NODES: usize = 300_000;
 
 /// Why content is not one JSON document that everybody reads alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +26,7 @@ pub(super) enum Error {
     DuplicateKey,
     #[error("it is nested deeper than 64 levels")]
     TooDeep,
-    #[error("it holds more than 100,000 values")]
+    #[error("it holds more than 300,000 values")]
     TooMany,
     #[error("something follows the document")]
     Trailing,
@@ -319,8 +322,33 @@ mod tests {
         assert!(parse(nested(64).as_bytes()).is_ok());
         assert_eq!(parse(nested(65).as_bytes()), Err(Error::TooDeep));
         assert_eq!(parse(nested(1_000_000).as_bytes()), Err(Error::TooDeep));
-        let wide = format!("[{}1]", "1,".repeat(100_000));
-        assert_eq!(parse(wide.as_bytes()), Err(Error::TooMany));
+        let wide = |values: usize| format!("[{}1]", "1,".repeat(values - 2));
+        assert!(parse(wide(MAX_NODES).as_bytes()).is_ok());
+        assert_eq!(parse(wide(MAX_NODES + 1).as_bytes()), Err(Error::TooMany));
+    }
+
+    #[test]
+    fn what_real_clients_send_in_bulk_is_read() {
+        let recipients: Vec<String> = (0..50_000)
+            .map(|number| format!(r#"{{"email":"user{number}@example.com","name":"User {number}"}}"#))
+            .collect();
+        let mail = format!(r#"{{"personalizations":[{{"to":[{}]}}]}}"#, recipients.join(","));
+        let read = parse(mail.as_bytes()).unwrap();
+        assert_eq!(read["personalizations"][0]["to"].as_array().map(Vec::len), Some(50_000));
+    }
+
+    #[test]
+    fn eight_mebibytes_of_tiny_values_are_refused_before_they_are_all_read() {
+        for unit in ["0,", "[],", "{},", "\"\",", "[[]],", "{\"\":0},"] {
+            let hostile = format!("[{}0]", unit.repeat((8 << 20) / unit.len() - 1));
+            let start = std::time::Instant::now();
+            assert_eq!(parse(hostile.as_bytes()), Err(Error::TooMany), "{unit}");
+            let took = start.elapsed();
+            assert!(took < std::time::Duration::from_secs(5), "{unit}: {took:?}");
+        }
+        // No reading on past the limit: what is no JSON behind it is never met.
+        let endless = format!("[{}%", "0,".repeat(MAX_NODES));
+        assert_eq!(parse(endless.as_bytes()), Err(Error::TooMany));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::inert;
+use crate::model::number::grouped;
 use crate::model::{Action, Value, Why, money};
 
 /// Items of a list that are shown.
@@ -156,7 +157,7 @@ fn amount_of(amount: i64, action: &Action, wording: Wording<'_>, out: &mut Strin
 fn field(value: &Value, out: &mut String) {
     match value {
         Value::Bool(value) => drop(write!(out, "{value}")),
-        Value::Int(value) => drop(write!(out, "{value}")),
+        Value::Int(value) => out.push_str(&grouped(*value)),
         Value::Text(text) => inert::push(out, text),
         Value::List(items) => {
             for (at, item) in items.iter().take(MAX_ITEMS).enumerate() {

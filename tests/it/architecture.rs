@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate with their floor, lowest first.
-const FLOORS: [(&str, usize); 16] = [
+const FLOORS: [(&str, usize); 17] = [
     ("model", 0),
     ("store", 1),
     ("io", 1),
@@ -20,6 +20,7 @@ const FLOORS: [(&str, usize); 16] = [
     ("control", 4),
     ("config", 5),
     ("app", 6),
+    ("fakes", 6),
     ("cli", 7),
 ];
 

@@ -17,6 +17,7 @@ mod bypass;
 mod clients;
 mod config;
 mod connect;
+mod demo;
 mod destinations;
 mod drain;
 mod explain;

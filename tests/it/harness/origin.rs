@@ -16,14 +16,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use runplane::fakes::{self, Aws, SendGrid, Slack, Stripe};
+
 use super::certificates::{Flaw, server_config};
-use super::{runtime, sendgrid, slack, stripe};
+use super::runtime;
 
 mod reply;
 mod tap;
 pub mod things;
 
 pub use reply::{Gate, Reply};
+
+/// What every charge that nobody made here was over, in cents.
+const EARLIER_CHARGE: i64 = 100_000_000;
 
 /// One request that reached an origin.
 #[derive(Clone, Debug)]
@@ -81,32 +86,37 @@ struct State {
 }
 
 impl Origin {
-    /// Answers like Stripe.
+    /// Answers like Stripe, where every charge is there, and has room for many refunds.
     pub fn stripe() -> Self {
-        let stripe = Arc::new(stripe::Stripe::default());
-        Self::start(
-            true,
-            None,
-            Arc::new(move |seen| {
-                let reply = stripe.answer(&seen);
-                Box::pin(async move { reply })
-            }),
-        )
+        let stripe = Stripe::with_any_charge(EARLIER_CHARGE);
+        Self::playing(move |request| stripe.answer(request))
+    }
+
+    /// Answers like EC2 and DynamoDB; what needs more of AWS has `Moto`.
+    pub fn aws() -> Self {
+        let aws = Aws::default();
+        Self::playing(move |request| aws.answer(request))
     }
 
     /// Answers like SendGrid.
     pub fn sendgrid() -> Self {
-        Self::answering(sendgrid::answer)
+        Self::playing(|request| SendGrid.answer(request))
     }
 
     /// Answers like Slack's Web API.
     pub fn slack() -> Self {
-        Self::answering(slack::answer)
+        Self::playing(|request| Slack.answer(request))
     }
 
-    fn answering(answer: fn(&Seen) -> Reply) -> Self {
-        let handler = move |seen| -> BoxFuture<'static, Reply> {
-            let reply = answer(&seen);
+    /// Answers as the product's own fake does, the one that `runplane demo` shows.
+    fn playing(fake: impl Fn(&fakes::Request<'_>) -> fakes::Answer + Send + Sync + 'static) -> Self {
+        let handler = move |seen: Seen| -> BoxFuture<'static, Reply> {
+            let reply = Reply::from(fake(&fakes::Request {
+                method: &seen.method,
+                target: &seen.target,
+                headers: &seen.headers,
+                body: &seen.body,
+            }));
             Box::pin(async move { reply })
         };
         Self::start(true, None, Arc::new(handler))

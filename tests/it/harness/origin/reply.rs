@@ -16,6 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use runplane::fakes;
+
 use super::Seen;
 use crate::harness::sha256;
 
@@ -147,6 +149,19 @@ impl Reply {
                 .append(name, HeaderValue::from_str(value).unwrap());
         }
         Ok(response)
+    }
+}
+
+impl From<fakes::Answer> for Reply {
+    fn from(answer: fakes::Answer) -> Self {
+        let mut reply = Self::new(answer.status);
+        for (name, value) in answer.headers {
+            reply = reply.header(name, value);
+        }
+        match answer.body.is_empty() {
+            true => reply,
+            false => reply.bytes(answer.body),
+        }
     }
 }
 
