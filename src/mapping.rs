@@ -5,7 +5,7 @@
 //! never zero.
 //!
 //! A file (`file`) is compiled (`compile`) into a `service` with its `dispatch`; a call's parts are decoded (`content`,
-//! `json`, `form`) into a `document`, from which `field`s are read and the `summary` is written.
+//! `json`, `form`, `xml`) into a `document`, from which `field`s are read and the `summary` is written.
 
 use std::sync::Arc;
 
@@ -35,6 +35,7 @@ mod spelling;
 mod strangers;
 mod summary;
 pub mod vocabulary;
+mod xml;
 
 pub use answer::{Reading, read_answer, wants_content};
 
@@ -193,17 +194,13 @@ impl Mappings {
                 needs_body: false,
             });
         };
-        guard::check(call, service)?;
+        let path = service.path(call, &found);
+        guard::check(call, service, &path)?;
         if let Some(signer) = &service.aws {
-            let region = found
-                .captures
-                .iter()
-                .find(|(name, _)| &**name == "region")
-                .map(|(_, value)| value.as_str());
-            aws::check(call, signer, region)?;
+            aws::check(call, signer, found.capture("region"))?;
         }
         let rule = if found.port {
-            rule(call, service)?
+            rule(call, service, &path)?
         } else {
             Rule::OtherPort
         };
@@ -275,15 +272,15 @@ impl Mappings {
     }
 }
 
-/// Which rule of a mapping a call's head leads to.
-fn rule<'a>(call: &Call, service: &'a Service) -> Result<Rule<'a>, Refusal> {
+/// Which rule of a mapping a call's head leads to. `path`: as the templates have it.
+fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<Rule<'a>, Refusal> {
     match &service.dispatch {
         Dispatch::Path(routes) => {
             let method = match call.method == http::Method::HEAD && service.safe_methods {
                 true => &http::Method::GET,
                 false => &call.method,
             };
-            let fit = routes.find(method, &call.path)?;
+            let fit = routes.find(method, path, call)?;
             Ok(fit.map_or(Rule::None, |fit| Rule::Path(fit.operation, fit.parameters)))
         }
         Dispatch::Name(names) => match &names.source {

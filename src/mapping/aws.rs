@@ -87,12 +87,13 @@ pub(super) fn credentials(call: &Call) -> Result<Vec<Credential<'_>>, Refusal> {
 /// SECURITY: a signature for another service is honoured where hosts are shared or forwarded, and the call would be
 /// judged as what it is not (test `a_signature_for_another_service_is_refused`).
 pub(super) fn check(call: &Call, signer: &Signer, region: Option<&str>) -> Result<(), Refusal> {
-    let region = region.unwrap_or(&signer.region);
+    let region = region.or(signer.region.as_deref());
     for credential in credentials(call)? {
-        if *credential.service != *signer.service || *credential.region != *region {
+        if *credential.service != *signer.service || region.is_some_and(|region| *credential.region != *region) {
             let detail = format!(
-                "the call is signed for another service or region than its host is of ({} in {region})",
-                signer.service
+                "the call is signed for another service or region than its host is of ({} in {})",
+                signer.service,
+                region.unwrap_or("any region")
             );
             return Err(Refusal::new(Reason::Malformed, detail));
         }

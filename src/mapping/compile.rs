@@ -118,17 +118,22 @@ impl Compiler<'_> {
             title: file.title.as_str().into(),
             dispatch,
             safe_methods: file.safe_methods,
+            first_segment: file
+                .first_segment
+                .as_ref()
+                .map(|name| self.first_segment(name, &captures)),
             safe_below: self.safe_below(file),
             name_prefix: file.name_prefix.as_str().into(),
             content: self.content(file),
             environment,
             significant: self.headers(&file.significant),
+            every_header: file.every_header,
             secret: self.headers(&file.secret),
             volatile: file.volatile.iter().map(|name| name.as_str().into()).collect(),
             idempotency: file.idempotency.as_ref().and_then(|key| self.idempotency(key)),
             aws: file.aws.as_ref().map(|aws| Signer {
                 service: aws.service.as_str().into(),
-                region: aws.region.as_str().into(),
+                region: aws.region.as_deref().map(Box::from),
             }),
             currency_places: self.currency_places(file),
             refuse_headers: self.headers(&file.refuse.headers),
@@ -144,6 +149,13 @@ impl Compiler<'_> {
             }),
             answer,
         }
+    }
+
+    fn first_segment(&mut self, name: &Located<String>, captures: &[String]) -> Box<str> {
+        if !captures.contains(&name.value) {
+            self.wrong(name, format!("no host pattern captures `{}`", name.value));
+        }
+        name.value.as_str().into()
     }
 
     fn safe_below(&mut self, file: &File) -> Box<str> {

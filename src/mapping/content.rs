@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::file::Decoder;
 use super::form::{self, Nesting, Semicolons};
-use super::json;
 use super::service::Service;
+use super::{json, xml};
 use crate::model::{Body, Call, Reason, Refusal};
 
 /// Content that was read.
 pub(super) struct Decoded {
     pub value: Value,
-    pub json: bool,
+    pub decoder: Decoder,
 }
 
 /// Whether there is content, or may be.
@@ -25,11 +25,11 @@ pub(super) fn is_empty(body: &Body) -> bool {
     }
 }
 
-/// Reads the content by one of the decoders of the mapping; `None` if there is no content.
+/// Reads the content by `decoder`, else by that of the mapping for its media type; `None` if there is no content.
 ///
 /// # Errors
 /// `not_inspectable` for content whose type or coding the mapping cannot read, `malformed` for what is not of its type.
-pub(super) fn decode(call: &Call, service: &Service) -> Result<Option<Decoded>, Refusal> {
+pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -> Result<Option<Decoded>, Refusal> {
     if is_empty(&call.body) {
         return Ok(None);
     }
@@ -41,15 +41,9 @@ pub(super) fn decode(call: &Call, service: &Service) -> Result<Option<Decoded>, 
             "the content is coded (Content-Encoding): send it uncoded",
         ));
     }
-    let media_type = media_type(&call.headers)?;
-    let Some((_, decoder)) = service
-        .content
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(media_type))
-    else {
-        return Err(uninspectable(
-            "the content's type is none that this provider's mapping reads",
-        ));
+    let decoder = match decoder {
+        Some(decoder) => decoder,
+        None => of_media_type(call, service)?,
     };
     let malformed = |error: &dyn std::fmt::Display| {
         Refusal::new(
@@ -65,6 +59,7 @@ pub(super) fn decode(call: &Call, service: &Service) -> Result<Option<Decoded>, 
         Decoder::Json => json::parse(bytes).map_err(|error| malformed(&error))?,
         Decoder::Form => form(Nesting::Brackets)?,
         Decoder::AwsQuery => form(Nesting::Dots)?,
+        Decoder::Xml => xml::parse(bytes).map_err(|error| malformed(&error))?,
     };
     // SECURITY: frameworks take this parameter for the method (test `r_method_override_is_refused`).
     if value.get("_method").is_some() {
@@ -73,10 +68,16 @@ pub(super) fn decode(call: &Call, service: &Service) -> Result<Option<Decoded>, 
             "the content names `_method`, which some servers take for the method",
         ));
     }
-    Ok(Some(Decoded {
-        value,
-        json: *decoder == Decoder::Json,
-    }))
+    Ok(Some(Decoded { value, decoder }))
+}
+
+fn of_media_type(call: &Call, service: &Service) -> Result<Decoder, Refusal> {
+    let media_type = media_type(&call.headers)?;
+    let mut known = service.content.iter();
+    let found = known.find(|(known, _)| known.eq_ignore_ascii_case(media_type));
+    found
+        .map(|(_, decoder)| *decoder)
+        .ok_or_else(|| uninspectable("the content's type is none that this provider's mapping reads"))
 }
 
 fn uninspectable(detail: &str) -> Refusal {

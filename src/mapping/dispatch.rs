@@ -10,21 +10,44 @@ use super::path;
 use super::service::Operation;
 use crate::model::{Call, Reason, Refusal};
 
+mod conditions;
+
+pub(super) use conditions::{Closed, Conditions};
+
 /// The operations of one mapping file.
 pub(super) enum Dispatch {
     Path(Box<Routes>),
     Name(Names),
 }
 
-/// Operations by method and path template.
+impl Dispatch {
+    /// Refuses a path that has more than one reading.
+    pub(super) fn check_path(&self, path: &str) -> Result<(), Refusal> {
+        match self {
+            Dispatch::Path(routes) => match routes.opaque_after {
+                Some(segments) => path::check_opaque(path, segments),
+                None => path::check(path),
+            },
+            Dispatch::Name(_) => path::check(path),
+        }
+    }
+}
+
+/// Operations by method and path template, and by query and header fields where the file says so.
 #[derive(Default)]
 pub(super) struct Routes {
     /// Template → which of `shapes`.
     templates: Router<usize>,
     /// The same in lower case, to see what differs in case only.
     folded: Router<usize>,
-    shapes: Vec<HashMap<Method, Operation>>,
+    /// Of one method: most conditions first.
+    shapes: Vec<HashMap<Method, Vec<Operation>>>,
     by_shape: HashMap<String, usize>,
+    closed: Option<Closed>,
+    /// Segments before the parameter that takes the rest of the path, if there is one.
+    opaque_after: Option<usize>,
+    /// Segments of the longest of the other templates.
+    longest: usize,
 }
 
 /// A template that fits, with its parameters in order.
@@ -34,8 +57,17 @@ pub(super) struct Fit<'a> {
 }
 
 impl Routes {
+    /// `closed`: the query tells operations apart.
+    pub(super) fn new(closed: Option<Closed>) -> Self {
+        Self {
+            closed,
+            ..Self::default()
+        }
+    }
+
     /// Adds `POST`, `/v1/charges/{charge}`. Two operations of equal rank for one call are refused.
     pub(super) fn insert(&mut self, method: Method, template: &str, operation: Operation) -> Result<(), String> {
+        self.measure(template)?;
         let shape = shape(template);
         let at = match self.by_shape.get(&shape) {
             Some(at) => *at,
@@ -53,30 +85,58 @@ impl Routes {
                 at
             }
         };
-        let name = operation.name.clone();
-        match self
-            .shapes
-            .get_mut(at)
-            .and_then(|methods| methods.insert(method.clone(), operation))
-        {
-            None => Ok(()),
-            Some(other) => Err(format!("`{method} {template}` is both `{}` and `{name}`", other.name)),
+        let Some(methods) = self.shapes.get_mut(at) else {
+            return Ok(());
+        };
+        let (conditions, operations) = (&operation.conditions, methods.entry(method.clone()).or_default());
+        let equal =
+            |other: &&Operation| other.conditions.count() == conditions.count() && other.conditions.meets(conditions);
+        if let Some(other) = operations.iter().find(equal) {
+            let names = (&other.name, &operation.name);
+            return Err(format!("`{method} {template}` is both `{}` and `{}`", names.0, names.1));
+        }
+        let place = operations.partition_point(|other| other.conditions.count() >= conditions.count());
+        operations.insert(place, operation);
+        Ok(())
+    }
+
+    /// `{key+}` leaves nothing to any other template that is as long.
+    fn measure(&mut self, template: &str) -> Result<(), String> {
+        let segments = template
+            .split('/')
+            .skip(1)
+            .filter(|segment| !segment.is_empty())
+            .count();
+        if template.ends_with("+}") {
+            let before = self.opaque_after.replace(segments - 1);
+            if before.is_some_and(|before| before != segments - 1) {
+                return Err(format!(
+                    "`{template}`: the rest of the path begins elsewhere in another template"
+                ));
+            }
+        } else {
+            self.longest = self.longest.max(segments);
+        }
+        match self.opaque_after {
+            Some(opaque) if self.longest > opaque => Err(format!(
+                "`{template}`: where a template takes the rest of the path as `{{name+}}`, all others are shorter"
+            )),
+            Some(_) | None => Ok(()),
         }
     }
 
     /// The operation for a path that has been checked; `None` if none is named.
-    pub(super) fn find(&self, method: &Method, path: &str) -> Result<Option<Fit<'_>>, Refusal> {
-        if path::has_format(path) {
-            return Ok(None);
-        }
-        // SECURITY: many servers take `/v1/refunds/` for `/v1/refunds` (test `r_a_slash_at_the_end_is_refused`).
-        let bare = path.trim_end_matches('/');
-        if bare != path && self.folded.at(&bare.to_ascii_lowercase()).is_ok() {
-            return Err(Refusal::new(
-                Reason::Malformed,
-                "the path is an operation's but for the `/` at its end: send it as documented",
-            ));
-        }
+    pub(super) fn find(&self, method: &Method, path: &str, call: &Call) -> Result<Option<Fit<'_>>, Refusal> {
+        let path = match self.opaque_after {
+            Some(_) => path,
+            None if path::has_format(path) => return Ok(None),
+            None => self.without_slash(path)?,
+        };
+        let path = match path.strip_suffix('/') {
+            // Nothing is left for the parameter that takes the rest.
+            Some(bare) if Some(bare.matches('/').count()) == self.opaque_after => bare,
+            Some(_) | None => path,
+        };
         let found = self.templates.at(path).ok();
         // SECURITY: a server that is blind to case would see another operation (test `r_upper_case_is_refused`).
         if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -91,7 +151,8 @@ impl Routes {
         let Some(found) = found else {
             return Ok(None);
         };
-        let Some(operation) = self.shapes.get(*found.value).and_then(|methods| methods.get(method)) else {
+        let operations = self.shapes.get(*found.value).and_then(|methods| methods.get(method));
+        let Some(operation) = self.fitting(operations.map_or(&[], Vec::as_slice), call)? else {
             return Ok(None);
         };
         let parameters = found
@@ -101,15 +162,40 @@ impl Routes {
             .collect::<Result<_, _>>()?;
         Ok(Some(Fit { operation, parameters }))
     }
+
+    fn without_slash<'p>(&self, path: &'p str) -> Result<&'p str, Refusal> {
+        // SECURITY: many servers take `/v1/refunds/` for `/v1/refunds` (test `r_a_slash_at_the_end_is_refused`).
+        let bare = path.trim_end_matches('/');
+        if bare != path && self.folded.at(&bare.to_ascii_lowercase()).is_ok() {
+            return Err(Refusal::new(
+                Reason::Malformed,
+                "the path is an operation's but for the `/` at its end: send it as documented",
+            ));
+        }
+        Ok(path)
+    }
+
+    /// The one of a path's operations that a call is.
+    fn fitting<'o>(&self, operations: &'o [Operation], call: &Call) -> Result<Option<&'o Operation>, Refusal> {
+        let Some(closed) = &self.closed else {
+            return Ok(operations.first());
+        };
+        let asked = closed.read(call)?;
+        let telling = || operations.iter().flat_map(|operation| &operation.conditions.headers);
+        let fits =
+            |operation: &&Operation| closed.fits(&operation.name, &operation.conditions, &asked, telling(), call);
+        Ok(operations.iter().find(fits))
+    }
 }
 
-/// A template without its parameters' names: `/v1/charges/{p0}`.
+/// A template without its parameters' names: `/v1/charges/{p0}`; `{*p1}` takes the rest of the path.
 fn shape(template: &str) -> String {
     let mut count = 0;
     let segments = template.split('/').map(|segment| {
         if segment.starts_with('{') {
             count += 1;
-            format!("{{p{}}}", count - 1)
+            let rest = if segment.ends_with("+}") { "*" } else { "" };
+            format!("{{{rest}p{}}}", count - 1)
         } else {
             segment.to_owned()
         }
@@ -117,19 +203,24 @@ fn shape(template: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// A template's parameters in order. Segments are plain text or one whole `{name}`.
+/// A template's parameters in order. Segments are plain text or one whole `{name}`, the last one also `{name+}`.
 pub(super) fn parameters(template: &str) -> Result<Vec<&str>, String> {
     let segments = template
         .strip_prefix('/')
         .ok_or_else(|| format!("`{template}`: a template starts with `/`"))?;
     let mut names = Vec::new();
-    for segment in segments.split('/') {
+    let mut segments = segments.split('/').filter(|_| template != "/").peekable();
+    while let Some(segment) = segments.next() {
         let name = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+        let name = match segments.peek() {
+            None => name.map(|name| name.strip_suffix('+').unwrap_or(name)),
+            Some(_) => name,
+        };
         let text = name.unwrap_or(segment);
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         if text.is_empty() || !text.bytes().all(plain) || [".", ".."].contains(&text) {
             return Err(format!(
-                "`{template}`: expected segments of letters, digits, `_`, `-`, `.`, or a whole `{{name}}`"
+                "`{template}`: expected segments of letters, digits, `_`, `-`, `.`, or a whole `{{name}}`, the last one also `{{name+}}`"
             ));
         }
         if let Some(name) = name {

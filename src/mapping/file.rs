@@ -24,6 +24,13 @@ pub(super) struct File {
     /// GET and HEAD without content only read, also where no operation is named; HEAD is as its GET.
     #[serde(default)]
     pub safe_methods: bool,
+    /// Query parameters tell operations apart: one that is listed neither here nor with an operation makes a call another
+    /// one than that (dispatch by path only).
+    #[serde(default)]
+    pub query: Option<Located<ClosedQuery>>,
+    /// A host that captures this has it in the place of the path's first segment: `bucket`.
+    #[serde(default)]
+    pub first_segment: Option<Located<String>>,
     /// Where no operation is named, that holds only for paths that begin so: `/v3/`
     #[serde(default)]
     pub safe_below: Option<Located<String>>,
@@ -42,6 +49,9 @@ pub(super) struct File {
     /// Header fields that the provider acts on: another value is another call.
     #[serde(default)]
     pub significant: Vec<Located<String>>,
+    /// Every header field counts as such, but for those that differ each time the same call is made.
+    #[serde(default)]
+    pub every_header: bool,
     /// Header fields that say who calls, besides Authorization: part of the credential, never kept.
     #[serde(default)]
     pub secret: Vec<Located<String>>,
@@ -100,6 +110,7 @@ pub(super) enum Decoder {
     Form,
     /// `Filter.1.Value.2`
     AwsQuery,
+    Xml,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,8 +124,19 @@ pub(super) enum Idempotency {
 #[serde(deny_unknown_fields)]
 pub(super) struct Aws {
     pub service: String,
-    /// For hosts that name no region.
-    pub region: String,
+    /// For hosts that name no region; unless it is said, those take any.
+    #[serde(default)]
+    pub region: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClosedQuery {
+    /// What any call may have, whatever it does: signatures and the like.
+    pub may: Vec<String>,
+    /// Where clients say the operation's name too: it must be the operation's.
+    #[serde(default)]
+    pub says_operation: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -138,9 +160,16 @@ pub(super) struct Reveals {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Operation {
-    /// `POST /v1/refunds`, `GET /v1/refunds/{refund}`: dispatch by path only.
+    /// `POST /v1/refunds`, `GET /v1/refunds/{refund}`: dispatch by path only. `{key+}` at the end takes the rest of the
+    /// path, which is opaque: in it `//`, dot segments and escapes are what they are.
     #[serde(default)]
     pub call: Option<String>,
+    /// What it must have besides: the more there is of it, the sooner it counts. In files with `query` only.
+    #[serde(default)]
+    pub with: With,
+    /// Query parameters that it may have. In files with `query` only.
+    #[serde(default)]
+    pub may: Vec<String>,
     pub action: Located<String>,
     /// The action's own unless it is said. It reads if and only if the action does.
     #[serde(default)]
@@ -154,6 +183,9 @@ pub(super) struct Operation {
     /// The action's own unless it is said.
     #[serde(default)]
     pub summary: Option<String>,
+    /// How the content is read, whatever its media type: the provider does not look at it.
+    #[serde(default)]
+    pub content: Option<Decoder>,
     /// The content need not be read although something changes.
     #[serde(default)]
     pub content_ignored: bool,
@@ -161,10 +193,22 @@ pub(super) struct Operation {
     pub answer: Option<Answer>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct With {
+    #[serde(default)]
+    pub query: Vec<String>,
+    #[serde(default)]
+    pub headers: Vec<Located<String>>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Target {
     pub kind: String,
+    /// JSONPath of what holds it: the id is told as `holder/id`.
+    #[serde(default)]
+    pub within: Option<Located<String>>,
     /// JSONPath; an id is told if there is exactly one.
     #[serde(default)]
     pub id: Option<Located<String>>,
@@ -178,6 +222,9 @@ pub(super) struct When {
     /// Applies only if it finds one of these, in upper or lower case.
     #[serde(default)]
     pub values: Vec<String>,
+    /// Does not apply if it finds nothing but these, in upper or lower case.
+    #[serde(default)]
+    pub except: Vec<String>,
     pub action: Located<String>,
     #[serde(default)]
     pub access: Option<Access>,

@@ -6,7 +6,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
 use super::service::Service;
-use super::{content, form, path, strangers};
+use super::{content, form, strangers};
 use crate::model::{Call, Reason, Refusal};
 
 /// Bytes that the query of a call on a mapped host may have.
@@ -47,9 +47,9 @@ fn retargeting(headers: &HeaderMap) -> Option<&HeaderName> {
     headers.keys().find(|name| RETARGETING.contains(&name.as_str()))
 }
 
-/// Checks what can be checked by the head of a call on a mapped host.
-pub(super) fn check(call: &Call, service: &Service) -> Result<(), Refusal> {
-    path::check(&call.path)?;
+/// Checks what can be checked by the head of a call on a mapped host. `path`: as the templates have it.
+pub(super) fn check(call: &Call, service: &Service, path: &str) -> Result<(), Refusal> {
+    service.dispatch.check_path(path)?;
     if call.query.as_ref().is_some_and(|query| query.len() > MAX_QUERY) {
         return Err(Refusal::new(Reason::TooLarge, "the query is longer than 8 KiB"));
     }

@@ -33,8 +33,16 @@ pub(super) struct Found {
 pub(super) struct Hosts {
     /// Patterns without captures by host.
     exact: HashMap<Box<str>, (Pattern, usize)>,
-    /// Patterns with captures, fewest captures first.
+    /// Patterns with captures, by rank.
     captured: Vec<(Pattern, usize)>,
+}
+
+impl Found {
+    /// What a capture of the pattern is.
+    pub(super) fn capture(&self, wanted: &str) -> Option<&str> {
+        let found = self.captures.iter().find(|(name, _)| **name == *wanted);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 impl Pattern {
@@ -77,6 +85,12 @@ impl Pattern {
         })
     }
 
+    /// Fewer captures go before more; then what is written out nearer to the end, where names are handed out.
+    fn rank(&self) -> (usize, Vec<bool>) {
+        let captures = self.labels.iter().rev().map(|label| matches!(label, Label::Capture(_)));
+        (self.captures().count(), captures.collect())
+    }
+
     fn matches(&self, host: &str) -> Option<Vec<(Arc<str>, String)>> {
         let mut captures = Vec::new();
         let mut rest = host.split('.');
@@ -101,13 +115,13 @@ impl Pattern {
 }
 
 impl Hosts {
-    /// Adds a pattern. Fewer captures go before more.
+    /// Adds a pattern.
     ///
     /// # Errors
     /// The service that has a pattern of equal rank which some host fits too.
     pub(super) fn insert(&mut self, pattern: Pattern, service: usize) -> Result<(), usize> {
-        let rank = pattern.captures().count();
-        if rank == 0 {
+        let rank = pattern.rank();
+        if rank.0 == 0 {
             let labels = pattern.labels.iter().map(|label| match label {
                 Label::Text(text) => &**text,
                 Label::Capture(name) => &**name,
@@ -118,13 +132,11 @@ impl Hosts {
                 Some((_, other)) => Err(other),
             };
         }
-        let equal = |(other, _): &&(Pattern, usize)| other.captures().count() == rank && other.meets(&pattern);
+        let equal = |(other, _): &&(Pattern, usize)| other.rank() == rank && other.meets(&pattern);
         if let Some((_, other)) = self.captured.iter().find(equal) {
             return Err(*other);
         }
-        let at = self
-            .captured
-            .partition_point(|(other, _)| other.captures().count() <= rank);
+        let at = self.captured.partition_point(|(other, _)| other.rank() <= rank);
         self.captured.insert(at, (pattern, service));
         Ok(())
     }
@@ -216,7 +228,7 @@ mod tests {
             .unwrap();
         assert!(
             hosts
-                .insert(Pattern::parse("{service}.eu.amazonaws.com").unwrap(), 1)
+                .insert(Pattern::parse("ec2.{place}.amazonaws.com").unwrap(), 1)
                 .is_err()
         );
         assert!(
@@ -224,6 +236,12 @@ mod tests {
                 .insert(Pattern::parse("{service}.{region}.amazonaws.com").unwrap(), 1)
                 .is_ok()
         );
+        // A bucket of S3 may be called as another service is.
+        hosts
+            .insert(Pattern::parse("{bucket}.s3.amazonaws.com").unwrap(), 2)
+            .unwrap();
+        assert_eq!(find(&hosts, "ec2.s3.amazonaws.com", 443).unwrap().0, 2);
+        assert_eq!(find(&hosts, "ec2.eu.amazonaws.com", 443).unwrap().0, 0);
         hosts.insert(Pattern::parse("a.example.com").unwrap(), 0).unwrap();
         assert!(hosts.insert(Pattern::parse("a.example.com:8443").unwrap(), 1).is_err());
         for wrong in [

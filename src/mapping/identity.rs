@@ -82,11 +82,11 @@ pub(super) fn identify(call: &Call, action: &Action, service: Option<&Service>) 
         content.header(&call.headers, name);
     }
     match service {
-        Some(service) => service
+        Some(service) if !service.every_header => service
             .significant
             .iter()
             .for_each(|name| content.header(&call.headers, name)),
-        None => content.all_headers(&call.headers),
+        Some(_) | None => content.all_headers(&call.headers),
     }
     parts.put(&mut content, service);
     Ok(Identity {

@@ -11,10 +11,34 @@ const FORMATS: [&str; 4] = [".json", ".xml", ".html", ".csv"];
 /// SECURITY: `//`, dot segments, backslashes, path parameters (`;`), control characters, escapes of what needs none,
 /// and escapes that turn into separators when decoded twice (tests `a_path_with_two_readings_is_refused`).
 pub(super) fn check(path: &str) -> Result<(), Refusal> {
-    let wrong = |what: &str| {
-        let detail = format!("the path {what}, which servers read in different ways: send it in its plain form");
-        Err(Refusal::new(Reason::Malformed, detail))
-    };
+    check_characters(path, false)?;
+    if !path.starts_with('/') || path.contains("//") {
+        return wrong("holds an empty segment");
+    }
+    if path.split('/').any(|segment| segment == "." || segment == "..") {
+        return wrong("holds a dot segment");
+    }
+    Ok(())
+}
+
+/// The same for a path that is opaque after so many segments: from there on it is a name like any other, in which the
+/// provider finds no segments, and nothing is refused but escapes that are none.
+pub(super) fn check_opaque(path: &str, segments: usize) -> Result<(), Refusal> {
+    let end = path.match_indices('/').nth(segments).map_or(path.len(), |(at, _)| at);
+    let (plain, opaque) = path.split_at_checked(end).unwrap_or((path, ""));
+    check(plain)?;
+    match plain.ends_with('/') && !opaque.is_empty() {
+        true => wrong("holds an empty segment"),
+        false => check_characters(opaque, true),
+    }
+}
+
+fn wrong<T>(what: &str) -> Result<T, Refusal> {
+    let detail = format!("the path {what}, which servers read in different ways: send it in its plain form");
+    Err(Refusal::new(Reason::Malformed, detail))
+}
+
+fn check_characters(path: &str, opaque: bool) -> Result<(), Refusal> {
     let bytes = path.as_bytes();
     let mut at = 0;
     while let Some(byte) = bytes.get(at).copied() {
@@ -26,6 +50,10 @@ pub(super) fn check(path: &str) -> Result<(), Refusal> {
                 let Some(decoded) = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
                     return wrong("holds an incomplete percent escape");
                 };
+                if opaque {
+                    at += 3;
+                    continue;
+                }
                 if decoded.is_ascii_control() || matches!(decoded, b'/' | b'\\' | b'.' | b'%' | b';' | b'?' | b'#') {
                     return wrong("holds an escaped separator or control character");
                 }
@@ -55,15 +83,10 @@ pub(super) fn check(path: &str) -> Result<(), Refusal> {
             | b'='
             | b':'
             | b'@' => {}
+            b';' if opaque => {}
             _ => return wrong("holds a character that does not belong there"),
         }
         at += 1;
-    }
-    if !path.starts_with('/') || path.contains("//") {
-        return wrong("holds an empty segment");
-    }
-    if path.split('/').any(|segment| segment == "." || segment == "..") {
-        return wrong("holds a dot segment");
     }
     Ok(())
 }
@@ -137,6 +160,28 @@ mod tests {
             "/v1/%c3%a9",
         ] {
             assert!(check(path).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_opaque_is_left_as_it_is_and_what_stands_before_it_is_not() {
+        for path in [
+            "/b/a//b",
+            "/b//",
+            "/b/../c",
+            "/b/%2e%2e%2Fc",
+            "/b/a;b",
+            "/b/%00",
+            "/b/",
+            "/b",
+            "/",
+        ] {
+            assert!(check_opaque(path, 1).is_ok(), "{path}");
+        }
+        for path in [
+            "//b/a", "/../a", "/b%2fa/c", "/b;x/a", "/./a", "/b/%zz", "/b/a\\b", "/b/a b", "b/a", "",
+        ] {
+            assert!(check_opaque(path, 1).is_err(), "{path}");
         }
     }
 

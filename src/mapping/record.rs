@@ -45,13 +45,14 @@ pub(super) fn operation(call: &Call, known: Known<'_>) -> String {
 }
 
 fn push_path(out: &mut String, call: &Call, known: Known<'_>) {
-    // The template's parameters stand where its segments are braces; a route by path has as many segments.
+    // The template's parameters stand where its segments are braces; a path may have fewer segments, where the host
+    // names the first, and more, where the last parameter takes the rest.
     let mapped = match known {
         Known::Operation(service, operation) => Some((service, operation)),
         Known::Nothing | Known::Service(_) => None,
     };
     let mut shown = mapped.and_then(|(service, operation)| match &service.dispatch {
-        Dispatch::Path(_) => Some(operation.shown_segments.iter()),
+        Dispatch::Path(_) => Some((operation.shown_segments.iter(), operation.shown_segments.last())),
         Dispatch::Name(_) => None,
     });
     if let Some(name) = name_in_path(call, known) {
@@ -62,7 +63,7 @@ fn push_path(out: &mut String, call: &Call, known: Known<'_>) {
     for segment in call.path.split('/').skip(1) {
         out.push('/');
         let plain = match &mut shown {
-            Some(shown) => shown.next().copied().unwrap_or(false),
+            Some((shown, rest)) => shown.next().or(*rest).copied().unwrap_or(false),
             None if matches!(known, Known::Nothing) => is_ordinary(segment),
             None => !looks_secret(segment),
         };

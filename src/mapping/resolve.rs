@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::dispatch::{Dispatch, NameSource, Names};
 use super::document::{Document, Node, Path};
 use super::field::{Reducer, Type};
+use super::file::Decoder;
 use super::record::{self, Known};
 use super::service::{Operation, Service};
 use super::summary::Wording;
@@ -71,7 +72,8 @@ impl Mappings {
         }
         let decoded = match operation.needs_body || !operation.reads_query.is_empty() {
             true => {
-                let decoded = decode(call, service, operation.needs_body, Nesting::Brackets)?;
+                let decoder = operation.decoder;
+                let decoded = decode(call, service, operation.needs_body, decoder, Nesting::Brackets)?;
                 check_case(operation.paths(), &decoded)?;
                 decoded
             }
@@ -105,7 +107,7 @@ impl Mappings {
             return Ok(self.unnamed(call, Some(service), false));
         };
         // Parameters in both are refused here: the name among them.
-        let decoded = decode(call, service, true, Nesting::Dots)?;
+        let decoded = decode(call, service, true, None, Nesting::Dots)?;
         check_case(names.path.iter(), &decoded)?;
         let part = |part: Option<&Json>| {
             part.and_then(|part| part.get(&**parameter))
@@ -145,7 +147,7 @@ impl Mappings {
             headers: &call.headers,
             query: decoded.query.as_ref(),
             body: decoded.body.as_ref().map(|body| &body.value),
-            json: decoded.body.as_ref().is_some_and(|body| body.json),
+            json: decoded.body.as_ref().is_some_and(|body| body.decoder == Decoder::Json),
         };
         let meaning = operation.meaning(|trigger| trigger.applies(&document));
         let mut fields = BTreeMap::new();
@@ -182,7 +184,7 @@ impl Mappings {
             missing,
             target: Target {
                 kind: operation.target_kind.clone(),
-                id: operation.target_id.as_ref().and_then(|path| one_id(path, &document)),
+                id: id(&operation.target_id, &document),
             },
             environment: self.environment(call, service, &document),
             unmapped: false,
@@ -254,6 +256,12 @@ fn full_name(service: &Service, name: &str) -> Arc<str> {
     format!("{}{name}", service.name_prefix).into()
 }
 
+/// `holder/id`, or the id alone; none unless each path finds exactly one.
+fn id(paths: &[Path], document: &Document<'_>) -> Option<String> {
+    let parts: Option<Vec<_>> = paths.iter().map(|path| one_id(path, document)).collect();
+    parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("/"))
+}
+
 /// The one id that a path finds; none if it finds several.
 fn one_id(path: &Path, document: &Document<'_>) -> Option<String> {
     let nodes = path.select(document);
@@ -270,10 +278,21 @@ fn one_id(path: &Path, document: &Document<'_>) -> Option<String> {
 ///
 /// SECURITY: servers merge query and content, and one of two equal names wins (tests `r_query_and_body_are_not_merged`,
 /// `r_action_in_query_and_body_is_refused`).
-fn decode(call: &Call, service: &Service, body: bool, nesting: Nesting) -> Result<Decoded, Refusal> {
+fn decode(
+    call: &Call,
+    service: &Service,
+    body: bool,
+    decoder: Option<Decoder>,
+    nesting: Nesting,
+) -> Result<Decoded, Refusal> {
     let query = content::query(call.query.as_deref(), nesting)?;
-    let body = if body { content::decode(call, service)? } else { None };
-    if let (Some(Json::Object(query)), Some(Json::Object(members))) = (&query, body.as_ref().map(|body| &body.value))
+    let body = match body {
+        true => content::decode(call, service, decoder)?,
+        false => None,
+    };
+    // The one member of an XML document is its root, and no parameter.
+    let parameters = body.as_ref().filter(|body| body.decoder != Decoder::Xml);
+    if let (Some(Json::Object(query)), Some(Json::Object(members))) = (&query, parameters.map(|body| &body.value))
         && let members = members
             .keys()
             .map(|name| spelling::folded(name))

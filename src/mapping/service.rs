@@ -1,18 +1,20 @@
 //! A mapping file, ready to use: everything parsed, every name known to be right.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderName;
 use serde_json::Value;
 
-use super::dispatch::{Dispatch, NameSource};
+use super::dispatch::{Conditions, Dispatch, NameSource};
 use super::document::{Document, Node, Path};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
 use super::form::Semicolons;
+use super::hosts::Found;
 use super::summary::Template;
-use crate::model::{Access, Answer};
+use crate::model::{Access, Answer, Call};
 
 /// One mapping file.
 pub(super) struct Service {
@@ -20,6 +22,8 @@ pub(super) struct Service {
     pub title: Box<str>,
     pub dispatch: Dispatch,
     pub safe_methods: bool,
+    /// The capture that stands for the path's first segment.
+    pub first_segment: Option<Box<str>>,
     /// Where GET and HEAD only read although no operation is named.
     pub safe_below: Box<str>,
     pub name_prefix: Box<str>,
@@ -28,6 +32,7 @@ pub(super) struct Service {
     pub environment: Option<Reading>,
     pub answer: Arc<Answer>,
     pub significant: Vec<HeaderName>,
+    pub every_header: bool,
     pub secret: Vec<HeaderName>,
     pub volatile: HashSet<Box<str>>,
     pub idempotency: Option<IdempotencyKey>,
@@ -49,6 +54,15 @@ pub(super) struct Reveals {
 }
 
 impl Service {
+    /// A call's path as the templates have it: what the host says of it goes first.
+    pub(super) fn path<'c>(&self, call: &'c Call, found: &Found) -> Cow<'c, str> {
+        let first = self.first_segment.as_deref().and_then(|name| found.capture(name));
+        match first {
+            Some(first) => Cow::Owned(format!("/{first}{}", call.path)),
+            None => Cow::Borrowed(&call.path),
+        }
+    }
+
     /// Whether GET and HEAD of a path that no operation names only read.
     pub(super) fn is_safe_at(&self, path: &str) -> bool {
         self.safe_methods && path.starts_with(&*self.safe_below)
@@ -74,20 +88,22 @@ pub(super) enum IdempotencyKey {
 /// What signatures must be for.
 pub(super) struct Signer {
     pub service: Box<str>,
-    /// Where the host names no region.
-    pub region: Box<str>,
+    /// Where the host names no region; none takes any.
+    pub region: Option<Box<str>>,
 }
 
 /// One operation, or many by how their names begin.
 pub(super) struct Operation {
     /// The provider's own word; of a rule in bulk only how it begins.
     pub name: Arc<str>,
+    pub conditions: Conditions,
     pub meaning: Meaning,
     /// What the content may make of it.
     pub when: Vec<(Trigger, Meaning)>,
     pub fields: Vec<(Arc<str>, Rule)>,
     pub target_kind: Arc<str>,
-    pub target_id: Option<Path>,
+    /// What holds the target, if that is told, and the target.
+    pub target_id: Vec<Path>,
     /// The template's parameters.
     pub parameters: Vec<Arc<str>>,
     /// Which segments of the path may stand in the record.
@@ -95,6 +111,8 @@ pub(super) struct Operation {
     /// Query parameters that fields, target and predicates may read.
     pub reads_query: Vec<Box<str>>,
     pub needs_body: bool,
+    /// Whatever the content's media type.
+    pub decoder: Option<Decoder>,
     pub answer: Arc<Answer>,
 }
 
@@ -103,18 +121,21 @@ pub(super) struct Trigger {
     pub any: Path,
     /// If there are some: what `any` finds must be one of these.
     pub values: Vec<Box<str>>,
+    /// It does not apply to these.
+    pub except: Vec<Box<str>>,
 }
 
 impl Trigger {
     pub(super) fn applies(&self, document: &Document<'_>) -> bool {
+        let listed = |list: &[Box<str>], text: &str| list.iter().any(|value| value.eq_ignore_ascii_case(text));
+        let counts = |text: &str| (self.values.is_empty() || listed(&self.values, text)) && !listed(&self.except, text);
         let named = |node: &Node<'_>| match node {
-            Node::Text(text) => self.values.iter().any(|value| value.eq_ignore_ascii_case(text)),
-            Node::Json(Value::String(text)) => self.values.iter().any(|value| value.eq_ignore_ascii_case(text)),
+            Node::Text(text) => counts(text),
+            Node::Json(Value::String(text)) => counts(text),
             // Not a text at all: what the provider makes of it, nobody knows.
             Node::Json(_) | Node::Opaque => true,
         };
-        let found = self.any.select(document);
-        !found.is_empty() && (self.values.is_empty() || found.iter().any(named))
+        self.any.select(document).iter().any(named)
     }
 }
 

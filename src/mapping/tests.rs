@@ -13,12 +13,15 @@ mod load;
 mod meaning;
 mod messages;
 mod record;
+mod s3;
 mod samples;
 
 const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
 const STRIPE: &str = include_str!("../../mappings/stripe.yaml");
 const EC2: &str = include_str!("../../mappings/aws-ec2.yaml");
 const DYNAMODB: &str = include_str!("../../mappings/aws-dynamodb.yaml");
+const S3: &str = include_str!("../../mappings/aws-s3.yaml");
+const LAMBDA: &str = include_str!("../../mappings/aws-lambda.yaml");
 const SENDGRID: &str = include_str!("../../mappings/sendgrid.yaml");
 const SLACK: &str = include_str!("../../mappings/slack.yaml");
 const SLACK_HOOKS: &str = include_str!("../../mappings/slack-hooks.yaml");
@@ -43,6 +46,8 @@ fn shipped() -> &'static Mappings {
             ("stripe.yaml", STRIPE),
             ("aws-ec2.yaml", EC2),
             ("aws-dynamodb.yaml", DYNAMODB),
+            ("aws-s3.yaml", S3),
+            ("aws-lambda.yaml", LAMBDA),
             ("sendgrid.yaml", SENDGRID),
             ("slack.yaml", SLACK),
             ("slack-hooks.yaml", SLACK_HOOKS),

@@ -1,5 +1,10 @@
 """boto3 as an agent would use it: region, keys, proxy and AWS_CA_BUNDLE from the environment."""
 
+import json
+import os
+import ssl
+import urllib.request
+
 import boto3
 from botocore.exceptions import ClientError
 
@@ -58,8 +63,39 @@ def batch_delete(table, *ids):
     return call("dynamodb", "batch_write_item", RequestItems={table: deletions})
 
 
+def put_object(bucket, key, megabytes):
+    """Content that no retry and no checksum has to be thought of for: zeros."""
+    return call("s3", "put_object", Bucket=bucket, Key=key, Body=bytes(int(megabytes) << 20))
+
+
+def delete_objects(bucket, *keys):
+    return call("s3", "delete_objects", Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys]})
+
+
+def put_bucket_policy(bucket):
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return call("s3", "put_bucket_policy", Bucket=bucket, Policy=policy)
+
+
+def get_presigned(bucket, key):
+    url = client("s3").generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+    with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])) as response:
+        return answer(True, status=response.status, content=response.read())
+
+
 serve(
     {
+        "create_bucket": lambda bucket: call("s3", "create_bucket", Bucket=bucket),
+        "list_buckets": lambda: call("s3", "list_buckets"),
+        "list_objects": lambda bucket: call("s3", "list_objects_v2", Bucket=bucket),
+        "put_object": put_object,
+        "delete_objects": delete_objects,
+        "put_bucket_policy": put_bucket_policy,
+        "get_bucket_policy": lambda bucket: call("s3", "get_bucket_policy", Bucket=bucket),
+        "get_presigned": get_presigned,
+        "list_functions": lambda: call("lambda", "list_functions"),
+        "delete_function": lambda name: call("lambda", "delete_function", FunctionName=name),
         "describe_instances": lambda: call("ec2", "describe_instances"),
         "run_instances": run_instances,
         "terminate_instances": lambda *ids: call("ec2", "terminate_instances", InstanceIds=list(ids)),

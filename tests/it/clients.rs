@@ -1,6 +1,6 @@
 //! The client matrix: each official client, allowed, blocked, held, held and repeated. Written to `client-matrix.md`.
 
-use crate::harness::{Answer, Curl, Matrix, Moto, Origin, Session, Sidecar};
+use crate::harness::{Answer, Curl, Matrix, Moto, Origin, Seen, Session, Sidecar};
 use crate::reject::{MOTO, NO_PAYOUTS};
 
 /// One client and the calls it makes of one sidecar.
@@ -106,6 +106,17 @@ const NO_INVITATIONS: &str = r#"
 @reason("People are let in by people only")
 forbid (principal, action == Action::"modify_security", resource in Provider::"slack");
 "#;
+
+const S3: Calls = Calls {
+    allow: "list_buckets",
+    block: ("delete_objects acme-data a.csv b.csv", "policy_blocked"),
+    hold: "put_bucket_policy acme-data",
+    executed: |origin| {
+        let puts = origin.seen();
+        let policy = |seen: &&Seen| seen.method == "PUT" && seen.target.ends_with("?policy");
+        puts.iter().filter(policy).count()
+    },
+};
 
 fn refunds(origin: &Origin) -> usize {
     origin.calls("POST", "/v1/refunds").len()
@@ -302,4 +313,81 @@ fn boto3_up_to_ten_instances_run_unasked_and_termination_is_held() {
             .iter()
             .any(|seen| seen.text().contains("Action=TerminateInstances"))
     );
+}
+
+fn before_s3(origin: &Origin, hold: &str) -> Sidecar {
+    let names = [
+        "s3.amazonaws.com",
+        "acme-data.s3.amazonaws.com",
+        "lambda.us-east-1.amazonaws.com",
+    ];
+    let named = names
+        .iter()
+        .fold(Sidecar::new(), |sidecar, name| sidecar.resolve(name, origin));
+    named.hold(hold).start()
+}
+
+/// REST with XML: the bucket in the host, the operation in the query.
+#[test]
+fn boto3_s3() {
+    let (matrix, moto) = (Matrix::of("boto3 (S3)"), Moto::start());
+    let sidecar = before_s3(&moto.origin, "30s");
+    let mut boto3 = Session::boto3(&sidecar);
+    boto3.call("create_bucket acme-data").assert_ok();
+    row(&matrix, &S3, &moto.origin, &sidecar, &mut boto3);
+    let blocked = boto3.call("delete_objects acme-data a.csv b.csv");
+    let error = blocked.error();
+    assert_eq!((error.class.as_str(), error.http_status), ("ClientError", Some(403)));
+    assert_eq!(error.code.as_deref(), Some("policy_blocked"));
+    assert!(
+        boto3
+            .call("get_bucket_policy acme-data")
+            .assert_ok()
+            .value
+            .to_string()
+            .contains("2012-10-17")
+    );
+    let sidecar = before_s3(&moto.origin, "1s");
+    repeats(&matrix, &S3, &moto.origin, &sidecar, &mut Session::boto3(&sidecar));
+}
+
+#[test]
+fn boto3_uploads_what_is_larger_than_any_limit_and_reads_it_by_a_presigned_url() {
+    let moto = MOTO.get(Moto::start);
+    let sidecar = before_s3(&moto.origin, "1s");
+    let mut boto3 = Session::boto3(&sidecar);
+    boto3.call("create_bucket acme-data");
+    let began = std::time::Instant::now();
+    boto3.call("put_object acme-data large.bin 20").assert_ok();
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(30),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(
+        boto3
+            .call("list_objects acme-data")
+            .assert_ok()
+            .value
+            .to_string()
+            .contains("20971520")
+    );
+    boto3.call("put_object acme-data small.bin 1").assert_ok();
+    let read = boto3.call("get_presigned acme-data small.bin");
+    assert_eq!(read.assert_ok().status, Some(200));
+}
+
+#[test]
+fn boto3_is_told_in_lambdas_own_shape_that_a_deletion_is_held() {
+    let moto = MOTO.get(Moto::start);
+    let sidecar = before_s3(&moto.origin, "1s");
+    let mut boto3 = Session::boto3(&sidecar);
+    boto3.call("list_functions").assert_ok();
+    let held = boto3.call("delete_function billing");
+    held.assert_refused("approval_pending").assert_refused("NOT executed");
+    assert_eq!(
+        (held.error().class.as_str(), held.error().http_status),
+        ("ClientError", Some(403))
+    );
+    assert!(moto.origin.calls("DELETE", "/2015-03-31/functions/billing").is_empty());
 }

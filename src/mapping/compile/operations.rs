@@ -7,7 +7,7 @@ use http::{HeaderName, Method};
 
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
-use crate::mapping::dispatch::{self, Dispatch, NameSource, Names, Routes};
+use crate::mapping::dispatch::{self, Closed, Conditions, Dispatch, NameSource, Names, Routes};
 use crate::mapping::document::Path;
 use crate::mapping::file::{self, File};
 use crate::mapping::service::{Meaning, Operation, Trigger};
@@ -83,7 +83,7 @@ impl Compiler<'_> {
     }
 
     fn routes(&mut self, file: &File, context: &Context<'_>) -> Dispatch {
-        let mut routes = Routes::default();
+        let mut routes = Routes::new(self.closed(file));
         for operation in file.prefixes.values() {
             self.wrong(operation, "`prefixes` are for dispatch by name");
         }
@@ -94,9 +94,12 @@ impl Compiler<'_> {
             let Some(parameters) = self.keep(operation, dispatch::parameters(template)) else {
                 continue;
             };
-            let hidden = |segment: &str| file.hide.iter().any(|name| *segment == format!("{{{name}}}"));
+            let is = |segment: &str, end: &str| file.hide.iter().any(|name| *segment == format!("{{{name}{end}"));
+            // Of a path whose end is hidden nobody can tell where that begins.
+            let shown = !template.rsplit('/').next().is_some_and(|last| is(last, "+}"));
+            let segments = template.split('/').skip(1);
             let context = Context {
-                shown_segments: template.split('/').skip(1).map(|segment| !hidden(segment)).collect(),
+                shown_segments: segments.map(|segment| shown && !is(segment, "}")).collect(),
                 parameters: parameters.into_iter().map(Arc::from).collect(),
                 ..*context
             };
@@ -106,6 +109,42 @@ impl Compiler<'_> {
             }
         }
         Dispatch::Path(Box::new(routes))
+    }
+
+    fn closed(&mut self, file: &File) -> Option<Closed> {
+        let query = file.query.as_ref()?;
+        let may = &query.value.may;
+        let named = file
+            .operations
+            .values()
+            .flat_map(|operation| &operation.value.with.query);
+        for name in named.filter(|name| may.contains(name)) {
+            self.wrong(
+                query,
+                format!("`{name}` tells operations apart, so not every call may have it"),
+            );
+        }
+        Some(Closed {
+            may: may.iter().map(|name| name.as_str().into()).collect(),
+            says_operation: query.value.says_operation.as_deref().map(Box::from),
+            name_prefix: file.name_prefix.as_str().into(),
+        })
+    }
+
+    fn conditions(&mut self, file: &File, at: &Located<file::Operation>) -> Conditions {
+        let file::Operation { with, may, .. } = &at.value;
+        if file.query.is_none() && !(with.query.is_empty() && with.headers.is_empty() && may.is_empty()) {
+            self.wrong(
+                at,
+                "`with` and `may` are for files that say by `query` what any call may have",
+            );
+        }
+        let names = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+        Conditions {
+            with: names(&with.query),
+            may: names(may),
+            headers: self.headers(&with.headers),
+        }
     }
 
     fn call<'o>(&mut self, operation: &'o Located<file::Operation>) -> Option<(Method, &'o str)> {
@@ -143,7 +182,14 @@ impl Compiler<'_> {
             .collect();
         let meaning = meaning?;
         let fields = self.fields(at, &meaning, &when, context);
-        let target_id = operation.target.id.as_ref().and_then(|id| self.path(id, context));
+        let target = operation.target.within.iter().chain(&operation.target.id);
+        let target_id: Vec<_> = target.filter_map(|path| self.path(path, context)).collect();
+        if operation.target.within.is_some() && operation.target.id.is_none() {
+            self.wrong(
+                at,
+                "`within` says what holds the target of that `id`, which is not said",
+            );
+        }
         let paths = || {
             fields
                 .iter()
@@ -159,8 +205,16 @@ impl Compiler<'_> {
                 "`content_ignored`, but a field, the target or a predicate reads the content",
             );
         }
+        if operation.content.is_some() && operation.content_ignored {
+            self.wrong(
+                at,
+                "`content` says how the content is read, `content_ignored` that it is not",
+            );
+        }
         Some(Operation {
             name: format!("{}{name}", file.name_prefix).into(),
+            conditions: self.conditions(file, at),
+            decoder: operation.content,
             target_kind: operation.target.kind.as_str().into(),
             needs_body: reads_body || (meaning.access != Access::Read && !operation.content_ignored),
             answer: operation
@@ -184,7 +238,8 @@ impl Compiler<'_> {
         context: &Context<'_>,
     ) -> Option<(Trigger, Meaning)> {
         let any = self.path(&when.value.any, context);
-        let values = when.value.values.iter().map(|value| value.as_str().into()).collect();
+        let texts = |texts: &[String]| texts.iter().map(|text| text.as_str().into()).collect();
+        let (values, except) = (texts(&when.value.values), texts(&when.value.except));
         let meaning = self.meaning(
             when,
             &when.value.action,
@@ -197,7 +252,8 @@ impl Compiler<'_> {
                 "what the content makes of a call may not be milder than the operation: turn the two round",
             );
         }
-        Some((Trigger { any: any?, values }, meaning))
+        let any = any?;
+        Some((Trigger { any, values, except }, meaning))
     }
 
     fn meaning<T>(

@@ -4,13 +4,19 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-const SAMPLES: [(&str, &str, &str); 7] = [
+const SAMPLES: [(&str, &str, &str); 9] = [
     ("stripe", STRIPE, include_str!("../../../tests/samples/stripe.jsonl")),
     ("aws-ec2", EC2, include_str!("../../../tests/samples/aws-ec2.jsonl")),
     (
         "aws-dynamodb",
         DYNAMODB,
         include_str!("../../../tests/samples/aws-dynamodb.jsonl"),
+    ),
+    ("aws-s3", S3, include_str!("../../../tests/samples/aws-s3.jsonl")),
+    (
+        "aws-lambda",
+        LAMBDA,
+        include_str!("../../../tests/samples/aws-lambda.jsonl"),
     ),
     (
         "sendgrid",
