@@ -156,7 +156,7 @@ impl Sidecar {
             store,
             authority: Arc::new(authority),
             upstream,
-            capture: Capture::new(config.limits.body, config.limits.bodies),
+            capture: Capture::new(config.limits.of_one_body(), config.limits.bodies),
             patience: config.patience.clone(),
             notices: notices.clone(),
             home_option: config.home.option(),

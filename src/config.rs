@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use crate::agent::{Declared, Registry};
 use crate::approval::{self, Patience};
+use crate::io::{body, coding};
 use crate::model::money::Rates;
 use crate::model::{Diagnostic, Source};
 use crate::upstream;
@@ -42,6 +43,10 @@ pub struct Limits {
     pub body: usize,
     /// Bytes of all such bodies together.
     pub bodies: usize,
+    /// Bytes of one such body without its content coding.
+    pub decoded: usize,
+    /// Those for each byte on the wire.
+    pub ratio: usize,
     /// Connections of agents at a time.
     pub connections: usize,
 }
@@ -51,7 +56,22 @@ impl Default for Limits {
         Self {
             body: 8 << 20,
             bodies: 256 << 20,
+            decoded: coding::Limits::default().decoded,
+            ratio: coding::Limits::default().ratio,
             connections: 4096,
+        }
+    }
+}
+
+impl Limits {
+    /// What one body may come to, on the wire and without its coding.
+    pub fn of_one_body(&self) -> body::Limits {
+        body::Limits {
+            body: self.body,
+            codings: coding::Limits {
+                decoded: self.decoded,
+                ratio: self.ratio,
+            },
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Floor 1: files of the home, request bodies in memory, and the end of work.
+//! Floor 1: files of the home, request bodies in memory and without their codings, and the end of work.
 
 pub mod body;
+pub mod coding;
 pub mod drain;
 pub mod keys;
 pub mod watch;

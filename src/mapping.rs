@@ -5,7 +5,7 @@
 //! never zero.
 //!
 //! A file (`file`) is compiled (`compile`) into a `service` with its `dispatch`; a call's parts are decoded (`content`,
-//! `json`, `form`, `xml`) into a `document`, from which `field`s are read and the `summary` is written.
+//! `json`, `form`, `multipart`, `xml`) into a `document`, from which `field`s are read and the `summary` is written.
 
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ mod hosts;
 mod identity;
 mod inert;
 mod json;
+mod multipart;
 mod outline;
 mod path;
 mod record;
@@ -34,6 +35,7 @@ mod service;
 mod spelling;
 mod strangers;
 mod summary;
+mod uncoded;
 pub mod vocabulary;
 mod xml;
 

@@ -210,13 +210,13 @@ fn outgoing(judged: &Body, content: Content) -> Result<Outgoing, SendError> {
     match (judged, content) {
         (Body::Absent, Content::FromCall) => Ok(Outgoing::Whole(None)),
         (Body::Captured(bytes), Content::FromCall) => Ok(Outgoing::Whole(Some(bytes.clone()))),
+        (Body::Coded(coded), Content::FromCall) => Ok(Outgoing::Whole(Some(coded.wire.clone()))),
         (Body::Streaming { .. }, Content::Stream(stream)) => Ok(Outgoing::Stream(stream)),
-        (Body::Streaming { .. }, Content::FromCall) | (Body::Absent | Body::Captured(_), Content::Stream(_)) => {
-            Err(SendError::not_sent(
-                Reason::Malformed,
-                "the content to send is not the content that was judged",
-            ))
-        }
+        (Body::Streaming { .. }, Content::FromCall)
+        | (Body::Absent | Body::Captured(_) | Body::Coded(_), Content::Stream(_)) => Err(SendError::not_sent(
+            Reason::Malformed,
+            "the content to send is not the content that was judged",
+        )),
     }
 }
 

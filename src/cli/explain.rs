@@ -72,17 +72,17 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         Err(wrong) => return super::check::print(&wrong),
     };
     let caller = caller::find(&config, args.agent.as_deref(), &args.roles)?;
-    let limit = config.limits.body;
+    let limits = config.limits.of_one_body();
     if args.jsonl {
         let requests = io::BufReader::with_capacity(1 << 16, io::stdin().lock());
-        jsonl::answer(&rules, &caller, limit, requests, &mut out).or_else(closed_early)?;
+        jsonl::answer(&rules, &caller, &limits, requests, &mut out).or_else(closed_early)?;
         return Ok(ExitCode::SUCCESS);
     }
     let Some(url) = &args.what else {
         bail!("expected a URL, or a call's id");
     };
     let described = args.request.describe(url).context("the request cannot be made")?;
-    let judged = caller.and_then(|caller| described::judge(&rules, caller, described, limit));
+    let judged = caller.and_then(|caller| described::judge(&rules, caller, described, &limits));
     let told = match judged {
         Ok(judged) => show::judged(&rules, &judged, &mut out),
         Err(refusal) => show::refused(&refusal, &mut out),

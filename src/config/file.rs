@@ -166,6 +166,8 @@ impl Approvals {
 pub(super) struct LimitsSection {
     body: Option<Size>,
     bodies: Option<Size>,
+    decoded: Option<Size>,
+    ratio: Option<Count>,
     connections: Option<Count>,
 }
 
@@ -175,6 +177,8 @@ impl LimitsSection {
         Limits {
             body: self.body.map_or(default.body, |size| size.0),
             bodies: self.bodies.map_or(default.bodies, |size| size.0),
+            decoded: self.decoded.map_or(default.decoded, |size| size.0),
+            ratio: self.ratio.map_or(default.ratio, |count| count.0),
             connections: self.connections.map_or(default.connections, |count| count.0),
         }
     }

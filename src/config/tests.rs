@@ -30,7 +30,7 @@ money: {{ account_currency: eur, rates: {{ usd: '0.92' }} }}
 resolve: {{ 'api.stripe.com:443': '127.0.0.1:9443' }}
 destinations: [ '127.0.0.1:9443', '10.0.0.0/8' ]
 approvals: {{ pending: 5m, grant: 1m, cool_down: 30s, max_pending_per_agent: 3, hold: {{ default: 2s, curl: 3s }} }}
-limits: {{ body: 1MiB, bodies: 64MiB, connections: 10 }}
+limits: {{ body: 1MiB, bodies: 64MiB, decoded: 2MiB, ratio: 20, connections: 10 }}
 ",
         "cd".repeat(32)
     ))
@@ -45,6 +45,8 @@ limits: {{ body: 1MiB, bodies: 64MiB, connections: 10 }}
         Limits {
             body: 1 << 20,
             bodies: 64 << 20,
+            decoded: 2 << 20,
+            ratio: 20,
             connections: 10
         }
     );
@@ -82,6 +84,8 @@ fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
             "give each its own port",
         ),
         ("limits: { connections: 0 }", "at least 1"),
+        ("limits: { ratio: 0 }", "at least 1"),
+        ("limits: { decoded: 32MB }", "expected a size"),
     ] {
         let wrong = parse(text).unwrap_err();
         assert!(wrong.contains(expected), "{text}: {wrong}");

@@ -104,6 +104,10 @@ impl Account {
                 &json!({"id": self.id("po"), "object": "payout", "amount": amount, "currency": currency}),
             )
             .done(format!("payout of {}", money::show(amount, &currency))),
+            ("POST", "files", _) => {
+                let file = json!({"id": self.id("file"), "object": "file", "purpose": "dispute_evidence"});
+                Answer::json(200, &file).done("file uploaded".to_owned())
+            }
             ("POST", "charges" | "payment_intents" | "payouts", None) => {
                 return invalid(400, "Missing required param: amount.", Some("parameter_missing"));
             }

@@ -1,8 +1,10 @@
 //! Request content: read whole within limits when it has to be judged, else streamed through.
 
+use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +14,10 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
+use super::coding;
 use crate::model::{Body as Content, Call, Reason, Refusal};
+
+mod open;
 
 /// How long an agent may leave us waiting for the next piece of a body that is being read whole.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
@@ -49,6 +54,15 @@ impl From<CaptureError> for Refusal {
     }
 }
 
+/// Bounds of what one body may come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes on the wire.
+    pub body: usize,
+    /// Without its coding.
+    pub codings: coding::Limits,
+}
+
 /// Reads bodies whole, each within a limit and all together within another.
 #[derive(Clone, Debug)]
 pub struct Capture {
@@ -56,6 +70,9 @@ pub struct Capture {
     stalled_after: Duration,
     /// One permit is one byte of memory.
     memory: Arc<Semaphore>,
+    codings: coding::Limits,
+    /// One permit is one larger content that is being decoded. It bounds what the decoders' windows come to.
+    decoding: Arc<Semaphore>,
 }
 
 /// Captured bytes with the memory they were promised: given back when the last holder lets go of them.
@@ -71,12 +88,14 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Capture {
-    /// `limit` bytes for one body, `total` for all that are held at a time.
-    pub fn new(limit: usize, total: usize) -> Self {
+    /// `limits` for one body, `total` bytes for all that are held at a time.
+    pub fn new(limits: Limits, total: usize) -> Self {
         Self {
-            limit,
+            limit: limits.body,
             stalled_after: STALLED_AFTER,
             memory: Arc::new(Semaphore::new(total.min(Semaphore::MAX_PERMITS))),
+            codings: limits.codings,
+            decoding: Arc::new(Semaphore::new(available_parallelism().map_or(1, NonZero::get))),
         }
     }
 
@@ -124,7 +143,8 @@ impl Capture {
         }
     }
 
-    /// Reads the content of a call whole, if it is still unread.
+    /// Reads the content of a call whole, if it is still unread, and undoes its coding. Whether that could be done is
+    /// told by the content itself: not every rule needs to know what it says.
     ///
     /// # Errors
     /// As [`Capture::read`]; the call must not go on then.
@@ -132,7 +152,7 @@ impl Capture {
         if let Content::Streaming { .. } = call.body
             && let Some(body) = unread.take()
         {
-            call.body = Content::Captured(self.read(body).await?);
+            call.body = self.open(&call.headers, self.read(body).await?).await;
         }
         Ok(())
     }

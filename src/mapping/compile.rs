@@ -185,6 +185,16 @@ impl Compiler<'_> {
                 format!("`{name}` is no media type in lower case without parameters"),
             );
         }
+        for (name, _) in file
+            .content
+            .iter()
+            .filter(|(name, decoder)| (*name == "multipart/form-data") != (**decoder == file::Decoder::Multipart))
+        {
+            self.wrong(
+                &file.provider,
+                format!("`content`: `{name}`: `multipart` is for `multipart/form-data`, and only that"),
+            );
+        }
         file.content
             .iter()
             .map(|(name, decoder)| (name.as_str().into(), *decoder))

@@ -1,19 +1,23 @@
-//! A call's content, read as its Content-Type says.
+//! A call's content without its coding, read as its Content-Type says.
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
 use super::file::Decoder;
 use super::form::{self, Nesting, Semicolons};
 use super::service::Service;
-use super::{json, xml};
+use super::uncoded::{self, Uncoded};
+use super::{json, multipart, xml};
+use crate::io::coding::Coding;
 use crate::model::{Body, Call, Reason, Refusal};
 
 /// Content that was read.
 pub(super) struct Decoded {
     pub value: Value,
     pub decoder: Decoder,
+    /// What a server that does not undo the coding may take for parameters, where there is a coding.
+    pub uncoded: Option<Uncoded>,
 }
 
 /// Whether there is content, or may be.
@@ -21,7 +25,46 @@ pub(super) fn is_empty(body: &Body) -> bool {
     match body {
         Body::Absent | Body::Streaming { length: Some(0) } => true,
         Body::Captured(bytes) => bytes.is_empty(),
+        Body::Coded(coded) => coded.wire.is_empty(),
         Body::Streaming { .. } => false,
+    }
+}
+
+/// The content without its coding.
+///
+/// # Errors
+/// Why that cannot be told.
+pub(super) fn plain(call: &Call) -> Result<&[u8], Refusal> {
+    match &call.body {
+        Body::Absent => Ok(&[]),
+        Body::Captured(bytes) if Coding::of(&call.headers) == Ok(None) => Ok(bytes),
+        Body::Captured(_) => Err(uninspectable(
+            "the content is coded (Content-Encoding): send it uncoded",
+        )),
+        Body::Coded(coded) => coded.decoded.as_deref().map_err(Clone::clone),
+        Body::Streaming { .. } => Err(uninspectable("the content was not read")),
+    }
+}
+
+/// Coded content as it came.
+fn wire(call: &Call) -> Option<&[u8]> {
+    match &call.body {
+        Body::Coded(coded) => Some(&coded.wire),
+        Body::Absent | Body::Captured(_) | Body::Streaming { .. } => None,
+    }
+}
+
+/// The content without its coding, where that is all that any server can find in it.
+pub(super) fn settled(call: &Call) -> Option<&[u8]> {
+    let boundary = || multipart::boundary(call.header(CONTENT_TYPE.as_str())?).ok();
+    let found = |wire: &[u8]| {
+        uncoded::is_text(wire)
+            || Uncoded::new(wire).names_any()
+            || boundary().is_some_and(|boundary| uncoded::has_boundary(wire, boundary))
+    };
+    match wire(call).is_some_and(found) {
+        true => None,
+        false => plain(call).ok(),
     }
 }
 
@@ -33,14 +76,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
     if is_empty(&call.body) {
         return Ok(None);
     }
-    let Some(bytes) = call.body.captured() else {
-        return Err(uninspectable("the content was not read"));
-    };
-    if call.headers.contains_key(CONTENT_ENCODING) {
-        return Err(uninspectable(
-            "the content is coded (Content-Encoding): send it uncoded",
-        ));
-    }
+    let bytes = plain(call)?;
     let decoder = match decoder {
         Some(decoder) => decoder,
         None => of_media_type(call, service)?,
@@ -59,8 +95,24 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
         Decoder::Json => json::parse(bytes).map_err(|error| malformed(&error))?,
         Decoder::Form => form(Nesting::Brackets)?,
         Decoder::AwsQuery => form(Nesting::Dots)?,
+        Decoder::Multipart => {
+            let content_type = once(&call.headers, &CONTENT_TYPE)?.unwrap_or_default();
+            let boundary = multipart::boundary(content_type).map_err(|error| malformed(&error))?;
+            if wire(call).is_some_and(|wire| uncoded::has_boundary(wire, boundary)) {
+                return Err(readable_as_it_is());
+            }
+            let parts = multipart::parse(bytes, boundary).map_err(|error| malformed(&error))?;
+            let values = parts.iter().map(|part| Ok((part.name.into(), part.value()?)));
+            let values: Vec<_> = values
+                .collect::<Result<_, _>>()
+                .map_err(|error: multipart::Error| malformed(&error))?;
+            form::assemble(values.into_iter(), Nesting::Brackets).map_err(|error| malformed(&error))?
+        }
         Decoder::Xml => xml::parse(bytes).map_err(|error| malformed(&error))?,
     };
+    if wire(call).is_some_and(uncoded::is_text) {
+        return Err(readable_as_it_is());
+    }
     // SECURITY: frameworks take this parameter for the method (test `r_method_override_is_refused`).
     if value.get("_method").is_some() {
         return Err(Refusal::new(
@@ -68,7 +120,14 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
             "the content names `_method`, which some servers take for the method",
         ));
     }
-    Ok(Some(Decoded { value, decoder }))
+    Ok(Some(Decoded {
+        value,
+        decoder,
+        uncoded: match decoder {
+            Decoder::Form | Decoder::AwsQuery => wire(call).map(Uncoded::new),
+            Decoder::Json | Decoder::Multipart | Decoder::Xml => None,
+        },
+    }))
 }
 
 fn of_media_type(call: &Call, service: &Service) -> Result<Decoder, Refusal> {
@@ -78,6 +137,11 @@ fn of_media_type(call: &Call, service: &Service) -> Result<Decoder, Refusal> {
     found
         .map(|(_, decoder)| *decoder)
         .ok_or_else(|| uninspectable("the content's type is none that this provider's mapping reads"))
+}
+
+/// Of content in which there is something to find without undoing its coding.
+pub(super) fn readable_as_it_is() -> Refusal {
+    uninspectable("a server that does not undo the content's coding would read it otherwise: send it uncoded")
 }
 
 fn uninspectable(detail: &str) -> Refusal {

@@ -130,12 +130,17 @@ impl Path {
                 None
             }
         };
-        let first = selector.and_then(|selector| selector.steps.first());
-        let names = match first {
-            Some(Step::Names(names)) => names.as_slice(),
-            Some(Step::Each) | None => &[],
-        };
-        names.iter().cloned()
+        first_names(selector).iter().cloned()
+    }
+
+    /// Members of the content that it may look at, by their names.
+    pub(super) fn body_names(&self) -> &[Box<str>] {
+        first_names(match self {
+            Path::Body(selector) | Path::Params(selector) => Some(selector),
+            Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Query(_) | Path::Credential => {
+                None
+            }
+        })
     }
 
     /// All that it finds, in the order of the document.
@@ -172,6 +177,13 @@ impl<'a> Document<'a> {
     fn in_query(&self, selector: &Selector) -> impl Iterator<Item = Node<'a>> + use<'a> {
         let found = self.query.map(|query| selector.select(query)).unwrap_or_default();
         found.into_iter().map(|value| node(value, false))
+    }
+}
+
+fn first_names(selector: Option<&Selector>) -> &[Box<str>] {
+    match selector.and_then(|selector| selector.steps.first()) {
+        Some(Step::Names(names)) => names.as_slice(),
+        Some(Step::Each) | None => &[],
     }
 }
 

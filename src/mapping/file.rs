@@ -110,6 +110,8 @@ pub(super) enum Decoder {
     Form,
     /// `Filter.1.Value.2`
     AwsQuery,
+    /// `multipart/form-data`: a field is text, a file `{filename, content_type, size, sha256}`.
+    Multipart,
     Xml,
 }
 

@@ -104,13 +104,25 @@ pub(super) fn nest(text: &str, nesting: Nesting, semicolons: Semicolons) -> Resu
     if text.contains(';') && (semicolons == Semicolons::Refused || !only_in_values(text)) {
         return Err(Error::Semicolon);
     }
+    let pairs = pairs(text)?.into_iter();
+    assemble(
+        pairs.map(|Pair { name, value }| (name, Value::String(value.into_owned()))),
+        nesting,
+    )
+}
+
+/// One document of values whose names say where they belong.
+pub(super) fn assemble<'a>(
+    values: impl Iterator<Item = (Cow<'a, str>, Value)>,
+    nesting: Nesting,
+) -> Result<Value, Error> {
     let mut root = Tree::default();
-    for Pair { name, value } in pairs(text)? {
+    for (name, value) in values {
         let segments = match nesting {
             Nesting::Brackets => brackets(&name)?,
             Nesting::Dots => dots(&name)?,
         };
-        root.insert(&segments, value.into_owned(), nesting == Nesting::Dots, true)?;
+        root.insert(&segments, value, nesting == Nesting::Dots, true)?;
     }
     Ok(Value::Object(root.into_members()))
 }
@@ -186,13 +198,13 @@ struct Tree {
 }
 
 enum Node {
-    Text(String),
+    Leaf(Value),
     Tree(Tree),
 }
 
 impl Tree {
     /// Names that differ in case only are refused, if so asked: `here`, or `below` (where customers may name things).
-    fn insert(&mut self, segments: &[Segment<'_>], value: String, below: bool, here: bool) -> Result<(), Error> {
+    fn insert(&mut self, segments: &[Segment<'_>], value: Value, below: bool, here: bool) -> Result<(), Error> {
         let Some((first, rest)) = segments.split_first() else {
             return Err(Error::Name);
         };
@@ -215,14 +227,14 @@ impl Tree {
             return Err(Error::Case);
         }
         if rest.is_empty() {
-            return match self.members.insert(name, Node::Text(value)) {
+            return match self.members.insert(name, Node::Leaf(value)) {
                 None => Ok(()),
                 Some(_) => Err(Error::Duplicate),
             };
         }
         match self.members.entry(name).or_insert_with(|| Node::Tree(Tree::default())) {
             Node::Tree(tree) => tree.insert(rest, value, below, below),
-            Node::Text(_) => Err(Error::Duplicate),
+            Node::Leaf(_) => Err(Error::Duplicate),
         }
     }
 
@@ -238,7 +250,7 @@ impl Node {
     /// An object whose names are all positions is a list, in the order of the positions.
     fn into_value(self) -> Value {
         let tree = match self {
-            Node::Text(text) => return Value::String(text),
+            Node::Leaf(value) => return value,
             Node::Tree(tree) => tree,
         };
         let positions: Option<BTreeMap<u64, String>> = tree

@@ -110,9 +110,10 @@ pub(super) fn reveals(call: &Call, service: &Service) -> bool {
                 .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
                 .any(secret)
     };
-    let content = call.body.captured().and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let texts = [call.query.as_deref(), content];
-    texts.into_iter().flatten().any(|text| text.split(['&', ';']).any(asks))
+    let contents = [call.body.captured(), content::plain(call).ok()].into_iter().flatten();
+    let contents = contents.map(String::from_utf8_lossy);
+    let mut texts = call.query.as_deref().map(Cow::Borrowed).into_iter().chain(contents);
+    texts.any(|text| text.split(['&', ';']).any(asks))
 }
 
 /// The bearer token, or the user of Basic: what prefixes of keys are told by. Never kept.

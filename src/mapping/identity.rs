@@ -4,9 +4,10 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
+use super::multipart::Part;
 use super::service::{IdempotencyKey, Service};
-use super::{aws, form, json};
-use crate::model::{Action, Call, Identity, Reason, Refusal};
+use super::{aws, content as decoded, form, json, multipart};
+use crate::model::{Action, Body as Content, Call, Identity, Reason, Refusal};
 
 /// Header fields of a call without a mapping that differ between two sendings of one call, or that the call's other
 /// parts already tell. Every other field is part of what the call is.
@@ -60,13 +61,18 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Identity of a call whose content was captured.
 pub(super) fn identify(call: &Call, action: &Action, service: Option<&Service>) -> Result<Identity, Refusal> {
-    let Some(body) = call.body.captured() else {
+    let Some(wire) = call.body.captured() else {
         return Err(Refusal::new(
             Reason::NotInspectable,
             "the content was not read, so the call cannot be told from another",
         ));
     };
-    let parts = Body::read(&call.headers, body);
+    // What cannot be told without its coding, and what says something else with it, is what came.
+    let plain = decoded::settled(call);
+    let parts = match plain {
+        Some(bytes) => Body::read(&call.headers, bytes),
+        None => Body::Raw(wire),
+    };
     let mut content = Framed::default();
     for part in [
         &*action.name,
@@ -78,8 +84,14 @@ pub(super) fn identify(call: &Call, action: &Action, service: Option<&Service>) 
         content.put(b'p', part.as_bytes());
     }
     content.query(call.query.as_deref(), service);
-    for name in [&CONTENT_TYPE, &CONTENT_ENCODING] {
-        content.header(&call.headers, name);
+    match &parts {
+        // The boundary is another one each time.
+        Body::Parts(charset, _) => content.put(b'm', &[u8::from(*charset)]),
+        Body::Empty | Body::Json(_) | Body::Form(..) | Body::Raw(_) => content.header(&call.headers, &CONTENT_TYPE),
+    }
+    content.header(&call.headers, &CONTENT_ENCODING);
+    if let (Content::Coded(_), Some(_)) = (&call.body, plain) {
+        content.put(b'z', b"");
     }
     match service {
         Some(service) if !service.every_header => service
@@ -121,20 +133,30 @@ impl Framed {
     }
 
     fn pairs(&mut self, kind: u8, pairs: &[Exact], service: Option<&Service>) {
-        let volatile = |name: &[u8]| {
-            service.is_some_and(|service| {
-                let name = std::str::from_utf8(name);
-                name.is_ok_and(|name| service.volatile.contains(name))
-            })
-        };
-        let kept: Vec<_> = pairs.iter().filter(|pair| !volatile(&pair.name)).collect();
+        let kept: Vec<_> = pairs.iter().filter(|pair| !is_volatile(&pair.name, service)).collect();
         self.count(kind, kept.len());
         for pair in kept {
             self.put(b'k', &pair.name);
-            match &pair.value {
-                Some(value) => self.put(b'v', value),
-                None => self.put(b'-', b""),
-            }
+            self.maybe(pair.value.as_deref());
+        }
+    }
+
+    fn parts(&mut self, parts: &[Part<'_>], service: Option<&Service>) {
+        let kept = parts.iter().filter(|part| !is_volatile(part.name.as_bytes(), service));
+        let kept: Vec<_> = kept.collect();
+        self.count(b'M', kept.len());
+        for part in kept {
+            self.put(b'k', part.name.as_bytes());
+            self.maybe(part.filename.map(str::as_bytes));
+            self.maybe(part.media_type.map(str::as_bytes));
+            self.put(b'd', part.digest().as_bytes());
+        }
+    }
+
+    fn maybe(&mut self, value: Option<&[u8]>) {
+        match value {
+            Some(value) => self.put(b'v', value),
+            None => self.put(b'-', b""),
         }
     }
 
@@ -176,6 +198,11 @@ impl Framed {
             }
         }
     }
+}
+
+/// Whether a parameter of this name differs each time the same call is made.
+fn is_volatile(name: &[u8], service: Option<&Service>) -> bool {
+    service.is_some_and(|service| std::str::from_utf8(name).is_ok_and(|name| service.volatile.contains(name)))
 }
 
 /// One pair of a query or form, read so that nothing in which readers differ is lost.
@@ -229,6 +256,8 @@ enum Body<'a> {
     Empty,
     Json(Value),
     Form(&'a str, Vec<Exact>),
+    /// Whether the Content-Type names a charset, and the parts.
+    Parts(bool, Vec<Part<'a>>),
     Raw(&'a [u8]),
 }
 
@@ -237,29 +266,28 @@ impl<'a> Body<'a> {
         if bytes.is_empty() {
             return Body::Empty;
         }
-        let media_type = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let media_type = media_type
+        let content_type = decoded::once(headers, &CONTENT_TYPE).ok().flatten().unwrap_or_default();
+        let media_type = content_type
             .split(';')
             .next()
             .unwrap_or_default()
             .trim()
             .to_ascii_lowercase();
-        let plain = !headers.contains_key(CONTENT_ENCODING);
         let is_json = media_type == "application/json"
             || media_type.ends_with("+json")
             || media_type.starts_with("application/x-amz-json-");
-        if plain && is_json {
+        if is_json {
             return json::parse(bytes).map_or(Body::Raw(bytes), Body::Json);
         }
-        if plain && media_type == "application/x-www-form-urlencoded" {
+        if media_type == "application/x-www-form-urlencoded" {
             let read = std::str::from_utf8(bytes).ok();
             let read = read.and_then(|text| Some(Body::Form(text, Exact::read(text)?)));
             return read.unwrap_or(Body::Raw(bytes));
         }
-        Body::Raw(bytes)
+        let parts = multipart::boundary(content_type).and_then(|boundary| multipart::parse(bytes, boundary));
+        parts.map_or(Body::Raw(bytes), |parts| {
+            Body::Parts(content_type.to_ascii_lowercase().contains("charset"), parts)
+        })
     }
 
     fn put(&self, content: &mut Framed, service: Option<&Service>) {
@@ -267,6 +295,7 @@ impl<'a> Body<'a> {
             Body::Empty => content.put(b'-', b""),
             Body::Raw(bytes) => content.put(b'r', bytes),
             Body::Form(_, pairs) => content.pairs(b'f', pairs, service),
+            Body::Parts(_, parts) => content.parts(parts, service),
             Body::Json(value) => {
                 content.put(b'j', b"");
                 content.json(value, &|name| {
@@ -281,6 +310,10 @@ impl<'a> Body<'a> {
             Body::Empty | Body::Raw(_) => None,
             Body::Json(value) => value.get(wanted)?.as_str().map(str::to_owned),
             Body::Form(text, _) => find(text, wanted),
+            Body::Parts(_, parts) => {
+                let part = parts.iter().find(|part| part.name == wanted)?;
+                std::str::from_utf8(part.content).ok().map(str::to_owned)
+            }
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use sha2::{Digest as _, Sha256};
 
 use super::dispatch::{Dispatch, NameSource};
 use super::service::Service;
-use super::{content, form, inert, json, record};
+use super::{content, form, inert, json, multipart, record};
 use crate::model::{Body, Call};
 
 /// Names that are shown.
@@ -39,15 +39,22 @@ pub(super) fn outline(call: &Call, service: Option<&Service>) -> String {
         }
         parts.push(kind);
     }
-    let bytes = match &call.body {
-        Body::Captured(bytes) => bytes.as_ref(),
-        Body::Absent | Body::Streaming { .. } => &[],
-    };
+    let wire = call.body.captured().unwrap_or_default();
+    // What does not say the same to every server is shown as it came.
+    let bytes = content::settled(call).unwrap_or(wire);
+    if let Body::Coded(_) = &call.body {
+        let mut coding = String::new();
+        inert::push(
+            &mut coding,
+            call.header(CONTENT_ENCODING.as_str()).unwrap_or("coded twice"),
+        );
+        parts.push(coding);
+    }
     match &call.body {
         _ if empty => {}
         Body::Streaming { length: Some(length) } => parts.push(format!("{length} bytes, not read")),
         Body::Streaming { length: None } => parts.push("of unknown length, not read".to_owned()),
-        Body::Absent | Body::Captured(_) => parts.push(format!("{} bytes", bytes.len())),
+        Body::Absent | Body::Captured(_) | Body::Coded(_) => parts.push(format!("{} bytes", wire.len())),
     }
     if !query.is_empty() || !bytes.is_empty() {
         let mut hash = Sha256::new();
@@ -63,7 +70,7 @@ pub(super) fn outline(call: &Call, service: Option<&Service>) -> String {
         out.push_str(if parts.is_empty() { "" } else { ": " });
     }
     out.push_str(&parts.join(", "));
-    push_names(&mut out, &names(query, bytes));
+    push_names(&mut out, &names(call, query, bytes));
     out.push(')');
     out
 }
@@ -84,12 +91,18 @@ fn push_names(out: &mut String, names: &[String]) {
 }
 
 /// Names of query and content, as far as they can be read.
-fn names(query: &str, bytes: &[u8]) -> Vec<String> {
+fn names(call: &Call, query: &str, bytes: &[u8]) -> Vec<String> {
     let of_pairs = |text: &str| {
         let pairs = form::pairs(text).unwrap_or_default().into_iter();
         pairs.map(|pair| pair.name.into_owned()).collect::<Vec<_>>()
     };
     let mut names = of_pairs(query);
+    let content_type = call.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+    let parts = multipart::boundary(content_type).and_then(|boundary| multipart::parse(bytes, boundary));
+    if let Ok(parts) = parts {
+        names.extend(parts.iter().map(|part| part.name.to_owned()));
+        return names;
+    }
     match (json::parse(bytes), std::str::from_utf8(bytes)) {
         (Ok(document), _) => names.extend(
             document
@@ -111,7 +124,7 @@ fn operation(call: &Call, service: &Service) -> Option<String> {
     let name = match &names.source {
         NameSource::Header { .. } => names.source.in_header(call).ok()??.to_owned(),
         NameSource::Parameter(parameter) => {
-            let content = call.body.captured().and_then(|bytes| std::str::from_utf8(bytes).ok());
+            let content = content::settled(call).and_then(|bytes| std::str::from_utf8(bytes).ok());
             let texts = [call.query.as_deref(), content].into_iter().flatten();
             let mut pairs = texts.flat_map(|text| form::pairs(text).unwrap_or_default());
             pairs.find(|pair| pair.name == **parameter)?.value.into_owned()

@@ -74,7 +74,7 @@ impl Mappings {
             true => {
                 let decoder = operation.decoder;
                 let decoded = decode(call, service, operation.needs_body, decoder, Nesting::Brackets)?;
-                check_case(operation.paths(), &decoded)?;
+                check_names(operation.paths(), &decoded)?;
                 decoded
             }
             false => Decoded {
@@ -108,7 +108,7 @@ impl Mappings {
         };
         // Parameters in both are refused here: the name among them.
         let decoded = decode(call, service, true, None, Nesting::Dots)?;
-        check_case(names.path.iter(), &decoded)?;
+        check_names(names.path.iter(), &decoded)?;
         let part = |part: Option<&Json>| {
             part.and_then(|part| part.get(&**parameter))
                 .and_then(Json::as_str)
@@ -122,7 +122,7 @@ impl Mappings {
                 ..self.unnamed(call, Some(service), false)
             });
         };
-        check_case(operation.paths(), &decoded)?;
+        check_names(operation.paths(), &decoded)?;
         let name = full_name(service, &name);
         Ok(self.named(
             call,
@@ -304,14 +304,23 @@ fn decode(
             "query and content name the same parameter",
         ));
     }
+    if let Some(content::Decoded {
+        value: Json::Object(members),
+        uncoded: Some(uncoded),
+        ..
+    }) = &body
+        && uncoded.names_one_of(members.keys().map(String::as_str))
+    {
+        return Err(content::readable_as_it_is());
+    }
     Ok(Decoded { query, body })
 }
 
-/// Refuses what is named as one of the paths names it, but for upper and lower case.
+/// Refuses what is named as one of the paths names it, but for upper and lower case or under the content's coding.
 ///
-/// SECURITY: a server that is blind to case would find there what the mapping does not (test
-/// `r_names_but_for_case_are_refused`).
-fn check_case<'a>(mut paths: impl Iterator<Item = &'a Path>, decoded: &Decoded) -> Result<(), Refusal> {
+/// SECURITY: a server that is blind to case, or that does not undo the coding, would find there what the mapping does not
+/// (tests `r_names_but_for_case_are_refused`, `r_a_coding_that_is_not_undone_hides_nothing`).
+fn check_names<'a>(mut paths: impl Iterator<Item = &'a Path>, decoded: &Decoded) -> Result<(), Refusal> {
     let (query, body) = (decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value));
     let misspelt = |path: &Path| match path {
         Path::Query(selector) => query.is_some_and(|query| selector.is_misspelt_in(query)),
@@ -322,8 +331,15 @@ fn check_case<'a>(mut paths: impl Iterator<Item = &'a Path>, decoded: &Decoded) 
             .any(|part| selector.is_misspelt_in(part)),
         Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Credential => false,
     };
-    match paths.any(misspelt) {
+    let mut readable = false;
+    let coded = decoded.body.as_ref().and_then(|body| body.uncoded.as_ref());
+    let wrong = paths.any(|path| {
+        readable |= coded.is_some_and(|coded| coded.names_one_of(path.body_names().iter().map(AsRef::as_ref)));
+        readable || misspelt(path)
+    });
+    match wrong {
         false => Ok(()),
+        true if readable => Err(content::readable_as_it_is()),
         true => Err(Refusal::new(
             Reason::Malformed,
             "a parameter is one that the operation has but for upper and lower case: send it as documented",

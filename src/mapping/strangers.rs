@@ -80,16 +80,16 @@ pub(super) fn names_change(path: &str, query: &str, parameters: &[&str]) -> bool
     changing_verb(path)
         || query.split(['&', ';']).any(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = bytes(name);
+            let name = bytes(name.as_bytes());
             parameters.iter().any(|parameter| *parameter.as_bytes() == *name)
-                || (name.eq_ignore_ascii_case(b"query") && is_mutation(&bytes(value)))
+                || (name.eq_ignore_ascii_case(b"query") && is_mutation(&bytes(value.as_bytes())))
         })
 }
 
 /// Percent-decoded; what cannot be decoded stays as it is, since it may be no escape at all.
-fn bytes(text: &str) -> Vec<u8> {
+pub(super) fn bytes(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         let digit = |at: usize| after.get(at).and_then(|digit| char::from(*digit).to_digit(16));
         let escaped = digit(0)

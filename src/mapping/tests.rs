@@ -8,6 +8,7 @@ use super::*;
 use crate::model::{Body, CallId, Caller, Host, Origin, Reason, Timestamp};
 
 mod bypass;
+mod codings;
 mod identity;
 mod load;
 mod meaning;
@@ -18,6 +19,7 @@ mod samples;
 
 const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
 const STRIPE: &str = include_str!("../../mappings/stripe.yaml");
+const STRIPE_FILES: &str = include_str!("../../mappings/stripe-files.yaml");
 const EC2: &str = include_str!("../../mappings/aws-ec2.yaml");
 const DYNAMODB: &str = include_str!("../../mappings/aws-dynamodb.yaml");
 const S3: &str = include_str!("../../mappings/aws-s3.yaml");
@@ -44,6 +46,7 @@ fn shipped() -> &'static Mappings {
     static SHIPPED: LazyLock<Mappings> = LazyLock::new(|| {
         let files = [
             ("stripe.yaml", STRIPE),
+            ("stripe-files.yaml", STRIPE_FILES),
             ("aws-ec2.yaml", EC2),
             ("aws-dynamodb.yaml", DYNAMODB),
             ("aws-s3.yaml", S3),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use super::{CallId, Timestamp};
+use super::{CallId, Refusal, Timestamp};
 
 /// One call of an agent to the outside, before anything is known of its meaning.
 pub struct Call {
@@ -105,16 +105,28 @@ pub enum Body {
     Absent,
     /// Read whole; exactly these bytes go upstream.
     Captured(Bytes),
+    /// The same, under a content coding.
+    Coded(Coded),
     /// Still on the connection, unread; the declared length in bytes if any.
     Streaming { length: Option<u64> },
 }
 
+/// Content under a content coding, read whole.
+#[derive(Clone)]
+pub struct Coded {
+    /// As it came, and as it goes upstream.
+    pub wire: Bytes,
+    /// What it says, or why that cannot be told.
+    pub decoded: Result<Bytes, Refusal>,
+}
+
 impl Body {
-    /// The bytes that were read: empty where there is no content, `None` where it was not read.
+    /// The bytes that were read, as they came: empty where there is no content, `None` where it was not read.
     pub fn captured(&self) -> Option<&[u8]> {
         match self {
             Body::Absent => Some(&[]),
             Body::Captured(bytes) => Some(bytes),
+            Body::Coded(coded) => Some(&coded.wire),
             Body::Streaming { .. } => None,
         }
     }
@@ -141,6 +153,7 @@ impl fmt::Debug for Body {
         match self {
             Body::Absent => f.write_str("Absent"),
             Body::Captured(bytes) => write!(f, "Captured({} bytes)", bytes.len()),
+            Body::Coded(coded) => write!(f, "Coded({} bytes)", coded.wire.len()),
             Body::Streaming { length } => write!(f, "Streaming({length:?} bytes)"),
         }
     }

@@ -6,7 +6,8 @@ use http::{Request, Uri, request};
 
 use super::parse;
 use crate::gate::Rules;
-use crate::io::body::CaptureError;
+use crate::io::body::{CaptureError, Limits};
+use crate::io::coding;
 use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme};
 use crate::policy::{RuleReason, Verdict};
 
@@ -30,23 +31,23 @@ pub struct Judged {
     pub verdict: Verdict,
 }
 
-/// Reads and judges a request as the data path does (`handle`): the same checks in the same order. `limit`: bytes of
-/// content that are read before a decision.
+/// Reads and judges a request as the data path does (`handle`): the same checks in the same order. What of the
+/// content is read before a decision is within `limits`.
 ///
 /// # Errors
 /// What would be refused before there is anything to decide.
-pub fn judge(rules: &Rules, caller: Caller, described: Described, limit: usize) -> Result<Judged, Refusal> {
+pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limits) -> Result<Judged, Refusal> {
     let (authority, head, body) = request_of(described)?;
     let body = match body {
         // Not read before it has to be, and never then.
-        Body::Captured(content) if content.len() > limit => Body::Streaming {
+        Body::Captured(content) if content.len() > limits.body => Body::Streaming {
             length: u64::try_from(content.len()).ok(),
         },
-        read @ (Body::Captured(_) | Body::Absent | Body::Streaming { .. }) => read,
+        read @ (Body::Captured(_) | Body::Coded(_) | Body::Absent | Body::Streaming { .. }) => read,
     };
-    let too_large = || Refusal::from(CaptureError::TooLarge(limit));
+    let too_large = || Refusal::from(CaptureError::TooLarge(limits.body));
     let parsed = parse::call(authority.as_ref(), CallId::random(), caller, head, body)?;
-    let (call, mappings) = (parsed.call, rules.mappings());
+    let (mut call, mappings) = (parsed.call, rules.mappings());
     let is_unread = matches!(call.body, Body::Streaming { .. });
     let action = match parsed.leaves_http {
         true => mappings.stream(&call),
@@ -54,6 +55,11 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limit: usize) 
             let route = mappings.route(&call)?;
             if route.needs_body() && is_unread {
                 return Err(too_large());
+            }
+            if route.needs_body()
+                && let Body::Captured(content) = &call.body
+            {
+                call.body = coding::open(&call.headers, content.clone(), &limits.codings, |_| true);
             }
             mappings.resolve(&call, route)?
         }

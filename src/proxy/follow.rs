@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use http::header::{CONTENT_ENCODING, HeaderMap};
+use http::header::HeaderMap;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -15,11 +15,12 @@ use tokio::time::timeout;
 
 use super::record::{Ending, Record};
 use super::respond;
+use crate::io::coding::{Coding, Limits};
 use crate::io::drain::Working;
 use crate::mapping::{self, Reading};
 use crate::model::{Answer, Outcome};
 
-/// What of an answer is looked at, beside the stream.
+/// What of an answer is looked at, beside the stream: as it comes, and without its coding.
 const LOOKED_AT: usize = 64 << 10;
 /// How long the end of an approved call's answer is waited for when the agent has left.
 const LEARNT_WITHIN: Duration = Duration::from_secs(60);
@@ -86,6 +87,7 @@ struct Reader {
     status: u16,
     /// The beginning of the content, if it is wanted and not too long.
     content: Option<Vec<u8>>,
+    coding: Option<Coding>,
 }
 
 impl Reader {
@@ -97,7 +99,11 @@ impl Reader {
     }
 
     fn ended(self) {
-        let Reading { success, result_id } = mapping::read_answer(&self.answer, self.status, self.content.as_deref());
+        let content = match (self.content, self.coding) {
+            (Some(content), Some(coding)) => plain(&content, coding),
+            (content, _) => content,
+        };
+        let Reading { success, result_id } = mapping::read_answer(&self.answer, self.status, content.as_deref());
         let outcome = if success { Outcome::Success } else { Outcome::Failure };
         self.record.close(Ending {
             outcome,
@@ -116,6 +122,17 @@ impl Reader {
     }
 }
 
+/// A copy of the content without its coding, if it is small.
+///
+/// SECURITY: the provider's answer is as hostile as any (test `a_bomb_of_an_answer_is_not_looked_at`).
+fn plain(content: &[u8], coding: Coding) -> Option<Vec<u8>> {
+    let limits = Limits {
+        decoded: LOOKED_AT,
+        ratio: LOOKED_AT,
+    };
+    coding.decode(content, &limits, |_| true).ok()
+}
+
 impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Followed<B> {
     fn new(
         body: B,
@@ -126,12 +143,14 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Followed<B> {
         learns: Option<Working>,
     ) -> Self {
         record.answered(status);
-        let wanted = mapping::wants_content(&answer) && !headers.contains_key(CONTENT_ENCODING);
+        let coding = Coding::of(headers);
+        let wanted = mapping::wants_content(&answer) && coding.is_ok();
         let reader = Reader {
             record,
             answer,
             status,
             content: wanted.then(Vec::new),
+            coding: coding.ok().flatten(),
         };
         let mut followed = Self {
             body: Some(body),

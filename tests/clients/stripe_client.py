@@ -1,5 +1,6 @@
 """Stripe's own library, as an agent would use it. STRIPE_CA_BUNDLE, STRIPE_API_KEY and STRIPE_RETRIES set it up."""
 
+import io
 import os
 
 import stripe
@@ -39,6 +40,13 @@ def fields(words):
     return {name: int(value) if value.isdigit() else value for name, _, value in (word.partition("=") for word in words)}
 
 
+def upload(name, content):
+    """A file of this name; the library sends it as multipart/form-data to a host of its own."""
+    file = io.BytesIO(content.encode())
+    file.name = name
+    return call(stripe.File.create, purpose="dispute_evidence", file=file)
+
+
 serve(
     {
         "balance": lambda: call(stripe.Balance.retrieve),
@@ -51,6 +59,7 @@ serve(
         "refund": lambda charge, *more: call(stripe.Refund.create, charge=charge, **fields(more)),
         "customers": lambda *more: call(stripe.Customer.list, **fields(more)),
         "delete_customer": lambda customer: call(stripe.Customer.delete, customer),
+        "upload": upload,
         "payout": lambda amount, *more: call(stripe.Payout.create, amount=int(amount), currency="usd", **fields(more)),
     }
 )

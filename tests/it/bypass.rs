@@ -3,7 +3,7 @@
 //! reached the origin that should not have.
 //!
 //! Not here: O49 and O50 (answers of the DNS) are tested beside the resolver, O49's other half in `destinations`;
-//! O63 to O66 need HTTP/2, which is not offered (O62).
+//! O63 to O66 need HTTP/2, which is not offered (O62); O84, O85 and O100 stand in `codings`.
 
 mod framing;
 mod names;

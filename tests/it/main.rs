@@ -15,6 +15,7 @@ mod architecture;
 mod audit;
 mod bypass;
 mod clients;
+mod codings;
 mod config;
 mod connect;
 mod demo;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
 use crate::gate::Rules;
+use crate::io::body::Limits;
 use crate::model::inert::inert_json;
 use crate::model::{Caller, Reason, Refusal, Target, Value, Why};
 use crate::policy::Verdict;
@@ -91,7 +92,7 @@ struct Outcome<'a> {
 pub(super) fn answer(
     rules: &Rules,
     caller: &Result<Caller, Refusal>,
-    limit: usize,
+    limits: &Limits,
     mut requests: impl BufRead,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
@@ -101,7 +102,7 @@ pub(super) fn answer(
             bail!("a request line is longer than {MAX_LINE} bytes: the lines after it were not read");
         }
         if !line.trim_ascii().is_empty() {
-            let (id, judged) = one(rules, caller, limit, &line);
+            let (id, judged) = one(rules, caller, limits, &line);
             let text = match &judged {
                 Ok(judged) => serde_json::to_string(&told(id, judged))?,
                 Err(refusal) => serde_json::to_string(&refused(id, refusal))?,
@@ -118,7 +119,7 @@ pub(super) fn answer(
 fn one(
     rules: &Rules,
     caller: &Result<Caller, Refusal>,
-    limit: usize,
+    limits: &Limits,
     line: &[u8],
 ) -> (Option<Json>, Result<Judged, Refusal>) {
     let malformed = |detail: String| Refusal::new(Reason::Malformed, detail);
@@ -147,7 +148,7 @@ fn one(
             headers: line.headers.0,
             content: content.map(Into::into),
         };
-        judge(rules, caller.clone()?, described, limit)
+        judge(rules, caller.clone()?, described, limits)
     });
     (line.id, judged)
 }

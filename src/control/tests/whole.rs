@@ -17,6 +17,7 @@ use super::super::{Parts, router};
 use crate::agent::{Declared, DeclaredAgent, DeclaredPerson, Registry};
 use crate::approval::{Approvals, Config, Keys, Patience};
 use crate::authority::Authority;
+use crate::config::Limits;
 use crate::gate::{Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::keys;
@@ -142,7 +143,7 @@ impl Sidecar {
             store,
             authority: Arc::new(authority),
             upstream: Upstream::new(upstream).unwrap(),
-            capture: Capture::new(1 << 20, 1 << 24),
+            capture: Capture::new(Limits::default().of_one_body(), 1 << 24),
             patience: Patience::default(),
             notices: lines.clone(),
             home_option: String::new(),

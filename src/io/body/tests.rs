@@ -4,12 +4,23 @@ use futures_util::stream;
 use http::HeaderMap;
 use http_body_util::{Full, StreamBody};
 
+use super::super::coding::Coding;
+use super::super::coding::tests::encode;
+use super::open::DECODED_AT_ONCE;
 use super::*;
 
 type Piece = Result<Frame<Bytes>, std::io::Error>;
 
 fn pieces(pieces: Vec<Piece>) -> impl Body<Data = Bytes, Error = std::io::Error> + Unpin {
     StreamBody::new(stream::iter(pieces))
+}
+
+fn capture(limit: usize, total: usize) -> Capture {
+    let limits = Limits {
+        body: limit,
+        codings: coding::Limits::default(),
+    };
+    Capture::new(limits, total)
 }
 
 fn data(text: &'static str) -> Piece {
@@ -19,7 +30,7 @@ fn data(text: &'static str) -> Piece {
 #[tokio::test]
 async fn all_pieces_are_read_in_order_and_trailers_dropped() {
     let trailers = Ok(Frame::trailers(HeaderMap::new()));
-    let read = Capture::new(100, 100)
+    let read = capture(100, 100)
         .read(pieces(vec![data("amount"), data("=50"), data("000"), trailers]))
         .await;
     assert_eq!(read.unwrap(), "amount=50000");
@@ -27,7 +38,7 @@ async fn all_pieces_are_read_in_order_and_trailers_dropped() {
 
 #[tokio::test]
 async fn one_byte_beyond_the_limit_is_refused_declared_or_not() {
-    let capture = Capture::new(4, 100);
+    let capture = self::capture(4, 100);
     let undeclared = capture.read(pieces(vec![data("123"), data("45")])).await.unwrap_err();
     assert_eq!(Refusal::from(undeclared).reason, Reason::TooLarge);
     let declared = capture.read(Full::from("12345")).await.unwrap_err();
@@ -38,7 +49,7 @@ async fn one_byte_beyond_the_limit_is_refused_declared_or_not() {
 #[tokio::test]
 async fn broken_framing_is_malformed() {
     let broken = Err(std::io::Error::other("bad chunk"));
-    let error = Capture::new(100, 100)
+    let error = capture(100, 100)
         .read(pieces(vec![data("amount=1"), broken]))
         .await
         .unwrap_err();
@@ -47,7 +58,7 @@ async fn broken_framing_is_malformed() {
 
 #[tokio::test]
 async fn bodies_together_beyond_the_memory_are_refused() {
-    let capture = Capture::new(80, 100);
+    let capture = self::capture(80, 100);
     let body = || Full::from(Bytes::from(vec![b'x'; 60]));
     let first = capture.read(body()).await.unwrap();
     let copy = first.clone();
@@ -64,7 +75,7 @@ async fn a_body_that_never_comes_is_given_up() {
     let never = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
     let capture = Capture {
         stalled_after: Duration::from_millis(5),
-        ..Capture::new(100, 100)
+        ..capture(100, 100)
     };
     let error = capture.read(never).await.unwrap_err();
     assert!(matches!(error, CaptureError::Stalled(_)));
@@ -86,7 +97,7 @@ async fn what_is_announced_takes_no_memory() {
             SizeHint::with_exact(8 << 20)
         }
     }
-    let capture = Capture::new(8 << 20, 16 << 20);
+    let capture = self::capture(8 << 20, 16 << 20);
     let waiting: Vec<_> = (0..32)
         .map(|_| capture.clone())
         .map(|capture| async move { capture.read(Announced).await })
@@ -97,4 +108,28 @@ async fn what_is_announced_takes_no_memory() {
         "they all wait for their content"
     );
     assert_eq!(capture.read(Full::from("amount=1")).await.unwrap(), "amount=1");
+}
+
+#[tokio::test]
+async fn decoded_content_takes_of_the_same_memory_and_gives_it_back() {
+    let plain: Vec<u8> = (0..40_000_u32).flat_map(|number| number.to_be_bytes()).collect();
+    let wire = Bytes::from(encode(Coding::Gzip, &plain));
+    assert!(wire.len() > DECODED_AT_ONCE, "it is decoded beside");
+    let mut headers = HeaderMap::new();
+    headers.insert("content-encoding", "gzip".parse().unwrap());
+    let capture = self::capture(1 << 20, 1 << 20);
+    let free = capture.memory.available_permits();
+    let Content::Coded(coded) = capture.open(&headers, wire.clone()).await else {
+        panic!("not coded");
+    };
+    assert_eq!((&coded.wire, coded.decoded.as_deref()), (&wire, Ok(&*plain)));
+    assert!(capture.memory.available_permits() <= free - plain.len());
+    drop(coded);
+    assert_eq!(capture.memory.available_permits(), free);
+    let small = self::capture(1 << 20, 100 << 10);
+    let Content::Coded(coded) = small.open(&headers, wire).await else {
+        panic!("not coded");
+    };
+    assert_eq!(coded.decoded.unwrap_err().reason, Reason::Overloaded);
+    assert_eq!(small.memory.available_permits(), 100 << 10);
 }

@@ -72,7 +72,7 @@ const MAX_OUTLINED: u64 = 8 * 1024 * 1024;
 pub(in crate::mapping) fn is_outlined(call: &Call) -> bool {
     match call.body {
         Body::Streaming { length: Some(length) } => length <= MAX_OUTLINED,
-        Body::Streaming { length: None } | Body::Captured(_) => true,
+        Body::Streaming { length: None } | Body::Captured(_) | Body::Coded(_) => true,
         Body::Absent => false,
     }
 }

@@ -131,7 +131,8 @@ fn r_content_that_cannot_be_inspected_is_refused() {
     }
     assert_eq!(post(&[KEY], "amount=1"), Some(Reason::NotInspectable));
     assert_eq!(post(&[FORM, FORM, KEY], "amount=1"), Some(Reason::Malformed));
-    for coding in ["gzip", "br", "identity", "unknown"] {
+    assert_eq!(post(&[FORM, KEY, ("content-encoding", "identity")], "amount=1"), None);
+    for coding in ["gzip", "br", "unknown", "identity, gzip"] {
         assert_eq!(
             post(&[FORM, KEY, ("content-encoding", coding)], "amount=1"),
             Some(Reason::NotInspectable),

@@ -4,8 +4,13 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-const SAMPLES: [(&str, &str, &str); 9] = [
+const SAMPLES: [(&str, &str, &str); 10] = [
     ("stripe", STRIPE, include_str!("../../../tests/samples/stripe.jsonl")),
+    (
+        "stripe-files",
+        STRIPE_FILES,
+        include_str!("../../../tests/samples/stripe-files.jsonl"),
+    ),
     ("aws-ec2", EC2, include_str!("../../../tests/samples/aws-ec2.jsonl")),
     (
         "aws-dynamodb",

@@ -20,6 +20,14 @@ fn rules() -> Rules {
     Rules::load(&sources, None, Rates::new(Some("usd"))).unwrap()
 }
 
+const LIMITS: Limits = Limits {
+    body: 100,
+    codings: coding::Limits {
+        decoded: 1000,
+        ratio: 100,
+    },
+};
+
 fn caller() -> Caller {
     Caller {
         agent: "bot".into(),
@@ -28,7 +36,7 @@ fn caller() -> Caller {
     }
 }
 
-fn told(method: &str, url: &str, headers: &[(&str, &str)], content: &str) -> Result<Judged, Refusal> {
+fn told(method: &str, url: &str, headers: &[(&str, &str)], content: impl Into<Bytes>) -> Result<Judged, Refusal> {
     let described = Described {
         method: method.to_owned(),
         url: url.to_owned(),
@@ -36,9 +44,9 @@ fn told(method: &str, url: &str, headers: &[(&str, &str)], content: &str) -> Res
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
-        content: Some(content.to_owned().into()),
+        content: Some(content.into()),
     };
-    judge(&rules(), caller(), described, 100)
+    judge(&rules(), caller(), described, &LIMITS)
 }
 
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
@@ -85,12 +93,12 @@ fn what_the_wire_refuses_is_refused() {
 #[test]
 fn content_beyond_the_limit_is_too_large_where_it_is_needed() {
     let long = format!("charge={}", "1".repeat(100));
-    let refused = told("POST", "https://api.stripe.com/v1/refunds", &FORM, &long).unwrap_err();
+    let refused = told("POST", "https://api.stripe.com/v1/refunds", &FORM, long.clone()).unwrap_err();
     assert_eq!(refused.reason, Reason::TooLarge);
-    let unknown = told("POST", "https://example.com/", &FORM, &long).unwrap();
+    let unknown = told("POST", "https://example.com/", &FORM, long.clone()).unwrap();
     assert!(matches!(unknown.verdict, Verdict::Block { .. }));
     // A call that waits for people is read whole, whatever it is.
-    let held = told("POST", "https://api.stripe.com/v1/nothing_that_is_mapped", &FORM, &long).unwrap_err();
+    let held = told("POST", "https://api.stripe.com/v1/nothing_that_is_mapped", &FORM, long).unwrap_err();
     assert_eq!(held.reason, Reason::TooLarge);
 }
 
@@ -100,4 +108,27 @@ fn what_leaves_http_is_judged_and_not_carried() {
     let judged = told("GET", "https://example.com/", &upgrade, "").unwrap();
     assert_eq!(&*judged.action.name, "open_stream");
     assert!(matches!(judged.verdict, Verdict::Block { .. }));
+}
+
+#[test]
+fn a_coding_is_undone_as_on_the_wire() {
+    use crate::io::coding::{Coding, tests::encode};
+
+    let refund = |content: Vec<u8>| {
+        let headers = [FORM[0], ("content-encoding", "gzip")];
+        told("POST", "https://api.stripe.com/v1/refunds", &headers, content)
+    };
+    let judged = refund(encode(Coding::Gzip, b"charge=ch_1&amount=90000")).unwrap();
+    assert_eq!(judged.action.int("amount"), Some(90000));
+    assert!(matches!(judged.verdict, Verdict::RequireApproval { .. }));
+    let long = encode(
+        Coding::Gzip,
+        format!("charge=ch_1&amount={}", "1".repeat(2000)).as_bytes(),
+    );
+    assert!(long.len() < LIMITS.body);
+    assert_eq!(refund(long).unwrap_err().reason, Reason::TooLarge);
+    assert_eq!(
+        refund(b"charge=ch_1".to_vec()).unwrap_err().reason,
+        Reason::NotInspectable
+    );
 }

@@ -4,6 +4,7 @@ use futures_util::stream;
 use http_body_util::{Empty, Full, StreamBody};
 
 use super::*;
+use crate::io::coding::tests as coded;
 use crate::io::drain::Drain;
 use crate::proxy::record::tests::watched;
 
@@ -113,6 +114,7 @@ fn only_the_beginning_of_an_answer_is_kept() {
         answer: Arc::default(),
         status: 200,
         content: Some(Vec::new()),
+        coding: None,
     };
     reader.see(&vec![0; LOOKED_AT]);
     assert_eq!(reader.content.as_ref().map(Vec::len), Some(LOOKED_AT));
@@ -120,4 +122,53 @@ fn only_the_beginning_of_an_answer_is_kept() {
     assert_eq!(reader.content, None, "never the first part of what is longer");
     reader.see(&[0]);
     assert_eq!(reader.content, None);
+}
+
+/// What the record says of a 200 whose coded content has `ok: false`, or whatever stands there.
+async fn outcome_of(coding: &str, content: Vec<u8>) -> Outcome {
+    let (mut record, endings) = watched();
+    record.sending();
+    let mut headers = HeaderMap::new();
+    headers.insert("content-encoding", coding.parse().unwrap());
+    let body = Full::new(Bytes::from(content.clone()));
+    let mut followed = Followed::new(body, 200, &headers, Arc::new(reads_content()), record, None);
+    let passed = followed.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(passed, content, "untouched");
+    drop(followed);
+    told(&endings)[0].0
+}
+
+#[tokio::test]
+async fn what_a_coded_answer_says_is_read() {
+    for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstandard, Coding::Deflate] {
+        let (name, encode) = (coded::name(coding), |text: &str| coded::encode(coding, text.as_bytes()));
+        assert_eq!(
+            outcome_of(name, encode(r#"{"ok":false}"#)).await,
+            Outcome::Failure,
+            "{name}"
+        );
+        assert_eq!(
+            outcome_of(name, encode(r#"{"ok":true}"#)).await,
+            Outcome::Success,
+            "{name}"
+        );
+        let cut = &encode(r#"{"ok":false}"#)[..12];
+        assert_eq!(
+            outcome_of(name, cut.to_vec()).await,
+            Outcome::Success,
+            "{name}: the 200 is all there is"
+        );
+    }
+    let plain = br#"{"ok":false}"#.to_vec();
+    assert_eq!(outcome_of("identity", plain.clone()).await, Outcome::Failure);
+    assert_eq!(outcome_of("lzma", plain).await, Outcome::Success);
+}
+
+#[tokio::test]
+async fn a_bomb_of_an_answer_is_not_looked_at() {
+    let large = |length: usize| format!(r#"{{"ok":false,"x":"{}"}}"#, "x".repeat(length));
+    let answer = |length| coded::encode(Coding::Gzip, large(length).as_bytes());
+    assert_eq!(outcome_of("gzip", answer(60 << 10)).await, Outcome::Failure);
+    assert_eq!(outcome_of("gzip", answer(64 << 10)).await, Outcome::Success);
+    assert_eq!(outcome_of("gzip", answer(8 << 20)).await, Outcome::Success);
 }
