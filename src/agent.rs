@@ -24,7 +24,7 @@ use http::HeaderValue;
 use crate::io::keys::{self, KeyError};
 use crate::model::approval::OWNERS;
 use crate::model::change::{AgentRow, PersonRow};
-use crate::model::{Caller, Reason, Refusal, Secret, Timestamp};
+use crate::model::{Caller, HoldRule, Reason, Refusal, Secret, Timestamp};
 
 pub use declared::{Declared, DeclaredAgent, DeclaredPerson, FixedAgent};
 pub use error::RegistryError;
@@ -43,6 +43,14 @@ const APPROVER: &str = "approver";
 pub struct Person {
     pub name: Arc<str>,
     pub groups: Arc<[Arc<str>]>,
+}
+
+impl Person {
+    /// Whether their consent is one that the rule asks for.
+    pub fn may_speak_for(&self, rule: &HoldRule) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|group| &**group == OWNERS || rule.approvers.contains(group))
+    }
 }
 
 /// A row with the key it was made with, to be shown once.
@@ -126,9 +134,16 @@ impl Registry {
         self.read(|state| state.person(&digest))
     }
 
-    /// Whether a person is known and not disabled: only their word counts.
-    pub fn is_active_person(&self, name: &str) -> bool {
-        self.read(|state| state.is_active_person(name))
+    /// Whether a yes that was given to a rule (id and digest) still counts: its giver is known, not disabled, and, if the rule
+    /// is among those that are `wanted`, of a group that it asks.
+    pub fn still_speaks(&self, person: &str, rule: &(Arc<str>, Arc<str>), wanted: &[HoldRule]) -> bool {
+        let Some(person) = self.read(|state| state.active_person(person)) else {
+            return false;
+        };
+        let mut meant = wanted
+            .iter()
+            .filter(|other| (&other.id, &other.digest) == (&rule.0, &rule.1));
+        meant.all(|rule| person.may_speak_for(rule))
     }
 
     /// All agents, by name.

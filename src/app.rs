@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 
 use crate::agent::Registry;
+use crate::approval::Notices;
 use crate::approval::{self, Approvals};
 use crate::authority::Authority;
 use crate::config::home::Home;
@@ -27,7 +28,6 @@ use crate::model::change::PersonRow;
 use crate::model::money::Rates;
 use crate::model::{Diagnostic, Timestamp};
 use crate::proxy::Proxy;
-use crate::proxy::hold::Notices;
 use crate::store::{Reader, Store};
 use crate::upstream::{self, Upstream};
 use crate::{audit, control, proxy};
@@ -148,6 +148,8 @@ impl Sidecar {
             owner_may_approve: config.owner_may_approve,
             ready: is_ready,
             registering: Mutex::default(),
+            notices: notices.clone(),
+            home_option: config.home.option(),
         };
         let parts = proxy::Parts {
             registry,

@@ -10,7 +10,7 @@
 //!                park                approve             consume
 //!     (nothing) ──────▶ pending ───────────────▶ approved ───────▶ consumed
 //!                        │ ▲ │ deny                 │ │
-//!                        │ │ └──────▶ denied        │ │ the rule changed
+//!                        │ │ └──────▶ denied ◀──────┤ │ the rule changed
 //!                        │ └────────────────────────┼─┘
 //!                        └─────────▶ expired ◀──────┘
 //! ```
@@ -20,6 +20,7 @@ mod draft;
 mod fingerprint;
 mod look_up;
 mod memory;
+mod notice;
 mod patience;
 mod sweep;
 mod ticket;
@@ -40,10 +41,11 @@ pub use draft::Draft;
 pub use fingerprint::{Fingerprint, Keys};
 pub use look_up::Found;
 use memory::Memory;
+pub use notice::{Notices, Question, beginning, revision_option};
 pub use patience::{DEFAULT as DEFAULT_PROFILE, LONGEST, Patience, PatienceError, Wait};
 pub use sweep::Sweep;
 pub use ticket::{Ticket, Wake};
-pub use turn::{Claim, NotOpen, Review, Settling, Turn};
+pub use turn::{Claim, NotOpen, Review, Settling, Turn, Veto};
 
 /// Times and limits of approvals.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,6 +23,9 @@
 //! | `gap` | `set_back_ms` or `set_forward_ms` | |
 //!
 //! - A BLOCK is its own end: its `decided` closes the call, there is no `outcome`.
+//! - A `decided` names the set that decided: the one in force once what was read of the call's content was there. A `reload`
+//!   is recorded before its set comes into force, so calls that were judged in between, or whose record was under way, follow
+//!   it with the set of before; no call that begins once `RELOADED` is printed does.
 //! - `rules`, `roles`, `groups`, `missing`, `digests` are names joined by `,`, in the order of `rules`.
 //! - `mappings`, `policies`, `digests` and `key` are the first half of a SHA-256, in hex.
 //! - `operation` is there for mapped operations only: of an unmapped one it is text of the agent's.

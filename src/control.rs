@@ -6,7 +6,7 @@
 //! GET  /api/v1/approvals?state=pending
 //! GET  /api/v1/approvals/{id or prefix}
 //! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…", "revision": 0}
-//! POST /api/v1/approvals/{id}/deny                   {"reason": "…"}
+//! POST /api/v1/approvals/{id}/deny                   {"reason": "…"}, pending or approved
 //! GET  /api/v1/agents /api/v1/people
 //! POST /api/v1/agents                                {"name", "roles", "owner"} → the key, once
 //! POST /api/v1/people                                {"name", "groups"} → the key, once
@@ -37,7 +37,7 @@ use http::StatusCode;
 use tokio::sync::{Mutex, watch};
 
 use crate::agent::Registry;
-use crate::approval::Approvals;
+use crate::approval::{Approvals, Notices};
 use crate::gate::Gate;
 use crate::store::Store;
 
@@ -60,6 +60,10 @@ pub struct Parts {
     pub ready: watch::Receiver<bool>,
     /// Names are taken one at a time.
     pub registering: Mutex<()>,
+    /// Where people are told at once that other people are still asked.
+    pub notices: Arc<dyn Notices>,
+    /// ` --home DIR` for commands that are printed, where one is needed.
+    pub home_option: String,
 }
 
 /// The API as served at `listener`.

@@ -32,12 +32,13 @@ impl Gate {
         Gate(ArcSwap::from_pointee(rules))
     }
 
-    /// The rules as they are at this moment. Whoever judges a call takes them once and keeps them.
+    /// The rules as they are at this moment. Whoever judges a call maps and decides it by one such set, and takes another if
+    /// anything long lies between.
     pub fn rules(&self) -> Arc<Rules> {
         self.0.load_full()
     }
 
-    /// Puts others in force, for all calls that begin from now on.
+    /// Puts others in force, for all calls that are judged from now on.
     pub fn replace(&self, rules: Rules) {
         self.0.store(Arc::new(rules));
     }
@@ -149,6 +150,21 @@ impl Rules {
             Prepared::Complete { action, .. } => self.policies.evaluate(facts, &action, evidence),
             Prepared::Stopped { verdict, .. } => verdict,
         }
+    }
+
+    /// Every rule that wants people asked of an action, as it is called and with the values that were stated, whoever
+    /// consented already.
+    pub fn wanted(&self, facts: &Facts, action: &Action, evidence: &Evidence) -> Vec<HoldRule> {
+        let mut stated = evidence.clone();
+        for vote in &mut stated.votes {
+            vote.rules.retain(|(id, _)| &**id == INCOMPLETE_ACTION);
+        }
+        let verdicts = [None, Some(&stated)].map(|evidence| self.review(facts, action, evidence));
+        let rules = verdicts.into_iter().flat_map(|verdict| match verdict {
+            Verdict::RequireApproval { rules } => rules,
+            Verdict::Allow { .. } | Verdict::Block { .. } => Vec::new(),
+        });
+        rules.collect()
     }
 
     /// Completes the action; with values that people stated only if they may state them.

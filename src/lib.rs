@@ -14,8 +14,8 @@
 //!   send      takes Recorded<Permit>             upstream        the one line that reaches the network, DNS included
 //!   close     outcome in the trail               proxy/follow    when the answer ends; on drop: abandoned
 //! ```
-//! `proxy/handle.rs` is that path in code. Mapping and gate work with one snapshot of the rules (`gate::Rules`), which
-//! `app/reload` replaces whole when files change.
+//! `proxy/handle.rs` is that path in code, `proxy/judge.rs` its first three steps. Mapping and gate work with one snapshot of
+//! the rules (`gate::Rules`), which `app/reload` replaces whole when files change.
 //!
 //! # Floors
 //! A module uses only modules of floors below it; `tests/it/architecture.rs` holds that by reading the sources. A stage

@@ -1,7 +1,7 @@
 //! The door that agents' calls come through: forward proxy, HTTP/1.1. Floor 4.
 //!
-//! `accept` takes connections, `connect` opens tunnels and ends their TLS, `parse` makes a `Call` of a request, `handle` is
-//! the data path, `hold` waits for people, `follow` closes the record with the answer, `respond` says no; `described` is parse and map
+//! `accept` takes connections, `connect` opens tunnels and ends their TLS, `handle` is the data path, `parse` makes a `Call`
+//! of a request, `judge` has it mapped and decided, `hold` waits for people, `follow` closes the record with the answer, `respond` says no; `described` is parse and map
 //! for a request that nobody sends.
 
 mod accept;
@@ -10,6 +10,7 @@ pub mod described;
 mod follow;
 mod handle;
 pub mod hold;
+mod judge;
 mod parse;
 mod prefixed;
 mod record;
@@ -23,7 +24,7 @@ use http::HeaderValue;
 use tokio::sync::watch;
 
 use crate::agent::Registry;
-use crate::approval::{Approvals, Patience};
+use crate::approval::{Approvals, Notices, Patience};
 use crate::authority::Authority;
 use crate::gate::Gate;
 use crate::io::body::Capture;
@@ -36,7 +37,7 @@ use crate::upstream::Upstream;
 /// What the data path works with.
 pub struct Parts {
     pub registry: Arc<Registry>,
-    /// Mappings and policies. A request takes them once, so that it sees one set whatever is reloaded meanwhile.
+    /// Mappings and policies. A request is mapped and decided by one set of them, the one in force once its content was read.
     pub gate: Arc<Gate>,
     pub approvals: Approvals,
     pub store: Store,
@@ -46,7 +47,7 @@ pub struct Parts {
     pub capture: Capture,
     pub patience: Patience,
     /// Where people are told at once of what was held or blocked.
-    pub notices: Arc<dyn hold::Notices>,
+    pub notices: Arc<dyn Notices>,
     /// ` --home DIR` for commands that are printed, where one is needed.
     pub home_option: String,
     /// True from the moment we are to stop: held calls are answered then.

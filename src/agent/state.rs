@@ -187,19 +187,20 @@ impl State {
         let mut found = None;
         for known in self.people.values() {
             if bool::from(known.proves(digest)) {
-                found = Some(Person {
-                    name: known.listed.row.name.clone(),
-                    groups: known.listed.row.groups.clone().into(),
-                });
+                found = Some(person(&known.listed.row));
             }
         }
         found
     }
 
+    /// One who is known and not disabled: only their word counts.
+    pub(super) fn active_person(&self, name: &str) -> Option<Person> {
+        let known = self.people.get(name)?;
+        (!known.listed.row.is_disabled()).then(|| person(&known.listed.row))
+    }
+
     pub(super) fn is_active_person(&self, name: &str) -> bool {
-        self.people
-            .get(name)
-            .is_some_and(|known| !known.listed.row.is_disabled())
+        self.active_person(name).is_some()
     }
 
     /// Whether nobody but `name` is in the group `owner`.
@@ -288,6 +289,13 @@ fn caller(row: &AgentRow) -> Caller {
         agent: row.name.clone(),
         roles: row.roles.clone().into(),
         owner: row.owner.clone(),
+    }
+}
+
+fn person(row: &PersonRow) -> Person {
+    Person {
+        name: row.name.clone(),
+        groups: row.groups.clone().into(),
     }
 }
 

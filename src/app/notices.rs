@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
-use crate::proxy::hold::Notices;
+use crate::approval::Notices;
 
 /// Lines that may wait for a slow terminal. A terminal that stands still must not hold up calls: what is beyond is
 /// dropped here, and stays in the record.

@@ -11,13 +11,13 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::approval::Notices;
 use crate::audit::{self, Digests};
 use crate::config::Config;
 use crate::gate::{Gate, Rules};
 use crate::io::watch::Watch;
 use crate::model::Diagnostic;
 use crate::model::inert::inert;
-use crate::proxy::hold::Notices;
 use crate::store::Store;
 
 /// When nothing is told.

@@ -173,9 +173,15 @@ pub(crate) fn approve(approvals: &Approvals, id: &ApprovalId) -> ApprovalRow {
     review.approve(vote, BTreeMap::new()).committed()
 }
 
+pub(crate) fn veto(approvals: &Approvals, id: &ApprovalId) -> Veto {
+    match approvals.veto(id) {
+        Ok(veto) => veto,
+        Err(_) => panic!("expected it to be open"),
+    }
+}
+
 pub(crate) fn deny(approvals: &Approvals, id: &ApprovalId) {
-    let review = review(approvals, id);
-    let _ = review.deny(&"alice".into(), "no".to_owned()).committed();
+    let _ = veto(approvals, id).deny(&"alice".into(), "no".to_owned()).committed();
 }
 
 /// Takes the grant of a call and spends it.
@@ -562,7 +568,7 @@ async fn no_more_than_the_allowed_number_of_calls_wait_per_agent() {
 async fn only_one_person_decides_at_a_time() {
     let approvals = approvals();
     let id = park(&approvals, &call("bot", 1, None)).approval().clone();
-    let first = review(&approvals, &id);
+    let first = veto(&approvals, &id);
     let Err(NotOpen::Taken(settling)) = approvals.review(&id) else {
         panic!("expected to wait");
     };

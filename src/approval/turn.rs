@@ -47,20 +47,34 @@ impl Turn {
         self.approvals.now().wall
     }
 
-    /// Drops the votes of people who may not speak any more. Where nobody is left who answers for the values that were
-    /// stated, those go too, and with them every vote that was given to them.
+    /// Drops what people consented to and may not speak for any more. Where nobody is left who answers for the values that
+    /// were stated, those go too, and with them every vote that was given to them.
     ///
-    /// SECURITY: a person is disabled because their word is not to be trusted. Tests:
+    /// SECURITY: a person is disabled, or moved to another group, because their word is not to count. Tests:
     /// `the_grant_of_a_person_who_was_disabled_meanwhile_asks_again`,
-    /// `the_vote_of_a_person_who_was_disabled_meanwhile_is_not_added_to_anothers`.
-    fn keep_votes(&mut self, active: impl Fn(&str) -> bool) {
+    /// `the_vote_of_a_person_who_was_disabled_meanwhile_is_not_added_to_anothers`,
+    /// `a_yes_does_not_outlive_its_givers_group`.
+    fn keep_votes(&mut self, speaks: impl Fn(&str, &(Arc<str>, Arc<str>)) -> bool) {
         let row = &mut self.row;
-        let before = row.votes.len();
-        row.votes.retain(|vote| active(&vote.person));
+        let count = |row: &ApprovalRow| row.votes.iter().map(|vote| vote.rules.len()).sum::<usize>();
+        let before = count(row);
+        for vote in &mut row.votes {
+            vote.rules.retain(|rule| speaks(&vote.person, rule));
+        }
+        row.votes.retain(|vote| !vote.rules.is_empty());
         let answered = |vote: &Vote| vote.rules.iter().any(|(id, _)| &**id == INCOMPLETE_ACTION);
-        if row.votes.len() < before && !row.stated.is_empty() && !row.votes.iter().any(answered) {
+        if count(row) < before && !row.stated.is_empty() && !row.votes.iter().any(answered) {
             row.stated.clear();
             row.votes.clear();
+        }
+    }
+
+    /// What people consented to so far.
+    fn evidence(&self) -> Evidence {
+        Evidence {
+            approval: self.row.id.clone(),
+            votes: self.row.votes.clone(),
+            stated: self.row.stated.clone(),
         }
     }
 }
@@ -82,18 +96,14 @@ impl Claim {
         &self.0.row
     }
 
-    /// Leaves only the votes of people who may still speak.
-    pub fn keep_votes(&mut self, active: impl Fn(&str) -> bool) {
-        self.0.keep_votes(active);
+    /// Leaves only what people consented to for whom `speaks` of the rule (id and digest).
+    pub fn keep_votes(&mut self, speaks: impl Fn(&str, &(Arc<str>, Arc<str>)) -> bool) {
+        self.0.keep_votes(speaks);
     }
 
     /// What the gate is asked again with.
     pub fn evidence(&self) -> Evidence {
-        Evidence {
-            approval: self.0.row.id.clone(),
-            votes: self.0.row.votes.clone(),
-            stated: self.0.row.stated.clone(),
-        }
+        self.0.evidence()
     }
 
     /// Spends the grant on a call. From its commit on it is spent, whatever becomes of the call.
@@ -140,14 +150,19 @@ impl Review {
         &self.0.row
     }
 
-    /// Leaves only the votes of people who may still speak.
-    pub fn keep_votes(&mut self, active: impl Fn(&str) -> bool) {
-        self.0.keep_votes(active);
+    /// Leaves only what people consented to for whom `speaks` of the rule (id and digest).
+    pub fn keep_votes(&mut self, speaks: impl Fn(&str, &(Arc<str>, Arc<str>)) -> bool) {
+        self.0.keep_votes(speaks);
     }
 
     /// A moment for a vote.
     pub fn now(&self) -> Timestamp {
         self.0.now()
+    }
+
+    /// What people consented to so far.
+    pub fn given(&self) -> Evidence {
+        self.0.evidence()
     }
 
     /// What consent would come to with one more vote.
@@ -186,12 +201,23 @@ impl Review {
             row.rules = rules;
         })
     }
+}
+
+/// An approval that a person may say no to: pending, or given and not spent yet.
+#[must_use]
+pub struct Veto(pub(super) Turn);
+
+impl Veto {
+    pub fn row(&self) -> &ApprovalRow {
+        &self.0.row
+    }
 
     pub fn deny(self, person: &Arc<str>, reason: String) -> Draft {
         let now = self.0.now();
         let cool_down = self.0.approvals.shared.config.cool_down;
         self.0.draft(Some(cool_down), |row| {
             row.state = State::Denied;
+            row.grant_expires = None;
             row.decided = Some(now);
             row.denial = Some(Denial {
                 person: person.clone(),
@@ -217,19 +243,30 @@ impl Approvals {
     /// # Errors
     /// If it is not pending any more, somebody else decides at this moment, or it is gone.
     pub fn review(&self, id: &ApprovalId) -> Result<Review, NotOpen> {
+        self.take(id, |state| state == State::Pending).map(Review)
+    }
+
+    /// Takes the turn of one that is pending, or given and not spent, for a person's no.
+    ///
+    /// # Errors
+    /// If it is finished, somebody else decides or spends it at this moment, or it is gone.
+    pub fn veto(&self, id: &ApprovalId) -> Result<Veto, NotOpen> {
+        self.take(id, |state| matches!(state, State::Pending | State::Approved))
+            .map(Veto)
+    }
+
+    fn take(&self, id: &ApprovalId, open: impl Fn(State) -> bool) -> Result<Turn, NotOpen> {
         let now = self.now();
         let mut memory = self.memory();
         let slot = memory.get_mut(id).filter(|slot| slot.on_disk()).ok_or(NotOpen::Gone)?;
-        match slot.state(now) {
-            State::Pending if slot.taken => Err(NotOpen::Taken(Settling(slot.moved.subscribe()))),
-            State::Pending => {
-                slot.taken = true;
-                Ok(Review(Turn::new(self, slot.row.clone())))
-            }
-            State::Approved | State::Denied | State::Expired | State::Consumed => {
-                Err(NotOpen::Decided(Box::new(slot.standing(now))))
-            }
+        if !open(slot.state(now)) {
+            return Err(NotOpen::Decided(Box::new(slot.standing(now))));
         }
+        if slot.taken {
+            return Err(NotOpen::Taken(Settling(slot.moved.subscribe())));
+        }
+        slot.taken = true;
+        Ok(Turn::new(self, slot.row.clone()))
     }
 }
 

@@ -52,6 +52,10 @@ pub enum ClientError {
     },
     #[error("`{0}`: expected FIELD=VALUE")]
     NotAnAssignment(String),
+    #[error(
+        "nothing is approved: {0} was changed since you saw it. It is shown above as it is now, with the command that approves that"
+    )]
+    Changed(String),
     #[error("cannot write the answer")]
     Output(#[from] std::io::Error),
 }

@@ -29,8 +29,8 @@ use self::person::Person;
 use self::story::{Event, Story};
 use self::world::World;
 use crate::app::{self, Sidecar};
+use crate::approval::Notices;
 use crate::config::Config;
-use crate::proxy::hold::Notices;
 
 /// See in a minute what Runplane does. Offline: Stripe, AWS, SendGrid and Slack are bundled fakes.
 ///

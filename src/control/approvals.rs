@@ -13,9 +13,10 @@ use super::problem::Problem;
 use super::view::{Approval, Items};
 use super::{Parts, consent, stated};
 use crate::agent::Person;
-use crate::approval::{Draft, NotOpen, Review, Standing};
+use crate::approval::{Draft, NotOpen, Question, Review, Standing};
 use crate::audit;
 use crate::model::change::ApprovalRow;
+use crate::model::inert::inert;
 use crate::model::{ApprovalId, Caller, Change, Facts, HoldRule};
 use crate::policy::Verdict;
 use crate::store::to_its_end;
@@ -37,7 +38,7 @@ pub(super) struct Yes {
     set: BTreeMap<String, String>,
     #[serde(default)]
     reason: Option<String>,
-    /// The approval as the person saw it: a yes to what was changed since is none.
+    /// The approval as the person saw it: a yes to what was changed since is none. May be left out where nothing was.
     #[serde(default)]
     revision: Option<u32>,
 }
@@ -90,13 +91,7 @@ pub(super) async fn approve(
     let id = parts.approvals.find(&name)?;
     let review = open(&parts, &id).await?;
     let row = review.row();
-    if let Some(seen) = yes.revision.filter(|seen| *seen != row.revision) {
-        return Err(Problem::conflict(format!(
-            "nothing is approved: {} was changed since you saw it (you saw revision {seen}, it is at {}); look at it again",
-            id.short(),
-            row.revision
-        )));
-    }
+    as_seen(row, yes.revision)?;
     // As the agent is now: roles may have changed, and a disabled agent's calls are not approved.
     let caller = Caller {
         agent: row.facts.agent.clone(),
@@ -115,7 +110,7 @@ pub(super) async fn approve(
             person.name, caller.agent
         )));
     }
-    if !row.rules.iter().any(|rule| consent::may(&person, rule)) {
+    if !row.rules.iter().any(|rule| person.may_speak_for(rule)) {
         return Err(consent::not_theirs(&person, &row.rules));
     }
     let facts = Facts {
@@ -132,8 +127,29 @@ pub(super) async fn approve(
         false => review.consent(consent.vote, consent.stated, consent.remaining),
     };
     let changes = audit::approved(draft.row(), &vote, &stated);
-    record(&parts, draft, changes).await?;
+    let row = record(&parts, draft, changes).await?;
+    if row.state == crate::model::State::Pending {
+        let how = format!("{} has consented", inert(&vote.person));
+        let line = Question::of(&row).line(&how, rules.vocabulary(), &parts.home_option);
+        parts.notices.line(line);
+    }
     shown(&parts, &id)
+}
+
+/// SECURITY: a person who goes by what was shown before the approval was changed would consent to something else. Test:
+/// `a_yes_to_what_was_changed_since_it_was_shown_says_which`.
+fn as_seen(row: &ApprovalRow, seen: Option<u32>) -> Result<(), Problem> {
+    let (id, now) = (row.id.short(), row.revision);
+    match seen {
+        None if now == 0 => Ok(()),
+        Some(seen) if now == seen => Ok(()),
+        None => Err(Problem::conflict(format!(
+            "nothing is approved: {id} was changed since it was first shown; look at it again and say that you saw revision {now}"
+        ))),
+        Some(seen) => Err(Problem::conflict(format!(
+            "nothing is approved: {id} was changed since you saw it (you saw revision {seen}, it is at {now}); look at it again"
+        ))),
+    }
 }
 
 pub(super) async fn deny(
@@ -145,11 +161,11 @@ pub(super) async fn deny(
     let Json(no) = no?;
     let reason = reason_of(&no.reason)?;
     let id = parts.approvals.find(&name)?;
-    let review = open(&parts, &id).await?;
-    if !may_deny(&parts, &person, review.row()) {
-        return Err(consent::not_theirs(&person, &review.row().rules));
+    let veto = turn(|| parts.approvals.veto(&id)).await?;
+    if !may_deny(&parts, &person, veto.row()) {
+        return Err(consent::not_theirs(&person, &veto.row().rules));
     }
-    let draft = review.deny(&person.name, reason);
+    let draft = veto.deny(&person.name, reason);
     let changes = audit::denied(draft.row());
     record(&parts, draft, changes).await?;
     shown(&parts, &id)
@@ -158,7 +174,7 @@ pub(super) async fn deny(
 /// Whoever may speak for a rule of the call may say no to it, also once that rule has the yes it wants; so may whoever
 /// said yes.
 fn may_deny(parts: &Parts, person: &Person, row: &ApprovalRow) -> bool {
-    let speaks = |rules: &[HoldRule]| rules.iter().any(|rule| consent::may(person, rule));
+    let speaks = |rules: &[HoldRule]| rules.iter().any(|rule| person.may_speak_for(rule));
     let asked_first = || match parts.gate.rules().review(&row.facts, &row.action, None) {
         Verdict::RequireApproval { rules } => speaks(&rules),
         Verdict::Allow { .. } | Verdict::Block { .. } => false,
@@ -166,14 +182,20 @@ fn may_deny(parts: &Parts, person: &Person, row: &ApprovalRow) -> bool {
     speaks(&row.rules) || row.votes.iter().any(|vote| vote.person == person.name) || asked_first()
 }
 
-/// Waits for whoever decides at this moment, then takes the approval if it is still to be decided.
+/// A pending approval, with what people consented to that still counts.
 async fn open(parts: &Parts, id: &ApprovalId) -> Result<Review, Problem> {
+    let mut review = turn(|| parts.approvals.review(id)).await?;
+    let (row, rules) = (review.row(), parts.gate.rules());
+    let wanted = rules.wanted(&row.facts, &row.action, &review.given());
+    review.keep_votes(|person, rule| parts.registry.still_speaks(person, rule, &wanted));
+    Ok(review)
+}
+
+/// Waits for whoever decides at this moment, then takes the approval if it is still to be decided.
+async fn turn<T>(take: impl Fn() -> Result<T, NotOpen>) -> Result<T, Problem> {
     loop {
-        match parts.approvals.review(id) {
-            Ok(mut review) => {
-                review.keep_votes(|person| parts.registry.is_active_person(person));
-                return Ok(review);
-            }
+        match take() {
+            Ok(taken) => return Ok(taken),
             Err(NotOpen::Taken(settling)) => settling.settled().await,
             Err(NotOpen::Gone) => return Err(gone()),
             Err(NotOpen::Decided(standing)) => return Err(decided(&standing)),
@@ -182,13 +204,9 @@ async fn open(parts: &Parts, id: &ApprovalId) -> Result<Review, Problem> {
 }
 
 /// On disk first, then in memory, then answered; also if the person does not wait for the answer.
-async fn record(parts: &Parts, draft: Draft, changes: Vec<Change>) -> Result<(), Problem> {
+async fn record(parts: &Parts, draft: Draft, changes: Vec<Change>) -> Result<ApprovalRow, Problem> {
     let store = parts.store.clone();
-    to_its_end(async move {
-        draft.write(&store, changes).await?;
-        Ok(())
-    })
-    .await
+    to_its_end(async move { Ok(draft.write(&store, changes).await?) }).await
 }
 
 fn gone() -> Problem {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::problem::Problem;
 use crate::agent::Person;
 use crate::approval::Review;
-use crate::model::approval::OWNERS;
 use crate::model::{Evidence, HoldRule, Reason, Value, Vote};
 use crate::policy::{RuleReason, Verdict};
 
@@ -35,37 +34,49 @@ pub(super) fn judge(
         reason,
         rules: Vec::new(),
     };
+    // SECURITY: a rule that came or was edited since the person looked was not shown to them: their yes is none to it,
+    // whatever they state. Test: `with_stated_values_too_a_rule_that_was_not_shown_needs_its_own_look`.
+    let unseen: Vec<HoldRule> = match gate(&review.evidence(&vote, &BTreeMap::new())) {
+        Verdict::Block { reason, rules } => return Err(blocked(reason, &rules)),
+        Verdict::Allow { .. } => Vec::new(),
+        Verdict::RequireApproval { rules } => rules
+            .into_iter()
+            .filter(|rule| !has(&review.row().rules, rule))
+            .collect(),
+    };
     let mut asked = review.row().rules.clone();
     loop {
         speak(&mut vote, person, &asked);
         match gate(&review.evidence(&vote, &stated)) {
             Verdict::Block { reason, rules } => return Err(blocked(reason, &rules)),
             Verdict::Allow { .. } => return settle(review, person, vote, stated, Vec::new()),
-            // Values just stated make further rules apply: the same yes counts for those of them it may. Without such
-            // values a rule that was not shown is new or was changed: the person has not said yes to it.
+            // Values just stated make further rules apply: the same yes counts for those of them it may.
             Verdict::RequireApproval { rules } => {
-                let more = rules.iter().any(|rule| may(person, rule) && !counts_for(&vote, rule));
-                if stated.is_empty() || !more {
+                let by_value =
+                    |rule: &&HoldRule| !has(&unseen, rule) && person.may_speak_for(rule) && !counts_for(&vote, rule);
+                asked = rules.iter().filter(by_value).cloned().collect();
+                if asked.is_empty() {
                     return settle(review, person, vote, stated, rules);
                 }
-                asked = rules;
             }
         }
     }
 }
 
+/// Whether this very text of a rule is among them.
+fn has(rules: &[HoldRule], rule: &HoldRule) -> bool {
+    rules
+        .iter()
+        .any(|other| other.id == rule.id && other.digest == rule.digest)
+}
+
 /// Adds the rules among `asked` that the person may speak for.
 fn speak(vote: &mut Vote, person: &Person, asked: &[HoldRule]) {
     for rule in asked {
-        if may(person, rule) && !counts_for(vote, rule) {
+        if person.may_speak_for(rule) && !counts_for(vote, rule) {
             vote.rules.push((rule.id.clone(), rule.digest.clone()));
         }
     }
-}
-
-pub(super) fn may(person: &Person, rule: &HoldRule) -> bool {
-    let groups = || person.groups.iter();
-    groups().any(|group| &**group == OWNERS || rule.approvers.contains(group))
 }
 
 fn counts_for(vote: &Vote, rule: &HoldRule) -> bool {

@@ -46,7 +46,7 @@ pub(super) fn read(
             "what the call leaves out is stated already: leave out what you state".to_owned()
         });
     };
-    if !consent::may(person, incomplete) {
+    if !person.may_speak_for(incomplete) {
         return only_repeats(row, &stated, || {
             format!(
                 "`{}` may not state what the call leaves out: that is for {}; without it your yes counts for the other rules",

@@ -1,5 +1,8 @@
 //! Request content: read whole within limits when it has to be judged, else streamed through.
 
+mod memory;
+mod open;
+
 use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,13 +14,12 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
+use self::memory::{Memory, Reserved};
 use super::coding;
 use crate::model::{Body as Content, Call, Reason, Refusal};
-
-mod open;
 
 /// How long an agent may leave us waiting for the next piece of a body that is being read whole.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
@@ -36,6 +38,8 @@ pub enum CaptureError {
     TooLarge(usize),
     #[error("the contents of all calls that are being judged fill the memory set aside for them")]
     NoMemory,
+    #[error("the contents of this agent's other calls fill its share of the memory set aside for them")]
+    NoShare,
     /// Bad chunk framing, or fewer bytes than declared.
     #[error("the content is not framed as its head says")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -47,7 +51,7 @@ impl From<CaptureError> for Refusal {
     fn from(error: CaptureError) -> Self {
         let reason = match error {
             CaptureError::TooLarge(_) => Reason::TooLarge,
-            CaptureError::NoMemory => Reason::Overloaded,
+            CaptureError::NoMemory | CaptureError::NoShare => Reason::Overloaded,
             CaptureError::Broken(_) | CaptureError::Stalled(_) => Reason::Malformed,
         };
         Refusal::new(reason, error.to_string())
@@ -68,8 +72,7 @@ pub struct Limits {
 pub struct Capture {
     limit: usize,
     stalled_after: Duration,
-    /// One permit is one byte of memory.
-    memory: Arc<Semaphore>,
+    memory: Arc<Memory>,
     codings: coding::Limits,
     /// One permit is one larger content that is being decoded. It bounds what the decoders' windows come to.
     decoding: Arc<Semaphore>,
@@ -78,7 +81,7 @@ pub struct Capture {
 /// Captured bytes with the memory they were promised: given back when the last holder lets go of them.
 struct Held {
     bytes: Bytes,
-    _memory: OwnedSemaphorePermit,
+    _memory: Reserved,
 }
 
 impl AsRef<[u8]> for Held {
@@ -88,22 +91,22 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Capture {
-    /// `limits` for one body, `total` bytes for all that are held at a time.
+    /// `limits` for one body, `total` bytes for all that are held at a time; one agent may hold half of that.
     pub fn new(limits: Limits, total: usize) -> Self {
         Self {
             limit: limits.body,
             stalled_after: STALLED_AFTER,
-            memory: Arc::new(Semaphore::new(total.min(Semaphore::MAX_PERMITS))),
+            memory: Arc::new(Memory::new(total, limits.body)),
             codings: limits.codings,
             decoding: Arc::new(Semaphore::new(available_parallelism().map_or(1, NonZero::get))),
         }
     }
 
-    /// All of `body`, exactly as it will go upstream. Trailers are dropped.
+    /// All of `body`, exactly as it will go upstream, in the share of `agent`. Trailers are dropped.
     ///
     /// # Errors
     /// A body beyond a limit or with broken framing; what was read of it is gone.
-    pub async fn read<B>(&self, mut body: B) -> Result<Bytes, CaptureError>
+    pub async fn read<B>(&self, agent: &Arc<str>, mut body: B) -> Result<Bytes, CaptureError>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -114,7 +117,7 @@ impl Capture {
         }
         // SECURITY: memory is set aside for what came, not for what was announced: else a few connections that announce
         // much and send nothing stop everybody. Test: `what_is_announced_takes_no_memory`.
-        let mut memory = self.reserve(declared.min(STEP))?;
+        let mut memory = self.memory.reserve(agent, declared.min(STEP))?;
         let mut read = Read::default();
         let ends = Instant::now() + WHOLE_WITHIN;
         loop {
@@ -129,10 +132,10 @@ impl Capture {
             if length > self.limit {
                 return Err(CaptureError::TooLarge(self.limit));
             }
-            let reserved = memory.num_permits();
+            let reserved = memory.bytes();
             if length > reserved {
                 let step = STEP.min(self.limit - reserved).max(length - reserved);
-                memory.merge(self.reserve(step)?);
+                memory.add(self.memory.reserve(agent, step)?);
             }
             read.push(data);
         }
@@ -144,27 +147,20 @@ impl Capture {
     }
 
     /// Reads the content of a call whole, if it is still unread, and undoes its coding. Whether that could be done is
-    /// told by the content itself: not every rule needs to know what it says.
+    /// told by the content itself: not every rule needs to know what it says. True if it was unread: that may have taken
+    /// minutes.
     ///
     /// # Errors
     /// As [`Capture::read`]; the call must not go on then.
-    pub async fn fill(&self, call: &mut Call, unread: &mut Option<Incoming>) -> Result<(), Refusal> {
+    pub async fn fill(&self, call: &mut Call, unread: &mut Option<Incoming>) -> Result<bool, Refusal> {
         if let Content::Streaming { .. } = call.body
             && let Some(body) = unread.take()
         {
-            call.body = self.open(&call.headers, self.read(body).await?).await;
+            let wire = self.read(&call.caller.agent, body).await?;
+            call.body = self.open(&call.caller.agent, &call.headers, wire).await;
+            return Ok(true);
         }
-        Ok(())
-    }
-
-    // SECURITY: many large bodies at once must not take the machine's memory; the one too many is refused, never one
-    // that is being judged. Test: `bodies_together_beyond_the_memory_are_refused`.
-    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, CaptureError> {
-        let bytes = u32::try_from(bytes).map_err(|_| CaptureError::NoMemory)?;
-        self.memory
-            .clone()
-            .try_acquire_many_owned(bytes)
-            .map_err(|_| CaptureError::NoMemory)
+        Ok(false)
     }
 }
 

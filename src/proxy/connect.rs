@@ -50,10 +50,15 @@ pub(super) struct Opened {
 impl Connection {
     /// The agent behind a request: by its own credentials, or inside a tunnel by those that opened it.
     pub(super) fn caller(&self, registry: &Registry, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        registry.authenticate(match &self.tunnel {
+        registry.authenticate(self.credentials(headers))
+    }
+
+    /// What they prove themselves with.
+    pub(super) fn credentials<'a>(&'a self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        match &self.tunnel {
             Some(tunnel) => tunnel.credentials.as_ref(),
             None => headers.get(PROXY_AUTHORIZATION),
-        })
+        }
     }
 
     /// The authority of the tunnel, if this is one whose CONNECT and TLS agreed.

@@ -9,6 +9,8 @@ mod say;
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use self::open::OpenCall;
 use self::release::release;
 use super::say::Draft as Answer;
@@ -22,11 +24,6 @@ use crate::model::{ApprovalId, Outcome, Reason, Refusal, State, Timestamp};
 use crate::policy::{Hold, Permit};
 use crate::store::{Recorded, to_its_end};
 
-/// Where people are told at once, one line each; the terminal of `run`. Lines are inert.
-pub trait Notices: Send + Sync {
-    fn line(&self, line: String);
-}
-
 /// A call that is in the trail and waits.
 struct Held {
     /// What it was judged by.
@@ -36,56 +33,73 @@ struct Held {
     open: OpenCall,
 }
 
+/// Who waits for what, and how long.
+struct Asking {
+    fingerprint: Fingerprint,
+    wait: Wait,
+    /// What the agent proves itself with; asked again before anything is spent.
+    credentials: Option<HeaderValue>,
+}
+
+/// A call that may leave, and the approval that was spent on it.
+pub struct Approved {
+    pub permit: Recorded<Permit>,
+    pub approval: ApprovalId,
+}
+
 enum Step {
     Wait(Box<Held>),
-    Go(Box<Recorded<Permit>>),
+    Go(Box<Approved>),
 }
 
 /// Gets people's consent to a call that `rules` hold, or tells why there is none. The content of the call must have been
-/// captured.
+/// captured, and the caller be the one whom `credentials` prove.
 ///
 /// May be dropped when the client leaves: the approval stays, and nothing is spent.
 ///
 /// # Errors
 /// Everything but a consent that was spent on exactly this call, on disk.
-pub async fn wait(parts: &Parts, rules: Arc<Rules>, hold: Hold) -> Result<Recorded<Permit>, Refused> {
+pub async fn wait(
+    parts: &Parts,
+    credentials: Option<&HeaderValue>,
+    rules: Arc<Rules>,
+    hold: Hold,
+) -> Result<Approved, Refused> {
     let wait = Wait::start(parts.patience.of(hold.call.header("user-agent")));
     let identity = match rules.mappings().identify(&hold.call, &hold.action) {
         Ok(identity) => identity,
         Err(refusal) => return Err(turned_away(parts, &rules, &hold, None, refusal).await),
     };
-    let fingerprint = Fingerprint::new(parts.approvals.keys(), &hold.call.caller.agent, &hold.action, &identity);
-    let mut step = join(parts, &fingerprint, &wait, rules, hold).await?;
+    let asking = Asking {
+        fingerprint: Fingerprint::new(parts.approvals.keys(), &hold.call.caller.agent, &hold.action, &identity),
+        wait,
+        credentials: credentials.cloned(),
+    };
+    let mut step = join(parts, &asking, rules, hold).await?;
     loop {
         match step {
-            Step::Go(permit) => return Ok(*permit),
-            Step::Wait(held) => step = decided(parts, &fingerprint, &wait, *held).await?,
+            Step::Go(approved) => return Ok(*approved),
+            Step::Wait(held) => step = decided(parts, &asking, *held).await?,
         }
     }
 }
 
 /// Finds the approval this call goes by, or asks for one.
-async fn join(
-    parts: &Parts,
-    fingerprint: &Fingerprint,
-    wait: &Wait,
-    rules: Arc<Rules>,
-    hold: Hold,
-) -> Result<Step, Refused> {
+async fn join(parts: &Parts, asking: &Asking, rules: Arc<Rules>, hold: Hold) -> Result<Step, Refused> {
     loop {
-        let (standing, refusal) = match parts.approvals.look_up(fingerprint, &hold) {
+        let (standing, refusal) = match parts.approvals.look_up(&asking.fingerprint, &hold) {
             Found::Settling(settling) => {
                 settling.settled().await;
                 continue;
             }
             Found::Approved(claim, ticket) => {
                 let open = OpenCall::new(parts, &hold);
-                return release(parts, fingerprint, wait, claim, Held::new(rules, hold, ticket, open)).await;
+                return release(parts, asking, claim, Held::new(rules, hold, ticket, open)).await;
             }
-            Found::Pending(ticket) => return attach(parts, wait, rules, hold, ticket).await,
+            Found::Pending(ticket) => return attach(parts, asking, rules, hold, ticket).await,
             Found::New(draft, ticket) => {
                 let open = OpenCall::new(parts, &hold);
-                return park(parts, wait, draft, Held::new(rules, hold, ticket, open)).await;
+                return park(parts, asking, draft, Held::new(rules, hold, ticket, open)).await;
             }
             Found::Denied(standing) => {
                 let refusal = say::denied(&standing);
@@ -103,32 +117,40 @@ async fn join(
 }
 
 /// A new approval, or one that asks again: the call and the request for consent in one commit.
-async fn park(parts: &Parts, wait: &Wait, draft: Draft, held: Held) -> Result<Step, Refused> {
+async fn park(parts: &Parts, asking: &Asking, draft: Draft, held: Held) -> Result<Step, Refused> {
     let mut changes = require_approval(&held.rules, &held.hold, Some(&draft.row().id));
     changes.extend(audit::held(draft.row()));
-    let expires = draft.row().expires;
+    let (revision, expires) = (draft.row().revision, draft.row().expires);
     let held = put(parts, held, changes, Some(draft)).await?;
     let asked = say::Asked {
         approval: held.ticket.approval(),
+        revision,
         rules: &held.hold.rules,
         expires,
     };
-    parts.notices.line(say::held(parts, &held, &asked, wait));
+    parts.notices.line(say::held(parts, &held, &asked, &asking.wait));
     Ok(Step::Wait(Box::new(held)))
 }
 
 /// The call alone: people are being asked already.
-async fn attach(parts: &Parts, wait: &Wait, rules: Arc<Rules>, hold: Hold, ticket: Ticket) -> Result<Step, Refused> {
+async fn attach(
+    parts: &Parts,
+    asking: &Asking,
+    rules: Arc<Rules>,
+    hold: Hold,
+    ticket: Ticket,
+) -> Result<Step, Refused> {
     let open = OpenCall::new(parts, &hold);
     let changes = require_approval(&rules, &hold, Some(ticket.approval()));
     let held = put(parts, Held::new(rules, hold, ticket, open), changes, None).await?;
     if let Some(standing) = held.ticket.standing() {
         let asked = say::Asked {
             approval: &standing.row.id,
+            revision: standing.row.revision,
             rules: &standing.row.rules,
             expires: standing.row.expires,
         };
-        parts.notices.line(say::held(parts, &held, &asked, wait));
+        parts.notices.line(say::held(parts, &held, &asked, &asking.wait));
     }
     Ok(Step::Wait(Box::new(held)))
 }
@@ -151,14 +173,14 @@ async fn put(parts: &Parts, mut held: Held, changes: Vec<Change>, draft: Option<
 }
 
 /// Waits for people, and acts on what they said.
-async fn decided(parts: &Parts, fingerprint: &Fingerprint, wait: &Wait, mut held: Held) -> Result<Step, Refused> {
+async fn decided(parts: &Parts, asking: &Asking, mut held: Held) -> Result<Step, Refused> {
     let wake = tokio::select! {
         biased;
-        wake = held.ticket.decided(wait) => wake,
+        wake = held.ticket.decided(&asking.wait) => wake,
         () = stopping(parts.draining.clone()) => interrupted(held.ticket.standing()),
     };
     let refusal = match wake {
-        Wake::Approved(claim) => return release(parts, fingerprint, wait, claim, held).await,
+        Wake::Approved(claim) => return release(parts, asking, claim, held).await,
         Wake::TooLate(standing) => say::repeat(&standing),
         Wake::Denied(standing) => say::denied(&standing),
         Wake::Executed(standing) => say::executed(&standing),

@@ -6,7 +6,7 @@ use super::{Connection, Parts, Refused, respond, say};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::model::change::CallClosed;
-use crate::model::{CallId, ErrorShape, Outcome, Reason, Refusal, Timestamp};
+use crate::model::{ApprovalId, CallId, ErrorShape, Outcome, Reason, Refusal, Timestamp};
 use crate::policy::{Blocked, Permit};
 use crate::store::{CommitError, Recorded};
 use crate::upstream::SendError;
@@ -50,7 +50,7 @@ pub(super) async fn turned_away(
     }
 }
 
-/// THE commit: from here on the call may leave, and its outcome is owed.
+/// THE commit of a call that nobody need be asked about: from here on it may leave, and its outcome is owed.
 pub(super) async fn allowed(
     parts: &Parts,
     rules: &Rules,
@@ -60,10 +60,10 @@ pub(super) async fn allowed(
         decision: "ALLOW",
         reason: None,
         rules: permit.rules(),
-        approval: permit.approval(),
+        approval: None,
     };
     let changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
-    let record = Record::open(parts, &permit);
+    let record = Record::open(parts, &permit, None);
     match parts.store.commit(permit, changes).await {
         Ok(permit) => Ok((permit, record)),
         Err((error, permit)) => {
@@ -148,10 +148,12 @@ pub(super) struct Record {
 
 impl Record {
     /// Opened before the commit: if the agent leaves while it is being written, the trail still gets its end.
-    pub(super) fn open(parts: &Parts, permit: &Permit) -> Self {
-        let (call, approval) = (permit.call(), permit.approval());
+    ///
+    /// `spent`: the approval that was spent on it, whether or not the permit rests on it.
+    pub(super) fn open(parts: &Parts, permit: &Permit, spent: Option<&ApprovalId>) -> Self {
+        let call = permit.call();
         let (store, agent, call) = (parts.store.clone(), call.caller.agent.clone(), call.id.clone());
-        let spent = approval.map(|approval| (parts.approvals.clone(), approval.clone()));
+        let spent = spent.map(|approval| (parts.approvals.clone(), approval.clone()));
         Self::new(move |ending| {
             if let Some((approvals, approval)) = spent {
                 approvals.ended(&approval, &call, ending.outcome, ending.status);

@@ -1,6 +1,6 @@
 //! Held by people, sent once.
 
-use crate::harness::{Answer, Curl, Origin, Session, Sidecar, Tunnel, eventually};
+use crate::harness::{Answer, Curl, Origin, Session, Sidecar, Tunnel, eventually, key, said};
 
 const REFUND: &str = "refund ch_1 amount=90000";
 
@@ -353,4 +353,107 @@ fn the_line_is_at_500_dollars() {
     let spelt: Answer = Curl::call(&sidecar, &["-d", body, "https://api.stripe.com/v1/refunds"]);
     spelt.assert_refused("approval_pending");
     assert_eq!((refunds(&origin), origin.calls("POST", "/v1/charges").len()), (1, 1));
+}
+
+/// Who pastes the line of before consents to nothing else.
+#[test]
+fn a_yes_to_what_was_changed_since_it_was_shown_says_which() {
+    let rule = "@id(\"by-finance\") @decision(\"REQUIRE_APPROVAL\") @approvers(\"finance\")\n\
+        forbid (principal, action == Action::\"process_refund\", resource);";
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .person("alice", "finance")
+        .policy(rule)
+        .start();
+    let mut client = Session::stripe(&sidecar);
+    client.send(REFUND);
+    let line = sidecar.next_held_line();
+    assert!(!line.contains("--revision"), "{line}");
+    let id = crate::harness::approval_id(&line).unwrap();
+    let first = sidecar.cli_as(Some(&key("alice")), &["approvals", "approve", &id]);
+    assert!(first.status.success(), "{}", said(&first));
+    let line = sidecar.next_held_line();
+    let command = format!("runplane approvals approve {id} --revision 1");
+    assert!(line.contains(&command) && line.contains("refund-over-500"), "{line}");
+    let stale = sidecar.cli(&["approvals", "approve", &id]);
+    assert!(!stale.status.success());
+    for shown in [&*command, "alice", "refund-over-500"] {
+        assert!(said(&stale).contains(shown), "{shown}: {}", said(&stale));
+    }
+    let path = format!("/api/v1/approvals/{id}/approve");
+    let answer = sidecar.api("POST", &path, &sidecar.owner_key(), Some(&serde_json::json!({})));
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(sidecar.told(&["approvals", "show", &id]).contains(&command));
+    origin.assert_untouched();
+    sidecar.told(&["approvals", "approve", &id, "--revision", "1"]);
+    client.receive().assert_ok();
+}
+
+/// As long as the call has not come.
+#[test]
+fn a_given_approval_can_be_taken_back() {
+    let (origin, sidecar) = stripe("1s");
+    let mut client = Session::stripe(&sidecar);
+    let id = client.call(REFUND).approval();
+    sidecar.approve(&id);
+    assert!(sidecar.told(&["approvals", "show", &id]).contains("approvals deny"));
+    sidecar.deny(&id, "it was the wrong customer");
+    client
+        .call(REFUND)
+        .assert_refused("approval_denied")
+        .assert_refused("the wrong customer");
+    origin.assert_untouched();
+    let denied = sidecar.trail().of_kind("denied");
+    assert_eq!(denied.len(), 1, "{denied:?}");
+    let again = sidecar.cli(&["approvals", "deny", &id, "--reason", "twice"]);
+    assert!(
+        !again.status.success() && said(&again).contains("is denied"),
+        "{}",
+        said(&again)
+    );
+    let other = client.call("refund ch_2 amount=90000").approval();
+    sidecar.approve(&other);
+    client.call("refund ch_2 amount=90000").assert_ok();
+    let late = sidecar.cli(&["approvals", "deny", &other, "--reason", "too late"]);
+    assert!(
+        !late.status.success() && said(&late).contains("is consumed"),
+        "{}",
+        said(&late)
+    );
+}
+
+/// Copies of one call are one approval, and each holds its content.
+#[test]
+fn what_one_agent_has_waiting_leaves_memory_for_others() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .agent("greedy", "support")
+        .agent("modest", "support")
+        .section("limits: { body: 1MiB, bodies: 2MiB }")
+        .start();
+    let charge = |amount: u32| {
+        let content = format!(
+            "amount={amount}&currency=usd&source=tok_visa&description={}",
+            "x".repeat(900 << 10)
+        );
+        format!(
+            "POST /v1/charges HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{content}",
+            content.len()
+        )
+    };
+    let agent = |name: &str| {
+        let proof = format!("Proxy-Authorization: Bearer {}", key(name));
+        Tunnel::to("api.stripe.com:443").field(&proof).open(&sidecar)
+    };
+    let (mut first, mut second) = (agent("greedy"), agent("greedy"));
+    first.send(charge(90_000));
+    sidecar.next_held();
+    second.send(charge(90_000));
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(agent("modest").ask(charge(100)).status, 200);
+    let refused = second.answer().unwrap();
+    assert!(refused.text().contains("overloaded"), "{refused:?}");
 }

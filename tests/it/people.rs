@@ -1,8 +1,10 @@
 //! Agents and people: who asks, who may decide, and that the record names them.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::harness::{Curl, Origin, Session, Sidecar, key, said};
+use crate::harness::{Curl, Origin, Session, Sidecar, Tunnel, key, said};
 
 const REFUND: &str = "refund ch_1 amount=90000";
 
@@ -129,7 +131,10 @@ forbid (principal, action == Action::"process_refund", resource);
     client.call(REFUND).assert_refused("approval_pending");
     assert!(
         sidecar
-            .cli_as(Some(&key("mallory")), &["approvals", "approve", &large])
+            .cli_as(
+                Some(&key("mallory")),
+                &["approvals", "approve", &large, "--revision", "1"]
+            )
             .status
             .success()
     );
@@ -222,4 +227,101 @@ fn a_person_added_at_run_time_may_approve_until_disabled() {
     client.call(REFUND).assert_ok();
     sidecar.told(&["people", "disable", "bob"]);
     assert!(!sidecar.cli_as(Some(&key), &["approvals", "list"]).status.success());
+}
+
+/// Basic credentials as a field of CONNECT.
+fn proven(name: &str, key: &str) -> String {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{key}"));
+    format!("Proxy-Authorization: Basic {encoded}")
+}
+
+/// A sidecar with an agent that was added while it runs, and that agent's key.
+fn with_added_agent(origin: &Origin) -> (Sidecar, String) {
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", origin)
+        .without_fixed_agent()
+        .start();
+    let told = sidecar.told(&["agents", "add", "ops-bot", "--role", "sre"]);
+    let key = shown_key(&told).to_owned();
+    (sidecar, key)
+}
+
+fn refund(content: &str) -> String {
+    format!(
+        "POST /v1/refunds HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        content.len()
+    )
+}
+
+/// A leaked key is worth nothing from the rotation on, for a call as well whose content was still coming.
+#[test]
+fn a_key_that_is_rotated_while_the_content_comes_is_refused() {
+    let origin = Origin::stripe();
+    let (sidecar, key) = with_added_agent(&origin);
+    let content = "charge=ch_1&amount=100";
+    let mut wire = Tunnel::to("api.stripe.com:443")
+        .field(&proven("ops-bot", &key))
+        .open(&sidecar);
+    wire.send(refund(content) + &content[..10]);
+    std::thread::sleep(Duration::from_millis(300));
+    sidecar.told(&["agents", "rotate", "ops-bot"]);
+    let answer = wire.ask(&content[10..]);
+    assert!(answer.text().contains("agent_unknown"), "{answer:?}");
+    origin.assert_untouched();
+}
+
+/// Nor does a person's yes help a call that was held with it.
+#[test]
+fn a_call_held_with_a_key_that_was_rotated_meanwhile_is_not_sent() {
+    let origin = Origin::stripe();
+    let (sidecar, key) = with_added_agent(&origin);
+    let content = "charge=ch_1&amount=90000";
+    let mut wire = Tunnel::to("api.stripe.com:443")
+        .field(&proven("ops-bot", &key))
+        .open(&sidecar);
+    wire.send(refund(content) + content);
+    let id = sidecar.next_held();
+    let told = sidecar.told(&["agents", "rotate", "ops-bot"]);
+    sidecar.approve(&id);
+    let answer = wire.answer().unwrap();
+    assert!(answer.text().contains("agent_unknown"), "{answer:?}");
+    origin.assert_untouched();
+    assert_eq!(sidecar.approvals("approved").len(), 1, "not spent");
+    let proof = proven("ops-bot", shown_key(&told));
+    let mut wire = Tunnel::to("api.stripe.com:443").field(&proof).open(&sidecar);
+    assert_eq!(wire.ask(refund(content) + content).status, 200);
+    assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
+}
+
+/// Who is moved to other work speaks for its rules no more, even with a yes of before.
+#[test]
+fn a_yes_does_not_outlive_its_givers_group() {
+    let rule = "@id(\"by-finance\") @decision(\"REQUIRE_APPROVAL\") @approvers(\"finance\")\n\
+        forbid (principal, action == Action::\"process_refund\", resource);";
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .person("alice", "finance")
+        .person("frank", "finance")
+        .policy(rule)
+        .hold("1s")
+        .start();
+    let call = "refund ch_1 amount=100";
+    let id = Session::stripe(&sidecar).call(call).approval();
+    let output = sidecar.cli_as(Some(&key("alice")), &["approvals", "approve", &id]);
+    assert!(output.status.success(), "{}", said(&output));
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = std::fs::read_to_string(&configuration).unwrap();
+    let moved = yaml.replacen("name: alice, groups: [finance]", "name: alice, groups: [marketing]", 1);
+    assert_ne!(yaml, moved);
+    std::fs::write(&configuration, moved).unwrap();
+    sidecar.restart_hard();
+    let again = Session::stripe(&sidecar).call(call);
+    assert_eq!(again.assert_refused("approval_pending").approval(), id);
+    origin.assert_untouched();
+    let output = sidecar.cli_as(Some(&key("frank")), &["approvals", "approve", &id, "--revision", "2"]);
+    assert!(output.status.success(), "{}", said(&output));
+    Session::stripe(&sidecar).call(call).assert_ok();
 }

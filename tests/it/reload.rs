@@ -1,15 +1,15 @@
 //! Mappings and policies changed while the sidecar runs: another set comes into force whole, or what was in force stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Origin, Session, Sidecar, Tunnel, eventually, root};
+use crate::harness::{Origin, Session, Sidecar, Tunnel, Wire, eventually, root};
 
 const REFUND: &str = "refund ch_1 amount=30000";
 
@@ -261,7 +261,7 @@ fn a_grant_for_a_rule_that_was_edited_asks_again() {
     again.assert_refused("approval_pending");
     assert_eq!(again.approval(), id);
     origin.assert_untouched();
-    sidecar.approve(&id);
+    sidecar.approve_at(&id, 2);
     client.call(REFUND).assert_ok();
     assert_eq!(sidecar.trail().of_kind("held").len(), 2);
     assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
@@ -280,7 +280,7 @@ fn a_rule_edited_while_a_call_is_held_needs_consent_to_its_new_text() {
     let _first = sidecar.cli(&["approvals", "approve", &id]);
     assert_eq!(sidecar.approvals("pending").len(), 1);
     origin.assert_untouched();
-    sidecar.approve(&id);
+    sidecar.approve_at(&id, 1);
     client.receive().assert_ok();
     assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
 }
@@ -333,55 +333,156 @@ fn a_mapping_that_reads_another_amount_asks_again() {
     assert_eq!(again.approval(), id);
     origin.assert_untouched();
     let pending = &sidecar.approvals("pending")[0];
-    assert!(pending["votes"].as_array().is_none_or(Vec::is_empty), "{pending}");
-    sidecar.told(&["approvals", "approve", &id, "--set", "amount=30000"]);
+    assert_eq!(pending["votes"], json!([]), "{pending}");
+    sidecar.told(&["approvals", "approve", &id, "--set", "amount=30000", "--revision", "2"]);
     client.call(REFUND).assert_ok();
 }
 
+/// A call whose content comes slowly is judged by what is in force when it is there.
+#[test]
+fn rules_that_change_while_the_content_comes_judge_the_call() {
+    let (origin, sidecar) = stripe(&limit(40_000));
+    let (head, content) = refund_of(30_000);
+    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    wire.send(head + &content[..10]);
+    std::thread::sleep(Duration::from_millis(300));
+    sidecar.puts("policies/house.cedar", limit(20_000));
+    let answer = wire.ask(&content[10..]);
+    assert!(answer.text().contains("approval_pending"), "{answer:?}");
+    origin.assert_untouched();
+    let trail = sidecar.trail();
+    assert_eq!(set(&trail.of_kind("decided")[0]), set(&trail.of_kind("reload")[0]));
+}
+
+/// The same where no rule needed the content, and only the hold did.
+#[test]
+fn rules_that_change_while_the_content_of_a_held_call_comes_judge_it() {
+    let (origin, sidecar) = stripe("");
+    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    wire.send("POST /v1/of_next_year HTTP/1.1\r\nHost: api.stripe.com\r\nContent-Length: 10\r\n\r\n12345");
+    std::thread::sleep(Duration::from_millis(300));
+    sidecar.puts(
+        "policies/house.cedar",
+        "@id(\"closed\") forbid (principal, action, resource);",
+    );
+    let answer = wire.ask("67890");
+    assert!(answer.text().contains("policy_blocked"), "{answer:?}");
+    origin.assert_untouched();
+    let trail = sidecar.trail();
+    assert_eq!(trail.of_kind("held").len(), 0);
+    assert_eq!(set(&trail.of_kind("decided")[0]), set(&trail.of_kind("reload")[0]));
+}
+
+/// People are asked about what the mapping read; by another one nobody need be asked. The approval is spent all the same,
+/// and that nothing was sent is known.
+#[test]
+fn an_approval_spent_where_none_is_wanted_any_more_learns_how_its_call_ended() {
+    let origin = Origin::stripe();
+    let configuration = Sidecar::new().resolve("api.stripe.com", &origin);
+    let sidecar = configuration.policy(&limit(20_000)).start();
+    drop(origin);
+    let shipped = fs::read_to_string(root().join("mappings/stripe.yaml")).unwrap();
+    let (before, refunds) = shipped.split_once("  refunds.create:\n").unwrap();
+    let other = refunds.replacen("amount: { from: $.params.amount }", "amount: { from: $.params.fee }", 1);
+    let content = "charge=ch_1&amount=30000&fee=100";
+    let request = format!(
+        "POST /v1/refunds HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{content}",
+        content.len()
+    );
+    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    wire.send(&request);
+    let id = sidecar.next_held();
+    sidecar.puts("mappings/stripe.yaml", format!("{before}  refunds.create:\n{other}"));
+    sidecar.approve(&id);
+    let answer = wire.answer().unwrap();
+    assert!(
+        answer.text().contains("NOT executed") || answer.text().contains("not executed"),
+        "{answer:?}"
+    );
+    assert_eq!(sidecar.trail().of_kind("consumed").len(), 1);
+    sidecar.puts("mappings/stripe.yaml", &shipped);
+    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    wire.send(&request);
+    assert_ne!(sidecar.next_held(), id, "nothing was executed: people are asked again");
+}
+
+/// Head and content of a refund.
+fn refund_of(amount: u32) -> (String, String) {
+    let content = format!("charge=ch_1&amount={amount}");
+    let head = format!(
+        "POST /v1/refunds HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        content.len()
+    );
+    (head, content)
+}
+
+/// No set is ever torn; no client's calls go back to an older one; and a call that begins after a set is in force is not
+/// decided by one of before. (A call that was decided before may be recorded after the `reload` entry.)
 #[test]
 fn many_reloads_under_load_never_tear_a_set() {
     let (_origin, sidecar) = stripe(&limit(20_000));
     let mapping = fs::read_to_string(root().join("mappings/stripe.yaml")).unwrap();
     let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
-                while !stop.load(Ordering::Relaxed) {
-                    let answer = wire.ask(
-                        "GET /v1/balance HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\r\n",
-                    );
-                    assert_eq!(answer.status, 200);
-                }
-            });
-        }
+    let balance = |wire: &mut Wire| {
+        let answer =
+            wire.ask("GET /v1/balance HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\r\n");
+        assert_eq!(answer.status, 200);
+        answer.header("runplane-request-id").unwrap().to_owned()
+    };
+    let open = || Tunnel::to("api.stripe.com:443").open(&sidecar);
+    let mut after = Vec::new();
+    let clients: Vec<Vec<String>> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut wire, mut calls) = (open(), Vec::new());
+                    while !stop.load(Ordering::Relaxed) {
+                        calls.push(balance(&mut wire));
+                    }
+                    calls
+                })
+            })
+            .collect();
+        let mut wire = open();
         for round in 0..6 {
             let before = sidecar.count("RELOADED:");
             sidecar.put("mappings/stripe.yaml", format!("{mapping}# {round}\n"));
             sidecar.put("policies/house.cedar", limit(1_000 + round));
             eventually("it is reloaded", || sidecar.count("RELOADED:") > before);
+            let reloads = sidecar.trail().of_kind("reload").len();
+            after.push((balance(&mut wire), reloads));
         }
         stop.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
     let trail = sidecar.trail();
-    let mut loaded = BTreeSet::new();
-    let mut used = BTreeSet::new();
-    for entry in trail.entries() {
-        match entry["kind"].as_str() {
-            Some("boot" | "reload") => drop(loaded.insert(set(&entry))),
-            Some("decided") => {
-                assert!(loaded.contains(&set(&entry)), "no such set was in force: {entry}");
-                used.insert(set(&entry));
-            }
-            _ => {}
-        }
+    let sets: Vec<_> = trail
+        .of_kind("boot")
+        .iter()
+        .chain(&trail.of_kind("reload"))
+        .map(set)
+        .collect();
+    assert!(sets.len() >= 7, "{} loaded", sets.len());
+    let mut decided = BTreeMap::new();
+    for entry in trail.of_kind("decided") {
+        let place = sets.iter().position(|loaded| *loaded == set(&entry));
+        let place = place.unwrap_or_else(|| panic!("no such set was in force: {entry}"));
+        decided.insert(entry["call"].as_str().unwrap().to_owned(), place);
     }
-    assert!(
-        loaded.len() >= 7 && used.len() >= 5,
-        "{} loaded, {} used",
-        loaded.len(),
-        used.len()
-    );
+    let used: BTreeSet<_> = decided.values().collect();
+    assert!(used.len() >= 5, "{} used", used.len());
+    for client in &clients {
+        let places: Vec<_> = client.iter().map(|call| decided[call]).collect();
+        assert!(places.is_sorted(), "back to an older set: {places:?}");
+    }
+    for (call, reloads) in &after {
+        assert!(
+            decided[call] >= *reloads,
+            "decided by what was replaced before it began"
+        );
+    }
 }
 
 /// Nobody is told of either change: the one lies elsewhere, the other is no file.

@@ -161,16 +161,20 @@ impl World {
         let Some(standing) = self.approvals.list(None).into_iter().nth(which) else {
             return;
         };
-        let Ok(review) = self.approvals.review(&standing.row.id) else {
-            assert_ne!(standing.state, State::Pending);
-            return;
-        };
-        let draft = match yes {
-            true => {
-                let vote = vote("alice", &review.row().rules);
-                review.approve(vote, BTreeMap::new())
-            }
-            false => review.deny(&"alice".into(), "no".to_owned()),
+        let (id, state) = (&standing.row.id, standing.state);
+        let draft = if yes {
+            let Ok(review) = self.approvals.review(id) else {
+                assert_ne!(state, State::Pending);
+                return;
+            };
+            let vote = vote("alice", &review.row().rules);
+            review.approve(vote, BTreeMap::new())
+        } else {
+            let Ok(veto) = self.approvals.veto(id) else {
+                assert!(!matches!(state, State::Pending | State::Approved));
+                return;
+            };
+            veto.deny(&"alice".into(), "no".to_owned())
         };
         self.disk.commit(draft);
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::approval::tests::{approvals, approve, call, park};
-use crate::control::view::Vote;
+use crate::control::view::{Missing, Vote};
+use crate::model::Value;
 
 /// As it comes over the wire.
 fn sample(state: State) -> Approval {

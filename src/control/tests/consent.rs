@@ -206,3 +206,35 @@ async fn a_rule_whose_text_changed_is_shown_before_a_yes_counts_for_it() {
     let consent = yes(&review(&approvals, &id), &alice, gate(&changed)).unwrap();
     assert_eq!(consent.remaining, []);
 }
+
+/// Stating a value is no yes to a rule that came or was edited since the person looked.
+#[tokio::test(start_paused = true)]
+async fn with_stated_values_too_a_rule_that_was_not_shown_needs_its_own_look() {
+    let incomplete = rule_of("incomplete_action", "finance");
+    let over = rule_of("refund-over-500", "finance");
+    let alice = person("alice", &["finance"]);
+    let edited = HoldRule {
+        digest: "new".into(),
+        ..rule_of("every-refund", "finance")
+    };
+    for shown in [
+        vec![incomplete.clone()],
+        vec![incomplete.clone(), rule_of("every-refund", "finance")],
+    ] {
+        let approvals = approvals();
+        let review = review(&approvals, &held(&approvals, &shown));
+        let asked = |evidence: &Evidence| match evidence.stated.contains_key("amount") {
+            true => gate(&[incomplete.clone(), over.clone(), edited.clone()])(evidence),
+            false => gate(&[incomplete.clone(), edited.clone()])(evidence),
+        };
+        let stated = BTreeMap::from([("amount".into(), Value::Int(51_200))]);
+        let consent = judge(&review, &alice, None, stated, asked).unwrap();
+        assert_eq!(consent.remaining, std::slice::from_ref(&edited));
+        assert!(
+            consent.vote.rules.contains(&("refund-over-500".into(), "d".into())),
+            "brought in by the value: {:?}",
+            consent.vote
+        );
+        assert!(!consent.vote.rules.iter().any(|(_, digest)| &**digest == "new"));
+    }
+}

@@ -8,7 +8,6 @@ use serde_json::{Value as Json, json};
 use super::whole::{NINE_HUNDRED, Sidecar, refund, rules};
 use crate::model::change::CallClosed;
 use crate::model::{Outcome, Reason, State, Timestamp, Vote};
-use crate::proxy::hold;
 use crate::{audit, control};
 
 /// Security looks at every refund, whatever its amount.
@@ -216,9 +215,7 @@ async fn what_could_not_be_recorded_is_not_called_blocked() {
     sidecar.parts.gate.replace(rules(freeze));
     sidecar.parts.store.flush().await.unwrap();
     std::fs::remove_file(sidecar.database()).unwrap();
-    let refused = hold::wait(&sidecar.parts, sidecar.parts.gate.rules(), held)
-        .await
-        .unwrap_err();
+    let refused = Sidecar::wait(&sidecar.parts, held).await.unwrap_err();
     assert_eq!(refused.refusal.reason, Reason::AuditUnavailable);
     let lines = sidecar.lines.0.lock().unwrap().clone();
     assert!(lines.iter().all(|line| line.starts_with("HELD")), "{lines:?}");

@@ -1,10 +1,12 @@
 //! Captured content without its coding.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderMap;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::coding::{self, Coding, CodingError};
+use super::memory::Reserved;
 use super::{Capture, Held};
 use crate::model::{Body, Coded};
 
@@ -13,17 +15,17 @@ pub(super) const DECODED_AT_ONCE: usize = 4 << 10;
 
 impl Capture {
     /// Large content is decoded beside the threads that serve connections.
-    pub(super) async fn open(&self, headers: &HeaderMap, wire: Bytes) -> Body {
+    pub(super) async fn open(&self, agent: &Arc<str>, headers: &HeaderMap, wire: Bytes) -> Body {
         let coded = matches!(Coding::of(headers), Ok(Some(_)));
         if !coded || wire.len() <= DECODED_AT_ONCE {
-            return self.opened(headers, wire);
+            return self.opened(agent, headers, wire);
         }
         // SECURITY: the permit goes with the work, which goes on when the agent leaves: else who comes and goes has any
         // number of contents decoded at a time. It is never closed.
         let permit = self.decoding.clone().acquire_owned().await;
-        let (capture, head, content) = (self.clone(), headers.clone(), wire.clone());
+        let (capture, agent, head, content) = (self.clone(), agent.clone(), headers.clone(), wire.clone());
         let opened = tokio::task::spawn_blocking(move || {
-            let opened = capture.opened(&head, content);
+            let opened = capture.opened(&agent, &head, content);
             drop(permit);
             opened
         });
@@ -36,11 +38,11 @@ impl Capture {
         })
     }
 
-    fn opened(&self, headers: &HeaderMap, wire: Bytes) -> Body {
-        let mut memory: Option<OwnedSemaphorePermit> = None;
-        let reserve = |bytes| match (self.reserve(bytes), &mut memory) {
+    fn opened(&self, agent: &Arc<str>, headers: &HeaderMap, wire: Bytes) -> Body {
+        let mut memory: Option<Reserved> = None;
+        let reserve = |bytes| match (self.memory.reserve(agent, bytes), &mut memory) {
             (Ok(more), Some(memory)) => {
-                memory.merge(more);
+                memory.add(more);
                 true
             }
             (Ok(first), None) => {

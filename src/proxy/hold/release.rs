@@ -1,50 +1,43 @@
 //! With people's consent to the gate again, and what it says then.
 
 use super::open::OpenCall;
-use super::{Answer, Held, Parts, Refused, Step, park, respond, say, turned_away};
-use crate::approval::{Claim, Draft, Fingerprint, Ticket, Wait};
+use super::{Answer, Approved, Asking, Held, Parts, Refused, Step, park, respond, say, turned_away};
+use crate::approval::{Claim, Draft, Fingerprint, Ticket};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
-use crate::model::{Action, Reason, Refusal};
+use crate::model::{Action, Caller, Reason, Refusal};
 use crate::policy::{Blocked, Decision, Hold, Permit};
 use crate::proxy::say::blocked as blocked_line;
 use crate::store::{CommitError, to_its_end};
 
 /// Asks the gate again with people's consent, and spends it if that is what the gate wanted.
-pub(super) async fn release(
-    parts: &Parts,
-    fingerprint: &Fingerprint,
-    wait: &Wait,
-    mut claim: Claim,
-    held: Held,
-) -> Result<Step, Refused> {
+pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, held: Held) -> Result<Step, Refused> {
     let Held {
         rules,
         mut hold,
         ticket,
-        mut open,
+        open,
     } = held;
-    let refused = Answer::of_held(&hold, Some(ticket.approval()));
-    claim.keep_votes(|person| parts.registry.is_active_person(person));
     let now = parts.gate.rules();
-    match read_again(parts, &rules, &now, fingerprint, &hold) {
-        Some(action) => hold.action = action,
-        None => {
-            let refusal = say::read_otherwise(ticket.approval());
-            if !open.is_recorded() {
-                return Err(turned_away(parts, &rules, &hold, Some(ticket.approval()), refusal).await);
-            }
-            open.because(refusal.reason);
-            return Err(refused.with(refusal));
-        }
+    let again = caller_again(parts, asking, &hold).and_then(|caller| {
+        let action =
+            read_again(parts, &rules, &now, asking, &hold).ok_or_else(|| say::read_otherwise(ticket.approval()))?;
+        Ok((caller, action))
+    });
+    match again {
+        Ok((caller, action)) => (hold.call.caller, hold.action) = (caller, action),
+        Err(refusal) => return Err(give_up(parts, &rules, &hold, &ticket, open, refusal).await),
     }
+    let refused = Answer::of_held(&hold, Some(ticket.approval()));
     // SECURITY: people consented to what they were shown. A corrected mapping may read more in the same bytes, and nobody
     // has said yes to that. Test: `a_mapping_that_reads_another_amount_asks_again`.
     let as_shown = alike(&claim.row().action, &hold.action);
+    let wanted = now.wanted(&hold.call.facts(), &hold.action, &claim.evidence());
+    claim.keep_votes(|person, rule| parts.registry.still_speaks(person, rule, &wanted));
     let evidence = as_shown.then(|| claim.evidence());
     match now.decide(hold.call, hold.action, evidence.as_ref()) {
         Decision::Allow(permit) => {
-            let draft = claim.consume(&permit.call().id, fingerprint);
+            let draft = claim.consume(&permit.call().id, &asking.fingerprint);
             spend(parts, &now, draft, permit, open, refused).await
         }
         Decision::Block(blocked) => {
@@ -57,13 +50,44 @@ pub(super) async fn release(
                 true => claim.reopen(hold.rules.clone()),
                 false => claim.ask_anew(hold.action.clone(), hold.rules.clone()),
             };
-            park(parts, wait, draft, Held::new(now, hold, ticket, open)).await
+            park(parts, asking, draft, Held::new(now, hold, ticket, open)).await
         }
     }
 }
 
+/// The agent as it is by now.
+///
+/// SECURITY: who has only a key that was rotated or disabled meanwhile must not get what was approved. Test:
+/// `a_call_held_with_a_key_that_was_rotated_meanwhile_is_not_sent`.
+fn caller_again(parts: &Parts, asking: &Asking, hold: &Hold) -> Result<Caller, Refusal> {
+    let caller = parts.registry.authenticate(asking.credentials.as_ref())?;
+    match caller.agent == hold.call.caller.agent {
+        true => Ok(caller),
+        false => Err(Refusal::new(
+            Reason::AgentUnknown,
+            "another agent asked when this call was held",
+        )),
+    }
+}
+
+/// Ends the call without asking the gate. The grant is put back, for whoever may use it.
+async fn give_up(
+    parts: &Parts,
+    rules: &Rules,
+    hold: &Hold,
+    ticket: &Ticket,
+    mut open: OpenCall,
+    refusal: Refusal,
+) -> Refused {
+    if !open.is_recorded() {
+        return turned_away(parts, rules, hold, Some(ticket.approval()), refusal).await;
+    }
+    open.because(refusal.reason);
+    Answer::of_held(hold, Some(ticket.approval())).with(refusal)
+}
+
 /// What the mappings in force by now read in the call. `None` if to them it is another call.
-fn read_again(parts: &Parts, before: &Rules, now: &Rules, fingerprint: &Fingerprint, hold: &Hold) -> Option<Action> {
+fn read_again(parts: &Parts, before: &Rules, now: &Rules, asking: &Asking, hold: &Hold) -> Option<Action> {
     if before.mappings().digest() == now.mappings().digest() {
         return Some(hold.action.clone());
     }
@@ -71,7 +95,7 @@ fn read_again(parts: &Parts, before: &Rules, now: &Rules, fingerprint: &Fingerpr
     let route = mappings.route(call).ok()?;
     let action = mappings.resolve(call, route).map(|action| now.complete(action)).ok()?;
     let identity = mappings.identify(call, &action).ok()?;
-    let same = Fingerprint::new(parts.approvals.keys(), &call.caller.agent, &action, &identity) == *fingerprint;
+    let same = Fingerprint::new(parts.approvals.keys(), &call.caller.agent, &action, &identity) == asking.fingerprint;
     same.then_some(action)
 }
 
@@ -112,7 +136,7 @@ async fn spend(
     changes.extend(audit::consumed(draft.row()));
     let store = parts.store.clone();
     open.because(Reason::AuditUnavailable);
-    let (permit, open) = to_its_end(async move {
+    let (approved, open) = to_its_end(async move {
         let permit = match store.commit(permit, changes).await {
             Ok(permit) => permit,
             Err((error, _)) => {
@@ -126,14 +150,15 @@ async fn spend(
         };
         let row = draft.committed();
         open.recorded();
-        open.spent(row.id);
+        open.spent(row.id.clone());
         // Dropped with its call where the client has left meanwhile: nothing is sent for nobody.
-        Ok((permit, open))
+        let approval = row.id;
+        Ok((Approved { permit, approval }, open))
     })
     .await
     .map_err(|error| refused.with(respond::unrecorded(&error)))?;
     open.hand_over();
-    Ok(Step::Go(Box::new(permit)))
+    Ok(Step::Go(Box::new(approved)))
 }
 
 /// The gate says no by now. The decision closes the call.

@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use super::Held;
-use crate::approval::{Standing, Wait};
-use crate::model::approval::INCOMPLETE_ACTION;
+use crate::approval::{Question, Standing, Wait, beginning};
 use crate::model::inert::inert;
 use crate::model::{ApprovalId, HoldRule, Outcome, Reason, Refusal, Timestamp, Vocabulary};
 use crate::policy::{Blocked, Hold};
@@ -42,7 +41,7 @@ pub(super) fn denied(standing: &Standing) -> Refusal {
         .row
         .denial
         .as_ref()
-        .map(|denial| format!(" Their reason: {}", sentence(&inert(first(&denial.reason, 1_000)))))
+        .map(|denial| format!(" Their reason: {}", sentence(&inert(beginning(&denial.reason, 1_000)))))
         .unwrap_or_default();
     Refusal::new(
         Reason::ApprovalDenied,
@@ -130,6 +129,7 @@ pub(super) fn blocked(blocked: &Blocked) -> String {
 /// What is asked of people for a held call.
 pub(super) struct Asked<'a> {
     pub(super) approval: &'a ApprovalId,
+    pub(super) revision: u32,
     /// The rules that want consent, as far as nobody gave it.
     pub(super) rules: &'a [HoldRule],
     pub(super) expires: Timestamp,
@@ -141,24 +141,16 @@ pub(super) fn held(parts: &Parts, held: &Held, asked: &Asked<'_>, wait: &Wait) -
     line(&held.hold, asked, wait, vocabulary, &parts.home_option)
 }
 
-/// `HELD apr_7k2m9x4q support-bot: Refund $900.00 of ch_1 in Stripe (refund-over-500), waits 72 s → runplane …`
 fn line(hold: &Hold, asked: &Asked<'_>, wait: &Wait, vocabulary: &Vocabulary, home_option: &str) -> String {
-    let rules: Vec<&str> = asked.rules.iter().map(|rule| &*rule.id).collect();
     let waits = wait.span().min(asked.expires.since(Timestamp::now())).as_secs();
-    let short = asked.approval.short();
-    let mut line = format!(
-        "HELD {short} {}: {} ({}), waits {waits} s → runplane approvals approve {short}",
-        inert(first(&hold.call.caller.agent, 60)),
-        inert(first(&hold.action.summary, 200)),
-        inert(first(&rules.join(", "), 200)),
-    );
-    if rules.contains(&INCOMPLETE_ACTION) {
-        for field in hold.action.wanted(vocabulary) {
-            line.push_str(&format!(" --set {field}=…"));
-        }
-    }
-    line.push_str(home_option);
-    line
+    let question = Question {
+        approval: asked.approval,
+        revision: asked.revision,
+        agent: &hold.call.caller.agent,
+        action: &hold.action,
+        rules: asked.rules,
+    };
+    question.line(&format!("waits {waits} s"), vocabulary, home_option)
 }
 
 fn with_status(status: Option<u16>) -> String {
@@ -172,14 +164,6 @@ fn clock(time: Timestamp) -> String {
         return full;
     }
     full.get(11..16).map_or(full.clone(), |minutes| format!("{minutes}Z"))
-}
-
-/// The first characters of a text, at most so many.
-fn first(text: &str, limit: usize) -> &str {
-    text.char_indices()
-        .nth(limit)
-        .and_then(|(end, _)| text.get(..end))
-        .unwrap_or(text)
 }
 
 fn sentence(text: &str) -> String {

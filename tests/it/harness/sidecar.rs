@@ -143,6 +143,11 @@ impl Sidecar {
         self.told(&["approvals", "approve", id]);
     }
 
+    /// Where it was changed since it was first asked for.
+    pub fn approve_at(&self, id: &str, revision: u32) {
+        self.told(&["approvals", "approve", id, "--revision", &revision.to_string()]);
+    }
+
     pub fn deny(&self, id: &str, reason: &str) {
         self.told(&["approvals", "deny", id, "--reason", reason]);
     }

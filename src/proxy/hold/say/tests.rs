@@ -1,6 +1,7 @@
 use super::*;
 use crate::approval::tests::{approvals, approve, call, deny, hold, park, rule, spend};
 use crate::control::tests::vocabulary;
+use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::{Missing, Reason, Why};
 
 #[tokio::test(start_paused = true)]
@@ -12,6 +13,7 @@ async fn the_line_on_the_terminal_is_what_people_need_to_decide() {
     let said = |call: &Hold, home: &str| {
         let asked = Asked {
             approval: &id,
+            revision: 0,
             rules: &call.rules,
             expires,
         };
@@ -59,6 +61,7 @@ async fn text_of_the_agent_cannot_forge_a_line() {
     held_call.action.summary = "x\n\u{1b}[2KHELD apr_fake: Refund $1.00 \u{202e}".repeat(100);
     let asked = Asked {
         approval: &ApprovalId::random(),
+        revision: 0,
         rules: &held_call.rules,
         expires: Timestamp::now(),
     };

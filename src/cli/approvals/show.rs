@@ -1,0 +1,237 @@
+//! Approvals as people read them at a terminal. What the agent wrote is inert.
+
+use std::io::Write;
+
+use crate::approval::revision_option;
+use crate::cli::client::table;
+use crate::control::view::{Approval, Missing};
+use crate::model::inert::inert;
+use crate::model::{State, Value, money};
+
+pub(super) fn write_list(out: &mut dyn Write, approvals: &[Approval]) -> std::io::Result<()> {
+    if approvals.is_empty() {
+        return writeln!(out, "Nothing waits for people.");
+    }
+    let rows: Vec<Vec<String>> = approvals
+        .iter()
+        .map(|approval| {
+            vec![
+                approval.id.short().to_owned(),
+                approval.state.as_str().to_owned(),
+                inert(&approval.agent).into_owned(),
+                line(&approval.summary, 80),
+                rules(approval),
+                until(approval).to_owned(),
+            ]
+        })
+        .collect();
+    table(out, &["ID", "STATE", "AGENT", "WHAT", "RULES", "UNTIL"], &rows)
+}
+
+/// Until when it is worth what its state says.
+fn until(approval: &Approval) -> &str {
+    match approval.state {
+        State::Pending => &approval.expires,
+        State::Approved => approval.grant_expires.as_deref().unwrap_or_default(),
+        State::Denied | State::Expired | State::Consumed => "",
+    }
+}
+
+fn rules(approval: &Approval) -> String {
+    let rules: Vec<&str> = approval.rules.iter().map(|rule| &*rule.id).collect();
+    rules.join(", ")
+}
+
+/// What we know comes first, what the agent wrote is one inert line.
+pub(super) fn write_approval(out: &mut dyn Write, approval: &Approval, home: &str) -> std::io::Result<()> {
+    writeln!(out, "{}  {}", approval.id, approval.state.as_str())?;
+    write_call(out, approval)?;
+    write_rules(out, approval)?;
+    write_history(out, approval)?;
+    match approval.state {
+        State::Pending => {
+            let waiting = match approval.clients {
+                0 => "no client is connected: the agent must repeat the call",
+                _ => "the agent is connected and waits",
+            };
+            entry(out, "until", &format!("{}; {waiting}", approval.expires))?;
+            writeln!(
+                out,
+                "\n{}\n{}",
+                how_to_approve(approval, home),
+                how_to_deny(approval, home)
+            )
+        }
+        State::Approved => {
+            entry(out, "until", until(approval))?;
+            writeln!(out, "\n{}", how_to_deny(approval, home))
+        }
+        State::Denied | State::Expired | State::Consumed => Ok(()),
+    }
+}
+
+fn entry(out: &mut dyn Write, name: &str, text: &str) -> std::io::Result<()> {
+    writeln!(out, "  {name:<12}{}", line(text, 500))
+}
+
+/// Who asks for what.
+fn write_call(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
+    let Approval {
+        agent,
+        action,
+        provider,
+        operation,
+        ..
+    } = approval;
+    let target = approval.target_id.as_deref().unwrap_or("(not named)");
+    entry(out, "what", &approval.summary)?;
+    entry(out, "agent", &format!("{agent} ({})", approval.roles.join(", ")))?;
+    entry(out, "action", &format!("{action} ({provider} {operation})"))?;
+    entry(
+        out,
+        "target",
+        &format!("{} {target}, {}", approval.target_kind, approval.environment),
+    )?;
+    entry(out, "request", &approval.request_line)?;
+    for (name, value) in &approval.fields {
+        entry(out, "field", &format!("{name} = {}", shown(name, value, approval)))?;
+    }
+    for (name, value) in &approval.stated {
+        entry(out, "stated", &format!("{name} = {}", shown(name, value, approval)))?;
+    }
+    for missing in approval.missing.iter().filter(|missing| missing.wanted) {
+        entry(out, "missing", &format!("{}: {}", missing.field, missing.description))?;
+    }
+    Ok(())
+}
+
+/// Why people are asked, and which.
+fn write_rules(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
+    for rule in &approval.rules {
+        let approvers = rule.approvers.join(" or ");
+        let reason = because(rule.reason.as_deref());
+        entry(out, "rule", &format!("{} asks {approvers}{reason}", rule.id))?;
+        if !rule.unchecked.is_empty() {
+            entry(out, "", &format!("could not be checked: {}", rule.unchecked.join(", ")))?;
+        }
+    }
+    Ok(())
+}
+
+/// What became of it so far.
+fn write_history(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
+    for vote in &approval.votes {
+        let reason = because(vote.reason.as_deref());
+        entry(out, "yes", &format!("{} at {}{reason}", vote.person, vote.time))?;
+    }
+    if let Some(denial) = &approval.denial {
+        entry(out, "no", &format!("{}: {}", denial.person, denial.reason))?;
+    }
+    entry(
+        out,
+        "asked",
+        &format!("{} by {}", approval.created, approval.first_call),
+    )?;
+    if let (Some(call), Some(time)) = (&approval.consumed_by, &approval.consumed) {
+        let outcome = approval
+            .outcome
+            .map_or("outcome not known here", |outcome| outcome.as_str());
+        entry(out, "used", &format!("{time} by {call}, {outcome}"))?;
+    }
+    Ok(())
+}
+
+/// `: Refunds over $500 need a person`
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+fn how_to_approve(approval: &Approval, home: &str) -> String {
+    let (revision, set) = (revision_option(approval.revision), to_state(&approval.missing));
+    format!(
+        "runplane approvals approve {}{revision}{set}{home}",
+        approval.id.short()
+    )
+}
+
+fn how_to_deny(approval: &Approval, home: &str) -> String {
+    format!("runplane approvals deny {} --reason REASON{home}", approval.id.short())
+}
+
+fn to_state(missing: &[Missing]) -> String {
+    let wanted = missing.iter().filter(|missing| missing.wanted);
+    wanted.map(|missing| format!(" --set {}=…", missing.field)).collect()
+}
+
+/// `said`: whether the person at the terminal stated this field just now.
+pub(super) fn write_decision(
+    out: &mut dyn Write,
+    approval: &Approval,
+    said: impl Fn(&str) -> bool,
+) -> std::io::Result<()> {
+    let short = approval.id.short();
+    let what = line(&approval.summary, 200);
+    let stated = |out: &mut dyn Write| {
+        approval.stated.iter().try_for_each(|(name, value)| {
+            let who = if said(name) { "you stated" } else { "stated before you:" };
+            writeln!(out, "  {who} {name} = {}", shown(name, value, approval))
+        })
+    };
+    match approval.state {
+        State::Approved => {
+            writeln!(out, "Approved {short}: {what}")?;
+            stated(out)?;
+            match approval.clients {
+                0 => writeln!(
+                    out,
+                    "  goes through once, if the agent repeats it before {}",
+                    until(approval)
+                ),
+                _ => writeln!(out, "  the agent is connected: it goes through now, once"),
+            }
+        }
+        State::Denied => writeln!(out, "Denied {short}: {what}"),
+        State::Consumed => writeln!(out, "Approved {short}, and gone through already: {what}"),
+        State::Pending => {
+            writeln!(
+                out,
+                "Your consent to {short} is recorded; it is not approved yet: {what}"
+            )?;
+            stated(out)?;
+            for rule in &approval.rules {
+                let approvers: Vec<&str> = rule.approvers.iter().map(|group| &**group).collect();
+                writeln!(out, "  still waits for {} ({})", approvers.join(" or "), rule.id)?;
+            }
+            Ok(())
+        }
+        State::Expired => writeln!(out, "{short} has expired: {what}"),
+    }
+}
+
+/// A value, and as money where it is an amount in a known currency.
+fn shown(name: &str, value: &Value, approval: &Approval) -> String {
+    let currency = match approval
+        .fields
+        .get("currency")
+        .or_else(|| approval.stated.get("currency"))
+    {
+        Some(Value::Text(currency)) => Some(currency.as_str()),
+        Some(Value::Bool(_) | Value::Int(_) | Value::List(_)) | None => None,
+    };
+    let text = inert(&value.to_string()).into_owned();
+    match (name, value, currency) {
+        ("amount", Value::Int(amount), Some(currency)) => {
+            format!("{text} ({})", inert(&money::show(*amount, currency)))
+        }
+        _ => text,
+    }
+}
+
+/// At most `limit` characters of a text, inert and on one line.
+fn line(text: &str, limit: usize) -> String {
+    let end = text.char_indices().nth(limit).map(|(end, _)| end);
+    match end.and_then(|end| text.get(..end)) {
+        Some(beginning) => format!("{}…", inert(beginning)),
+        None => inert(text).into_owned(),
+    }
+}

@@ -1,0 +1,66 @@
+//! Parse, map and gate: what a request asks, and what the gate says to that.
+
+use std::sync::Arc;
+
+use http::request;
+
+use super::handle::Exchange;
+use super::parse::{self, Parsed};
+use super::record::Unheard;
+use super::say;
+use crate::gate::Rules;
+use crate::model::{Call, Caller, Refusal};
+use crate::policy::Decision;
+
+impl Exchange<'_> {
+    /// Who asks what, of whom, and what comes of it.
+    pub(super) async fn judge(&mut self, head: request::Parts) -> Result<(Arc<Rules>, Decision), Unheard> {
+        let caller = self.caller().map_err(|refusal| Unheard::new(None, refusal))?;
+        let agent = caller.agent.clone();
+        let judged = async {
+            let (authority, body) = (self.connection.authority()?, parse::body(&self.unread));
+            let parsed = parse::call(authority, self.id.clone(), caller, head, body)?;
+            self.decide(parsed).await
+        };
+        judged.await.map_err(|refusal| Unheard::new(Some(&agent), refusal))
+    }
+
+    /// What it means, and what the gate says to that: by one set of rules, the one in force once the content is here.
+    // SECURITY: a content that drips would keep rules in force that were replaced, and a key that was rotated. Tests:
+    // `rules_that_change_while_the_content_comes_judge_the_call`, `a_key_that_is_rotated_while_the_content_comes_is_refused`.
+    async fn decide(&mut self, parsed: Parsed) -> Result<(Arc<Rules>, Decision), Refusal> {
+        let Parsed { mut call, leaves_http } = parsed;
+        loop {
+            let rules = self.parts.gate.rules();
+            let action = if leaves_http {
+                rules.mappings().stream(&call)
+            } else {
+                let route = rules.mappings().route(&call)?;
+                if route.needs_body() && self.fill(&mut call).await? {
+                    continue;
+                }
+                rules.mappings().resolve(&call, route)?
+            };
+            match say::carried(rules.decide(call, action, None), leaves_http) {
+                Decision::RequireApproval(mut hold) => match self.fill(&mut hold.call).await? {
+                    true => call = hold.call,
+                    false => return Ok((rules, Decision::RequireApproval(hold))),
+                },
+                decided @ (Decision::Allow(_) | Decision::Block(_)) => return Ok((rules, decided)),
+            }
+        }
+    }
+
+    fn caller(&self) -> Result<Caller, Refusal> {
+        self.parts.registry.authenticate(self.credentials.as_ref())
+    }
+
+    /// Reads the content if it is still to come. True if so: minutes may have passed, and the caller is as they are now.
+    async fn fill(&mut self, call: &mut Call) -> Result<bool, Refusal> {
+        let read = self.parts.capture.fill(call, &mut self.unread).await?;
+        if read {
+            call.caller = self.caller()?;
+        }
+        Ok(read)
+    }
+}
