@@ -203,3 +203,42 @@ fn only_http_1_1_is_spoken() {
         vec![b"http/1.1".to_vec()]
     );
 }
+
+/// What a client with all suites, the strongest first, and a server with this configuration agree on.
+fn agreed_suite(authority: &Authority, version: &'static rustls::SupportedProtocolVersion) -> CipherSuite {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.certificate.clone()).unwrap();
+    let client = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut client = rustls::ClientConnection::new(Arc::new(client), "a.test".try_into().unwrap()).unwrap();
+    let mut server = rustls::ServerConnection::new(authority.server_config(&host("a.test")).unwrap()).unwrap();
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut sent = Vec::new();
+        client.write_tls(&mut sent).unwrap();
+        server.read_tls(&mut sent.as_slice()).unwrap();
+        server.process_new_packets().unwrap();
+        sent.clear();
+        server.write_tls(&mut sent).unwrap();
+        client.read_tls(&mut sent.as_slice()).unwrap();
+        client.process_new_packets().unwrap();
+    }
+    client.negotiated_cipher_suite().unwrap().suite()
+}
+
+#[test]
+fn the_cheapest_suite_is_taken_whatever_order_the_client_has() {
+    let (_directory, authority) = made();
+    let all = aws_lc_rs::default_provider().cipher_suites.len();
+    assert_eq!(provider().cipher_suites.len(), all, "no suite is lost");
+    assert_eq!(
+        agreed_suite(&authority, &rustls::version::TLS13),
+        CipherSuite::TLS13_AES_128_GCM_SHA256
+    );
+    assert_eq!(
+        agreed_suite(&authority, &rustls::version::TLS12),
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+    );
+}

@@ -1,5 +1,6 @@
 //! An entry of the audit trail in its final byte form (RFC 8785), with salted commitments in place of values.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ pub struct Committed {
     pub salt: [u8; 16],
     /// RFC 8785 JSON; `None` where it is committed to but not kept (it may be secret).
     pub kept: Option<String>,
-    commitment: String,
+    commitment: [u8; 32],
 }
 
 impl Committed {
@@ -74,7 +75,7 @@ impl Committed {
     /// booleans only: then `serde_json`'s compact form is the canonical one.
     pub fn new(salt: [u8; 16], value: &impl Serialize, keep: bool) -> Self {
         let text = serde_json::to_string(value).unwrap_or_default();
-        let commitment = hex::encode(hmac_sha256(&salt, text.as_bytes()));
+        let commitment = hmac_sha256(&salt, text.as_bytes());
         Self {
             salt,
             kept: keep.then_some(text),
@@ -195,13 +196,13 @@ impl Entry {
             .iter()
             .map(|(name, member)| (Name("", name), member.told()));
         let commitments = self.values.iter();
-        let commitments = commitments.map(|(name, value)| (Name("commit_", name), Told::Text(&value.commitment)));
+        let commitments = commitments.map(|(name, value)| (Name("commit_", name), Told::Digest(&value.commitment)));
         let mut all: Vec<(Name<'_>, Told<'_>)> =
             members.chain(commitments).chain(call).chain(agent).chain(own).collect();
-        all.sort_by(|(one, _), (other, _)| one.bytes().cmp(other.bytes()));
+        all.sort_by(|(one, _), (other, _)| one.order(other));
         // Of two of one name the later counts.
         all.dedup_by(|later, kept| {
-            let same = later.0.bytes().eq(kept.0.bytes());
+            let same = later.0.order(&kept.0).is_eq();
             if same {
                 std::mem::swap(later, kept);
             }
@@ -224,6 +225,13 @@ impl Entry {
 struct Name<'a>(&'static str, &'a str);
 
 impl Name<'_> {
+    fn order(&self, other: &Self) -> Ordering {
+        match self.0 == other.0 {
+            true => self.1.cmp(other.1),
+            false => self.bytes().cmp(other.bytes()),
+        }
+    }
+
     fn bytes(&self) -> impl Iterator<Item = u8> {
         self.0.bytes().chain(self.1.bytes())
     }
@@ -233,14 +241,24 @@ impl Name<'_> {
 enum Told<'a> {
     Int(i64),
     Text(&'a str),
+    /// In hex.
+    Digest(&'a [u8; 32]),
 }
 
 impl Told<'_> {
     fn write(&self, bytes: &mut Vec<u8>) {
         // Writing to memory does not fail.
         let _written = match self {
-            Told::Int(number) => serde_json::to_writer(bytes, number),
-            Told::Text(text) => serde_json::to_writer(bytes, text),
+            Told::Int(number) => serde_json::to_writer(bytes, number).is_ok(),
+            Told::Text(text) => serde_json::to_writer(bytes, text).is_ok(),
+            Told::Digest(digest) => {
+                let mut digits = [0; 64];
+                let fits = hex::encode_to_slice(digest, &mut digits).is_ok();
+                bytes.push(b'"');
+                bytes.extend_from_slice(&digits);
+                bytes.push(b'"');
+                fits
+            }
         };
     }
 }

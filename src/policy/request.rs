@@ -158,13 +158,13 @@ fn groups(definition: &ActionDefinition, access: Access) -> impl Iterator<Item =
     definition.groups.iter().map(|group| &**group).chain([of_access])
 }
 
-/// The question itself, checked against the schema.
+/// The question itself; checked against a schema if one is given.
 pub(super) fn request(
     prepared: &Prepared,
     facts: &Facts,
     action: &Action,
     definition: &ActionDefinition,
-    schema: &Schema,
+    schema: Option<&Schema>,
 ) -> Result<Request, Misfit> {
     let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
     let common = [
@@ -186,7 +186,7 @@ pub(super) fn request(
         prepared.action.clone(),
         prepared.resource.clone(),
         context,
-        Some(schema),
+        schema,
     )
     .map_err(|_| Misfit::Schema)
 }

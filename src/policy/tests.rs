@@ -1,6 +1,7 @@
 //! What rules decide, on a small vocabulary of our own.
 
 mod files;
+mod fits;
 mod incomplete;
 mod index;
 mod verdicts;

@@ -12,13 +12,13 @@ use rusqlite::Connection;
 
 use super::connect;
 
-/// Entries after which a checkpoint is due; each takes a page or two of the log.
-const ENTRIES: i64 = 500;
+/// Entries after which a checkpoint is due; each takes a page or so of the log.
+const ENTRIES: i64 = 1_000;
 /// A checkpoint is due at the latest after this time, if anything was written.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Pages in the log from which on the writer lends a hand (64 MiB). Under constant load the log always grows while it is
-/// folded back, so that only a pause between two groups lets it start again.
-const MAX_FRAMES: i64 = 16 * 1024;
+/// Pages in the log from which on the writer lends a hand (8 MiB). Under constant load the log always grows while it is
+/// folded back, so that only a pause between two groups lets it start again; by then little is left to fold.
+const MAX_FRAMES: i64 = 2 * 1024;
 
 /// What writer and checkpointer tell each other.
 #[derive(Debug)]

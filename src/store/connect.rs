@@ -12,7 +12,8 @@ use super::schema;
 
 /// How long to wait for another program's lock. A commit that waits is a call that waits: better to refuse it.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
-/// The log shrinks back to this many bytes when it starts again from its beginning.
+/// The log shrinks back to this many bytes when it starts again from its beginning. More than it grows to under load, for
+/// a file that is written over costs less than one that grows.
 const LOG_KEPT: i64 = 16 * 1024 * 1024;
 /// Statements kept prepared: more than the writer has.
 const STATEMENTS: usize = 64;

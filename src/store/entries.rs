@@ -1,11 +1,9 @@
 //! The trail itself: `entries` and what they commit to, `entry_values`.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::entry::Committed;
 use crate::model::{ApprovalId, CallId, Entry, Timestamp};
 
 /// The end of the trail.
@@ -74,7 +72,7 @@ pub(super) fn append(
     let time = now.max(place.time);
     let bytes = entry.bytes(seq, time);
     connection
-        .prepare_cached("INSERT INTO entries (seq, time, kind, call, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .prepare_cached("INSERT OR FAIL INTO entries (seq, time, kind, call, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![
             seq,
             time.0,
@@ -82,39 +80,12 @@ pub(super) fn append(
             entry.call.as_ref().map(|call| call.as_str()),
             bytes
         ])?;
-    let mut values = entry.values.iter().peekable();
-    while values.peek().is_some() {
-        insert_values(connection, seq, values.by_ref().take(AT_ONCE).collect())?;
+    // One row at a time: several rows in one statement SQLite would first gather in a table, because of the trigger.
+    let mut insert = connection
+        .prepare_cached("INSERT OR FAIL INTO entry_values (seq, name, salt, value) VALUES (?1, ?2, ?3, ?4)")?;
+    for (name, committed) in &entry.values {
+        insert.execute(params![seq, name, committed.salt, committed.kept])?;
     }
     *place = Place { seq, time };
     Ok(())
-}
-
-/// Values of one statement: each costs a good part of what its row costs.
-const AT_ONCE: usize = 6;
-
-fn insert_values(connection: &Connection, seq: i64, values: Vec<(&&str, &Committed)>) -> rusqlite::Result<()> {
-    /// By the number of rows, from one.
-    static STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let row = |at: usize| format!("(?1, ?{}, ?{}, ?{})", 3 * at + 2, 3 * at + 3, 3 * at + 4);
-        let rows = |count| (0..count).map(row).collect::<Vec<_>>().join(", ");
-        let statement = |count| {
-            format!(
-                "INSERT INTO entry_values (seq, name, salt, value) VALUES {}",
-                rows(count)
-            )
-        };
-        (1..=AT_ONCE).map(statement).collect()
-    });
-    let Some(sql) = values.len().checked_sub(1).and_then(|at| STATEMENTS.get(at)) else {
-        return Ok(());
-    };
-    let mut statement = connection.prepare_cached(sql)?;
-    statement.raw_bind_parameter(1, seq)?;
-    for (at, (name, committed)) in values.into_iter().enumerate() {
-        statement.raw_bind_parameter(3 * at + 2, name)?;
-        statement.raw_bind_parameter(3 * at + 3, committed.salt)?;
-        statement.raw_bind_parameter(3 * at + 4, committed.kept.as_deref())?;
-    }
-    statement.raw_execute().map(drop)
 }

@@ -8,9 +8,10 @@ CREATE TABLE entries (
 ) STRICT;
 
 -- `seq` follows without a gap; this also stops INSERT OR REPLACE, which fires no trigger on delete.
+-- FAIL, not ABORT: our statements write one row, and for ABORT each would copy the pages that it changes.
 CREATE TRIGGER entries_follow BEFORE INSERT ON entries
 WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM entries)
-BEGIN SELECT RAISE(ABORT, 'an entry follows the last one'); END;
+BEGIN SELECT RAISE(FAIL, 'an entry follows the last one'); END;
 
 CREATE TRIGGER entries_stay BEFORE UPDATE ON entries
 BEGIN SELECT RAISE(ABORT, 'the trail is not changed'); END;
@@ -20,7 +21,7 @@ BEGIN SELECT RAISE(ABORT, 'nothing is removed from the trail'); END;
 
 -- What entries commit to. A row can be erased; the entry stays as it is.
 CREATE TABLE entry_values (
-    seq   INTEGER NOT NULL REFERENCES entries (seq),
+    seq   INTEGER NOT NULL,                       -- of an entry: the trigger below sees to it
     name  TEXT NOT NULL,
     salt  BLOB NOT NULL CHECK (length(salt) = 16),
     value TEXT,                                   -- RFC 8785 JSON; NULL where only the commitment is kept
@@ -34,7 +35,7 @@ BEGIN SELECT RAISE(ABORT, 'a committed value is kept or erased, not changed'); E
 CREATE TRIGGER entry_values_follow BEFORE INSERT ON entry_values
 WHEN NEW.seq IS NOT (SELECT max(seq) FROM entries)
     OR EXISTS (SELECT 1 FROM entry_values WHERE seq = NEW.seq AND name = NEW.name)
-BEGIN SELECT RAISE(ABORT, 'values come with their entry'); END;
+BEGIN SELECT RAISE(FAIL, 'values come with their entry'); END;
 
 -- Projection: calls with their state.
 CREATE TABLE calls (

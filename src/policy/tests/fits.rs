@@ -1,0 +1,75 @@
+//! What `fit` lets through, Cedar's own check against the schema would let through too: it is not made for each call.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Int),
+        (-10i64..10).prop_map(Value::Int),
+        "[a-z]{0,3}".prop_map(Value::Text),
+        prop::collection::vec("[a-z]{0,3}", 0..3).prop_map(Value::List),
+    ]
+}
+
+/// A value of the field's type, mostly.
+fn field() -> impl Strategy<Value = (&'static str, Value)> {
+    prop_oneof![
+        (-10i64..10).prop_map(|number| ("amount", Value::Int(number))),
+        (-10i64..10).prop_map(|number| ("amount_base", Value::Int(number))),
+        (-10i64..10).prop_map(|number| ("record_count", Value::Int(number))),
+        any::<bool>().prop_map(|flag| ("unbounded", Value::Bool(flag))),
+        Just(("currency", Value::Text("usd".to_owned()))),
+        Just(("domains", Value::List(vec!["example.com".to_owned()]))),
+        (
+            prop::sample::select(vec!["amount", "currency", "unbounded", "domains", "host", "other"]),
+            value()
+        ),
+    ]
+}
+
+fn any_action() -> impl Strategy<Value = Action> {
+    let names: Vec<String> = vocabulary().actions.keys().map(ToString::to_string).collect();
+    let name = prop::sample::select(names);
+    let missing = prop::sample::subsequence(vec!["amount", "amount_base", "record_count", "unbounded"], 0..=4);
+    (name, prop::collection::vec(field(), 0..4), missing, any::<[bool; 3]>()).prop_map(
+        |(name, fields, missing, [unmapped, inspected, known])| {
+            let mut action = action(&name, &fields);
+            action.missing = missing
+                .into_iter()
+                .filter(|field| !action.fields.contains_key(*field))
+                .map(|field| Missing {
+                    field: field.into(),
+                    why: Why::Absent,
+                })
+                .collect();
+            (action.unmapped, action.inspected) = (unmapped, inspected);
+            action.target.id = known.then(|| "id".to_owned());
+            action
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_fits_the_vocabulary_fits_the_schema(actions in prop::collection::vec(any_action(), 50)) {
+        let policies = policies(r#"@id("all") permit (principal, action, resource);"#);
+        let mut fitting = 0;
+        for action in actions {
+            let Some(definition) = policies.vocabulary.actions.get(&action.name) else { continue };
+            if fit::check(&action, definition, &policies.vocabulary).is_err() {
+                continue;
+            }
+            fitting += 1;
+            let schema = if action.missing.is_empty() { &policies.strict } else { &policies.lenient };
+            let prepared = policies.requests.prepare(&facts(), &action, definition, &policies.index).unwrap();
+            let checked = request::request(&prepared, &facts(), &action, definition, Some(schema));
+            prop_assert!(checked.is_ok(), "{}: {:?}", action.name, action.fields);
+        }
+        prop_assert!(fitting > 0);
+    }
+}
