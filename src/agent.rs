@@ -16,12 +16,14 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderValue;
 
 use crate::io::keys::{self, KeyError};
+use crate::io::proof::{Challenge, Proof};
 use crate::model::approval::OWNERS;
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::{Caller, HoldRule, Reason, Refusal, Secret, Timestamp};
@@ -132,6 +134,15 @@ impl Registry {
     pub fn person(&self, key: &str) -> Option<Person> {
         let digest = keys::digest(key);
         self.read(|state| state.person(&digest))
+    }
+
+    /// The proof to whoever holds a key that this is where it is known; `None` if it is nobody's.
+    pub fn prove(&self, challenge: &Challenge, listener: SocketAddr) -> Option<Proof> {
+        self.read(|state| {
+            let mut digests = state.digests();
+            let digest = digests.find(|digest| challenge.names(digest))?;
+            Some(challenge.answer(digest, listener))
+        })
     }
 
     /// Whether a yes that was given to a rule (id and digest) still counts: its giver is known, not disabled, and, if the rule

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! GET  /health /ready                                no key
+//! GET  /proof?key={name}&nonce={nonce}               no key: that this listener knows yours
 //! GET  /api/v1/approvals?state=pending
 //! GET  /api/v1/approvals/{id or prefix}
 //! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…", "revision": 0}
@@ -30,7 +31,8 @@ pub(crate) mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use http::StatusCode;
@@ -39,6 +41,7 @@ use tokio::sync::{Mutex, watch};
 use crate::agent::Registry;
 use crate::approval::{Approvals, Notices};
 use crate::gate::Gate;
+use crate::io::proof::{self, Challenge, Proof};
 use crate::store::Store;
 
 pub use expiry::{expire, expire_all, mind_the_gap};
@@ -83,6 +86,7 @@ pub fn router(parts: Parts, listener: SocketAddr) -> Router {
     let router = Router::new()
         .route("/health", get(|| async { Json(serde_json::json!({"status": "ok"})) }))
         .route("/ready", get(ready))
+        .route(proof::PATH, get(prove))
         .nest("/api/v1", api)
         .with_state(parts);
     guarded(router, listener)
@@ -98,6 +102,16 @@ fn guarded(router: Router, listener: SocketAddr) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(guard::same_site))
         .layer(Extension(guard::Listener(listener)))
+}
+
+async fn prove(
+    State(parts): State<Arc<Parts>>,
+    Extension(listener): Extension<guard::Listener>,
+    challenge: Result<Query<Challenge>, QueryRejection>,
+) -> Result<Json<Proof>, Problem> {
+    let Query(challenge) = challenge.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let proof = parts.registry.prove(&challenge, listener.0).map(Json);
+    proof.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "nobody has this key"))
 }
 
 async fn ready(State(parts): State<Arc<Parts>>) -> Result<Json<serde_json::Value>, Problem> {

@@ -1,8 +1,9 @@
-//! Floor 1: files of the home, request bodies in memory and without their codings, and the end of work.
+//! Floor 1: files of the home, keys, request bodies in memory and without their codings, and the end of work.
 
 pub mod body;
 pub mod coding;
 pub mod drain;
 pub mod keys;
+pub mod proof;
 pub mod watch;
 pub mod yaml;

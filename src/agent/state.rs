@@ -167,6 +167,12 @@ impl State {
         found
     }
 
+    /// The hashes of all keys that there are, whether or not they still open anything.
+    pub(super) fn digests(&self) -> impl Iterator<Item = &[u8; 32]> {
+        let agents = self.agents.values().map(|known| &known.digest);
+        agents.chain(self.people.values().map(|known| &known.digest))
+    }
+
     /// An agent as it is now: registered and not disabled, or the one that needs no key.
     pub(super) fn current(&self, agent: &str) -> Option<Caller> {
         match self.agents.get(agent) {

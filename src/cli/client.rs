@@ -14,9 +14,11 @@ use hyper_util::rt::TokioExecutor;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
 
 use crate::control::problem::ProblemBody;
 use crate::io::keys::{self, KeyError};
+use crate::io::proof::{self, Challenge, Proof};
 use crate::model::Secret;
 use crate::model::inert::inert;
 
@@ -44,6 +46,10 @@ pub enum ClientError {
     Refused { status: u16, detail: String },
     #[error("what answers at {address} is no runplane control API (HTTP {status})")]
     Foreign { address: SocketAddr, status: u16 },
+    #[error(
+        "what answers at {address} cannot prove that it knows this key, so it was not sent: the key is nobody's there, or this is not the sidecar of this home"
+    )]
+    Unproven { address: SocketAddr },
     #[error("the answer of {address} broke off")]
     Broken {
         address: SocketAddr,
@@ -65,6 +71,7 @@ pub enum ClientError {
 pub struct Client {
     address: SocketAddr,
     key: Secret<String>,
+    proven: OnceCell<()>,
     http: HttpClient<HttpConnector, Full<Bytes>>,
 }
 
@@ -89,6 +96,7 @@ impl Client {
         Self {
             address,
             key,
+            proven: OnceCell::new(),
             http: HttpClient::builder(TokioExecutor::new()).build_http(),
         }
     }
@@ -107,8 +115,9 @@ impl Client {
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, content: Bytes) -> Result<T, ClientError> {
-        let answer = tokio::time::timeout(PATIENCE, self.exchange(method, path, content)).await;
-        let (status, content) = answer.map_err(|_| ClientError::Silent { address: self.address })??;
+        self.proven.get_or_try_init(|| self.prove()).await?;
+        let key = Some(self.key.expose().as_str());
+        let (status, content) = self.exchange(method, path, key, content).await?;
         if (200..300).contains(&status) {
             return serde_json::from_slice(&content).map_err(|_| self.foreign(status));
         }
@@ -119,14 +128,45 @@ impl Client {
         })
     }
 
-    async fn exchange(&self, method: Method, path: &str, content: Bytes) -> Result<(u16, Bytes), ClientError> {
-        let request = Request::builder()
+    /// That who listens there knows this key. See [`crate::io::proof`].
+    async fn prove(&self) -> Result<(), ClientError> {
+        let digest = keys::digest(self.key.expose());
+        let challenge = Challenge::new(&digest);
+        let path = format!("{}?key={}&nonce={}", proof::PATH, challenge.key, challenge.nonce);
+        let (_, content) = self.exchange(Method::GET, &path, None, Bytes::new()).await?;
+        let proof: Option<Proof> = serde_json::from_slice(&content).ok();
+        match proof.is_some_and(|proof| challenge.is_met_by(&proof, &digest, self.address)) {
+            true => Ok(()),
+            false => Err(ClientError::Unproven { address: self.address }),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        content: Bytes,
+    ) -> Result<(u16, Bytes), ClientError> {
+        let answer = tokio::time::timeout(PATIENCE, self.send(method, path, key, content)).await;
+        answer.map_err(|_| ClientError::Silent { address: self.address })?
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        content: Bytes,
+    ) -> Result<(u16, Bytes), ClientError> {
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(content))
-            .map_err(|error| self.broken(error))?;
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(key) = key {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        let request = request.body(Full::new(content)).map_err(|error| self.broken(error))?;
         let response = self
             .http
             .request(request)

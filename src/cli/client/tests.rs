@@ -1,6 +1,10 @@
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 
 use axum::Router;
+use axum::extract::Query;
 use axum::routing::get;
 use http::StatusCode;
 use tokio::net::TcpListener;
@@ -10,10 +14,18 @@ use crate::control::problem::Problem;
 
 const KEY: &str = "rp_0123456789012345678901234567890123456789abc";
 
-/// A server on a free port that is served as the control API is.
+/// A server on a free port that is served as the control API is, and knows the key.
 async fn served(router: Router) -> Client {
+    served_by_who_knows(KEY, router).await
+}
+
+async fn served_by_who_knows(known: &'static str, router: Router) -> Client {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
+    let prove = move |Query(challenge): Query<Challenge>| async move {
+        axum::Json(challenge.answer(&keys::digest(known), address))
+    };
+    let router = router.route(proof::PATH, get(prove));
     tokio::spawn(crate::control::serve(listener, router, std::future::pending()));
     Client::new(address, Secret::new(KEY.to_owned()))
 }
@@ -42,6 +54,42 @@ async fn the_key_goes_as_bearer_and_the_answer_comes_back() {
     let answer: serde_json::Value = client.get("/echo").await.unwrap();
     assert_eq!(answer["value"], format!("Bearer {KEY}"));
     assert!(!format!("{client:?}").contains(KEY));
+}
+
+#[tokio::test]
+async fn who_cannot_prove_to_know_the_key_is_not_sent_it() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let curious = move |headers: http::HeaderMap| {
+        let count = count.clone();
+        async move {
+            count.fetch_add(1 + usize::from(headers.contains_key("authorization")), SeqCst);
+            "{}"
+        }
+    };
+    let router = || Router::new().route("/p", get(curious.clone()));
+    let other = "rp_other678901234567890123456789012345678901234";
+    let client = served_by_who_knows(other, router()).await;
+    assert!(
+        said(&client, "/p")
+            .await
+            .contains("cannot prove that it knows this key")
+    );
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let client = Client::new(listener.local_addr().unwrap(), Secret::new(KEY.to_owned()));
+    let anything = router().fallback(curious.clone());
+    tokio::spawn(crate::control::serve(listener, anything, std::future::pending()));
+    assert!(
+        said(&client, "/p")
+            .await
+            .contains("cannot prove that it knows this key")
+    );
+    assert_eq!(
+        asked.load(SeqCst),
+        1,
+        "only the path of the proof was asked for, without a key"
+    );
 }
 
 #[tokio::test]
