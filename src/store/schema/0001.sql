@@ -37,7 +37,7 @@ WHEN NEW.seq IS NOT (SELECT max(seq) FROM entries)
     OR EXISTS (SELECT 1 FROM entry_values WHERE seq = NEW.seq AND name = NEW.name)
 BEGIN SELECT RAISE(FAIL, 'values come with their entry'); END;
 
--- Projection: calls with their state.
+-- Projection: calls with their state. `=` and OR in its checks: for IN, SQLite builds a table of the list for each row.
 CREATE TABLE calls (
     ordinal      INTEGER PRIMARY KEY,             -- order of first decision
     id           TEXT NOT NULL UNIQUE,
@@ -47,11 +47,12 @@ CREATE TABLE calls (
     operation    TEXT NOT NULL,
     action       TEXT NOT NULL,
     environment  TEXT NOT NULL,
-    decision     TEXT NOT NULL CHECK (decision IN ('ALLOW', 'BLOCK', 'REQUIRE_APPROVAL')),
+    decision     TEXT NOT NULL CHECK (decision = 'ALLOW' OR decision = 'BLOCK' OR decision = 'REQUIRE_APPROVAL'),
     rules        TEXT NOT NULL CHECK (json_valid(rules)),
     approval     TEXT,
     reason       TEXT,
-    outcome      TEXT CHECK (outcome IN ('success', 'failure', 'error', 'unknown', 'not_sent', 'abandoned')),
+    outcome      TEXT CHECK (outcome = 'success' OR outcome = 'failure' OR outcome = 'error' OR outcome = 'unknown'
+        OR outcome = 'not_sent' OR outcome = 'abandoned'),
     closed       INTEGER,
     status       INTEGER CHECK (status BETWEEN 100 AND 999),
     result_id    TEXT,
@@ -63,7 +64,8 @@ CREATE TABLE calls (
     -- A block is closed by its decision.
     CHECK (decision <> 'BLOCK' OR coalesce(outcome, '') = 'not_sent'),
     -- Without ALLOW nothing was written upstream, so no provider answered.
-    CHECK (decision = 'ALLOW' OR coalesce(outcome, '') NOT IN ('success', 'failure', 'error')),
+    CHECK (decision = 'ALLOW' OR outcome IS NULL
+        OR NOT (outcome = 'success' OR outcome = 'failure' OR outcome = 'error')),
     CHECK (status IS NULL OR outcome IS NOT NULL)
 ) STRICT;
 
