@@ -52,6 +52,13 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Names of the files that are not shipped.
+    pub fn own(&self) -> BTreeSet<String> {
+        let files = self.mappings.iter().chain(&self.policies).chain([&self.vocabulary]);
+        let own = files.filter(|source| !source.is_embedded());
+        own.map(|source| source.file.clone()).collect()
+    }
+
     /// Which set they would be, for the record.
     pub fn digests(&self) -> Digests {
         Digests {

@@ -5,6 +5,7 @@
 //! They are read and checked off the data path and come into force as one set, or not at all. The trail has it before it
 //! counts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::store::Store;
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// After a change that nobody told of, and that may not be whole yet; after one that could not be recorded.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// After a file of people's own was found to be gone.
+const GONE_FOR: Duration = Duration::from_secs(10);
 /// Errors shown on the terminal; `runplane check` has all of them.
 const SHOWN: usize = 20;
 
@@ -39,6 +42,8 @@ pub(super) struct Reload {
     wrong: Vec<Diagnostic>,
     /// What the files were when they were looked at last.
     seen: Option<Digests>,
+    /// The files in force that are not shipped.
+    own: BTreeSet<String>,
 }
 
 /// Why the files are looked at.
@@ -74,6 +79,7 @@ impl Reload {
             notices,
             wrong: Vec::new(),
             seen: None,
+            own: BTreeSet::new(),
         })
     }
 
@@ -110,16 +116,20 @@ impl Reload {
     /// Gives when to look again if nothing is told before.
     async fn reload(&mut self, cause: Cause) -> Duration {
         let (config, store, running) = (self.config.clone(), self.store.clone(), self.gate.rules().digests());
-        let seen = self.seen.take();
+        let (seen, own) = (self.seen.take(), self.own.clone());
         let read = tokio::task::spawn_blocking(move || {
             let sources = super::sources(&config.home)?;
             let digests = sources.digests();
+            let names = sources.own();
             if digests == running {
-                return Ok(Found::InForce);
+                return Ok(Found::InForce(names));
             }
+            // SECURITY: a directory that is replaced is empty for a while, and what is shipped may allow what the own rules
+            // forbid (test `a_file_that_is_gone_for_a_moment_stays_in_force`).
+            let lost = cause != Cause::Request && !own.is_subset(&names);
             // Nobody told of this change, so nobody tells when it is whole either: it is once it stays as it is.
-            if cause == Cause::Time && seen.as_ref() != Some(&digests) {
-                return Ok(Found::Changing(digests));
+            if (lost || cause == Cause::Time) && seen.as_ref() != Some(&digests) {
+                return Ok(Found::Changing(digests, if lost { GONE_FOR } else { LOOK_AGAIN }));
             }
             let people = store.people().map_err(|error| {
                 let database = config.home.database().display().to_string();
@@ -127,15 +137,16 @@ impl Reload {
             })?;
             let groups = super::groups(&config, &people);
             let rules = Rules::load(&sources, Some(&groups), config.rates.clone());
-            rules.map(|rules| Found::Rules(Box::new(rules)))
+            rules.map(|rules| Found::Rules(Box::new(rules), names))
         });
         match read.await {
-            Ok(Ok(Found::Rules(rules))) => return self.put_in_force(*rules, cause).await,
-            Ok(Ok(Found::Changing(digests))) => {
+            Ok(Ok(Found::Rules(rules, names))) => return self.put_in_force(*rules, names, cause).await,
+            Ok(Ok(Found::Changing(digests, pause))) => {
                 self.seen = Some(digests);
-                return LOOK_AGAIN;
+                return pause;
             }
-            Ok(Ok(Found::InForce)) => {
+            Ok(Ok(Found::InForce(names))) => {
+                self.own = names;
                 if cause == Cause::Request || !self.wrong.is_empty() {
                     self.say("RELOAD: the files say what is in force already".to_owned());
                 }
@@ -149,7 +160,7 @@ impl Reload {
         LOOK_EVERY
     }
 
-    async fn put_in_force(&mut self, rules: Rules, cause: Cause) -> Duration {
+    async fn put_in_force(&mut self, rules: Rules, names: BTreeSet<String>, cause: Cause) -> Duration {
         let (digests, described) = (rules.digests(), rules.describe());
         if let Err(error) = self.store.write(audit::reload(&digests, &[])).await {
             tracing::error!(%error, "reload refused: what was in force stays");
@@ -161,6 +172,7 @@ impl Reload {
         }
         self.wrong.clear();
         self.gate.replace(rules);
+        self.own = names;
         tracing::info!(mappings = %digests.mappings, policies = %digests.policies, "reloaded");
         self.say(format!("RELOADED: {described}"));
         LOOK_EVERY
@@ -210,10 +222,10 @@ impl Reload {
 
 /// What the files are.
 enum Found {
-    InForce,
-    /// Others than they were a moment ago.
-    Changing(Digests),
-    Rules(Box<Rules>),
+    InForce(BTreeSet<String>),
+    /// Others than they were a moment ago; to be looked at again after this.
+    Changing(Digests, Duration),
+    Rules(Box<Rules>, BTreeSet<String>),
 }
 
 async fn settled(files: &mut Option<Watch>) {

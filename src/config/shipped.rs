@@ -4,13 +4,12 @@ use std::path::Path;
 
 use include_dir::{Dir, include_dir};
 
+use crate::model::diagnostic::EMBEDDED;
 use crate::model::{Diagnostic, Source};
 
 static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
 static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
 
-/// How the name of a shipped file begins.
-pub const EMBEDDED: &str = "embedded:";
 /// Name of the vocabulary among the mappings.
 pub const VOCABULARY: &str = "actions.yaml";
 
@@ -106,7 +105,7 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
     match wrong.is_empty() {
         true => {
             let mut found: Vec<Source> = found.into_values().collect();
-            found.sort_by_key(|source| !source.file.starts_with(EMBEDDED));
+            found.sort_by_key(|source| !source.is_embedded());
             Ok(found)
         }
         false => Err(wrong),

@@ -13,7 +13,7 @@ use super::file::Decoder;
 use super::record::{self, Known};
 use super::service::{Operation, Service};
 use super::summary::Wording;
-use super::{Mappings, Rule, content, guard, spelling};
+use super::{Mappings, Rule, content, guard, outline, spelling};
 use crate::mapping::form::Nesting;
 use crate::model::action::MAX_INT;
 use crate::model::{Access, Action, Call, Missing, Reason, Refusal, Target, Value, Why, money};
@@ -194,6 +194,10 @@ impl Mappings {
             answer: operation.answer.clone(),
         };
         action.summary = meaning.summary.render(&action, self.wording(&service.title));
+        // Content that no field tells of is read only where people are asked: they see that another is another one.
+        if !operation.needs_body && call.body.captured().is_some_and(|content| !content.is_empty()) {
+            action.summary.push_str(&outline::outline(call, None));
+        }
         action
     }
 

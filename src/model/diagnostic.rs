@@ -77,7 +77,15 @@ pub struct Source {
     pub text: String,
 }
 
+/// How the name of a shipped file begins.
+pub const EMBEDDED: &str = "embedded:";
+
 impl Source {
+    /// Whether it is shipped inside the binary.
+    pub fn is_embedded(&self) -> bool {
+        self.file.starts_with(EMBEDDED)
+    }
+
     /// SHA-256 (hex) over the files' names (without folders, for the same files elsewhere are the same set) and texts, in
     /// order of their names.
     pub fn digest<'a>(files: impl IntoIterator<Item = &'a Source>) -> Arc<str> {

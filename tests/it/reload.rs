@@ -221,6 +221,25 @@ fn a_deleted_file_falls_back_to_the_shipped_one() {
 }
 
 #[test]
+fn a_file_that_is_gone_for_a_moment_stays_in_force() {
+    let (_origin, sidecar) = stripe(&limit(20_000));
+    let mut client = Session::stripe(&sidecar);
+    let policies = sidecar.home().join("policies");
+    fs::rename(&policies, sidecar.home().join("aside")).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    client.call(REFUND).assert_refused("approval_pending");
+    fs::rename(sidecar.home().join("aside"), &policies).unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    client
+        .call("refund ch_2 amount=30000")
+        .assert_refused("approval_pending");
+    assert_eq!(sidecar.count("RELOADED:"), 0);
+    fs::remove_file(policies.join("house.cedar")).unwrap();
+    eventually("what stays away is gone", || sidecar.count("RELOADED:") == 1);
+    client.call("refund ch_3 amount=30000").assert_ok();
+}
+
+#[test]
 fn a_half_written_file_is_waited_for() {
     let (_origin, sidecar) = stripe(&limit(20_000));
     let mut client = Session::stripe(&sidecar);

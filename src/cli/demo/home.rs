@@ -34,7 +34,10 @@ impl DemoHome {
             Some(path) => empty(Home::choose(Some(path))?)?,
             None => Home::choose(Some(temporary()?))?,
         };
-        let authority = Authority::load_or_create(&home.path().join("fakes"))?;
+        let aside = home.path().join("fakes");
+        let authority = Authority::load_or_create(&aside)?;
+        // The key is in memory, and nowhere else from here on: the home trusts it, and is kept.
+        fs::remove_dir_all(&aside).with_context(|| format!("cannot remove {}", aside.display()))?;
         let roots = home.upstream_roots();
         fs::create_dir_all(&roots)
             .and_then(|()| fs::write(roots.join("fakes.pem"), authority.certificate_pem()))

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::show::{shown_place, who};
-use crate::config::shipped;
 use crate::gate::Rules;
+use crate::model::diagnostic::EMBEDDED;
 use crate::model::{Action, HoldRule, Reason, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, RuleReason, Verdict};
 use crate::proxy::described::Judged;
@@ -150,7 +150,7 @@ impl Steps<'_> {
     fn place(&self, id: &str) -> String {
         let place = self.rules.policies().place(id);
         place.map_or_else(String::new, |place| {
-            let own = if place.starts_with(shipped::EMBEDDED) {
+            let own = if place.starts_with(EMBEDDED) {
                 "; `runplane init` writes it out to be edited"
             } else {
                 ""

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::advice;
-use crate::config::shipped::EMBEDDED;
 use crate::gate::Rules;
+use crate::model::diagnostic::EMBEDDED;
 use crate::model::{Action, HoldRule, Refusal, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, Verdict};
 use crate::proxy::described::Judged;

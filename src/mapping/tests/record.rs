@@ -190,3 +190,17 @@ fn a_parameter_that_is_to_be_hidden_is() {
     assert_eq!(action.target.id.as_deref(), Some("T0001"));
     assert!(load(&[("hook.yaml", &text.replace("id: $.path.team", "id: $.path.token"))]).is_err());
 }
+
+/// Of content that no field tells of, people see at least that one is not the other.
+#[test]
+fn two_bucket_policies_do_not_look_alike() {
+    let summary = |policy: &str| {
+        let url = "https://s3.us-west-2.amazonaws.com/b?policy";
+        let put = call("PUT", url, &[("content-type", "application/json")], Some(policy));
+        resolve(shipped(), &put).unwrap().summary
+    };
+    let deny = summary(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny"}]}"#);
+    let allow = summary(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow"}]}"#);
+    assert!(deny.contains("sha256 ") && deny.contains("Statement"), "{deny}");
+    assert_ne!(deny, allow);
+}
