@@ -245,16 +245,17 @@ fn a_home_that_is_somebodys_is_left_alone() {
 }
 
 #[test]
-fn keys_are_for_the_user_alone_and_those_of_agents_are_not_on_disk() {
+fn keys_are_for_the_user_alone_and_those_of_agents_and_fakes_are_not_on_disk() {
     use std::os::unix::fs::PermissionsExt;
     let mut demo = Demo::start(&["--answer", "none"]);
     demo.ended();
     let home = demo.directory.path().join("home");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&home), 0o700);
-    for key in ["state/owner.key", "certs/ca.key", "fakes/ca.key"] {
+    for key in ["state/owner.key", "certs/ca.key"] {
         assert_eq!(mode(&home.join(key)), 0o600, "{key}");
     }
+    assert!(home.join("certs/upstream/fakes.pem").exists() && !home.join("fakes").exists());
     let yaml = std::fs::read_to_string(home.join("runplane.yaml")).unwrap();
     assert!(yaml.contains("key_sha256: ") && !yaml.contains("rp_"), "{yaml}");
     assert!(!demo.output.text().contains("rp_"));
