@@ -264,13 +264,35 @@ impl Mappings {
     /// # Errors
     /// `not_inspectable` if it was not; `malformed` for an AWS signature that cannot be read.
     pub fn identify(&self, call: &Call, action: &Action) -> Result<Identity, Refusal> {
-        let service = self.service(call).map(|(service, _)| service);
-        identity::identify(call, action, service)
+        match self.service(call) {
+            None => identity::identify(call, action, None, content::usual(call)),
+            Some((service, found)) => {
+                let decoder = decoder(call, service, &found);
+                identity::identify(call, action, Some(service), decoder)
+            }
+        }
     }
 
     fn service(&self, call: &Call) -> Option<(&Service, Found)> {
         let found = self.hosts.find(&call.authority, call.scheme)?;
         Some((self.services.get(found.service)?, found))
+    }
+}
+
+/// What a mapping reads a call's content by; `None` if it does not look at it, or not at content of that type.
+fn decoder(call: &Call, service: &Service, found: &Found) -> Option<file::Decoder> {
+    // What cannot be routed does not come here.
+    let rule = match found.port {
+        true => rule(call, service, &service.path(call, found)).ok()?,
+        false => Rule::OtherPort,
+    };
+    match rule {
+        Rule::OtherPort => None,
+        Rule::Path(operation, _) | Rule::Name(operation, _) if operation.content_ignored => None,
+        Rule::Path(operation, _) | Rule::Name(operation, _) => {
+            operation.decoder.or_else(|| content::of_media_type(call, service).ok())
+        }
+        Rule::None | Rule::Parameter(_) => content::of_media_type(call, service).ok(),
     }
 }
 

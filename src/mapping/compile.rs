@@ -130,6 +130,7 @@ impl Compiler<'_> {
             every_header: file.every_header,
             secret: self.headers(&file.secret),
             volatile: file.volatile.iter().map(|name| name.as_str().into()).collect(),
+            volatile_content: file.volatile_content.iter().map(|name| name.as_str().into()).collect(),
             idempotency: file.idempotency.as_ref().and_then(|key| self.idempotency(key)),
             aws: file.aws.as_ref().map(|aws| Signer {
                 service: aws.service.as_str().into(),

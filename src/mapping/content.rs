@@ -130,13 +130,30 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
     }))
 }
 
-fn of_media_type(call: &Call, service: &Service) -> Result<Decoder, Refusal> {
+/// How the mapping reads content of this call's media type.
+pub(super) fn of_media_type(call: &Call, service: &Service) -> Result<Decoder, Refusal> {
     let media_type = media_type(&call.headers)?;
     let mut known = service.content.iter();
     let found = known.find(|(known, _)| known.eq_ignore_ascii_case(media_type));
     found
         .map(|(_, decoder)| *decoder)
         .ok_or_else(|| uninspectable("the content's type is none that this provider's mapping reads"))
+}
+
+/// How content of this call's media type is read where no mapping says it.
+pub(super) fn usual(call: &Call) -> Option<Decoder> {
+    let content_type = once(&call.headers, &CONTENT_TYPE).ok()??;
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    let media_type = media_type.trim().to_ascii_lowercase();
+    let is_json = media_type == "application/json"
+        || media_type.ends_with("+json")
+        || media_type.starts_with("application/x-amz-json-");
+    match &*media_type {
+        _ if is_json => Some(Decoder::Json),
+        "application/x-www-form-urlencoded" => Some(Decoder::Form),
+        "multipart/form-data" => Some(Decoder::Multipart),
+        _ => None,
+    }
 }
 
 /// Of content in which there is something to find without undoing its coding.

@@ -55,9 +55,12 @@ pub(super) struct File {
     /// Header fields that say who calls, besides Authorization: part of the credential, never kept.
     #[serde(default)]
     pub secret: Vec<Located<String>>,
-    /// Parameters (top-level members of content, and query parameters) that differ each time the same call is made.
+    /// Query parameters that differ each time the same call is made: signatures and the like.
     #[serde(default)]
     pub volatile: Vec<String>,
+    /// The same of content that is read: top-level members, pairs of a form, parts.
+    #[serde(default)]
+    pub volatile_content: Vec<String>,
     /// Where the provider's idempotency key is.
     #[serde(default)]
     pub idempotency: Option<Located<Idempotency>>,

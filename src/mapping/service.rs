@@ -34,7 +34,10 @@ pub(super) struct Service {
     pub significant: Vec<HeaderName>,
     pub every_header: bool,
     pub secret: Vec<HeaderName>,
+    /// Query parameters that differ each time the same call is made.
     pub volatile: HashSet<Box<str>>,
+    /// The same of what content names at its top.
+    pub volatile_content: HashSet<Box<str>>,
     pub idempotency: Option<IdempotencyKey>,
     pub aws: Option<Signer>,
     /// Currency → decimal places of amounts, where they are not those of ISO 4217.
@@ -111,6 +114,8 @@ pub(super) struct Operation {
     /// Query parameters that fields, target and predicates may read.
     pub reads_query: Vec<Box<str>>,
     pub needs_body: bool,
+    /// Nothing is known of the content.
+    pub content_ignored: bool,
     /// Whatever the content's media type.
     pub decoder: Option<Decoder>,
     pub answer: Arc<Answer>,

@@ -214,6 +214,7 @@ impl Compiler<'_> {
         Some(Operation {
             name: format!("{}{name}", file.name_prefix).into(),
             conditions: self.conditions(file, at),
+            content_ignored: operation.content_ignored,
             decoder: operation.content,
             target_kind: operation.target.kind.as_str().into(),
             needs_body: reads_body || (meaning.access != Access::Read && !operation.content_ignored),

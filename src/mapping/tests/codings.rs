@@ -208,6 +208,29 @@ fn the_same_content_coded_again_is_the_same_call() {
 }
 
 #[test]
+fn what_the_provider_keeps_as_it_came_is_what_came() {
+    for (method, url) in [
+        ("PUT", "https://s3.us-east-1.amazonaws.com/b/key"),
+        ("PUT", "https://s3.us-east-1.amazonaws.com/b?policy"),
+        (
+            "PUT",
+            "https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/f/code",
+        ),
+    ] {
+        let at = |mtime| {
+            let headers = [("content-type", "application/json")];
+            on_the_wire(call(method, url, &headers, Some("")), "gzip", gzip_at(mtime, b"{}"))
+        };
+        assert_eq!(content(&at(1)), content(&at(1)));
+        assert_ne!(
+            content(&at(1)),
+            content(&at(2)),
+            "{url}: the coded bytes are what is kept"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_told_is_what_came() {
     let unmapped = |coding: &str, wire: Vec<u8>| {
         let call = call("POST", "https://api.stripe.com/v1/strange", &[FORM, KEY], Some(""));

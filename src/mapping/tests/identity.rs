@@ -39,6 +39,151 @@ fn a_fresh_client_token_is_the_same_call() {
 }
 
 #[test]
+fn what_changes_in_a_query_counts_in_content_and_what_changes_in_content_in_a_query() {
+    let dynamodb = |name: &str, value: &str| dynamodb("PutItem", &json!({"TableName": "T", name: value}));
+    let form = |name: &str, value: &str| ec2(&format!("Action=RunInstances&MaxCount=1&{name}={value}"));
+    for name in ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"] {
+        assert_ne!(content(&dynamodb(name, "a")), content(&dynamodb(name, "b")), "{name}");
+        assert_ne!(content(&form(name, "a")), content(&form(name, "b")), "{name}");
+    }
+    let query = |host: &str, pair: &str| {
+        let url = format!("https://{host}.us-east-1.amazonaws.com/?{pair}");
+        content(&call(
+            "POST",
+            &url,
+            &[("x-amz-target", "DynamoDB_20120810.PutItem")],
+            None,
+        ))
+    };
+    let token = |value: &str| query("dynamodb", &format!("ClientToken={value}"));
+    assert_ne!(token("a"), token("b"));
+    let run = |value: &str| {
+        let query = format!("Action=RunInstances&MaxCount=1&ClientToken={value}");
+        content(&call(
+            "GET",
+            &format!("https://ec2.us-east-1.amazonaws.com/?{query}"),
+            &[],
+            None,
+        ))
+    };
+    assert_eq!(run("a"), run("b"), "EC2 takes its parameters from either");
+}
+
+/// Calls whose content the mapping does not read: what is done, and where.
+const UNREAD: [(&str, &str); 8] = [
+    ("PUT", "https://s3.us-east-1.amazonaws.com/b?policy"),
+    ("PUT", "https://s3.us-east-1.amazonaws.com/b?versioning"),
+    ("PUT", "https://s3.us-east-1.amazonaws.com/b/key"),
+    ("POST", "https://s3.us-east-1.amazonaws.com/b?delete"),
+    ("POST", "https://s3.us-east-1.amazonaws.com/b"),
+    (
+        "PUT",
+        "https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/f/code",
+    ),
+    (
+        "POST",
+        "https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/f/invocations",
+    ),
+    ("POST", "https://hooks.slack.com/services/T1/B1/secret"),
+];
+
+/// The same call with this content under that type, as far as it is known what it does.
+fn unread((method, url): (&str, &str), content_type: &str, body: &str) -> Vec<u8> {
+    let headers = [("content-type", content_type), ("x-amz-acl", "public-read")];
+    let deletion = call(
+        method,
+        url,
+        &headers,
+        Some("<Delete><Object><Key>k</Key></Object></Delete>"),
+    );
+    let action = resolve(shipped(), &deletion).unwrap();
+    let call = call(method, url, &headers, Some(body));
+    shipped().identify(&call, &action).unwrap().content
+}
+
+const TYPES: [&str; 4] = [
+    "application/x-www-form-urlencoded",
+    "application/json",
+    "application/xml",
+    "multipart/form-data; boundary=B",
+];
+
+#[test]
+fn a_type_that_the_provider_does_not_read_hides_nothing() {
+    let policy = |statement: &str| format!(r#"{{"Version":"2012-10-17","Id":"&Expires=","Statement":[{statement}]}}"#);
+    let settings =
+        |status: &str| format!("<!--&Expires=--><VersioningConfiguration>{status}</VersioningConfiguration>");
+    let part = |value: &str| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"X-Amz-Credential\"\r\n\r\n{value}\r\n--B--\r\n")
+    };
+    let token = |value: &str| format!("a&X-Amz-Date={value}&ClientToken={value}");
+    for (left, right) in [
+        (policy("\"Deny\""), policy("\"Allow *\"")),
+        (policy("\"*\""), policy("\"%2A\"")),
+        (settings("Enabled"), settings("Suspended")),
+        (token("1"), token("2")),
+        (part("1"), part("2")),
+        (r#"{"a":1,"b":2}"#.to_owned(), r#"{"b":2,"a":1}"#.to_owned()),
+    ] {
+        for target in UNREAD {
+            for content_type in TYPES {
+                let of = |body: &str| unread(target, content_type, body);
+                assert_ne!(of(&left), of(&right), "{target:?} {content_type} {left}");
+                assert_eq!(of(&left), of(&left), "{target:?} {content_type}");
+            }
+        }
+    }
+    // A form is none that this mapping reads.
+    let pairs = |body| {
+        content(&call(
+            "POST",
+            "https://api.sendgrid.com/v3/strange",
+            &[FORM],
+            Some(body),
+        ))
+    };
+    assert_ne!(pairs("a=%2A"), pairs("a=*"));
+}
+
+#[test]
+fn how_s3_is_to_read_the_content_counts() {
+    let of = |values: &[&str]| {
+        let headers: Vec<_> = values.iter().map(|value| ("x-amz-content-sha256", *value)).collect();
+        content(&call(
+            "PUT",
+            "https://s3.us-east-1.amazonaws.com/b/key",
+            &headers,
+            Some("3\r\nabc\r\n0\r\n\r\n"),
+        ))
+    };
+    let (left, right) = ("0a".repeat(32), "F1".repeat(32));
+    assert_eq!(of(&[&left]), of(&[&right]), "the content tells it");
+    let mut seen: BTreeSet<_> = [
+        "UNSIGNED-PAYLOAD",
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "0a",
+        "",
+    ]
+    .iter()
+    .map(|value| of(&[value]))
+    .collect();
+    seen.insert(of(&[&left]));
+    seen.insert(of(&[&left, "UNSIGNED-PAYLOAD"]));
+    seen.insert(of(&[&"g0".repeat(32)]));
+    assert_eq!(seen.len(), 8);
+}
+
+#[test]
+fn eight_mebibytes_of_plus_signs_take_no_more_than_their_length() {
+    let text = "+".repeat(8 << 20);
+    let read = crate::mapping::identity::exact(&text);
+    assert!(read.len() == text.len() && read.iter().all(|byte| *byte == 0xFF));
+    assert!(read.capacity() <= text.len(), "{}", read.capacity());
+    assert_eq!(crate::mapping::identity::exact("+a%2B+%20+"), b"\xFFa+\xFF \xFF");
+}
+
+#[test]
 fn the_credential_is_its_stable_part() {
     let signed = |key: &str, date: &str, signature: &str| {
         let value = format!(
@@ -250,6 +395,16 @@ proptest! {
     }
 
     #[test]
+    fn content_that_is_not_read_is_what_came(
+        target in prop::sample::select(UNREAD.to_vec()),
+        content_type in prop::sample::select(TYPES.to_vec()),
+        left in unread_pieces(),
+        right in unread_pieces(),
+    ) {
+        prop_assert_eq!(unread(target, content_type, &left) == unread(target, content_type, &right), left == right);
+    }
+
+    #[test]
     fn different_forms_never_share_content(left in "[ab=&%1]{1,6}", right in "[ab=&%1]{1,6}") {
         if form_content(&left) == form_content(&right) {
             prop_assert_eq!(form::pairs(&left), form::pairs(&right));
@@ -308,6 +463,22 @@ fn spellings() -> impl Strategy<Value = (&'static str, &'static str)> {
 
 fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece(), 0..6).prop_map(|pieces| pieces.concat())
+}
+
+fn unread_pieces() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a",
+        "*",
+        "%2A",
+        "=",
+        "&",
+        "&Expires=",
+        "&X-Amz-Date=",
+        "{}",
+        " ",
+        "+",
+    ]);
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
 }
 
 type Pairs = Vec<(Vec<u8>, Option<Vec<u8>>)>;
