@@ -222,7 +222,11 @@ fn entries_are_canonical_json_of_integers_and_strings() {
 fn no_value_of_the_call_is_in_any_entry() {
     for changes in one_of_each() {
         for entry in entries(&changes) {
-            let text = String::from_utf8(entry.bytes(1, Timestamp(2))).unwrap();
+            let bytes = entry.bytes(1, Timestamp(2));
+            let mut members: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&bytes).unwrap();
+            // Random digits, among which any number may turn up.
+            members.retain(|name, _| !name.starts_with("commit_"));
+            let text = serde_json::to_string(&members).unwrap();
             for value in [
                 "sk_live",
                 "ch_1",
