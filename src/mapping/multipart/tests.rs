@@ -63,12 +63,12 @@ fn texts_and_files_are_read_as_clients_send_them() {
 fn one_plain_boundary() {
     for (content_type, found) in [
         ("multipart/form-data; boundary=B", "B"),
-        ("Multipart/Form-Data;boundary=\"B:1\"", "B:1"),
+        ("Multipart/Form-Data;boundary=\"B.1\"", "B.1"),
         (
             "multipart/form-data; charset=UTF-8; boundary=----WebKitFormBoundary7MA4",
             "----WebKitFormBoundary7MA4",
         ),
-        ("multipart/form-data; BOUNDARY=B ; charset=\"utf-8\"", "B"),
+        ("multipart/form-data; BOUNDARY=B; charset=\"utf-8\"", "B"),
     ] {
         assert_eq!(boundary(content_type), Ok(found), "{content_type}");
     }
@@ -98,6 +98,82 @@ fn one_plain_boundary() {
     }
     assert!(boundary(&format!("multipart/form-data; boundary={}", "b".repeat(70))).is_ok());
     assert!(boundary(&format!("multipart/form-data; boundary={}", "b".repeat(71))).is_err());
+}
+
+#[test]
+fn boundaries_are_taken_as_clients_write_them() {
+    for boundary in [
+        // urllib3, requests, httpx and Go
+        "0c6f1e9a5d4b4e7f8a9b0c1d2e3f4a5b",
+        // curl
+        "------------------------k7Yz0QnB2cT4dVx8mLs9Ra",
+        // Chromium and WebKit, then Firefox
+        "----WebKitFormBoundary7MA4YWxkTrZu0gW",
+        "----geckoformboundaryd8d2fb1e3f2f4a9a7f1c0b5e6d7c8a9b",
+        // Node: form-data and undici
+        "--------------------------515890814546601021194782",
+        "----formdata-undici-012345678901",
+        // OkHttp, Apache HttpClient and AFNetworking
+        "5f2b1c9e-3a4d-4f6b-8c7e-9d0a1b2c3d4e",
+        "QuBW4_k-L0tmNXlH3sRvEy",
+        "Boundary+0A1B2C3D4E5F6071",
+        "'._+-",
+    ] {
+        for content_type in [
+            format!("multipart/form-data; boundary={boundary}"),
+            format!("multipart/form-data; boundary=\"{boundary}\""),
+        ] {
+            assert_eq!(super::boundary(&content_type), Ok(boundary), "{content_type}");
+        }
+    }
+}
+
+#[test]
+fn a_boundary_that_some_would_cut_is_refused() {
+    for boundary in [
+        // PHP and Rack
+        "a,b",
+        "a;b",
+        ",a",
+        "a,",
+        // Rack
+        "aboundary=b",
+        "boundary=b",
+        "a=b",
+        "==a==",
+        // Whatever may end a value, or begin a comment or another field, for somebody.
+        "a:b",
+        "a/b",
+        "a?b",
+        "(a)b",
+        "a(b)",
+        "<a>",
+        "a@b",
+        "[a]",
+        "a&b",
+        "a%2Cb",
+        "a\tb",
+        "a b",
+        "a\\b",
+        "a\0b",
+    ] {
+        for content_type in [
+            format!("multipart/form-data; boundary={boundary}"),
+            format!("multipart/form-data; boundary=\"{boundary}\""),
+        ] {
+            assert_eq!(super::boundary(&content_type), Err(Error::Boundary), "{content_type}");
+        }
+    }
+    // Some take the space for a part of it, or do not find its name.
+    for wrong in [
+        "multipart/form-data; boundary=B ; charset=utf-8",
+        "multipart/form-data; boundary=B ",
+        "multipart/form-data; boundary =B",
+        "multipart/form-data; boundary= B",
+        "multipart/form-data; boundary=\"B\" ; charset=utf-8",
+    ] {
+        assert_eq!(boundary(wrong), Err(Error::Boundary), "{wrong}");
+    }
 }
 
 #[test]
