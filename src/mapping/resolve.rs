@@ -324,7 +324,7 @@ fn decode(
 ///
 /// SECURITY: a server that is blind to case, or that does not undo the coding, would find there what the mapping does not
 /// (tests `r_names_but_for_case_are_refused`, `r_a_coding_that_is_not_undone_hides_nothing`).
-fn check_names<'a>(mut paths: impl Iterator<Item = &'a Path>, decoded: &Decoded) -> Result<(), Refusal> {
+fn check_names<'a>(paths: impl Iterator<Item = &'a Path>, decoded: &Decoded) -> Result<(), Refusal> {
     let (query, body) = (decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value));
     let misspelt = |path: &Path| match path {
         Path::Query(selector) => query.is_some_and(|query| selector.is_misspelt_in(query)),
@@ -335,12 +335,11 @@ fn check_names<'a>(mut paths: impl Iterator<Item = &'a Path>, decoded: &Decoded)
             .any(|part| selector.is_misspelt_in(part)),
         Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Credential => false,
     };
-    let mut readable = false;
+    let paths: Vec<_> = paths.collect();
     let coded = decoded.body.as_ref().and_then(|body| body.uncoded.as_ref());
-    let wrong = paths.any(|path| {
-        readable |= coded.is_some_and(|coded| coded.names_one_of(path.body_names().iter().map(AsRef::as_ref)));
-        readable || misspelt(path)
-    });
+    let names = paths.iter().flat_map(|path| path.body_names()).map(AsRef::as_ref);
+    let readable = coded.is_some_and(|coded| coded.names_one_of(names));
+    let wrong = readable || paths.iter().any(|path| misspelt(path));
     match wrong {
         false => Ok(()),
         true if readable => Err(content::readable_as_it_is()),

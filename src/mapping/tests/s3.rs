@@ -292,3 +292,46 @@ fn s3_calls_that_differ_in_anything_that_counts_are_not_the_same() {
     assert_ne!(key("/b/a/b"), key("/b/a%2Fb"));
     assert_ne!(key("/b/a/b"), key("/b/a//b"));
 }
+
+#[test]
+fn s3_locks_changed_by_header_fields_are_never_mere_changes() {
+    for (method, target, copied) in [
+        ("PUT", "/b/k", false),
+        ("PUT", "/b/k", true),
+        ("POST", "/b/k?uploads", false),
+        ("PUT", "/b", false),
+        ("DELETE", "/b/k", false),
+    ] {
+        let fields: &[&str] = match (method, target) {
+            ("DELETE", _) => &["x-amz-bypass-governance-retention"],
+            (_, "/b") => &["x-amz-object-ownership", "x-amz-bucket-object-lock-enabled"],
+            _ => &[
+                "x-amz-object-lock-mode",
+                "X-Amz-Object-Lock-Retain-Until-Date",
+                "x-amz-object-lock-legal-hold",
+            ],
+        };
+        for field in fields {
+            for value in ["true", "OFF", ""] {
+                let mut headers = vec![(*field, value)];
+                headers.extend(copied.then_some(("x-amz-copy-source", "other/k")));
+                let action = resolve(shipped(), &s3(method, target, &headers, None)).unwrap();
+                assert_eq!(&*action.name, "modify_security", "{method} {target} {field}: {value}");
+            }
+        }
+    }
+    let body = "<Delete><Object><Key>k</Key></Object></Delete>";
+    let bypass = [("x-amz-bypass-governance-retention", "true")];
+    let action = resolve(shipped(), &s3("POST", "/b?delete", &bypass, Some(body))).unwrap();
+    let missing = action.missing.iter().any(|missing| &*missing.field == "record_kind");
+    assert_eq!((&*action.name, missing), ("delete_records", true));
+}
+
+#[test]
+fn s3_a_restore_that_exports_does_so_under_any_root() {
+    for root in ["RestoreRequest", "Other"] {
+        let body = format!("<{root}><OutputLocation><S3/></OutputLocation></{root}>");
+        let action = resolve(shipped(), &s3("POST", "/b/k?restore", &[], Some(&body))).unwrap();
+        assert_eq!(&*action.name, "export_data", "{root}");
+    }
+}
