@@ -148,17 +148,6 @@ impl Client {
         key: Option<&str>,
         content: Bytes,
     ) -> Result<(u16, Bytes), ClientError> {
-        let answer = tokio::time::timeout(PATIENCE, self.send(method, path, key, content)).await;
-        answer.map_err(|_| ClientError::Silent { address: self.address })?
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        key: Option<&str>,
-        content: Bytes,
-    ) -> Result<(u16, Bytes), ClientError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))
@@ -167,6 +156,11 @@ impl Client {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
         let request = request.body(Full::new(content)).map_err(|error| self.broken(error))?;
+        let answer = tokio::time::timeout(PATIENCE, self.send(request)).await;
+        answer.map_err(|_| ClientError::Silent { address: self.address })?
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), ClientError> {
         let response = self
             .http
             .request(request)
