@@ -83,6 +83,7 @@ impl Disk {
             }));
         }
         self.rows.insert(row.id.clone(), row);
+        // It gives the row, which is asked of the approvals instead.
         let _ = draft.committed();
         true
     }
