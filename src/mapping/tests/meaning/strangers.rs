@@ -1,0 +1,102 @@
+//! What no mapping names.
+
+use super::*;
+
+#[test]
+fn a_host_without_a_mapping_is_read_or_changed() {
+    let mappings = shipped();
+    let resolve = |method: &str, url: &str, headers: &[(&str, &str)], body: Option<&str>| {
+        resolve(mappings, &call(method, url, headers, body)).unwrap()
+    };
+    for method in ["GET", "HEAD"] {
+        let action = resolve(method, "https://example.com/a/b?c=d", &[], None);
+        assert_eq!(
+            (&*action.provider, &*action.name, action.access),
+            ("unknown", "read_record", Access::Read)
+        );
+        assert!(action.unmapped && action.inspected);
+        assert_eq!(
+            (&*action.target.kind, action.target.id.as_deref(), &*action.environment),
+            ("host", Some("example.com"), "unknown")
+        );
+    }
+    for (method, body) in [
+        ("POST", None),
+        ("GET", Some("x")),
+        ("PUT", Some("x")),
+        ("OPTIONS", None),
+        ("TRACE", None),
+        ("FOO", None),
+        ("get", None),
+    ] {
+        let action = resolve(method, "https://example.com/", &[], body);
+        assert_eq!(
+            (&*action.name, action.access, action.unmapped),
+            ("call_api", Access::Write, true),
+            "{method}"
+        );
+    }
+    for url in [
+        "https://api.stripe.com.evil.test/v1/balance",
+        "https://xapi.stripe.com/v1/balance",
+    ] {
+        assert_eq!(&*resolve("GET", url, &[], None).provider, "unknown");
+    }
+}
+
+#[test]
+fn another_port_of_a_mapped_host_is_not_what_the_mapping_means() {
+    let mappings = shipped();
+    let action = resolve(
+        mappings,
+        &call("GET", "https://api.stripe.com:8080/v1/balance", &[KEY], None),
+    )
+    .unwrap();
+    assert_eq!(
+        (&*action.provider, &*action.name, action.unmapped),
+        ("stripe", "call_api", true)
+    );
+    let action = resolve(mappings, &call("GET", "http://api.stripe.com/v1/balance", &[KEY], None)).unwrap();
+    assert_eq!(&*action.name, "read_balance", "the scheme's default port");
+}
+
+#[test]
+fn two_unmapped_changes_do_not_look_alike() {
+    let summary = |call: &Call| resolve(shipped(), call).unwrap().summary;
+    let one = summary(&stripe("/v1/strange", "note=hunter2&items[0][price]=1"));
+    assert!(
+        one.contains("application/x-www-form-urlencoded, 30 bytes, sha256 "),
+        "{one}"
+    );
+    assert!(one.ends_with(": note, items[0][price])"), "{one}");
+    assert!(!one.contains("hunter2"), "{one}");
+    assert_ne!(one, summary(&stripe("/v1/strange", "note=hunter3&items[0][price]=1")));
+    assert_ne!(one, summary(&stripe("/v1/strange?note=x", "items[0][price]=1")));
+    let queries = ["amount=1", "amount=2"].map(|query| summary(&stripe(&format!("/v1/strange?{query}"), "")));
+    assert_ne!(queries[0], queries[1]);
+    let vpc = summary(&ec2("Action=CreateVpc&CidrBlock=10.0.0.0%2F16"));
+    assert!(vpc.contains("CreateVpc") && vpc.contains("Action, CidrBlock"), "{vpc}");
+    let import = summary(&dynamodb("ImportTable", &json!({"TableName": "secret"})));
+    assert!(
+        import.contains("ImportTable") && import.contains(": TableName)"),
+        "{import}"
+    );
+    assert!(!import.contains("secret"), "{import}");
+    let odd = summary(&dynamodb("Import Table", &json!({"s3cr3tT0ken9f8e7d6c5b4a": 1})));
+    assert!(!odd.contains("s3cr3t") && !odd.contains("Import"), "{odd}");
+    let unread = Call {
+        body: Body::Streaming {
+            length: Some(9_000_000),
+        },
+        ..stripe("/v1/strange", "")
+    };
+    assert!(
+        summary(&unread).contains("9000000 bytes, not read"),
+        "{}",
+        summary(&unread)
+    );
+    assert!(
+        !shipped().route(&unread).unwrap().needs_body(),
+        "beyond what is read in any case"
+    );
+}
