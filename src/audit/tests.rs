@@ -185,6 +185,25 @@ fn one_of_each() -> Vec<Vec<Change>> {
 }
 
 #[test]
+fn what_is_kept_beside_an_entry_holds_what_each_commitment_was_made_of() {
+    for changes in one_of_each() {
+        for entry in entries(&changes) {
+            let Some(committed) = entry.committed() else {
+                assert!(entry.values.is_empty());
+                continue;
+            };
+            let told: serde_json::Value = serde_json::from_str(&committed).unwrap();
+            assert_eq!(serde_json::to_string(&told).unwrap(), committed, "canonical");
+            for (name, value) in &entry.values {
+                assert_eq!(told[name]["salt"], hex::encode(value.salt), "{name}");
+                let kept = told[name].get("value").map(ToString::to_string);
+                assert_eq!(kept, value.kept, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_kind_of_entry_has_its_final_bytes() {
     let mut lines = String::new();
     for (seq, changes) in (1..).zip(one_of_each()) {

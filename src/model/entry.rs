@@ -177,6 +177,25 @@ impl Entry {
         self
     }
 
+    /// What is kept beside the entry, as RFC 8785 JSON: `{name: {"salt": hex, "value": any}}`, without `value` where only
+    /// the commitment is kept. `None` for an entry that commits to nothing.
+    pub fn committed(&self) -> Option<String> {
+        let mut text = String::with_capacity(512);
+        for (name, committed) in &self.values {
+            text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
+            text.push_str(name);
+            text.push_str("\":{\"salt\":\"");
+            text.push_str(&hex::encode(committed.salt));
+            text.push('"');
+            if let Some(value) = &committed.kept {
+                text.push_str(",\"value\":");
+                text.push_str(value);
+            }
+            text.push('}');
+        }
+        (!text.is_empty()).then(|| text + "}")
+    }
+
     /// The entry as it is kept for ever: RFC 8785, so members in order of their (ASCII) names, no white space.
     /// `commitments` come as members named `commit_NAME`.
     pub fn bytes(&self, seq: i64, time: Timestamp) -> Vec<u8> {

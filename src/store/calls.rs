@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -62,45 +63,56 @@ pub(super) fn list(names: &impl Serialize) -> Result<String, Refused> {
 /// SECURITY: only a call that was held is decided again. One that was allowed may have been sent, one that is closed is
 /// over: neither may get another decision. Test: `a_call_is_decided_again_only_while_it_is_held`.
 pub(super) fn decided(connection: &Connection, row: &CallRow) -> Result<(), Refused> {
-    let written = connection
-        .prepare_cached(
-            "INSERT INTO calls (id, time, agent, provider, operation, action, environment, decision, rules, approval,
-                reason, outcome, closed, summary, request_line, target_kind, target_id)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-            ON CONFLICT (id) DO UPDATE SET time = excluded.time, agent = excluded.agent, provider = excluded.provider,
-                operation = excluded.operation, action = excluded.action, environment = excluded.environment,
-                decision = excluded.decision, rules = excluded.rules, approval = excluded.approval,
-                reason = excluded.reason, outcome = excluded.outcome, closed = excluded.closed,
-                summary = excluded.summary, request_line = excluded.request_line,
-                target_kind = excluded.target_kind, target_id = excluded.target_id
-            WHERE calls.outcome IS NULL AND calls.decision = 'REQUIRE_APPROVAL'",
-        )?
-        .execute(params![
-            row.id.as_str(),
-            row.time.0,
-            row.agent,
-            row.provider,
-            row.operation,
-            row.action,
-            row.environment,
-            row.decision,
-            list(&row.rules)?,
-            row.approval.as_ref().map(|approval| approval.as_str()),
-            row.reason.map(Reason::as_str),
-            row.outcome.map(Outcome::as_str),
-            row.outcome.map(|_| row.time.0),
-            row.summary,
-            row.request_line,
-            row.target_kind,
-            row.target_id,
-        ])?;
-    one(written)
+    // FAIL, and not one statement for both: else SQLite copies each page that it changes, to undo the one statement.
+    match put(connection, row, INSERT) {
+        Err(Refused::Database(error)) if is_duplicate(&error) => one(put(connection, row, DECIDE_AGAIN)?),
+        inserted => one(inserted?),
+    }
+}
+
+const INSERT: &str =
+    "INSERT OR FAIL INTO calls (id, time, agent, provider, operation, action, environment, decision, rules,
+        approval, reason, outcome, closed, summary, request_line, target_kind, target_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+
+const DECIDE_AGAIN: &str = "UPDATE OR FAIL calls SET time = ?2, agent = ?3, provider = ?4, operation = ?5, action = ?6,
+        environment = ?7, decision = ?8, rules = ?9, approval = ?10, reason = ?11, outcome = ?12, closed = ?13,
+        summary = ?14, request_line = ?15, target_kind = ?16, target_id = ?17
+    WHERE id = ?1 AND outcome IS NULL AND decision = 'REQUIRE_APPROVAL'";
+
+fn put(connection: &Connection, row: &CallRow, sql: &str) -> Result<usize, Refused> {
+    let written = connection.prepare_cached(sql)?.execute(params![
+        row.id.as_str(),
+        row.time.0,
+        row.agent,
+        row.provider,
+        row.operation,
+        row.action,
+        row.environment,
+        row.decision,
+        list(&row.rules)?,
+        row.approval.as_ref().map(|approval| approval.as_str()),
+        row.reason.map(Reason::as_str),
+        row.outcome.map(Outcome::as_str),
+        row.outcome.map(|_| row.time.0),
+        row.summary,
+        row.request_line,
+        row.target_kind,
+        row.target_id,
+    ])?;
+    Ok(written)
+}
+
+fn is_duplicate(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == SQLITE_CONSTRAINT_UNIQUE)
 }
 
 pub(super) fn closed(connection: &Connection, closed: &CallClosed) -> Result<(), Refused> {
     let written = connection
         .prepare_cached(
-            "UPDATE calls SET outcome = ?2, closed = ?3, reason = coalesce(?4, reason), status = ?5, result_id = ?6
+            "UPDATE OR FAIL calls SET outcome = ?2, closed = ?3, reason = coalesce(?4, reason), status = ?5, result_id = ?6
             WHERE id = ?1 AND outcome IS NULL",
         )?
         .execute(params![

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
+use super::calls::unreadable;
 use crate::model::{ApprovalId, CallId, Entry, Timestamp};
 
 /// The end of the trail.
@@ -40,26 +43,36 @@ pub(super) fn about(
     call: &CallId,
     approval: Option<&ApprovalId>,
 ) -> rusqlite::Result<Vec<Kept>> {
-    let mut values = connection.prepare("SELECT name, value FROM entry_values WHERE seq = ?1 AND value IS NOT NULL")?;
     connection
         .prepare(
-            "SELECT seq, bytes FROM entries
+            "SELECT bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
             WHERE call = ?1 OR (?2 IS NOT NULL AND call IS NULL AND json_extract(CAST(bytes AS TEXT), '$.approval') = ?2)
             ORDER BY seq",
         )?
         .query_map(
             params![call.as_str(), approval.map(|approval| approval.as_str())],
-            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)),
+            |row| {
+                Ok(Kept {
+                    bytes: row.get(0)?,
+                    values: row.get::<_, Option<String>>(1)?.map_or(Ok(BTreeMap::new()), |text| values(&text))?,
+                })
+            },
         )?
-        .map(|found| {
-            let (seq, bytes) = found?;
-            let values = values.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(Kept {
-                bytes,
-                values: values.collect::<rusqlite::Result<_>>()?,
-            })
-        })
         .collect()
+}
+
+/// The values in a row of `entry_values`, as they stand there.
+fn values(committed: &str) -> rusqlite::Result<BTreeMap<String, String>> {
+    #[derive(Deserialize)]
+    struct Told<'a> {
+        #[serde(borrow)]
+        value: Option<&'a RawValue>,
+    }
+    let told: BTreeMap<String, Told<'_>> = serde_json::from_str(committed).map_err(|error| unreadable(1, error))?;
+    let kept = told
+        .into_iter()
+        .filter_map(|(name, told)| Some((name, told.value?.get().to_owned())));
+    Ok(kept.collect())
 }
 
 pub(super) fn append(
@@ -80,11 +93,10 @@ pub(super) fn append(
             entry.call.as_ref().map(|call| call.as_str()),
             bytes
         ])?;
-    // One row at a time: several rows in one statement SQLite would first gather in a table, because of the trigger.
-    let mut insert = connection
-        .prepare_cached("INSERT OR FAIL INTO entry_values (seq, name, salt, value) VALUES (?1, ?2, ?3, ?4)")?;
-    for (name, committed) in &entry.values {
-        insert.execute(params![seq, name, committed.salt, committed.kept])?;
+    if let Some(committed) = entry.committed() {
+        connection
+            .prepare_cached("INSERT OR FAIL INTO entry_values (seq, committed) VALUES (?1, ?2)")?
+            .execute(params![seq, committed])?;
     }
     *place = Place { seq, time };
     Ok(())

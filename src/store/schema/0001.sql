@@ -19,14 +19,13 @@ BEGIN SELECT RAISE(ABORT, 'the trail is not changed'); END;
 CREATE TRIGGER entries_remain BEFORE DELETE ON entries
 BEGIN SELECT RAISE(ABORT, 'nothing is removed from the trail'); END;
 
--- What entries commit to. A row can be erased; the entry stays as it is.
+-- What entries commit to: one row an entry, for each row costs as much as an entry. A row can be erased; the entry stays as
+-- it is.
 CREATE TABLE entry_values (
-    seq   INTEGER NOT NULL,                       -- of an entry: the trigger below sees to it
-    name  TEXT NOT NULL,
-    salt  BLOB NOT NULL CHECK (length(salt) = 16),
-    value TEXT,                                   -- RFC 8785 JSON; NULL where only the commitment is kept
-    PRIMARY KEY (seq, name)
-) STRICT, WITHOUT ROWID;
+    seq       INTEGER PRIMARY KEY,                -- of an entry: the trigger below sees to it
+    -- RFC 8785 JSON: {name: {"salt": hex, "value": any}}, without "value" where only the commitment is kept
+    committed TEXT NOT NULL CHECK (length(committed) > 2)
+) STRICT;
 
 CREATE TRIGGER entry_values_stay BEFORE UPDATE ON entry_values
 BEGIN SELECT RAISE(ABORT, 'a committed value is kept or erased, not changed'); END;
@@ -34,7 +33,7 @@ BEGIN SELECT RAISE(ABORT, 'a committed value is kept or erased, not changed'); E
 -- Stops INSERT OR REPLACE, and values that come after their entry was written by another transaction.
 CREATE TRIGGER entry_values_follow BEFORE INSERT ON entry_values
 WHEN NEW.seq IS NOT (SELECT max(seq) FROM entries)
-    OR EXISTS (SELECT 1 FROM entry_values WHERE seq = NEW.seq AND name = NEW.name)
+    OR EXISTS (SELECT 1 FROM entry_values WHERE seq = NEW.seq)
 BEGIN SELECT RAISE(FAIL, 'values come with their entry'); END;
 
 -- Projection: calls with their state. `=` and OR in its checks: for IN, SQLite builds a table of the list for each row.

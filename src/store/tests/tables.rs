@@ -24,12 +24,12 @@ async fn nobody_changes_removes_or_inserts_into_the_trail() {
         "INSERT INTO entries (seq, time, kind, bytes) VALUES (4, 0, 'boot', x'7b7d20')",
         "INSERT INTO entries (seq, time, kind, bytes) VALUES (3, 0, 'boot', x'')",
         "INSERT INTO entries (time, kind, bytes) VALUES (0, 'boot', x'7b7d20')",
-        "UPDATE entry_values SET value = '\"other\"'",
-        "UPDATE entry_values SET value = NULL",
-        "INSERT OR REPLACE INTO entry_values SELECT seq, name, salt, '\"other\"' FROM entry_values",
-        "INSERT INTO entry_values (seq, name, salt) VALUES (1, 'more', zeroblob(16))",
-        "INSERT INTO entry_values (seq, name, salt) VALUES (2, 'more', zeroblob(15))",
-        "INSERT INTO entry_values (seq, name, salt) VALUES (3, 'more', zeroblob(16))",
+        "UPDATE entry_values SET committed = '{\"other\":1}'",
+        "UPDATE entry_values SET committed = NULL",
+        "INSERT OR REPLACE INTO entry_values SELECT seq, '{\"other\":1}' FROM entry_values",
+        "INSERT INTO entry_values (seq, committed) VALUES (1, '{\"more\":1}')",
+        "INSERT INTO entry_values (seq, committed) VALUES (2, '')",
+        "INSERT INTO entry_values (seq, committed) VALUES (3, '{\"more\":1}')",
     ] {
         assert!(connection.execute(mutation, []).is_err(), "{mutation}");
     }
@@ -38,7 +38,7 @@ async fn nobody_changes_removes_or_inserts_into_the_trail() {
         connection
             .execute("DELETE FROM entry_values WHERE seq = 1", [])
             .unwrap(),
-        2,
+        1,
         "erasure works"
     );
 }

@@ -14,7 +14,7 @@ use crate::harness::Seen;
 struct Entry {
     seq: i64,
     told: Value,
-    values: BTreeMap<String, (Vec<u8>, Option<String>)>,
+    values: BTreeMap<String, serde_json::Value>,
 }
 
 /// What the trail says of one call.
@@ -97,14 +97,11 @@ fn entries(home: &Path) -> Vec<Entry> {
         })
     });
     let mut entries: Vec<Entry> = read.unwrap().map(Result::unwrap).collect();
-    let mut statement = connection
-        .prepare("SELECT seq, name, salt, value FROM entry_values")
-        .unwrap();
+    let mut statement = connection.prepare("SELECT seq, committed FROM entry_values").unwrap();
     let mut rows = statement.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
-        let seq: i64 = row.get(0).unwrap();
-        let value = (row.get(2).unwrap(), row.get(3).unwrap());
-        entries[seq as usize - 1].values.insert(row.get(1).unwrap(), value);
+        let (seq, committed): (i64, String) = (row.get(0).unwrap(), row.get(1).unwrap());
+        entries[seq as usize - 1].values = serde_json::from_str(&committed).unwrap();
     }
     entries
 }
@@ -122,10 +119,11 @@ fn assert_whole(entries: &[Entry]) {
             let Some(name) = name.strip_prefix("commit_") else {
                 continue;
             };
-            let (salt, value) = entry.values.get(name).expect("I3: a commitment without its salt");
-            if let Some(value) = value {
-                let mut mac = Hmac::<sha2::Sha256>::new_from_slice(salt).unwrap();
-                mac.update(value.as_bytes());
+            let committed = entry.values.get(name).expect("I3: a commitment without its salt");
+            let salt = hex::decode(committed["salt"].as_str().unwrap()).unwrap();
+            if let Some(value) = committed.get("value") {
+                let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&salt).unwrap();
+                mac.update(value.to_string().as_bytes());
                 assert_eq!(told, &hex::encode(mac.finalize().into_bytes()), "I3: {name} of {place}");
             }
         }
@@ -149,8 +147,11 @@ pub fn check(home: &Path, crash: i64, seen: &[Seen], answered: &[Answered]) -> F
         let life = text("call").map(|call| lives.entry(call).or_default());
         match (entry.told["kind"].as_str().unwrap(), life) {
             ("decided", Some(life)) => {
-                let values = entry.values.values().filter_map(|(_, value)| value.as_deref());
-                life.marker = values.filter_map(marker).next().unwrap_or_default();
+                let values = entry.values.values().filter_map(|committed| committed.get("value"));
+                life.marker = values
+                    .filter_map(|value| marker(&value.to_string()))
+                    .next()
+                    .unwrap_or_default();
                 life.decisions.push((text("decision").unwrap(), text("approval")));
             }
             ("outcome", Some(life)) => life.outcomes.push((entry.seq, text("outcome").unwrap())),

@@ -1,0 +1,70 @@
+use super::*;
+use crate::model::Entry;
+use crate::model::entry::Kind;
+
+fn change() -> Vec<Change> {
+    vec![Change::Append(Entry::new(Kind::Boot))]
+}
+
+#[test]
+fn commits_beyond_the_bound_are_refused_at_once_and_later_is_not() {
+    let queue = Queue::new();
+    let kept: Vec<_> = (0..MAX_WAITING).map(|_| queue.submit(change()).unwrap()).collect();
+    assert_eq!(queue.submit(change()).unwrap_err(), CommitError::Overloaded);
+    queue.later(change());
+    assert!(queue.flush().is_ok());
+    assert_eq!(queue.take().unwrap().len(), MAX_GROUP);
+    assert!(queue.submit(change()).is_ok(), "room was made");
+    drop(kept);
+}
+
+#[test]
+fn who_comes_alone_after_a_thick_group_is_served_all_the_same() {
+    let queue = Queue::new();
+    let thick: Vec<_> = (0..THICK).map(|_| queue.submit(change()).unwrap()).collect();
+    assert_eq!(queue.take().unwrap().len(), thick.len());
+    let lone = queue.submit(change()).unwrap();
+    assert_eq!(queue.take().unwrap().len(), 1);
+    queue.later(change());
+    assert_eq!(queue.take().unwrap().len(), 1);
+    drop(lone);
+}
+
+#[test]
+fn a_failure_refuses_who_waits_and_keeps_the_rest_in_order() {
+    let queue = Queue::new();
+    let first = queue.submit(change()).unwrap();
+    queue.later(vec![Change::Append(Entry::new(Kind::Shutdown))]);
+    let group = queue.take().unwrap();
+    let second = queue.submit(change()).unwrap();
+    queue.later(change());
+    queue.fail("disk full", group);
+
+    let unavailable = CommitError::Unavailable("disk full".to_owned());
+    assert_eq!(first.blocking_recv().unwrap().unwrap_err(), unavailable);
+    assert_eq!(second.blocking_recv().unwrap().unwrap_err(), unavailable);
+    assert_eq!(queue.submit(change()).unwrap_err(), unavailable);
+    assert_eq!(queue.flush().unwrap_err(), unavailable);
+
+    let backlog = queue.take_backlog().unwrap();
+    let kinds: Vec<_> = backlog
+        .iter()
+        .flat_map(|submission| &submission.changes)
+        .map(|change| match change {
+            Change::Append(entry) => entry.kind,
+            other @ (Change::CallDecided(_)
+            | Change::CallClosed(_)
+            | Change::ApprovalHeld(_)
+            | Change::ApprovalMoved(_)
+            | Change::AgentPut(_)
+            | Change::PersonPut(_)) => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(kinds, [Kind::Shutdown, Kind::Boot]);
+    assert!(
+        queue.submit(change()).is_err(),
+        "still failing while anything is unwritten"
+    );
+    assert!(queue.take_backlog().is_none());
+    assert!(queue.submit(change()).is_ok());
+}
