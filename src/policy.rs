@@ -11,6 +11,7 @@
 //! people are asked by the built-in rule `incomplete_action`, which no vote satisfies: only values stated by an approver
 //! make the action complete ([`crate::gate`]), and then the ordinary rules apply. So an incomplete action is never ALLOW.
 
+mod answers;
 mod decision;
 mod evaluate;
 mod fit;
@@ -18,6 +19,7 @@ mod incomplete;
 mod index;
 mod lint;
 mod load;
+mod mentions;
 mod place;
 mod request;
 mod rule;
@@ -111,7 +113,7 @@ impl Policies {
             if action.missing.is_empty() {
                 self.judge(&findings, evidence)
             } else {
-                self.judge_incomplete(action, definition, findings, evidence)
+                self.judge_incomplete(action, definition, Arc::unwrap_or_clone(findings), evidence)
             }
         });
         asked.unwrap_or_else(|rules| Verdict::Block {
@@ -138,21 +140,30 @@ impl Policies {
     }
 
     /// Asks the rules; `Err` where the action does not fit the vocabulary.
-    fn ask(&self, facts: &Facts, action: &Action) -> Result<(&ActionDefinition, Findings), Vec<RuleReason>> {
+    fn ask(&self, facts: &Facts, action: &Action) -> Result<(&ActionDefinition, Arc<Findings>), Vec<RuleReason>> {
         let findings = || {
             let definition = self.vocabulary.actions.get(&action.name).ok_or(Misfit::UnknownAction)?;
             fit::check(action, definition, &self.vocabulary)?;
             let prepared = self.requests.prepare(facts, action, definition, &self.index)?;
-            let schema = match action.missing.is_empty() {
-                true => &self.strict,
-                false => &self.lenient,
-            };
+            let told = || request::attributes(facts, action, definition);
             // What `fit` lets through fits the schema (test `what_fits_the_vocabulary_fits_the_schema`): Cedar looks once
             // more in debug builds only, for it costs a fifth of the decision.
-            let schema = cfg!(debug_assertions).then_some(schema);
-            let request = request::request(&prepared, facts, action, definition, schema)?;
-            let mut findings = evaluate::ask(&self.authorizer, &self.index, &prepared, &request);
-            findings.lacking.extend(self.tests_missing(action, &prepared));
+            if cfg!(debug_assertions) {
+                let complete = action.missing.is_empty();
+                let schema = if complete { &self.strict } else { &self.lenient };
+                request::request(&prepared, told(), Some(schema))?;
+            }
+            let mut findings = prepared
+                .answers
+                .recall(answers::question(&prepared.mentions, told()), || {
+                    let read = told().filter(|(name, _)| prepared.mentions.hold(name));
+                    let request = request::request(&prepared, read, None)?;
+                    Ok(evaluate::ask(&self.authorizer, &self.index, &prepared, &request))
+                })?;
+            if !action.missing.is_empty() {
+                let lacking = self.tests_missing(action, &prepared);
+                Arc::make_mut(&mut findings).lacking.extend(lacking);
+            }
             Ok((definition, findings))
         };
         findings().map_err(|misfit: Misfit| {

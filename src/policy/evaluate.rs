@@ -10,7 +10,7 @@ use super::index::Index;
 use super::request::Prepared;
 
 /// Ids of rules by what came of them.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Findings {
     /// Permits, forbids or holds that are satisfied. Permits stand here only where no forbid of their shard does.
     pub(super) satisfied: BTreeSet<Arc<str>>,

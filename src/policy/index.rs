@@ -9,6 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint};
 
+use super::mentions::{self, Mentions};
+
 /// What a scope pins down; `None`: nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Scope {
@@ -22,48 +24,69 @@ struct Shard {
     main: PolicySet,
     /// Forbids that ask for approval. Apart, because in one set a matching forbid hides the permits.
     hold: PolicySet,
+    mentions: Mentions,
 }
 
 #[derive(Default)]
 pub(super) struct Index {
     shards: Vec<Shard>,
     by_scope: HashMap<Scope, usize>,
+    /// A rule reads what a target is called: else all targets of a kind are one to them.
+    pub(super) reads_target_id: bool,
 }
 
 impl Index {
     /// Puts a policy into each shard that its scope names.
     pub(super) fn insert(&mut self, policy: &Policy, holds: bool) -> Result<(), Box<PolicySetError>> {
+        let read = Mentions::of(policy);
         for scope in scopes(policy) {
-            self.insert_at(scope, policy, holds)?;
+            self.insert_at(scope, policy, holds, &read)?;
         }
         Ok(())
     }
 
-    /// The whole set in one shard: what the index must agree with.
+    /// The whole set in one shard, asked with the whole context: what the index must agree with.
     #[cfg(test)]
     pub(super) fn insert_unindexed(&mut self, policy: &Policy, holds: bool) -> Result<(), Box<PolicySetError>> {
         let everything = Scope {
             action: None,
             principal: None,
         };
-        self.insert_at(everything, policy, holds)
+        self.insert_at(everything, policy, holds, &Mentions::Everything)
     }
 
     pub(super) fn every_shard(&self) -> Vec<usize> {
         (0..self.shards.len()).collect()
     }
 
-    fn insert_at(&mut self, scope: Scope, policy: &Policy, holds: bool) -> Result<(), Box<PolicySetError>> {
+    fn insert_at(
+        &mut self,
+        scope: Scope,
+        policy: &Policy,
+        holds: bool,
+        read: &Mentions,
+    ) -> Result<(), Box<PolicySetError>> {
         let next = self.shards.len();
         let at = *self.by_scope.entry(scope).or_insert(next);
         if at == next {
             self.shards.push(Shard::default());
         }
-        match self.shards.get_mut(at) {
-            Some(shard) if holds => Ok(shard.hold.add(policy.clone())?),
-            Some(shard) => Ok(shard.main.add(policy.clone())?),
-            None => Ok(()),
+        let Some(shard) = self.shards.get_mut(at) else {
+            return Ok(());
+        };
+        shard.mentions.add(read);
+        self.reads_target_id |= *read == Mentions::Everything || mentions::reads_id(policy);
+        let set = if holds { &mut shard.hold } else { &mut shard.main };
+        Ok(set.add(policy.clone())?)
+    }
+
+    /// What the rules of these shards read of the context.
+    pub(super) fn mentions(&self, shards: &[usize]) -> Mentions {
+        let mut all = Mentions::default();
+        for shard in shards.iter().filter_map(|at| self.shards.get(*at)) {
+            all.add(&shard.mentions);
         }
+        all
     }
 
     /// The shards that these actions (the action and its groups) and principals (the agent and its roles) lead to.

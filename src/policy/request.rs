@@ -8,8 +8,10 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
 
+use super::answers::Answers;
 use super::fit::Misfit;
 use super::index::Index;
+use super::mentions::Mentions;
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{Access, Action, Facts, Value};
 
@@ -34,6 +36,10 @@ pub(super) struct Prepared {
     pub(super) entities: Entities,
     /// Shards of the index to ask.
     pub(super) shards: Vec<usize>,
+    /// What their rules read of the context.
+    pub(super) mentions: Mentions,
+    /// What they said before.
+    pub(super) answers: Answers,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -85,7 +91,7 @@ impl Requests {
             provider: action.provider.clone(),
             environment: action.environment.clone(),
             kind: action.target.kind.clone(),
-            id: action.target.id.clone(),
+            id: action.target.id.clone().filter(|_| index.reads_target_id),
         };
         if let Some(prepared) = self.prepared.get(&key) {
             return Ok(prepared);
@@ -125,12 +131,15 @@ impl Requests {
         );
         let actions: Vec<EntityUid> = std::iter::once(action.clone()).chain(groups).collect();
         let principals: Vec<EntityUid> = std::iter::once(principal.clone()).chain(roles).collect();
+        let shards = index.shards(&actions, &principals);
         Some(Prepared {
             principal,
             action,
             resource,
             entities: entities.ok()?,
-            shards: index.shards(&actions, &principals),
+            mentions: index.mentions(&shards),
+            answers: Answers::default(),
+            shards,
         })
     }
 }
@@ -158,29 +167,34 @@ fn groups(definition: &ActionDefinition, access: Access) -> impl Iterator<Item =
     definition.groups.iter().map(|group| &**group).chain([of_access])
 }
 
-/// The question itself; checked against a schema if one is given.
-pub(super) fn request(
-    prepared: &Prepared,
-    facts: &Facts,
-    action: &Action,
+/// What rules can see of a call, by name: what every call has, and its fields.
+pub(super) fn attributes<'a>(
+    facts: &'a Facts,
+    action: &'a Action,
     definition: &ActionDefinition,
+) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
+    let common = [
+        ("host", Attribute::Text(&facts.host)),
+        ("operation", Attribute::Text(&action.operation)),
+        ("access", Attribute::Text(access(action, definition).as_str())),
+        ("method", Attribute::Text(&facts.method)),
+        ("unmapped", Attribute::Bool(action.unmapped)),
+        ("inspected", Attribute::Bool(action.inspected)),
+    ];
+    let fields = action.fields.iter();
+    common
+        .into_iter()
+        .chain(fields.map(|(name, value)| (&**name, value.into())))
+}
+
+/// The question itself, of these attributes; checked against a schema if one is given.
+pub(super) fn request<'a>(
+    prepared: &Prepared,
+    attributes: impl Iterator<Item = (&'a str, Attribute<'a>)>,
     schema: Option<&Schema>,
 ) -> Result<Request, Misfit> {
-    let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
-    let common = [
-        ("host", text(&facts.host)),
-        ("operation", text(&action.operation)),
-        ("access", text(access(action, definition).as_str())),
-        ("method", text(&facts.method)),
-        ("unmapped", RestrictedExpression::new_bool(action.unmapped)),
-        ("inspected", RestrictedExpression::new_bool(action.inspected)),
-    ];
-    let common = common.into_iter().map(|(name, value)| (name.to_owned(), value));
-    let fields = action
-        .fields
-        .iter()
-        .map(|(name, value)| (name.to_string(), expression(value)));
-    let context = Context::from_pairs(common.chain(fields)).map_err(|_| Misfit::Schema)?;
+    let pairs = attributes.map(|(name, value)| (name.to_owned(), value.expression()));
+    let context = Context::from_pairs(pairs).map_err(|_| Misfit::Schema)?;
     Request::new(
         prepared.principal.clone(),
         prepared.action.clone(),
@@ -191,13 +205,35 @@ pub(super) fn request(
     .map_err(|_| Misfit::Schema)
 }
 
-fn expression(value: &Value) -> RestrictedExpression {
-    match value {
-        Value::Bool(value) => RestrictedExpression::new_bool(*value),
-        Value::Int(value) => RestrictedExpression::new_long(*value),
-        Value::Text(value) => RestrictedExpression::new_string(value.clone()),
-        Value::List(values) => {
-            RestrictedExpression::new_set(values.iter().cloned().map(RestrictedExpression::new_string))
+/// A value of the context.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Attribute<'a> {
+    Bool(bool),
+    Int(i64),
+    Text(&'a str),
+    List(&'a [String]),
+}
+
+impl<'a> From<&'a Value> for Attribute<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Bool(value) => Attribute::Bool(*value),
+            Value::Int(value) => Attribute::Int(*value),
+            Value::Text(value) => Attribute::Text(value),
+            Value::List(values) => Attribute::List(values),
+        }
+    }
+}
+
+impl Attribute<'_> {
+    fn expression(self) -> RestrictedExpression {
+        match self {
+            Attribute::Bool(value) => RestrictedExpression::new_bool(value),
+            Attribute::Int(value) => RestrictedExpression::new_long(value),
+            Attribute::Text(value) => RestrictedExpression::new_string(value.to_owned()),
+            Attribute::List(values) => {
+                RestrictedExpression::new_set(values.iter().cloned().map(RestrictedExpression::new_string))
+            }
         }
     }
 }

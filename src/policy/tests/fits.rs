@@ -98,7 +98,11 @@ fn what_fits_the_vocabulary_fits_the_schema() {
         };
         let (facts, index) = (facts(), &policies.index);
         let prepared = policies.requests.prepare(&facts, &action, definition, index).unwrap();
-        let checked = request::request(&prepared, &facts, &action, definition, Some(schema));
+        let checked = request::request(
+            &prepared,
+            request::attributes(&facts, &action, definition),
+            Some(schema),
+        );
         prop_assert!(checked.is_ok());
         Ok(())
     });

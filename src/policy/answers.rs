@@ -1,0 +1,75 @@
+//! What rules said before, for a question that is the same in all that they read.
+//!
+//! Rules are asked anew wherever they read a number or a long text: those hardly repeat. What is left (reads, and changes
+//! that only their name decides) is most of what agents do, and the same again and again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::evaluate::Findings;
+use super::mentions::Mentions;
+use super::request::Attribute;
+
+/// Answers kept for one caller, action and kind of target.
+const KEPT: usize = 32;
+/// Bytes of a text that is worth remembering.
+const LONGEST: usize = 64;
+
+/// Answers by question.
+#[derive(Debug, Default)]
+pub(super) struct Answers(Mutex<HashMap<Question, Arc<Findings>>>);
+
+/// The attributes that the rules read, by name; what is not there is not in it.
+pub(super) type Question = Vec<(Arc<str>, Known)>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Known {
+    Bool(bool),
+    Text(Box<str>),
+}
+
+impl Answers {
+    /// What `asked` comes to, from memory if it was asked before.
+    pub(super) fn recall<E>(
+        &self,
+        question: Option<Question>,
+        ask: impl FnOnce() -> Result<Findings, E>,
+    ) -> Result<Arc<Findings>, E> {
+        let Some(question) = question else {
+            return ask().map(Arc::new);
+        };
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&question) {
+            return Ok(known.clone());
+        }
+        let findings = Arc::new(ask()?);
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= KEPT {
+            answers.clear();
+        }
+        answers.insert(question, findings.clone());
+        Ok(findings)
+    }
+}
+
+/// The question that these attributes are to rules with these mentions; `None` where it is not worth remembering.
+pub(super) fn question<'a>(
+    mentions: &Mentions,
+    attributes: impl Iterator<Item = (&'a str, Attribute<'a>)>,
+) -> Option<Question> {
+    let Mentions::Names(names) = mentions else {
+        return None;
+    };
+    let mut question = Vec::new();
+    for (name, attribute) in attributes {
+        let Some(name) = names.get(name) else { continue };
+        question.push((
+            name.clone(),
+            match attribute {
+                Attribute::Bool(value) => Known::Bool(value),
+                Attribute::Text(text) if text.len() <= LONGEST => Known::Text(text.into()),
+                Attribute::Int(_) | Attribute::Text(_) | Attribute::List(_) => return None,
+            },
+        ));
+    }
+    Some(question)
+}
