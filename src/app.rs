@@ -1,10 +1,14 @@
 //! Floor 6: puts the house together. The only file that knows everything: configuration → open stores, bind, start, drain.
 
 mod banner;
+mod enforcement;
 mod notices;
+pub mod public;
 mod reload;
+pub mod wiring;
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -33,6 +37,7 @@ use crate::upstream::{self, Upstream};
 use crate::{audit, control, proxy};
 
 use banner::Banner;
+pub use enforcement::Enforcement;
 use notices::Terminal;
 use reload::Reload;
 
@@ -82,12 +87,12 @@ pub fn open_store(home: &Home) -> anyhow::Result<Store> {
     Ok(Store::open(&home.database())?)
 }
 
-/// Standard output, as the place where people are told of holds and blocks.
+/// Standard output or error, as the place where people are told of holds and blocks.
 ///
 /// # Errors
 /// If its thread cannot be started.
-pub fn terminal() -> anyhow::Result<Arc<dyn Notices>> {
-    Ok(Arc::new(Terminal::start().context("cannot start a thread")?))
+pub fn terminal(out: impl Write + Send + 'static) -> anyhow::Result<Arc<dyn Notices>> {
+    Ok(Arc::new(Terminal::start(out).context("cannot start a thread")?))
 }
 
 /// A sidecar whose stores are open and whose listeners are bound.
@@ -110,10 +115,12 @@ impl Sidecar {
         rules: Rules,
         store: Store,
         notices: Arc<dyn Notices>,
+        enforcement: &Enforcement,
     ) -> anyhow::Result<Sidecar> {
         let state = config.home.state();
         let secrets = Secrets::load_or_create(&state)?;
         let authority = Authority::load_or_create(&config.home.certs())?;
+        public::write_trust(&config.home.public(), authority.certificate_pem())?;
         let (registry, first_start) = registry(&config, &store).await?;
         let proxy = bind("proxy", config.proxy_listen).await?;
         let control = bind("control", config.control_listen).await?;
@@ -127,7 +134,7 @@ impl Sidecar {
         let approvals = approvals(&config, &secrets, &store).await?;
         store.write(audit::recover(store.open_calls()?)).await?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
-        store.write(audit::boot(boot_members(&rules))).await?;
+        store.write(audit::boot(boot_members(&rules, enforcement))).await?;
 
         let banner = Banner {
             config: &config,
@@ -135,6 +142,7 @@ impl Sidecar {
             rules: &described,
             first_start,
             registry: &registry,
+            enforcement,
         };
         let banner = banner.text();
         let gate = Arc::new(Gate::new(rules));
@@ -270,11 +278,11 @@ fn remember_ends(approvals: &Approvals, store: &Store, since: Timestamp) -> anyh
     Ok(())
 }
 
-fn boot_members(rules: &Rules) -> Vec<(&'static str, String)> {
+fn boot_members(rules: &Rules, enforcement: &Enforcement) -> Vec<(&'static str, String)> {
     let digests = rules.digests();
     vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("enforcement", "advisory".to_owned()),
+        ("enforcement", enforcement.recorded()),
         ("mappings", digests.mappings.to_string()),
         ("policies", digests.policies.to_string()),
     ]

@@ -1,11 +1,14 @@
 //! Floor 7: the command line. One file per command; each gives an exit code.
 
+mod agent_option;
 pub mod agents;
 pub mod approvals;
 pub mod audit;
 mod check;
 pub mod client;
 mod demo;
+mod env;
+mod exec;
 mod explain;
 mod init;
 pub mod people;
@@ -39,6 +42,10 @@ pub struct Cli {
 enum Command {
     /// Start the sidecar
     Run(run::Args),
+    Exec(exec::Args),
+    #[command(hide = true)]
+    Confined(exec::confined::Args),
+    Env(env::Args),
     Demo(demo::Args),
     /// Read configuration, mappings and policies, say everything that is wrong in them, and exit
     Check,
@@ -62,19 +69,30 @@ enum Command {
 /// Whatever stops a command; the text is for the person at the terminal.
 pub fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
+    if let Command::Confined(args) = &cli.command {
+        // It knows no home: it is kept out of it.
+        return Ok(exec::confined::run(args));
+    }
     let home = Home::choose(cli.home.clone())?;
     match cli.command {
         Command::Run(args) => run::run(home, &args),
+        Command::Exec(args) => exec::run(home, &args),
+        Command::Confined(args) => Ok(exec::confined::run(&args)),
+        Command::Env(args) => env::run(home, &args),
         // It takes no home that is there by default: it writes into it.
         Command::Demo(args) => demo::run(cli.home, &args),
         Command::Check => check::run(home),
         Command::Init => init::run(&home),
         Command::Explain(args) => explain::run(home, &args),
-        Command::Approvals(args) => ask(&home, async |client, out| {
+        Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
             approvals::run(&args, client, &home.option(), out).await
         }),
-        Command::Agents(args) => ask(&home, async |client, out| agents::run(&args, client, out).await),
-        Command::People(args) => ask(&home, async |client, out| people::run(&args, client, out).await),
+        Command::Agents(args) => ask(&home, "agents", async |client, out| {
+            agents::run(&args, client, out).await
+        }),
+        Command::People(args) => ask(&home, "people", async |client, out| {
+            people::run(&args, client, out).await
+        }),
         Command::Audit(args) => {
             audit::run(&args, home.path(), &mut std::io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
@@ -82,11 +100,13 @@ pub fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Asks the running sidecar of a home, with the person's key.
+/// Asks the running sidecar of a home about `what`, with the person's key.
 fn ask(
     home: &Home,
+    what: &str,
     question: impl AsyncFnOnce(&Client, &mut (dyn Write + Send)) -> Result<(), ClientError>,
 ) -> anyhow::Result<ExitCode> {
+    exec::refuse_inside(&format!("/api/v1/{what}"))?;
     let config = match Config::load(home.clone()) {
         Ok(config) => config,
         Err(wrong) => return check::print(&wrong),

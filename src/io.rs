@@ -4,6 +4,7 @@ pub mod body;
 pub mod coding;
 pub mod drain;
 pub mod keys;
+pub mod pkcs12;
 pub mod proof;
 pub mod watch;
 pub mod yaml;

@@ -29,7 +29,7 @@ use crate::policy::Permit;
 use crate::store::Recorded;
 
 pub use destination::{Destination, Endpoint, ParseDestinationError};
-pub use trust::Error;
+pub use trust::{Error, system_certificates};
 
 /// Providers close idle connections after a minute or so; ours go first.
 const IDLE_FOR: Duration = Duration::from_secs(50);

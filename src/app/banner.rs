@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 
+use super::enforcement::Enforcement;
+use super::wiring::{SOMEBODY, Wiring};
 use crate::agent::Registry;
 use crate::config::Config;
+use crate::config::home::quoted;
+use crate::model::Secret;
 
 /// What there is to tell at start.
 pub(super) struct Banner<'a> {
@@ -16,13 +19,13 @@ pub(super) struct Banner<'a> {
     pub(super) registry: &'a Registry,
     /// The owner's key was made just now.
     pub(super) first_start: bool,
+    pub(super) enforcement: &'a Enforcement,
 }
 
 impl Banner<'_> {
     pub(super) fn text(&self) -> String {
         let home = &self.config.home;
         let [proxy, control] = self.listening;
-        let ca = home.certs().join("ca.pem");
         let mut text = String::new();
         let mut line = |shown: String| {
             // Writing into a String cannot fail.
@@ -32,21 +35,22 @@ impl Banner<'_> {
         line(format!("  proxy     http://{}", proxy));
         line(format!("  control   http://{}", control));
         line(format!("  home      {}", home.path().display()));
-        line(format!("  CA        {}", ca.display()));
+        line(format!("  CA        {}", home.certs().join("ca.pem").display()));
         line(format!("  trail     {}", home.database().display()));
         line(format!("  in force  {}", self.rules));
         line(format!("  money     {}", self.money()));
-        line(
-            "  enforced? advisory: an agent under the same user can go round this proxy and read these files"
-                .to_owned(),
-        );
+        line(format!("  enforced? {}", self.enforcement.told()));
         if self.first_start {
             line(format!(
                 "\nThe owner's key, which decides what waits for people, was made: {}",
                 home.owner_key().display()
             ));
         }
-        line(format!("\nPoint an agent at it:\n{}", self.exports(proxy, &ca)));
+        line(format!(
+            "\nStart an agent with `runplane exec{} -- COMMAND`, or point one at it:\n{}",
+            home.option(),
+            self.exports(proxy)
+        ));
         text
     }
 
@@ -57,27 +61,25 @@ impl Banner<'_> {
         }
     }
 
-    fn exports(&self, proxy: SocketAddr, ca: &Path) -> String {
-        let who = if self.registry.authenticate(None).is_ok() {
-            ""
-        } else {
-            "NAME:KEY@"
+    /// The variables, those of one value on one line.
+    fn exports(&self, proxy: SocketAddr) -> String {
+        let asked = self.registry.authenticate(None).is_err();
+        let wiring = Wiring {
+            proxy,
+            credentials: asked.then(|| Secret::new(SOMEBODY.to_owned())),
+            public: self.config.home.public(),
         };
-        let proxy = format!("http://{who}{proxy}");
-        let quoted = format!("'{}'", ca.display().to_string().replace('\'', r"'\''"));
-        let mut exports =
-            format!("  export HTTPS_PROXY={proxy} HTTP_PROXY={proxy} https_proxy={proxy} http_proxy={proxy}\n");
-        exports.push_str("  export NO_PROXY= no_proxy=\n  export");
-        for name in [
-            "SSL_CERT_FILE",
-            "CURL_CA_BUNDLE",
-            "REQUESTS_CA_BUNDLE",
-            "AWS_CA_BUNDLE",
-            "NODE_EXTRA_CA_CERTS",
-        ] {
-            exports.push_str(&format!(" {name}={quoted}"));
+        let mut exports = String::new();
+        let mut last = None;
+        for (name, value) in wiring.variables() {
+            match last.as_ref() == Some(&value) {
+                true => exports.push(' '),
+                false if last.is_none() => exports.push_str("  export "),
+                false => exports.push_str("\n  export "),
+            }
+            exports.push_str(&format!("{name}={}", quoted(value.as_ref())));
+            last = Some(value);
         }
-        exports.push('\n');
-        exports
+        exports + "\n"
     }
 }

@@ -9,15 +9,14 @@ use crate::approval::Notices;
 /// dropped here, and stays in the record.
 const WAITING: usize = 1024;
 
-/// Writes lines to standard output from a thread of its own.
+/// Writes lines from a thread of its own.
 pub(super) struct Terminal(SyncSender<String>);
 
 impl Terminal {
-    pub(super) fn start() -> std::io::Result<Self> {
+    pub(super) fn start(mut out: impl Write + Send + 'static) -> std::io::Result<Self> {
         let (sender, lines) = sync_channel::<String>(WAITING);
         std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
             for line in lines {
-                let mut out = std::io::stdout().lock();
                 if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
                     // Nobody reads any more.
                     break;

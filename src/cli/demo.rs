@@ -28,9 +28,9 @@ use self::home::DemoHome;
 use self::person::Person;
 use self::story::{Event, Story};
 use self::world::World;
-use crate::app::{self, Sidecar};
+use super::run::Prepared;
+use crate::app::{Enforcement, Sidecar};
 use crate::approval::Notices;
-use crate::config::Config;
 
 /// See in a minute what Runplane does. Offline: Stripe, AWS, SendGrid and Slack are bundled fakes.
 ///
@@ -82,18 +82,19 @@ async fn play(demo: DemoHome, args: &Args) -> anyhow::Result<ExitCode> {
     // Free ports are chosen by listening; then they are written down for whoever decides.
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     home::configure(&home, &keys, [free, free], world.address(), hold)?;
-    let config = match Config::load(home.clone()) {
-        Ok(config) => config,
-        Err(wrong) => return super::check::print(&wrong),
-    };
-    let store = app::open_store(&home)?;
-    let groups = app::groups(&config, &store.people()?);
-    let rules = match app::load_rules(&home, Some(&groups), config.rates.clone()) {
-        Ok(rules) => rules,
+    let Prepared { config, rules, store } = match super::run::prepare(home.clone())? {
+        Ok(prepared) => prepared,
         Err(wrong) => return super::check::print(&wrong),
     };
     let (sender, events) = mpsc::unbounded_channel();
-    let sidecar = Sidecar::start(config, rules, store, Arc::new(Lines(sender.clone()))).await?;
+    let sidecar = Sidecar::start(
+        config,
+        rules,
+        store,
+        Arc::new(Lines(sender.clone())),
+        &Enforcement::Advisory,
+    )
+    .await?;
     let listening = sidecar.listening();
     home::configure(&home, &keys, listening, world.address(), hold)?;
     let [proxy, _] = listening;

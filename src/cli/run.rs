@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::app::{self, Sidecar};
+use crate::app::{self, Enforcement, Sidecar};
 use crate::config::Config;
 use crate::config::home::Home;
+use crate::gate::Rules;
+use crate::model::Diagnostic;
+use crate::store::Store;
 
 /// Start the sidecar.
 #[derive(Debug, clap::Args)]
@@ -25,14 +28,8 @@ pub(super) enum LogFormat {
 
 pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     log(args.log_format, "warn,runplane=info");
-    let config = match Config::load(home) {
-        Ok(config) => config,
-        Err(wrong) => return super::check::print(&wrong),
-    };
-    let store = app::open_store(&config.home)?;
-    let groups = app::groups(&config, &store.people()?);
-    let rules = match app::load_rules(&config.home, Some(&groups), config.rates.clone()) {
-        Ok(rules) => rules,
+    let Prepared { config, rules, store } = match prepare(home)? {
+        Ok(prepared) => prepared,
         Err(wrong) => return super::check::print(&wrong),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,7 +37,14 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start threads")?;
     runtime.block_on(async {
-        let sidecar = Sidecar::start(config, rules, store, app::terminal()?).await?;
+        let sidecar = Sidecar::start(
+            config,
+            rules,
+            store,
+            app::terminal(std::io::stdout())?,
+            &Enforcement::Advisory,
+        )
+        .await?;
         let mut out = std::io::stdout();
         out.write_all(sidecar.banner().as_bytes())
             .and_then(|()| out.flush())
@@ -48,6 +52,28 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         sidecar.serve(stop_signal()?).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// What a sidecar starts with.
+pub(super) struct Prepared {
+    pub(super) config: Config,
+    pub(super) rules: Rules,
+    pub(super) store: Store,
+}
+
+/// Reads all files of a home and opens its record; inside, what is wrong in the files.
+///
+/// # Errors
+/// If the record cannot be opened.
+pub(super) fn prepare(home: Home) -> anyhow::Result<Result<Prepared, Vec<Diagnostic>>> {
+    let config = match Config::load(home) {
+        Ok(config) => config,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
+    let store = app::open_store(&config.home)?;
+    let groups = app::groups(&config, &store.people()?);
+    let rules = app::load_rules(&config.home, Some(&groups), config.rates.clone());
+    Ok(rules.map(|rules| Prepared { config, rules, store }))
 }
 
 /// Level by `RUNPLANE_LOG` (`info`, `debug`, `runplane=debug`, …), else `default`.

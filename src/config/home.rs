@@ -68,6 +68,11 @@ impl Home {
         self.0.join("certs")
     }
 
+    /// What agents are to read: the CA, bundles with it, preloads. The only part of the home that `exec` shows them.
+    pub fn public(&self) -> PathBuf {
+        self.0.join("certs/public")
+    }
+
     /// Roots of the user's, trusted upstream besides the system's.
     pub fn upstream_roots(&self) -> PathBuf {
         self.0.join("certs/upstream")

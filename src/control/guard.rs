@@ -92,16 +92,12 @@ pub(super) struct Listener(pub(super) SocketAddr);
 
 /// Lets people through, and puts the [`crate::agent::Person`] into the request.
 ///
-/// SECURITY: an agent's key decides nothing, whatever else it opens (T7); trying it is recorded.
+/// SECURITY: an agent's key decides nothing, whatever else it opens (T7); trying it is recorded, as is trying without any.
 pub(super) async fn people(State(parts): State<Arc<Parts>>, mut request: Request, next: Next) -> Response {
     let key = one(request.headers(), &header::AUTHORIZATION)
         .and_then(bearer)
         .map(str::to_owned);
-    let Some(key) = key else {
-        let problem = Problem::unauthorized("expected `Authorization: Bearer` with the key of a person (rp_…)");
-        return problem.into_response();
-    };
-    if let Some(person) = parts.registry.person(&key) {
+    if let Some(person) = key.as_ref().and_then(|key| parts.registry.person(key)) {
         request.extensions_mut().insert(person);
         return next.run(request).await;
     }
@@ -109,7 +105,7 @@ pub(super) async fn people(State(parts): State<Arc<Parts>>, mut request: Request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |info| info.0);
-    refuse_key(&parts, &key, peer).await.into_response()
+    refuse(&parts, key.as_deref(), peer).await.into_response()
 }
 
 /// RFC 9110, 11.1: the scheme without regard to case, then a space.
@@ -119,19 +115,23 @@ fn bearer(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty() && !key.contains(' ')).then_some(key)
 }
 
-async fn refuse_key(parts: &Parts, key: &str, peer: SocketAddr) -> Problem {
-    let as_agent = HeaderValue::try_from(format!("Bearer {key}"))
-        .ok()
+async fn refuse(parts: &Parts, key: Option<&str>, peer: SocketAddr) -> Problem {
+    let as_agent = key
+        .and_then(|key| HeaderValue::try_from(format!("Bearer {key}")).ok())
         .and_then(|value| parts.registry.authenticate(Some(&value)).ok());
-    let (problem, agent) = match as_agent {
-        Some(caller) => (
+    let (problem, agent) = match (key, as_agent) {
+        (_, Some(caller)) => (
             Problem::forbidden("this is an agent's key: agents decide nothing; use the key of a person"),
             Some(caller.agent),
         ),
-        None => (
+        (Some(_), None) => (
             Problem::unauthorized(
                 "nobody has this key, or they are disabled; `runplane people list` shows who may decide",
             ),
+            None,
+        ),
+        (None, None) => (
+            Problem::unauthorized("expected `Authorization: Bearer` with the key of a person (rp_…)"),
             None,
         ),
     };

@@ -54,34 +54,39 @@ pub(super) fn client_config(directory: &Path, own: &[u8]) -> Result<ClientConfig
 // Test: `our_own_authority_is_not_trusted_upstream`.
 fn system_roots(own: &[u8]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    if add_all(&mut roots, rustls_native_certs::load_native_certs(), own) {
-        // Started from a shell with the agent's exports: SSL_CERT_FILE names our own authority, and hides the system's.
-        tracing::info!("SSL_CERT_FILE names Runplane's own authority: the system's directories are read instead");
-        for directory in openssl_probe::candidate_cert_dirs() {
-            add_all(
-                &mut roots,
-                rustls_native_certs::load_certs_from_paths(None, Some(directory)),
-                own,
-            );
-        }
-    }
+    // Systems carry roots that no verifier takes; they are left out, as everywhere.
+    roots.add_parsable_certificates(system_certificates(own));
     roots
 }
 
+/// The system's root certificates, as its files have them. `own` is the public key (DER) of our own authority, which is
+/// left out.
+pub fn system_certificates(own: &[u8]) -> Vec<CertificateDer<'static>> {
+    let (mut found, ourselves) = without(own, rustls_native_certs::load_native_certs());
+    if ourselves {
+        // Started from a shell with the agent's exports: SSL_CERT_FILE names our own authority, and hides the system's.
+        tracing::info!("SSL_CERT_FILE names Runplane's own authority: the system's directories are read instead");
+        for directory in openssl_probe::candidate_cert_dirs() {
+            let more = rustls_native_certs::load_certs_from_paths(None, Some(directory));
+            found.extend(without(own, more).0);
+        }
+    }
+    found
+}
+
 /// True: our own authority was among them, and was left out.
-fn add_all(roots: &mut RootCertStore, found: rustls_native_certs::CertificateResult, own: &[u8]) -> bool {
+fn without(own: &[u8], found: rustls_native_certs::CertificateResult) -> (Vec<CertificateDer<'static>>, bool) {
     for error in &found.errors {
         tracing::warn!(%error, "some system roots could not be read");
     }
-    let mut ourselves = false;
-    for certificate in found.certs {
-        match has_key(&certificate, own) {
-            true => ourselves = true,
-            // Systems carry roots that no verifier takes; they are left out, as everywhere.
-            false => _ = roots.add_parsable_certificates([certificate]),
-        }
-    }
-    ourselves
+    let all = found.certs.len();
+    let others: Vec<_> = found
+        .certs
+        .into_iter()
+        .filter(|certificate| !has_key(certificate, own))
+        .collect();
+    let ourselves = others.len() < all;
+    (others, ourselves)
 }
 
 fn add_directory(roots: &mut RootCertStore, directory: &Path, own: &[u8]) -> Result<(), Error> {

@@ -81,6 +81,14 @@ pub fn python() -> PathBuf {
     )
 }
 
+/// The directory whose `node_modules` has the official clients of Node, as `tests/run` made it.
+pub fn node_packages() -> PathBuf {
+    let packages = std::env::var_os("RUNPLANE_TEST_NODE");
+    PathBuf::from(
+        packages.expect("RUNPLANE_TEST_NODE is not set: run the tests with tests/run, which installs what they need"),
+    )
+}
+
 /// The repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -21,6 +21,7 @@ mod connect;
 mod demo;
 mod destinations;
 mod drain;
+mod exec;
 mod explain;
 mod forward;
 mod harness;

@@ -159,6 +159,7 @@ fn an_agents_key_decides_nothing() {
         assert_eq!(sidecar.api("GET", "/api/v1/approvals", wrong, None).status, status);
     }
     assert_eq!(sidecar.approvals("pending").len(), 1);
+    assert_eq!(sidecar.trail().of_kind("refused").len(), 6, "each attempt is on record");
     origin.assert_untouched();
 }
 

@@ -69,7 +69,6 @@ fn rule() -> impl Strategy<Value = String> {
         "when { context.host == \"elsewhere\" }",
         "when { context.method == \"POST\" }",
         "when { context.unmapped }",
-        "when { context has record_kind && context.record_kind == \"card\" }",
         "when { resource has id && resource.id == \"ch_2\" }",
         "unless { resource.kind == \"charge\" }",
         "when { 9223372036854775807 + (if context.inspected then 1 else 0) > 0 }",

@@ -32,6 +32,7 @@ impl Home {
 /// What a sidecar is to be told, in the order a test says it.
 pub struct Configuration {
     pub home: Home,
+    work: TempDir,
     pub proxy_port: u16,
     pub control_port: u16,
     resolve: Vec<(String, String)>,
@@ -46,10 +47,11 @@ pub struct Configuration {
 
 impl Configuration {
     pub(super) fn new() -> Self {
-        let home = Home(tempfile::Builder::new().prefix("runplane-it-").tempdir().unwrap());
+        let home = Home(directory(&std::env::temp_dir()));
         home.write("certs/upstream/test.pem", certificates::trusted_pem());
         Self {
             home,
+            work: directory(&std::env::temp_dir()),
             proxy_port: ports::free(),
             control_port: ports::free(),
             resolve: Vec::new(),
@@ -61,6 +63,20 @@ impl Configuration {
             approvals: Vec::new(),
             sections: Vec::new(),
         }
+    }
+
+    /// Home and working directory beside the build instead of among temporary files: the way to a home is closed to agents.
+    pub fn in_target(mut self) -> Self {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        self.home = Home(directory(target));
+        self.home.write("certs/upstream/test.pem", certificates::trusted_pem());
+        self.work = directory(target);
+        self
+    }
+
+    /// Where an agent works.
+    pub fn work(&self) -> &Path {
+        self.work.path()
     }
 
     /// The name (`host` or `host:port`) is dialled at this origin, which may be dialled.
@@ -134,9 +150,14 @@ impl Configuration {
         self
     }
 
+    /// Writes `runplane.yaml`.
+    pub fn write(&self) {
+        self.home.write("runplane.yaml", self.yaml());
+    }
+
     /// Writes `runplane.yaml` and starts.
     pub fn start(self) -> Sidecar {
-        self.home.write("runplane.yaml", self.yaml());
+        self.write();
         Sidecar::start(self)
     }
 
@@ -145,7 +166,7 @@ impl Configuration {
     /// # Panics
     /// If it starts.
     pub fn refuses(&self) -> Output {
-        self.home.write("runplane.yaml", self.yaml());
+        self.write();
         self.refuses_as_is()
     }
 
@@ -190,6 +211,13 @@ impl Configuration {
         }
         yaml
     }
+}
+
+fn directory(parent: &Path) -> TempDir {
+    tempfile::Builder::new()
+        .prefix("runplane-it-")
+        .tempdir_in(parent)
+        .unwrap()
 }
 
 fn list(yaml: &mut String, name: &str, items: &[String]) {
