@@ -168,8 +168,8 @@ impl Authority {
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
         // SECURITY: only what we can read is offered; a protocol that is not parsed would pass unseen.
-        // Test: `only_http_1_1_is_spoken`.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Test: `only_what_is_parsed_is_spoken`.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ignore_client_order = true;
         config.session_storage = ServerSessionMemoryCache::new(SESSIONS_PER_HOST);
         config.send_tls13_tickets = 1;

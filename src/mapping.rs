@@ -201,17 +201,21 @@ impl Mappings {
         if let Some(signer) = &service.aws {
             aws::check(call, signer, found.capture("region"))?;
         }
-        let rule = if found.port {
-            rule(call, service, &path)?
-        } else {
-            Rule::OtherPort
+        let rule = match found.port {
+            true => rule(call, service, &path)?,
+            false => Rule::OtherPort,
         };
         let needed = match &rule {
+            // A stream of messages may have no end before its answer.
+            Rule::None | Rule::OtherPort if call.is_grpc() => false,
             // For the line that people decide by: `resolve` does without if need be.
             Rule::None | Rule::OtherPort => resolve::is_outlined(call),
             Rule::Path(operation, _) | Rule::Name(operation, _) => operation.needs_body,
             Rule::Parameter(_) => true,
         };
+        if needed && call.is_grpc() {
+            return Err(content::unread_messages());
+        }
         Ok(Route {
             needs_body: needed && !content::is_empty(&call.body),
             place: Place::Known {
@@ -228,14 +232,18 @@ impl Mappings {
     /// `not_inspectable` for content that is needed and of a type or coding that the mapping does not read;
     /// `malformed` for content or query that is not of its type, or that names a parameter twice.
     pub fn resolve(&self, call: &Call, route: Route<'_>) -> Result<Action, Refusal> {
-        match route.place {
-            Place::Unknown => Ok(self.unknown(call)),
+        let mut action = match route.place {
+            Place::Unknown => self.unknown(call),
             Place::Known {
                 service,
                 captures,
                 rule,
-            } => self.known(call, service, &captures, rule),
+            } => self.known(call, service, &captures, rule)?,
+        };
+        if call.is_grpc() {
+            action.answer = self.built_ins.grpc.clone();
         }
+        Ok(action)
     }
 
     /// The action of bytes after CONNECT that are no TLS: `call.method` is CONNECT.
@@ -298,6 +306,11 @@ fn decoder(call: &Call, service: &Service, found: &Found) -> Option<file::Decode
 
 /// Which rule of a mapping a call's head leads to. `path`: as the templates have it.
 fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<Rule<'a>, Refusal> {
+    // SECURITY: the same path with JSON in it may be another call to a gateway that takes both, and its content would go
+    // unread (test `what_is_not_grpc_is_no_operation_of_grpc`).
+    if service.grpc && !call.is_grpc() {
+        return Ok(Rule::None);
+    }
     match &service.dispatch {
         Dispatch::Path(routes) => {
             let method = match call.method == http::Method::HEAD && service.safe_methods {

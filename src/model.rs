@@ -18,7 +18,7 @@ pub mod vocabulary;
 
 pub use action::{Access, Action, Answer, ErrorShape, Missing, Target, Value, Why};
 pub use approval::{Evidence, HoldRule, State, Vote};
-pub use call::{Authority, Body, Call, Caller, Coded, Facts, Host, Identity, Origin, Scheme};
+pub use call::{Authority, Body, Call, Caller, Coded, Facts, Host, Identity, Origin, Scheme, is_grpc};
 pub use change::Change;
 pub use diagnostic::{Diagnostic, Source};
 pub use entry::Entry;

@@ -1,4 +1,4 @@
-//! The door that agents' calls come through: forward proxy, HTTP/1.1. Floor 4.
+//! The door that agents' calls come through: forward proxy, HTTP/1.1 and HTTP/2. Floor 4.
 //!
 //! `accept` takes connections, `connect` opens tunnels and ends their TLS, `handle` is the data path, `parse` makes a `Call`
 //! of a request, `judge` has it mapped and decided, `hold` waits for people, `follow` closes the record with the answer, `respond` says no; `described` is parse and map

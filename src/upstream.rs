@@ -4,6 +4,8 @@
 mod address;
 mod destination;
 mod dial;
+mod http2;
+mod streams;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -14,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING};
 use http::uri::{self, PathAndQuery, Uri};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -24,11 +26,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::io::body::Outgoing;
-use crate::model::{Body, Call, Outcome, Reason, Refusal, Scheme};
+use crate::model::{Authority, Body, Call, Host, Outcome, Reason, Refusal, Scheme, is_grpc};
 use crate::policy::Permit;
 use crate::store::Recorded;
 
 pub use destination::{Destination, Endpoint, ParseDestinationError};
+pub use streams::Stream;
+use streams::Streams;
 pub use trust::{Error, system_certificates};
 
 /// Providers close idle connections after a minute or so; ours go first.
@@ -79,7 +83,7 @@ impl SendError {
         }
     }
 
-    /// Something was written, or may have been.
+    /// Something was written, or may have been. `Failure`: the provider says that it did nothing.
     fn in_doubt(outcome: Outcome, detail: impl Into<String>) -> Self {
         Self {
             refusal: Refusal::new(Reason::UpstreamUnreachable, detail),
@@ -97,6 +101,10 @@ pub struct Upstream {
     streams: Client<dial::Dialer, Outgoing>,
     /// Keeps no connections.
     fresh: Client<dial::Dialer, Outgoing>,
+    /// Of HTTP/2 under way.
+    under_way: Streams,
+    /// As `fresh`, over HTTP/1.1 alone: who signs in a connection cannot share it with other streams.
+    signing: Client<dial::Dialer, Outgoing>,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -112,8 +120,9 @@ impl Upstream {
         let tls = trust::client_config(&config.roots, &config.own_authority)?;
         let rules = destination::Rules::new(config.resolve, config.destinations, config.own_listeners);
         let dialer = dial::Dialer::new(Arc::new(rules), Arc::new(tls));
-        let client = |retry: bool, idle: usize| {
-            Client::builder(TokioExecutor::new())
+        let client = |retry: bool, idle: usize, dialer: &dial::Dialer| {
+            let mut builder = Client::builder(TokioExecutor::new());
+            http2::bound(&mut builder)
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(IDLE_FOR)
                 .pool_max_idle_per_host(idle)
@@ -121,20 +130,18 @@ impl Upstream {
                 .set_host(false)
                 .build(dialer.clone())
         };
-        let (whole, streams, fresh) = (
-            client(true, IDLE_PER_HOST),
-            client(false, IDLE_PER_HOST),
-            client(false, 0),
-        );
         Ok(Upstream {
+            whole: client(true, IDLE_PER_HOST, &dialer),
+            streams: client(false, IDLE_PER_HOST, &dialer),
+            fresh: client(false, 0, &dialer),
+            under_way: Streams::default(),
+            signing: client(false, 0, &dialer.http1_only()),
             dialer,
-            whole,
-            streams,
-            fresh,
         })
     }
 
-    /// Sends a call at most once. `fresh`: on a connection of its own (approved calls).
+    /// Sends a call at most once. `fresh`: on a connection of its own (approved calls). The answer may have a [`Stream`] among
+    /// its extensions, to be kept until it has ended.
     ///
     /// # Errors
     /// With the outcome: what is known of whether it was sent.
@@ -163,14 +170,18 @@ impl Upstream {
         let host = call.authority.host.to_string();
         // SECURITY: NTLM and Negotiate sign in the connection, not the request: on a shared one, the next agent's call
         // would run as this agent's user. Test: `a_call_that_signs_in_its_connection_never_shares_one`.
-        let fresh = fresh || signs_in_the_connection(&call.headers);
+        let signs = signs_in_the_connection(&call.headers);
+        let (provider, stream) = (call.authority.clone(), self.under_way.take(&call.authority));
+        let fresh = fresh || stream.as_ref().is_some_and(|(_, has_room)| !has_room);
         let outgoing = outgoing(&call.body, content)?;
         let streams = matches!(outgoing, Outgoing::Stream(_));
         let request = request(call, outgoing)?;
-        let client = match (fresh, streams) {
-            (true, _) => &self.fresh,
-            (false, true) => &self.streams,
-            (false, false) => &self.whole,
+        let needs_http2 = request.version() == Version::HTTP_2;
+        let client = match (signs, fresh, streams) {
+            (true, _, _) => &self.signing,
+            (false, true, _) => &self.fresh,
+            (false, false, true) => &self.streams,
+            (false, false, false) => &self.whole,
         };
         let within = if streams {
             ANSWER_TO_STREAM_WITHIN
@@ -184,8 +195,15 @@ impl Upstream {
                 Outcome::Unknown,
                 format!("{host} changed the protocol without being asked"),
             )),
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(failed(&host, &error)),
+            Ok(Ok(mut response)) => {
+                match stream {
+                    Some((stream, _)) => drop(response.extensions_mut().insert(stream)),
+                    None if response.version() == Version::HTTP_2 => self.under_way.learn(&provider),
+                    None => {}
+                }
+                Ok(response)
+            }
+            Ok(Err(error)) => Err(failed(&host, &error, needs_http2)),
             Err(_) => {
                 let detail = format!("{host} did not answer within {} minutes", within.as_secs() / 60);
                 Err(SendError {
@@ -234,16 +252,17 @@ fn request(call: Call, outgoing: Outgoing) -> Result<Request<Outgoing>, SendErro
     if path.as_str() != target {
         return Err(malformed("the target"));
     }
-    let authority = uri::Authority::from_maybe_shared(Bytes::from(call.authority.to_string()));
+    let host = call.headers.get(HOST).ok_or_else(|| malformed("the request"))?;
+    let authority = authority(host, &call);
     let mut parts = uri::Parts::default();
     parts.scheme = Some(match call.scheme {
         Scheme::Http => uri::Scheme::HTTP,
         Scheme::Https => uri::Scheme::HTTPS,
     });
-    parts.authority = Some(authority.map_err(|_| malformed("the host"))?);
+    parts.authority = Some(authority.ok_or_else(|| malformed("the host"))?);
     parts.path_and_query = Some(path);
     let mut headers = call.headers;
-    if !headers.contains_key(HOST) || call.method == Method::CONNECT {
+    if call.method == Method::CONNECT {
         return Err(malformed("the request"));
     }
     // hyper drops a stream of unknown length from GET and HEAD unless its framing is given.
@@ -251,14 +270,30 @@ fn request(call: Call, outgoing: Outgoing) -> Result<Request<Outgoing>, SendErro
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     let mut request = Request::new(outgoing);
+    if is_grpc(&headers) {
+        // Over anything else it would mean nothing; and its servers ask for the promise that trailers are passed on.
+        *request.version_mut() = Version::HTTP_2;
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
     *request.method_mut() = call.method;
     *request.uri_mut() = Uri::from_parts(parts).map_err(|_| malformed("the target"))?;
     *request.headers_mut() = headers;
     Ok(request)
 }
 
+/// Host as it was sent: HTTP/2 gives it to the provider as `:authority`, where a port more would change what was signed.
+fn authority(host: &HeaderValue, call: &Call) -> Option<uri::Authority> {
+    let (text, port) = (host.to_str().ok()?, call.scheme.default_port());
+    // Most say it as it is kept.
+    let plain = matches!(&call.authority.host, Host::Name(name) if **name == *text) && call.authority.port == port;
+    match plain || Authority::parse(text, Some(port)).is_ok_and(|named| named == call.authority) {
+        true => uri::Authority::from_maybe_shared(Bytes::copy_from_slice(host.as_bytes())).ok(),
+        false => None,
+    }
+}
+
 /// What a failed exchange says of whether something was sent.
-fn failed(host: &str, error: &legacy::Error) -> SendError {
+fn failed(host: &str, error: &legacy::Error, needs_http2: bool) -> SendError {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(dial) = inner.downcast_ref::<dial::DialError>() {
@@ -269,7 +304,13 @@ fn failed(host: &str, error: &legacy::Error) -> SendError {
         }
         cause = inner.source();
     }
-    match error.is_connect() {
+    // What has no cause is hyper-util's own word, before anything is written.
+    let early = error.source().is_none();
+    match early || error.is_connect() {
+        true if early && needs_http2 => SendError::not_sent(
+            Reason::UpstreamUnreachable,
+            format!("{host} does not speak HTTP/2, which gRPC needs"),
+        ),
         true => SendError::not_sent(Reason::UpstreamUnreachable, format!("{host} could not be reached")),
         false => SendError::in_doubt(Outcome::Unknown, format!("the exchange with {host} broke off")),
     }
@@ -282,6 +323,10 @@ fn exchange_failed(host: &str, error: &hyper::Error) -> SendError {
             Reason::UpstreamUnreachable,
             format!("{host} closed the connection before the request was written"),
         );
+    }
+    if http2::is_refused(error) {
+        let detail = format!("{host} refused it before it did anything (HTTP/2 REFUSED_STREAM)");
+        return SendError::in_doubt(Outcome::Failure, detail);
     }
     if error.is_parse() {
         return SendError::in_doubt(Outcome::Error, format!("the answer of {host} is not valid HTTP"));

@@ -196,11 +196,11 @@ fn an_endless_row_of_new_hosts_is_refused_at_last() {
 }
 
 #[test]
-fn only_http_1_1_is_spoken() {
+fn only_what_is_parsed_is_spoken() {
     let (_directory, authority) = made();
     assert_eq!(
         authority.server_config(&host("a.test")).unwrap().alpn_protocols,
-        vec![b"http/1.1".to_vec()]
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
     );
 }
 

@@ -11,7 +11,7 @@ use super::form::Semicolons;
 use super::hosts::Pattern;
 use super::service::{IdempotencyKey, Reveals, Service, Signer};
 use crate::io::yaml::Located;
-use crate::model::{Answer, Diagnostic, Source, Vocabulary, money};
+use crate::model::{Answer, Diagnostic, ErrorShape, Source, Vocabulary, money};
 
 mod fields;
 mod operations;
@@ -118,6 +118,7 @@ impl Compiler<'_> {
             title: file.title.as_str().into(),
             dispatch,
             safe_methods: file.safe_methods,
+            grpc: file.grpc,
             first_segment: file
                 .first_segment
                 .as_ref()
@@ -233,6 +234,12 @@ impl Compiler<'_> {
     }
 
     fn answer<T>(&mut self, at: &Located<T>, answer: &Answer) -> Arc<Answer> {
+        if answer.error == ErrorShape::Grpc {
+            self.wrong(
+                at,
+                "`error: grpc` is not said: calls by gRPC are answered so of themselves",
+            );
+        }
         for path in answer.success.iter().chain(&answer.result_id) {
             let read = Selector::parse(path);
             self.keep(at, read);

@@ -161,6 +161,11 @@ pub(super) fn readable_as_it_is() -> Refusal {
     uninspectable("a server that does not undo the content's coding would read it otherwise: send it uncoded")
 }
 
+/// gRPC sent to what a mapping reads the content of.
+pub(super) fn unread_messages() -> Refusal {
+    uninspectable("the messages of gRPC are not read, and this operation is judged by its content")
+}
+
 fn uninspectable(detail: &str) -> Refusal {
     Refusal::new(Reason::NotInspectable, detail)
 }

@@ -24,6 +24,9 @@ pub(super) struct File {
     /// GET and HEAD without content only read, also where no operation is named; HEAD is as its GET.
     #[serde(default)]
     pub safe_methods: bool,
+    /// Operations are called by gRPC, and by nothing else: `call: POST /package.Service/Method`. Their content is not read.
+    #[serde(default)]
+    pub grpc: bool,
     /// Query parameters tell operations apart: one that is listed neither here nor with an operation makes a call another
     /// one than that (dispatch by path only).
     #[serde(default)]

@@ -14,7 +14,7 @@ use crate::model::{Action, Body as Content, Call, Identity, Reason, Refusal};
 
 /// Header fields of a call without a mapping that differ between two sendings of one call, or that the call's other
 /// parts already tell. Every other field is part of what the call is.
-const IGNORED: [&str; 39] = [
+const IGNORED: [&str; 43] = [
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -54,12 +54,19 @@ const IGNORED: [&str; 39] = [
     "x-stripe-client-telemetry",
     "x-stripe-client-user-agent",
     "priority",
+    "grpc-timeout",
+    "grpc-previous-rpc-attempts",
+    "grpc-trace-bin",
+    "grpc-tags-bin",
 ];
 /// The same, by how names begin.
-const IGNORED_PREFIXES: [&str; 3] = ["accept", "x-b3-", "x-datadog-"];
+const IGNORED_PREFIXES: [&str; 4] = ["accept", "grpc-accept-", "x-b3-", "x-datadog-"];
 
 /// The name by which calls without a mapping are asked for their idempotency key.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// By what the messages are coded that say that they are.
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// The content's digest, or how S3 is to read the content.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
@@ -99,6 +106,9 @@ pub(super) fn identify(
         Body::Empty | Body::Json(_) | Body::Form(..) | Body::Raw(_) => content.header(&call.headers, &CONTENT_TYPE),
     }
     content.header(&call.headers, &CONTENT_ENCODING);
+    if call.is_grpc() {
+        content.header(&call.headers, &GRPC_ENCODING);
+    }
     let read = matches!(parts, Body::Json(_) | Body::Form(..) | Body::Parts(..));
     if read && matches!(call.body, Content::Coded(_)) {
         content.put(b'z', b"");

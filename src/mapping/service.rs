@@ -22,6 +22,8 @@ pub(super) struct Service {
     pub title: Box<str>,
     pub dispatch: Dispatch,
     pub safe_methods: bool,
+    /// Operations are called by gRPC, and by nothing else.
+    pub grpc: bool,
     /// The capture that stands for the path's first segment.
     pub first_segment: Option<Box<str>>,
     /// Where GET and HEAD only read although no operation is named.

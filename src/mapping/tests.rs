@@ -9,6 +9,7 @@ use crate::model::{Body, CallId, Caller, Host, Origin, Reason, Timestamp};
 
 mod bypass;
 mod codings;
+mod grpc;
 mod identity;
 mod load;
 mod meaning;

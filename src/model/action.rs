@@ -145,10 +145,12 @@ pub enum ErrorShape {
     SendGrid,
     /// `{"ok": false, "error"}` with status 200.
     Slack,
+    /// `grpc-status` and `grpc-message`, without content. Follows from the call, never from a mapping.
+    Grpc,
 }
 
 impl ErrorShape {
-    pub const ALL: [ErrorShape; 7] = [
+    pub const ALL: [ErrorShape; 8] = [
         ErrorShape::Problem,
         ErrorShape::Stripe,
         ErrorShape::AwsQuery,
@@ -156,6 +158,7 @@ impl ErrorShape {
         ErrorShape::AwsRest,
         ErrorShape::SendGrid,
         ErrorShape::Slack,
+        ErrorShape::Grpc,
     ];
 }
 

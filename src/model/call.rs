@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 
 use super::{CallId, Refusal, Timestamp};
@@ -159,7 +160,20 @@ impl fmt::Debug for Body {
     }
 }
 
+/// Whether the content is gRPC's. It can only come over HTTP/2; see `proxy::parse`.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        let (name, rest) = kind.as_bytes().split_at_checked(GRPC.len()).unwrap_or_default();
+        name.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+    })
+}
+
 impl Call {
+    pub fn is_grpc(&self) -> bool {
+        is_grpc(&self.headers)
+    }
+
     /// A header field's value, if it is there once and is visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();

@@ -1,5 +1,7 @@
 //! Sockets and connections: accepted up to a limit, served until they end, drained when we are to stop.
 
+mod http2;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::server::TlsStream;
 
 use super::follow::Body;
 use super::{Connection, Parts, Proxy, connect, handle};
@@ -144,11 +147,14 @@ async fn answer(
     }
 }
 
-/// The requests inside a tunnel whose TLS we ended.
-pub(super) async fn requests<S>(parts: &Arc<Parts>, connection: Arc<Connection>, stream: S)
+/// The requests inside a tunnel whose TLS we ended, in the protocol that ALPN agreed on.
+pub(super) async fn requests<S>(parts: &Arc<Parts>, connection: Arc<Connection>, stream: TlsStream<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        return http2::requests(parts, connection, stream).await;
+    }
     let service = service_fn(|request: Request<Incoming>| {
         let (parts, connection) = (parts.clone(), connection.clone());
         async move { handle::serve(&parts, &connection, request).await }
@@ -166,10 +172,11 @@ where
 
 /// What hyper itself refused was answered with its bare 4xx; the trail gets one entry for the connection.
 async fn note(parts: &Parts, connection: &Connection, ended: hyper::Result<()>) {
-    if let Err(error) = ended
-        && error.is_parse()
-    {
-        let refusal = Refusal::new(Reason::Malformed, format!("not an HTTP/1.1 request: {error}"));
-        connect::refused(parts, connection, &refusal).await;
-    }
+    let Err(error) = ended else { return };
+    let detail = match http2::breach(&error) {
+        Some(breach) => format!("not HTTP/2 as it may be: {breach}"),
+        None if error.is_parse() => format!("not an HTTP/1.1 request: {error}"),
+        None => return,
+    };
+    connect::refused(parts, connection, &Refusal::new(Reason::Malformed, detail)).await;
 }

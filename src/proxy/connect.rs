@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderValue, Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -28,6 +28,7 @@ use crate::io::drain::stopping;
 use crate::mapping::Mappings;
 use crate::model::{
     self, Authority, Call, CallId, Caller, ErrorShape, Host, Origin, Outcome, Reason, Refusal, Scheme, Timestamp,
+    is_grpc,
 };
 use crate::policy::Decision;
 
@@ -74,7 +75,11 @@ impl Connection {
     }
 
     /// How a refusal must look to the client of whatever is asked here, understood or not.
-    pub(super) fn error_shape(&self, mappings: &Mappings, uri: &Uri) -> ErrorShape {
+    pub(super) fn error_shape(&self, mappings: &Mappings, head: &request::Parts) -> ErrorShape {
+        if head.version == Version::HTTP_2 && is_grpc(&head.headers) {
+            return ErrorShape::Grpc;
+        }
+        let uri = &head.uri;
         let asked = match self.authority() {
             Ok(Some(authority)) => Some((Scheme::Https, authority.clone())),
             Ok(None) => parse::absolute_form(uri).ok(),

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::{Request, Uri, request};
+use http::{Request, Uri, Version, request};
 
 use super::parse;
 use crate::gate::Rules;
 use crate::io::body::{CaptureError, Limits};
 use crate::io::coding;
-use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme};
+use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme, is_grpc};
 use crate::policy::{RuleReason, Verdict};
 
 /// A request in words.
@@ -109,6 +109,9 @@ fn request_of(described: Described) -> Result<(Option<Authority>, request::Parts
     if !request.headers().contains_key(HOST) {
         let host = HeaderValue::try_from(named).map_err(|_| malformed("the URL's host is not ASCII"))?;
         request.headers_mut().insert(HOST, host);
+    }
+    if is_grpc(request.headers()) {
+        *request.version_mut() = Version::HTTP_2;
     }
     let body = match described.content {
         Some(content) if !content.is_empty() => Body::Captured(content),

@@ -1,24 +1,28 @@
 //! The provider's answer on its way to the agent, with the call's record: closed when the answer ends.
 
+mod grpc;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
 use http::header::HeaderMap;
+use http::{Method, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use self::grpc::Told;
 use super::record::{Ending, Record};
 use super::respond;
 use crate::io::coding::{Coding, Limits};
 use crate::io::drain::Working;
 use crate::mapping::{self, Reading};
-use crate::model::{Answer, Outcome};
+use crate::model::{Answer, ErrorShape, Outcome};
+use crate::upstream::Stream;
 
 /// What of an answer is looked at, beside the stream: as it comes, and without its coding.
 const LOOKED_AT: usize = 64 << 10;
@@ -59,25 +63,33 @@ impl http_body::Body for Body {
     }
 }
 
-/// Passes the answer on, and closes the record at its end. `learns`: the outcome is wanted even if the agent leaves.
+/// Passes the answer on, and closes the record at its end. `to`: what was asked. `learns`: the outcome is wanted even if
+/// the agent leaves.
 pub(super) fn follow(
     response: Response<Incoming>,
+    to: &Method,
     answer: Arc<Answer>,
     record: Record,
     learns: Option<Working>,
 ) -> Response<Body> {
     let (mut head, body) = response.into_parts();
-    let followed = Followed::new(body, head.status.as_u16(), &head.headers, answer, record, learns);
+    // HTTP/2 may tell the end of what has no content after the head: nobody would read on to there.
+    let bare = *to == Method::HEAD || matches!(head.status.as_u16(), 204 | 304);
+    let body = (!bare).then_some(body);
+    let stream = head.extensions.remove();
+    let mut followed = Followed::new(body, head.status.as_u16(), &head.headers, answer, record, learns);
+    followed._stream = stream;
     respond::clean(&mut head, http_body::Body::size_hint(&followed).exact());
     Response::from_parts(head, Body::Followed(Box::new(followed)))
 }
 
 /// A stream that closes a record when it ends.
 pub(super) struct Followed<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> {
-    /// Taken when the agent has left and the rest is read without it.
+    /// None where there is no content; taken when the agent has left and the rest is read without it.
     body: Option<B>,
     reader: Option<Reader>,
     learns: Option<Working>,
+    _stream: Option<Stream>,
 }
 
 /// What is known of the answer so far.
@@ -88,9 +100,22 @@ struct Reader {
     /// The beginning of the content, if it is wanted and not too long.
     content: Option<Vec<u8>>,
     coding: Option<Coding>,
+    /// Of a call by gRPC: how it ended, once that is known.
+    call_by_grpc: Option<Told>,
 }
 
 impl Reader {
+    fn see_trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(told @ Told::NotYet) = &mut self.call_by_grpc {
+            *told = Told::read(trailers);
+        }
+    }
+
+    /// Whether more of the answer could tell more of how the call ended.
+    fn learns_more(&self) -> bool {
+        self.content.is_some() || self.call_by_grpc == Some(Told::NotYet)
+    }
+
     fn see(&mut self, data: &[u8]) {
         match &mut self.content {
             Some(content) if content.len() + data.len() <= LOOKED_AT => content.extend_from_slice(data),
@@ -99,6 +124,12 @@ impl Reader {
     }
 
     fn ended(self) {
+        if let Some(told) = self.call_by_grpc {
+            return self.record.close(Ending {
+                status: Some(self.status),
+                ..Ending::of(told.outcome(self.status))
+            });
+        }
         let content = match (self.content, self.coding) {
             (Some(content), Some(coding)) => plain(&content, coding),
             (content, _) => content,
@@ -135,7 +166,7 @@ fn plain(content: &[u8], coding: Coding) -> Option<Vec<u8>> {
 
 impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Followed<B> {
     fn new(
-        body: B,
+        body: impl Into<Option<B>>,
         status: u16,
         headers: &HeaderMap,
         answer: Arc<Answer>,
@@ -145,17 +176,20 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Followed<B> {
         record.answered(status);
         let coding = Coding::of(headers);
         let wanted = mapping::wants_content(&answer) && coding.is_ok();
+        let call_by_grpc = (answer.error == ErrorShape::Grpc).then(|| Told::read(headers));
         let reader = Reader {
             record,
             answer,
             status,
             content: wanted.then(Vec::new),
             coding: coding.ok().flatten(),
+            call_by_grpc,
         };
         let mut followed = Self {
-            body: Some(body),
+            body: body.into(),
             reader: Some(reader),
             learns,
+            _stream: None,
         };
         // hyper does not read a content that it knows to be empty.
         if followed.is_end_stream() {
@@ -195,10 +229,15 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> http_body::Body 
                     }
                     Poll::Ready(Some(Ok(Frame::data(data))))
                 }
-                // Trailers end here: what they are for (gRPC) does not come over HTTP/1.1.
-                Err(_) => {
+                // An agent that speaks HTTP/1.1 does not get them: hyper leaves out what no `Trailer` announced.
+                Err(frame) => {
+                    let mut trailers = frame.into_trailers().unwrap_or_default();
+                    if let Some(reader) = &mut this.reader {
+                        reader.see_trailers(&trailers);
+                    }
                     this.ended();
-                    Poll::Ready(None)
+                    respond::clean_trailers(&mut trailers);
+                    Poll::Ready(Some(Ok(Frame::trailers(trailers))))
                 }
             },
             // The agent gets the error too, so that what it has does not look whole.
@@ -233,7 +272,7 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Drop for Followe
         }
         // Else the agent left. What people approved is followed to its end all the same; other records close themselves.
         if let (Some(reader), Some(body), Some(working)) = (self.reader.take(), self.body.take(), self.learns.take()) {
-            match (reader.content.is_some(), tokio::runtime::Handle::try_current()) {
+            match (reader.learns_more(), tokio::runtime::Handle::try_current()) {
                 (true, Ok(runtime)) => _ = runtime.spawn(learn(body, reader, working)),
                 // The status says it all, or there is nobody left to read more.
                 (false, _) | (true, Err(_)) => reader.ended(),
@@ -250,7 +289,10 @@ async fn learn<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B, mut reader
             if let Some(data) = frame.data_ref() {
                 reader.see(data);
             }
-            if reader.content.is_none() {
+            if let Some(trailers) = frame.trailers_ref() {
+                reader.see_trailers(trailers);
+            }
+            if !reader.learns_more() {
                 break;
             }
         }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::header::EXPECT;
-use http::{HeaderValue, Method, Request, Response, request};
+use http::{HeaderValue, Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
@@ -26,7 +26,9 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
-    let (head_only, waits) = (head.method == Method::HEAD, head.headers.contains_key(EXPECT));
+    // A stream of HTTP/2 is ended by its answer: nothing more is sent on it.
+    let waits = head.headers.contains_key(EXPECT) || head.version == Version::HTTP_2;
+    let head_only = head.method == Method::HEAD;
     let mut exchange = Exchange {
         parts,
         connection,
@@ -63,7 +65,7 @@ impl Exchange<'_> {
     /// The life of a call. Nothing leaves before its decision is durable; nothing leaves without a permit.
     async fn handle(&mut self, head: request::Parts) -> Result<Response<Body>, Refused> {
         let (parts, connection) = (self.parts, self.connection);
-        let shape = connection.error_shape(parts.gate.rules().mappings(), &head.uri);
+        let shape = connection.error_shape(parts.gate.rules().mappings(), &head);
         let (rules, decision) = match self.judge(head).await {
             Ok(judged) => judged,
             Err(unheard) => return Err(record::turned_away(parts, connection, &self.id, shape, unheard).await),
@@ -91,13 +93,14 @@ async fn send(
     approved: Option<Working>,
 ) -> Result<Response<Body>, Refused> {
     let (answer, refused) = (permit.get().action().answer.clone(), say::Draft::of(permit.get()));
+    let method = permit.get().call().method.clone();
     let content = match (&permit.get().call().body, unread) {
         (model::Body::Streaming { .. }, Some(stream)) => Content::Stream(stream),
         _ => Content::FromCall,
     };
     record.sending();
     match parts.upstream.send(permit, content, approved.is_some()).await {
-        Ok(response) => Ok(follow::follow(response, answer, record, approved)),
+        Ok(response) => Ok(follow::follow(response, &method, answer, record, approved)),
         Err(error) => {
             record.close(Ending::unsent(&error));
             Err(refused.undelivered(&error))

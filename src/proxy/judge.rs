@@ -1,16 +1,23 @@
 //! Parse, map and gate: what a request asks, and what the gate says to that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request;
+use tokio::time::timeout;
 
 use super::handle::Exchange;
 use super::parse::{self, Parsed};
 use super::record::Unheard;
 use super::say;
 use crate::gate::Rules;
-use crate::model::{Call, Caller, Refusal};
+use crate::model::{Call, Caller, Reason, Refusal};
 use crate::policy::Decision;
+
+/// For all messages of a call by gRPC that people are asked about: those that stream wait for the answer before they go on.
+const MESSAGES_WITHIN: Duration = Duration::from_secs(10);
+const STREAMED: &str = "people would have to be asked about it, and what they approve is exactly what is sent: all of its \
+                        messages, which did not come to an end";
 
 impl Exchange<'_> {
     /// Who asks what, of whom, and what comes of it.
@@ -57,7 +64,9 @@ impl Exchange<'_> {
 
     /// Reads the content if it is still to come. True if so: minutes may have passed, and the caller is as they are now.
     async fn fill(&mut self, call: &mut Call) -> Result<bool, Refusal> {
-        let read = self.parts.capture.fill(call, &mut self.unread).await?;
+        let within = if call.is_grpc() { MESSAGES_WITHIN } else { Duration::MAX };
+        let filled = timeout(within, self.parts.capture.fill(call, &mut self.unread)).await;
+        let read = filled.map_err(|_| Refusal::new(Reason::NotInspectable, STREAMED))??;
         if read {
             call.caller = self.caller()?;
         }

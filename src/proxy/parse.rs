@@ -1,14 +1,16 @@
 //! Request and connection → `Call`. Whatever two readers could take in two ways is refused here.
 
 use http::header::{
-    CONNECTION, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, Uri, request};
+use http::{Method, Uri, Version, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use crate::model::{Authority, Body, Call, CallId, Caller, Origin, Reason, Refusal, Scheme, Timestamp};
+use crate::model::{Authority, Body, Call, CallId, Caller, Origin, Reason, Refusal, Scheme, Timestamp, is_grpc};
+
+mod http2;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -82,10 +84,14 @@ pub(super) fn call(
         method,
         uri,
         mut headers,
+        version,
         ..
     } = head;
     check_method(&method)?;
     let (scheme, authority) = match tunnel {
+        Some(authority) if version == Version::HTTP_2 => {
+            (http2::settle(&uri, &mut headers, authority)?, authority.clone())
+        }
         Some(authority) => inside_tunnel(&uri, authority)?,
         None => absolute_form(&uri)?,
     };
@@ -95,6 +101,7 @@ pub(super) fn call(
         return Err(malformed("the request target is not a path"));
     }
     check_fields(&method, &headers)?;
+    check_grpc(&method, &headers, version)?;
     let leaves_http = leaves_http(&headers);
     strip_hop_by_hop(&mut headers)?;
     let call = Call {
@@ -198,16 +205,44 @@ fn check_host(headers: &HeaderMap, default_port: u16, authority: &Authority) -> 
         return Err(malformed("a request needs exactly one Host"));
     };
     let host = host.to_str().map_err(|_| malformed("Host is not ASCII"))?;
-    let host = Authority::parse(host, Some(default_port)).map_err(|error| malformed(format!("Host: {error}")))?;
-    match host == *authority {
+    check_authority("Host", host, default_port, authority)
+}
+
+/// `field` names the authority that the connection is to.
+fn check_authority(field: &str, named: &str, default_port: u16, authority: &Authority) -> Result<(), Refusal> {
+    let named = Authority::parse(named, Some(default_port)).map_err(|error| malformed(format!("{field}: {error}")))?;
+    match named == *authority {
         true => Ok(()),
         false => Err(Refusal::new(
             Reason::AuthorityMismatch,
             format!(
-                "the connection is to {authority}, but Host names {host}: use a connection of its own for each host"
+                "the connection is to {authority}, but {field} names {named}: use a connection of its own for each host"
             ),
         )),
     }
+}
+
+// SECURITY: what is taken for gRPC is not read, and its outcome is in its trailers: only what is gRPC may be taken for it.
+// Test: `what_calls_itself_grpc_and_is_not_is_refused`.
+fn check_grpc(method: &Method, headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
+    const WEB: &[u8] = b"application/grpc-web";
+    let kinds = || headers.get_all(CONTENT_TYPE).iter();
+    let web = |kind: &HeaderValue| {
+        kind.as_bytes()
+            .get(..WEB.len())
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(WEB))
+    };
+    if kinds().any(web) {
+        let detail = "gRPC-Web hides its outcome in its content, and is not passed on: use gRPC over HTTP/2";
+        return Err(Refusal::new(Reason::NotInspectable, detail));
+    }
+    if !is_grpc(headers) {
+        return Ok(());
+    }
+    if version != Version::HTTP_2 || *method != Method::POST || kinds().nth(1).is_some() {
+        return Err(malformed("gRPC is a POST over HTTP/2 with one Content-Type"));
+    }
+    Ok(())
 }
 
 fn check_fields(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {

@@ -1,5 +1,6 @@
 //! The one table of refusals, and how each looks to the client that gets it.
 
+mod grpc;
 mod shape;
 mod words;
 
@@ -108,9 +109,10 @@ impl Row {
     }
 
     /// The status in the provider's own way of saying no: Slack's libraries read a 200 and try anything else again,
-    /// which is right for what failed on the way only.
+    /// which is right for what failed on the way only. gRPC's read a status of their own.
     fn status(&self, refused: &Refused) -> StatusCode {
         match (refused.shape, self.retry) {
+            (ErrorShape::Grpc, _) => StatusCode::OK,
             (ErrorShape::Slack, Retry::No) if refused.refusal.reason != Reason::AgentUnknown => StatusCode::OK,
             _ => self.status,
         }
@@ -121,11 +123,15 @@ impl Row {
 pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool) -> Response<Body> {
     let row = row(refused.refusal.reason);
     let (kind, content) = shape::content(refused, &row, id);
-    let mut response = Response::new(Body::Whole((!head_only).then(|| Bytes::from(content))));
+    let content = (!head_only && !content.is_empty()).then(|| Bytes::from(content));
+    let mut response = Response::new(Body::Whole(content));
     *response.status_mut() = row.status(refused);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if refused.shape == ErrorShape::Grpc {
+        grpc::tell(headers, refused);
+    }
     if row.retry == Retry::No {
         headers.insert(STRIPE_SHOULD_RETRY, HeaderValue::from_static("false"));
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
@@ -188,8 +194,16 @@ pub(super) fn clean(head: &mut response::Parts, length: Option<u64>) {
     remove_ours(headers);
 }
 
+/// The provider's trailers as they go on to the agent.
+pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
+    for name in HOP_BY_HOP.iter().chain([&CONTENT_LENGTH]) {
+        trailers.remove(name);
+    }
+    remove_ours(trailers);
+}
+
 // SECURITY: a provider that speaks in our name could tell an agent that its call was approved, or held.
-// Test: `a_provider_does_not_speak_in_our_name`.
+// Tests: `a_provider_does_not_speak_in_our_name`, `trailers_do_not_speak_in_our_name`.
 fn remove_ours(headers: &mut HeaderMap) {
     let forged: Vec<HeaderName> = headers
         .keys()

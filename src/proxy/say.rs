@@ -61,7 +61,7 @@ impl Draft {
 
     /// Of a call that was not sent, or not answered.
     pub(super) fn undelivered(self, error: &SendError) -> Refused {
-        let written = error.outcome != Outcome::NotSent;
+        let written = !matches!(error.outcome, Outcome::NotSent | Outcome::Failure);
         Refused {
             written,
             ..self.with(respond::undelivered(error))

@@ -75,6 +75,16 @@ impl Dialer {
         Self { rules, tls: tls.into() }
     }
 
+    /// The same, offering nothing but HTTP/1.1.
+    pub(super) fn http1_only(&self) -> Self {
+        let mut tls = ClientConfig::clone(self.tls.config());
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self {
+            rules: self.rules.clone(),
+            tls: Arc::new(tls).into(),
+        }
+    }
+
     /// A connection to a checked address of the authority.
     pub(super) async fn connect(&self, asked: &Authority) -> Result<TcpStream, DialError> {
         let addresses = self.resolve(asked).await?;
@@ -162,7 +172,12 @@ pub(super) enum Transport {
 
 impl Connection for Transport {
     fn connected(&self) -> Connected {
-        Connected::new()
+        match self {
+            Transport::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                Connected::new().negotiated_h2()
+            }
+            Transport::Tls(_) | Transport::Plain(_) => Connected::new(),
+        }
     }
 }
 

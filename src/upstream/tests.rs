@@ -16,6 +16,7 @@ use super::*;
 use crate::model::{CallId, Caller, Host, Origin, Timestamp};
 
 mod connections;
+mod requests;
 
 /// A provider on the loopback: TLS with a certificate of its own root, and a record of all it read.
 struct Provider {

@@ -1,11 +1,13 @@
-//! Known ways round a proxy that decides, each by its number in the corpus (O1 …), over HTTP/1.1. Refunds are blocked and
+//! Known ways round a proxy that decides, each by its number in the corpus (O1 …). Refunds are blocked and
 //! charges above $10 too; `/v1/balance` and small charges pass. Each case says what must be answered and asserts that nothing
 //! reached the origin that should not have.
 //!
 //! Not here: O49 and O50 (answers of the DNS) are tested beside the resolver, O49's other half in `destinations`;
-//! O63 to O66 need HTTP/2, which is not offered (O62); O84, O85 and O100 stand in `codings`.
+//! O84, O85 and O100 stand in `codings`.
 
+mod floods;
 mod framing;
+mod http2;
 mod names;
 mod requests;
 mod tunnels;

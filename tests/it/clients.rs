@@ -25,11 +25,12 @@ impl Client for Session {
 }
 
 /// curl is a process per call.
-struct Curls<'a>(&'a Sidecar, Option<Curl>);
+struct Curls<'a>(&'a Sidecar, Option<Curl>, &'static str);
 
 impl Client for Curls<'_> {
     fn send(&mut self, call: &str) {
-        self.1 = Some(Curl::start(self.0, &call.split(' ').collect::<Vec<_>>()));
+        let arguments: Vec<_> = std::iter::once(self.2).chain(call.split(' ')).collect();
+        self.1 = Some(Curl::start(self.0, &arguments));
     }
 
     fn receive(&mut self) -> Answer {
@@ -189,9 +190,21 @@ fn before_aws(origin: &Origin, hold: &str) -> Sidecar {
 fn curl() {
     let (matrix, origin) = (Matrix::of("curl"), Origin::stripe());
     let sidecar = before_stripe(&origin, "30s");
-    row(&matrix, &CURL, &origin, &sidecar, &mut Curls(&sidecar, None));
+    row(
+        &matrix,
+        &CURL,
+        &origin,
+        &sidecar,
+        &mut Curls(&sidecar, None, "--http1.1"),
+    );
     let sidecar = before_stripe(&origin, "1s");
-    repeats(&matrix, &CURL, &origin, &sidecar, &mut Curls(&sidecar, None));
+    repeats(
+        &matrix,
+        &CURL,
+        &origin,
+        &sidecar,
+        &mut Curls(&sidecar, None, "--http1.1"),
+    );
 }
 
 #[test]
@@ -221,6 +234,36 @@ fn httpx() {
     // As it comes: with its own 5 s.
     let mut httpx = Session::open("httpx_client.py", &sidecar, None, &[]);
     repeats(&matrix, &REQUESTS, &origin, &sidecar, &mut httpx);
+}
+
+/// Over HTTP/2 on both sides.
+#[test]
+fn httpx_http2() {
+    let (matrix, origin) = (Matrix::of("httpx (HTTP/2)"), Origin::stripe().over_http2());
+    let sidecar = before_stripe(&origin, "30s");
+    let mut httpx = Session::httpx_http2(&sidecar, "60");
+    row(&matrix, &REQUESTS, &origin, &sidecar, &mut httpx);
+    assert_eq!(httpx.call(REQUESTS.allow).headers[":version"], "HTTP/2");
+    assert!(origin.seen().iter().all(|seen| seen.version == http::Version::HTTP_2));
+    let sidecar = before_stripe(&origin, "1s");
+    repeats(
+        &matrix,
+        &REQUESTS,
+        &origin,
+        &sidecar,
+        &mut Session::httpx_http2(&sidecar, "5"),
+    );
+}
+
+#[test]
+fn curl_http2() {
+    let (matrix, origin) = (Matrix::of("curl (HTTP/2)"), Origin::stripe().over_http2());
+    let sidecar = before_stripe(&origin, "30s");
+    let mut curls = Curls(&sidecar, None, "--http2");
+    row(&matrix, &CURL, &origin, &sidecar, &mut curls);
+    assert_eq!(curls.call(CURL.allow).headers[":version"], "HTTP/2");
+    let sidecar = before_stripe(&origin, "1s");
+    repeats(&matrix, &CURL, &origin, &sidecar, &mut Curls(&sidecar, None, "--http2"));
 }
 
 #[test]

@@ -85,10 +85,14 @@ fn pythons_strict_check_passes() {
 }
 
 #[test]
-fn tls_1_2_and_1_3_are_spoken_and_http_1_1_is_what_alpn_agrees_on() {
+fn tls_1_2_and_1_3_are_spoken_and_alpn_agrees_on_http_1_1_or_2() {
     let origin = Origin::of_things();
     let sidecar = Sidecar::new().resolve("things.example", &origin).start();
-    for protocols in [&["http/1.1"][..], &["h2", "http/1.1"]] {
+    for protocols in [&["http/1.1", "h2"][..], &["h2"]] {
+        let wire = Tunnel::to("things.example:443").alpn(protocols).open(&sidecar);
+        assert_eq!(wire.alpn().as_deref(), Some(&b"h2"[..]));
+    }
+    for protocols in [&["http/1.1"][..], &["h3", "http/1.1"]] {
         let mut wire = Tunnel::to("things.example:443").alpn(protocols).open(&sidecar);
         assert_eq!(wire.alpn().as_deref(), Some(&b"http/1.1"[..]));
         assert_eq!(

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -113,7 +114,10 @@ async fn serve(stream: TcpStream, fakes: Arc<Fakes>) -> Option<()> {
     let name = start.client_hello().server_name()?.to_owned();
     let provider = Provider::ALL.into_iter().find(|provider| provider.host() == name)?;
     let config = fakes.authority.server_config(&name.parse::<Host>().ok()?).ok()?;
-    let stream = start.into_stream(config).await.ok()?;
+    // What is served below.
+    let mut config = ServerConfig::clone(&config);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let stream = start.into_stream(Arc::new(config)).await.ok()?;
     let service = service_fn(|request| respond(request, provider, fakes.clone()));
     hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)

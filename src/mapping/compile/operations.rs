@@ -198,11 +198,13 @@ impl Compiler<'_> {
                 .chain(&target_id)
         };
         let reads_body = paths().any(Path::reads_body);
+        let content_ignored = operation.content_ignored || file.grpc;
         let reads_query = paths().flat_map(Path::query_names).collect();
-        if operation.content_ignored && reads_body {
+        if content_ignored && reads_body {
             self.wrong(
                 at,
-                "`content_ignored`, but a field, the target or a predicate reads the content",
+                "the content is not read (`content_ignored`, `grpc`), but a field, the target or a predicate reads it: what no \
+                 other part of the call tells is `not_told: true`",
             );
         }
         if operation.content.is_some() && operation.content_ignored {
@@ -214,10 +216,10 @@ impl Compiler<'_> {
         Some(Operation {
             name: format!("{}{name}", file.name_prefix).into(),
             conditions: self.conditions(file, at),
-            content_ignored: operation.content_ignored,
+            content_ignored,
             decoder: operation.content,
             target_kind: operation.target.kind.as_str().into(),
-            needs_body: reads_body || (meaning.access != Access::Read && !operation.content_ignored),
+            needs_body: reads_body || (meaning.access != Access::Read && !content_ignored),
             answer: operation
                 .answer
                 .as_ref()

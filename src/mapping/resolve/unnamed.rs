@@ -10,13 +10,15 @@ use crate::mapping::record::{self, Known};
 use crate::mapping::service::Service;
 use crate::mapping::summary::Template;
 use crate::mapping::{Mappings, UNKNOWN, content, guard, outline};
-use crate::model::{Access, Action, Answer, Body, Call, Missing, Target, Vocabulary, Why};
+use crate::model::{Access, Action, Answer, Body, Call, ErrorShape, Missing, Target, Vocabulary, Why};
 
 /// The actions that the engine itself names, and words that stand in many.
 pub(in crate::mapping) struct BuiltIns {
     pub unknown: Arc<str>,
     host: Arc<str>,
     answer: Arc<Answer>,
+    /// Of every call by gRPC, whatever its mapping says.
+    pub grpc: Arc<Answer>,
     call_api: BuiltIn,
     read_record: BuiltIn,
     read_secret: BuiltIn,
@@ -56,6 +58,10 @@ impl BuiltIns {
             unknown: UNKNOWN.into(),
             host: "host".into(),
             answer: Arc::default(),
+            grpc: Arc::new(Answer {
+                error: ErrorShape::Grpc,
+                ..Answer::default()
+            }),
             call_api: built_in("call_api")?,
             read_record: built_in("read_record")?,
             read_secret: built_in("read_secret")?,

@@ -111,13 +111,13 @@ async fn a_hello_without_sni_is_taken_at_connects_word() {
     assert_eq!(said, Ok(None));
 }
 
-/// O62, and what is no TLS at all
+/// A protocol that is none of ours, and a certificate that is not trusted.
 #[tokio::test]
 async fn a_handshake_that_fails_says_what_to_look_at() {
     let house = house();
-    let mut only_h2 = trusting(&house);
-    only_h2.alpn_protocols = vec![b"h2".to_vec()];
-    let (content, said) = shake(&house, only_h2, "api.stripe.test", "api.stripe.test").await;
+    let mut only_h3 = trusting(&house);
+    only_h3.alpn_protocols = vec![b"h3".to_vec()];
+    let (content, said) = shake(&house, only_h3, "api.stripe.test", "api.stripe.test").await;
     assert!(!content);
     assert_eq!(said.unwrap_err().reason, Reason::Malformed);
 

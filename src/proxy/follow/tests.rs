@@ -115,6 +115,7 @@ fn only_the_beginning_of_an_answer_is_kept() {
         status: 200,
         content: Some(Vec::new()),
         coding: None,
+        call_by_grpc: None,
     };
     reader.see(&vec![0; LOOKED_AT]);
     assert_eq!(reader.content.as_ref().map(Vec::len), Some(LOOKED_AT));
@@ -171,4 +172,103 @@ async fn a_bomb_of_an_answer_is_not_looked_at() {
     assert_eq!(outcome_of("gzip", answer(60 << 10)).await, Outcome::Failure);
     assert_eq!(outcome_of("gzip", answer(64 << 10)).await, Outcome::Success);
     assert_eq!(outcome_of("gzip", answer(8 << 20)).await, Outcome::Success);
+}
+
+fn by_grpc() -> Answer {
+    Answer {
+        error: ErrorShape::Grpc,
+        ..Answer::default()
+    }
+}
+
+fn trailers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    for (name, value) in lines {
+        trailers.append(*name, value.parse().unwrap());
+    }
+    trailers
+}
+
+#[tokio::test]
+async fn a_call_by_grpc_ends_as_its_trailers_say() {
+    let outcome = async |pieces: Vec<Piece>| {
+        let (mut followed, endings) = answered(self::pieces(pieces), 200, by_grpc(), None);
+        while followed.frame().await.is_some() {}
+        drop(followed);
+        told(&endings)[0].0
+    };
+    fn said(lines: &[(&'static str, &'static str)]) -> Piece {
+        Ok(Frame::trailers(trailers(lines)))
+    }
+    assert_eq!(
+        outcome(vec![data("m"), said(&[("grpc-status", "0")])]).await,
+        Outcome::Success
+    );
+    for status in ["5", "00", "", "OK"] {
+        assert_eq!(
+            outcome(vec![said(&[("grpc-status", status)])]).await,
+            Outcome::Failure,
+            "{status}"
+        );
+    }
+    let twice = said(&[("grpc-status", "0"), ("grpc-status", "5")]);
+    for untold in [
+        vec![data("m")],
+        vec![data("m"), said(&[("x", "0")])],
+        vec![data("m"), twice],
+    ] {
+        assert_eq!(outcome(untold).await, Outcome::Error);
+    }
+}
+
+#[tokio::test]
+async fn a_call_by_grpc_may_end_with_its_head() {
+    for (status, code, outcome) in [
+        (200, "0", Outcome::Success),
+        (200, "7", Outcome::Failure),
+        (503, "0", Outcome::Failure),
+        (503, "14", Outcome::Failure),
+    ] {
+        let (mut record, endings) = watched();
+        record.sending();
+        let (head, answer) = (trailers(&[("grpc-status", code)]), Arc::new(by_grpc()));
+        drop(Followed::new(
+            Empty::<Bytes>::new(),
+            status,
+            &head,
+            answer,
+            record,
+            None,
+        ));
+        assert_eq!(told(&endings), [(outcome, Some(status))]);
+    }
+}
+
+#[tokio::test]
+async fn the_trailers_of_an_approved_call_are_learnt_without_the_agent() {
+    let drain = Drain::default();
+    let body = pieces(vec![
+        data("a"),
+        data("b"),
+        Ok(Frame::trailers(trailers(&[("grpc-status", "5")]))),
+    ]);
+    let (mut followed, endings) = answered(body, 200, by_grpc(), Some(drain.working()));
+    followed.frame().await.unwrap().unwrap();
+    drop(followed);
+    assert!(drain.finish(Duration::from_secs(5)).await);
+    assert_eq!(told(&endings), [(Outcome::Failure, Some(200))]);
+}
+
+#[tokio::test]
+async fn trailers_do_not_speak_in_our_name() {
+    let sent = trailers(&[
+        ("grpc-status", "0"),
+        ("runplane-decision", "ALLOW"),
+        ("connection", "close"),
+        ("x-kept", "1"),
+    ]);
+    let (mut followed, _endings) = answered(pieces(vec![Ok(Frame::trailers(sent))]), 200, Answer::default(), None);
+    let frame = followed.frame().await.unwrap().unwrap();
+    let passed = frame.into_trailers().unwrap();
+    assert_eq!(passed, trailers(&[("grpc-status", "0"), ("x-kept", "1")]));
 }

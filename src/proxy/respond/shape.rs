@@ -47,6 +47,8 @@ pub(super) fn content(refused: &Refused, row: &Row, id: &CallId) -> (&'static st
             let content = json!({ "errors": [error], "runplane": problem(refused, row, id) });
             ("application/json", content.to_string())
         }
+        // Said in `grpc-status` and `grpc-message`.
+        ErrorShape::Grpc => ("application/grpc", String::new()),
         // Python's library shows the content, Node's the code, and the messages of the metadata in its log.
         ErrorShape::Slack => {
             let content = json!({

@@ -121,6 +121,8 @@ fn read_as_its_sdk_does(shape: ErrorShape, content: &str) -> (String, String) {
             (message.split(':').next().unwrap().to_owned(), message)
         }
         ErrorShape::Slack => (of_json("/error"), of_json("/response_metadata/messages/0")),
+        // `content` is its message.
+        ErrorShape::Grpc => (content.split(':').next().unwrap().to_owned(), content.to_owned()),
     }
 }
 
@@ -133,7 +135,7 @@ async fn every_code_in_every_shape_is_what_its_sdk_reads() {
             // Slack's libraries try again whatever is not a 200: right only for what failed on the way.
             let status = match (shape, plain.as_u16()) {
                 (ErrorShape::Slack, 502..=504 | 407) => plain,
-                (ErrorShape::Slack, _) => StatusCode::OK,
+                (ErrorShape::Slack | ErrorShape::Grpc, _) => StatusCode::OK,
                 _ => plain,
             };
             assert_eq!(response.status(), status, "{reason} {shape:?}");
@@ -141,7 +143,14 @@ async fn every_code_in_every_shape_is_what_its_sdk_reads() {
             assert_eq!(headers.get("cache-control").unwrap(), "no-store");
             assert!(headers.get("retry-after").is_none() && headers.contains_key("runplane-approval-id"));
             let kind = headers.get(CONTENT_TYPE).unwrap().to_str().unwrap().to_owned();
-            let content = content(response).await;
+            let message = headers
+                .get("grpc-message")
+                .map(|text| text.to_str().unwrap().to_owned());
+            assert_eq!(message.is_some(), shape == ErrorShape::Grpc);
+            let content = match (content(response).await, message) {
+                (content, Some(message)) => content + &message,
+                (content, None) => content,
+            };
             assert_eq!(kind.contains("xml"), content.starts_with("<?xml"), "{kind}: {content}");
             let (code, words) = read_as_its_sdk_does(shape, &content);
             assert_eq!(code, reason.as_str(), "{shape:?}");
@@ -213,6 +222,11 @@ fn what_is_told_says_whether_it_was_executed() {
             .detail
             .starts_with("NOT executed")
     );
+    let refused = undelivered(&of(Reason::UpstreamUnreachable, Outcome::Failure));
+    assert!(
+        refused.detail.starts_with("NOT executed"),
+        "the provider says so: {refused}"
+    );
     for outcome in [Outcome::Error, Outcome::Unknown] {
         let doubt = undelivered(&of(Reason::UpstreamUnreachable, outcome));
         assert!(doubt.detail.starts_with("It MAY have been executed"), "{doubt}");
@@ -273,4 +287,28 @@ fn what_speaks_of_our_connection_stays_with_us() {
         ("set-cookie", "b=2"),
     ];
     assert_eq!(cleaned(&lines, None), ["set-cookie: a=1", "set-cookie: b=2"]);
+}
+
+#[tokio::test]
+async fn grpc_is_told_by_a_status_of_its_own_and_nothing_else() {
+    for (reason, status) in [
+        (Reason::PolicyBlocked, "7"),
+        (Reason::ApprovalPending, "7"),
+        (Reason::ApprovalDenied, "7"),
+        (Reason::AuditUnavailable, "14"),
+        (Reason::Overloaded, "14"),
+        (Reason::UpstreamUnreachable, "14"),
+        (Reason::AgentUnknown, "16"),
+        (Reason::Malformed, "3"),
+    ] {
+        let answer = refuse(&refused(reason, ErrorShape::Grpc), &CallId::random(), false);
+        let header = |name: &str| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(answer.status(), StatusCode::OK, "{reason}");
+        assert_eq!(
+            (header("grpc-status"), header(CONTENT_TYPE.as_str())),
+            (status.into(), "application/grpc".into())
+        );
+        assert!(header("grpc-message").contains("apr_"), "{}", header("grpc-message"));
+        assert!(http_body::Body::is_end_stream(answer.body()), "trailers only");
+    }
 }

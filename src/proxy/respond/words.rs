@@ -65,8 +65,8 @@ pub(in crate::proxy) fn unrecorded(error: &CommitError) -> Refusal {
 /// A call that was not sent, or not answered.
 pub(in crate::proxy) fn undelivered(error: &SendError) -> Refusal {
     match error.outcome {
-        Outcome::NotSent => told(&error.refusal),
-        Outcome::Success | Outcome::Failure | Outcome::Error | Outcome::Unknown | Outcome::Abandoned => {
+        Outcome::NotSent | Outcome::Failure => told(&error.refusal),
+        Outcome::Success | Outcome::Error | Outcome::Unknown | Outcome::Abandoned => {
             let Refusal { reason, detail } = &error.refusal;
             Refusal::new(*reason, format!("It MAY have been executed: {detail}. {LOOK_FIRST}"))
         }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -41,6 +42,13 @@ impl TestAuthority {
     }
 
     fn leaf(&self, name: &str, expired: bool) -> Arc<CertifiedKey> {
+        let (certificate, key) = self.pair(name, expired);
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+        Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key))
+    }
+
+    fn pair(&self, name: &str, expired: bool) -> (Certificate, KeyPair) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.use_authority_key_identifier_extension = true;
@@ -51,10 +59,7 @@ impl TestAuthority {
             params.not_after = rcgen::date_time_ymd(2021, 1, 1);
         }
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
-        Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key))
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
     }
 }
 
@@ -73,8 +78,14 @@ pub fn trusted_pem() -> &'static str {
     &trusted().pem
 }
 
+/// Certificate and key in PEM, for a server that is not ours.
+pub fn pem_for(name: &str) -> (String, String) {
+    let (certificate, key) = trusted().pair(name, false);
+    (certificate.pem(), key.serialize_pem())
+}
+
 /// TLS of an origin that answers for whatever name it is asked for.
-pub fn server_config(flaw: Option<Flaw>) -> Arc<ServerConfig> {
+pub fn server_config(flaw: Option<Flaw>, alpn: &[&str]) -> Arc<ServerConfig> {
     let resolver = Leaves {
         flaw,
         made: Mutex::default(),
@@ -84,7 +95,7 @@ pub fn server_config(flaw: Option<Flaw>) -> Arc<ServerConfig> {
         .unwrap()
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Arc::new(config)
 }
 

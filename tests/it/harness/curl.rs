@@ -55,7 +55,9 @@ impl Curl {
         let body = answer.as_ref().map(|answer| answer.body.clone()).unwrap_or_default();
         let text = String::from_utf8_lossy(&body).into_owned();
         let headers = answer.into_iter().flat_map(|answer| answer.headers);
-        let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_lowercase(), value)).collect();
+        let version = output.stdout.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let mut headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.to_lowercase(), value)).collect();
+        headers.insert(":version".to_owned(), String::from_utf8_lossy(version).into_owned());
         let error = (!ok).then(|| ClientError {
             class: format!("exit {}", exit.unwrap_or(-1)),
             code: headers.get("runplane-decision").cloned(),

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -36,8 +36,11 @@ pub struct Seen {
     /// Which connection it came on, counted from 1.
     pub connection: u64,
     pub method: String,
-    /// As in the request line.
+    pub version: Version,
+    /// As in the request line, or in `:path`.
     pub target: String,
+    /// `:authority`
+    pub authority: Option<String>,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
@@ -77,7 +80,7 @@ pub struct Origin {
 
 struct State {
     handler: Handler,
-    tls: Option<TlsAcceptor>,
+    tls: Mutex<Option<TlsAcceptor>>,
     seen: Mutex<Vec<Seen>>,
     /// Bytes read per connection, after TLS.
     raw: Mutex<Vec<Arc<Mutex<Vec<u8>>>>>,
@@ -149,7 +152,7 @@ impl Origin {
     fn start(tls: bool, flaw: Option<Flaw>, handler: Handler) -> Self {
         let state = Arc::new(State {
             handler,
-            tls: tls.then(|| TlsAcceptor::from(server_config(flaw))),
+            tls: Mutex::new(tls.then(|| TlsAcceptor::from(server_config(flaw, &["http/1.1"])))),
             seen: Mutex::default(),
             raw: Mutex::default(),
             next: Mutex::default(),
@@ -159,6 +162,12 @@ impl Origin {
         let address = listener.local_addr().unwrap();
         let task = runtime().spawn(accept(listener, state.clone()));
         Self { address, state, task }
+    }
+
+    /// The same by HTTP/2, where the other side speaks it.
+    pub fn over_http2(self) -> Self {
+        *self.state.tls.lock().unwrap() = Some(TlsAcceptor::from(server_config(None, &["h2", "http/1.1"])));
+        self
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -227,14 +236,21 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 async fn serve(stream: TcpStream, connection: u64, raw: Arc<Mutex<Vec<u8>>>, state: Arc<State>) {
     let service = service_fn(|request| answer(request, connection, state.clone()));
     let builder = hyper::server::conn::http1::Builder::new();
+    let tls = state.tls.lock().unwrap().clone();
     // A connection that ends in an error is the other side's affair, or what the test wanted.
-    let _ = match &state.tls {
+    let _ = match &tls {
         None => {
             builder
                 .serve_connection(TokioIo::new(tap::Tap::new(stream, raw)), service)
                 .await
         }
         Some(tls) => match tls.accept(stream).await {
+            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .max_concurrent_streams(100)
+                    .serve_connection(TokioIo::new(tap::Tap::new(stream, raw)), service)
+                    .await
+            }
             Ok(stream) => {
                 builder
                     .serve_connection(TokioIo::new(tap::Tap::new(stream, raw)), service)
@@ -260,7 +276,12 @@ async fn answer(
     let mut seen = Seen {
         connection,
         method: parts.method.as_str().to_owned(),
-        target: parts.uri.to_string(),
+        version: parts.version,
+        target: match parts.version {
+            Version::HTTP_2 => parts.uri.path_and_query().unwrap().to_string(),
+            _ => parts.uri.to_string(),
+        },
+        authority: parts.uri.authority().map(ToString::to_string),
         headers: parts.headers.iter().map(text).collect(),
         body: Bytes::new(),
         complete: false,

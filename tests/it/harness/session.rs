@@ -114,6 +114,22 @@ impl Session {
         Self::open("httpx_client.py", sidecar, None, &[("HTTPX_TIMEOUT", "60")])
     }
 
+    /// httpx where it offers HTTP/2.
+    pub fn httpx_http2(sidecar: &Sidecar, timeout: &str) -> Self {
+        let environment = [("HTTPX_TIMEOUT", timeout), ("HTTPX_HTTP2", "1")];
+        Self::open("httpx_client.py", sidecar, None, &environment)
+    }
+
+    /// grpcio with a channel to a host's port 443.
+    pub fn grpcio(sidecar: &Sidecar, host: &str) -> Self {
+        Self::open(
+            "grpc_client.py",
+            sidecar,
+            None,
+            &[("GRPC_TARGET", &format!("{host}:443"))],
+        )
+    }
+
     /// A script of `tests/clients`, wired as an agent is: proxy and CA by its environment. `agent` shows `key(agent)`.
     pub fn open(script: &str, sidecar: &Sidecar, agent: Option<&str>, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(python());
@@ -134,6 +150,7 @@ impl Session {
             "AWS_CA_BUNDLE",
             "STRIPE_CA_BUNDLE",
             "SSL_CERT_FILE",
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
         ] {
             command.env(name, sidecar.ca_file());
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
@@ -58,6 +58,7 @@ pub struct Reply {
 enum Piece {
     Bytes(Bytes),
     Wait(Gate),
+    Trailers(Vec<(String, String)>),
     /// The connection breaks here.
     Break,
 }
@@ -107,6 +108,15 @@ impl Reply {
         self
     }
 
+    /// After its content; over HTTP/2.
+    pub fn trailers(mut self, lines: &[(&str, &str)]) -> Self {
+        let lines = lines
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.pieces.push_back(Piece::Trailers(lines.collect()));
+        self
+    }
+
     pub fn and_break(mut self) -> Self {
         self.pieces.push_back(Piece::Break);
         self
@@ -117,6 +127,7 @@ impl Reply {
         for piece in &self.pieces {
             match piece {
                 Piece::Bytes(bytes) => all.extend_from_slice(bytes),
+                Piece::Trailers(_) => {}
                 Piece::Wait(_) | Piece::Break => return None,
             }
         }
@@ -170,6 +181,16 @@ async fn next(mut pieces: VecDeque<Piece>) -> Option<(io::Result<Frame<Bytes>>, 
         match pieces.pop_front()? {
             Piece::Bytes(bytes) => return Some((Ok(Frame::data(bytes)), pieces)),
             Piece::Wait(gate) => gate.passed().await,
+            Piece::Trailers(lines) => {
+                let trailers: HeaderMap = lines
+                    .iter()
+                    .map(|(name, value)| {
+                        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                        (name, HeaderValue::from_str(value).unwrap())
+                    })
+                    .collect();
+                return Some((Ok(Frame::trailers(trailers)), pieces));
+            }
             Piece::Break => {
                 // What was given before is on its way by then; at once, hyper would drop it with the connection.
                 tokio::time::sleep(Duration::from_millis(100)).await;
