@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderValue;
+use tokio::sync::watch;
 
 use crate::io::keys::{self, KeyError};
 use crate::io::proof::{Challenge, Proof};
@@ -75,6 +76,7 @@ pub struct Listed<R> {
 #[derive(Debug)]
 pub struct Registry {
     state: RwLock<State>,
+    changed: watch::Sender<()>,
 }
 
 impl Registry {
@@ -85,6 +87,7 @@ impl Registry {
     pub fn new(declared: &Declared, agents: Vec<AgentRow>, people: Vec<PersonRow>) -> Result<Self, RegistryError> {
         Ok(Self {
             state: RwLock::new(State::new(declared, agents, people)?),
+            changed: watch::Sender::new(()),
         })
     }
 
@@ -128,6 +131,11 @@ impl Registry {
     pub fn still(&self, caller: &Caller) -> Result<Caller, Refusal> {
         self.read(|state| state.current(&caller.agent))
             .ok_or_else(|| unknown("The agent was disabled while it was connected. Ask the operator of this proxy."))
+    }
+
+    /// Tells when agents may no longer be what they were.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// The person whose key this is. Constant time.
@@ -272,6 +280,7 @@ impl Registry {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .put_agent(row);
+        self.changed.send_replace(());
     }
 
     /// Puts a committed row in force.

@@ -14,7 +14,7 @@
 //! | `denied` | `approval` `[person]` | `[reason]` |
 //! | `expired` | `approval` | |
 //! | `consumed` | `approval` | |
-//! | `outcome` | `outcome` `[reason]` `[status]` | `[result_id]` |
+//! | `outcome` | `[milliseconds]` `outcome` `[reason]` `[received]` `[sent]` `[status]` | `[result_id]` |
 //! | `refused` | `reason` | `detail` `peer` |
 //! | `registry` | `by` `disabled` `entity` (`agent`, `person`) `groups` or `roles` `key` `name` `[owner]` | |
 //! | `boot` | as given | |
@@ -28,6 +28,7 @@
 //!   it with the set of before; no call that begins once `RELOADED` is printed does.
 //! - `rules`, `roles`, `groups`, `missing`, `digests` are names joined by `,`, in the order of `rules`.
 //! - `mappings`, `policies`, `digests` and `key` are the first half of a SHA-256, in hex.
+//! - `milliseconds`, and `received` and `sent` in bytes, are there for connections that were opened and not read.
 //! - `operation` is there for mapped operations only: of an unmapped one it is text of the agent's.
 //! - `request` commits to `{"authority", "method", "path", "query"}` as sent, secrets and all; it is never kept.
 

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::audit::Digests;
 use crate::mapping::Mappings;
@@ -25,22 +26,34 @@ use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, 
 use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
 
 /// The rules in force, for every door.
-pub struct Gate(ArcSwap<Rules>);
+pub struct Gate {
+    rules: ArcSwap<Rules>,
+    changed: watch::Sender<()>,
+}
 
 impl Gate {
     pub fn new(rules: Rules) -> Gate {
-        Gate(ArcSwap::from_pointee(rules))
+        Gate {
+            rules: ArcSwap::from_pointee(rules),
+            changed: watch::Sender::new(()),
+        }
     }
 
     /// The rules as they are at this moment. Whoever judges a call maps and decides it by one such set, and takes another if
     /// anything long lies between.
     pub fn rules(&self) -> Arc<Rules> {
-        self.0.load_full()
+        self.rules.load_full()
     }
 
     /// Puts others in force, for all calls that are judged from now on.
     pub fn replace(&self, rules: Rules) {
-        self.0.store(Arc::new(rules));
+        self.rules.store(Arc::new(rules));
+        self.changed.send_replace(());
+    }
+
+    /// Tells when other rules are in force: whatever was allowed once and goes on has to ask again.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 }
 

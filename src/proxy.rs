@@ -1,13 +1,15 @@
 //! The door that agents' calls come through: forward proxy, HTTP/1.1 and HTTP/2. Floor 4.
 //!
 //! `accept` takes connections, `connect` opens tunnels and ends their TLS, `handle` is the data path, `parse` makes a `Call`
-//! of a request, `judge` has it mapped and decided, `hold` waits for people, `follow` closes the record with the answer, `respond` says no; `described` is parse and map
+//! of a request, `judge` has it mapped and decided, `hold` waits for people, `follow` closes the record with the answer, `stream` carries
+//! what leaves HTTP for as long as it has `standing`, `respond` says no; `described` is parse and map
 //! for a request that nobody sends.
 
 mod accept;
 mod connect;
 pub mod described;
 mod follow;
+mod greeting;
 mod handle;
 pub mod hold;
 mod judge;
@@ -16,6 +18,8 @@ mod prefixed;
 mod record;
 mod respond;
 mod say;
+mod standing;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -88,6 +92,8 @@ struct Connection {
     /// Set inside a tunnel whose TLS we ended.
     tunnel: Option<Tunnel>,
     working: Working,
+    /// What it becomes after its last answer.
+    stream: stream::Slot,
 }
 
 /// What CONNECT and the TLS handshake settled.

@@ -4,6 +4,7 @@
 mod address;
 mod destination;
 mod dial;
+mod handshake;
 mod http2;
 mod streams;
 mod trust;
@@ -25,12 +26,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::io::body::Outgoing;
+use crate::io::body::{Outgoing, Unread};
 use crate::model::{Authority, Body, Call, Host, Outcome, Reason, Refusal, Scheme, is_grpc};
 use crate::policy::Permit;
 use crate::store::Recorded;
 
 pub use destination::{Destination, Endpoint, ParseDestinationError};
+pub use handshake::Handshake;
 pub use streams::Stream;
 use streams::Streams;
 pub use trust::{Error, system_certificates};
@@ -64,7 +66,7 @@ pub enum Content {
     /// What the call holds (absent or captured).
     FromCall,
     /// The agent's own stream; only for a call whose body is `Body::Streaming`.
-    Stream(Incoming),
+    Stream(Unread),
 }
 
 /// How sending failed. `outcome` is `NotSent` only where no byte of the request was written.
@@ -105,6 +107,8 @@ pub struct Upstream {
     under_way: Streams,
     /// As `fresh`, over HTTP/1.1 alone: who signs in a connection cannot share it with other streams.
     signing: Client<dial::Dialer, Outgoing>,
+    /// Offers HTTP/1.1 only.
+    handshakes: dial::Dialer,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -136,6 +140,7 @@ impl Upstream {
             fresh: client(false, 0, &dialer),
             under_way: Streams::default(),
             signing: client(false, 0, &dialer.http1_only()),
+            handshakes: dialer.http1_only(),
             dialer,
         })
     }
@@ -170,6 +175,12 @@ impl Upstream {
         let host = call.authority.host.to_string();
         // SECURITY: NTLM and Negotiate sign in the connection, not the request: on a shared one, the next agent's call
         // would run as this agent's user. Test: `a_call_that_signs_in_its_connection_never_shares_one`.
+        if call.opens_stream() {
+            return Err(SendError::not_sent(
+                Reason::Malformed,
+                "a handshake is not sent as a request",
+            ));
+        }
         let signs = signs_in_the_connection(&call.headers);
         let (provider, stream) = (call.authority.clone(), self.under_way.take(&call.authority));
         let fresh = fresh || stream.as_ref().is_some_and(|(_, has_room)| !has_room);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Digests, Ruling, joined, short};
-use crate::model::change::{CallClosed, CallRow};
+use crate::model::change::{CallClosed, CallRow, Carried};
 use crate::model::entry::{Committed, Kind};
 use crate::model::{Action, Call, CallId, Change, Entry, Outcome, Reason, Refusal, Timestamp};
 use crate::store::OpenCall;
@@ -108,6 +108,17 @@ pub fn closed(agent: &Arc<str>, closed: CallClosed) -> Vec<Change> {
         .with("outcome", closed.outcome.as_str())
         .with_some("reason", closed.reason.map(Reason::as_str))
         .with_some("status", closed.status.map(i64::from));
+    if let Some(Carried {
+        sent,
+        received,
+        milliseconds,
+    }) = closed.carried
+    {
+        entry = entry
+            .with("milliseconds", milliseconds)
+            .with("received", received)
+            .with("sent", sent);
+    }
     if let Some(id) = &closed.result_id {
         entry = entry.commit("result_id", Committed::keep(id));
     }
@@ -132,6 +143,7 @@ pub fn recover(open_calls: Vec<OpenCall>) -> Vec<Change> {
                 reason: None,
                 status: None,
                 result_id: None,
+                carried: None,
             };
             closed(&open.agent, end)
         })

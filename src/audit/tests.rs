@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde_json::json;
 
 use super::*;
-use crate::model::change::{AgentRow, CallClosed, Denial, PersonRow};
+use crate::model::change::{AgentRow, CallClosed, Carried, Denial, PersonRow};
 use crate::model::entry::Committed;
 use crate::model::time::Jump;
 use crate::model::*;
@@ -141,6 +141,17 @@ fn one_of_each() -> Vec<Vec<Change>> {
         reason: None,
         status: Some(200),
         result_id: Some("re_1".to_owned()),
+        carried: None,
+    };
+    let carried = CallClosed {
+        status: Some(101),
+        result_id: None,
+        carried: Some(Carried {
+            sent: 5,
+            received: 70_000,
+            milliseconds: 1_500,
+        }),
+        ..ended.clone()
     };
     let refusal = Refusal::new(Reason::AgentUnknown, "no credentials");
     vec![
@@ -181,6 +192,7 @@ fn one_of_each() -> Vec<Vec<Change>> {
         gap(Jump::Forward(std::time::Duration::from_secs(7))),
         reload(&digests(), &[]),
         reload(&digests(), &["policies/house.cedar:3:8: expected a rule".to_owned()]),
+        closed(&call.caller.agent, carried),
     ]
 }
 

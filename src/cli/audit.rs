@@ -110,6 +110,10 @@ struct Line<'a> {
     request_line: &'a str,
     status: Option<u16>,
     result_id: Option<&'a str>,
+    /// Bytes to the provider and from it, and how long, of a connection that was opened and not read.
+    sent: Option<i64>,
+    received: Option<i64>,
+    milliseconds: Option<i64>,
     closed: Option<i64>,
 }
 
@@ -155,6 +159,9 @@ impl<'a> From<&'a Decided> for Line<'a> {
             request_line: &row.request_line,
             status: record.status,
             result_id: record.result_id.as_deref(),
+            sent: record.carried.map(|carried| carried.sent),
+            received: record.carried.map(|carried| carried.received),
+            milliseconds: record.carried.map(|carried| carried.milliseconds),
             closed: record.closed.map(|time| time.0),
         }
     }

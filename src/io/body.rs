@@ -2,6 +2,7 @@
 
 mod memory;
 mod open;
+mod unread;
 
 use std::num::NonZero;
 use std::pin::Pin;
@@ -13,9 +14,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
+
+pub use self::unread::Unread;
 
 use self::memory::{Memory, Reserved};
 use super::coding;
@@ -27,9 +29,6 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 const STEP: usize = 64 << 10;
 /// In all, however steadily it drips.
 const WHOLE_WITHIN: Duration = Duration::from_secs(300);
-/// What of an unwanted body is still read, so that its sender gets to read our answer instead of a reset.
-const DISCARDED: usize = 8 << 20;
-const DISCARDED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a body was not read whole. Nothing of it may go upstream.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +151,7 @@ impl Capture {
     ///
     /// # Errors
     /// As [`Capture::read`]; the call must not go on then.
-    pub async fn fill(&self, call: &mut Call, unread: &mut Option<Incoming>) -> Result<bool, Refusal> {
+    pub async fn fill(&self, call: &mut Call, unread: &mut Option<Unread>) -> Result<bool, Refusal> {
         if let Content::Streaming { .. } = call.body
             && let Some(body) = unread.take()
         {
@@ -196,28 +195,13 @@ impl Read {
     }
 }
 
-/// Reads on in a body that nobody wants, for a bounded while.
-pub async fn discard(mut body: Incoming) {
-    let read = async {
-        let mut seen = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            seen += frame.data_ref().map_or(0, Bytes::len);
-            if seen > DISCARDED {
-                break;
-            }
-        }
-    };
-    // Whether all of it came makes no difference to the answer.
-    timeout(DISCARDED_WITHIN, read).await.unwrap_or_default();
-}
-
 /// The content of a request on its way upstream.
 #[derive(Debug)]
 pub enum Outgoing {
     /// Read whole and judged; `None` once taken, or where there is none.
     Whole(Option<Bytes>),
     /// The agent's own stream, read as fast as the provider takes it.
-    Stream(Incoming),
+    Stream(Unread),
 }
 
 impl Body for Outgoing {

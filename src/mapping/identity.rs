@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
@@ -114,7 +114,8 @@ pub(super) fn identify(
         content.put(b'z', b"");
     }
     match service {
-        Some(service) if !service.every_header => service
+        // What a mapping calls significant is about requests that it reads.
+        Some(service) if !service.every_header && !call.opens_stream() => service
             .significant
             .iter()
             .for_each(|name| content.header(&call.headers, name)),
@@ -194,6 +195,7 @@ impl Framed {
             IGNORED.contains(&name)
                 || IGNORED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
                 || (name == CONTENT_SHA256 && is_digest(headers))
+                || (name == SEC_WEBSOCKET_KEY && headers.contains_key(UPGRADE))
         };
         let mut names: Vec<_> = headers.keys().filter(|name| !ignored(name.as_str())).collect();
         names.sort_unstable_by_key(|name| name.as_str());

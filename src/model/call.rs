@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, Method};
 
 use super::{CallId, Refusal, Timestamp};
 
 /// One call of an agent to the outside, before anything is known of its meaning.
+#[derive(Clone)]
 pub struct Call {
     pub id: CallId,
     pub origin: Origin,
@@ -24,7 +25,8 @@ pub struct Call {
     pub path: String,
     /// What followed `?`, exactly as sent, without the `?`.
     pub query: Option<String>,
-    /// End-to-end header fields as sent; hop-by-hop fields and our own proxy credentials are gone.
+    /// End-to-end header fields as sent; hop-by-hop fields and our own proxy credentials are gone, but for the Upgrade of a
+    /// WebSocket handshake, which makes it one.
     pub headers: HeaderMap,
     pub body: Body,
 }
@@ -172,6 +174,11 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 impl Call {
     pub fn is_grpc(&self) -> bool {
         is_grpc(&self.headers)
+    }
+
+    /// Whether it is a WebSocket handshake: no other call keeps its Upgrade.
+    pub fn opens_stream(&self) -> bool {
+        self.headers.contains_key(UPGRADE)
     }
 
     /// A header field's value, if it is there once and is visible ASCII.

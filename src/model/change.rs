@@ -63,6 +63,18 @@ pub struct CallClosed {
     pub status: Option<u16>,
     /// What the provider made.
     pub result_id: Option<String>,
+    /// Of a connection that was opened and not read.
+    pub carried: Option<Carried>,
+}
+
+/// What went through an open connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Bytes of the agent's that were handed to the provider.
+    pub sent: i64,
+    /// Bytes of the provider's that were handed to the agent.
+    pub received: i64,
+    pub milliseconds: i64,
 }
 
 /// A request for consent with all that is needed to judge it, and to go on after a restart.

@@ -22,7 +22,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
 use super::follow::Body;
-use super::{Connection, Parts, Proxy, connect, handle};
+use super::stream::Slot;
+use super::{Connection, Parts, Proxy, connect, greeting, handle};
 use crate::io::drain::{Working, stopping};
 use crate::model::{Reason, Refusal};
 
@@ -95,7 +96,7 @@ pub(super) fn http1() -> http1::Builder {
 }
 
 /// One connection of an agent: its requests, and the tunnel it may become.
-async fn connection(parts: &Arc<Parts>, stream: TcpStream, peer: SocketAddr, working: Working) {
+async fn connection(parts: &Arc<Parts>, mut stream: TcpStream, peer: SocketAddr, working: Working) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -103,7 +104,11 @@ async fn connection(parts: &Arc<Parts>, stream: TcpStream, peer: SocketAddr, wor
         peer,
         tunnel: None,
         working,
+        stream: Slot::default(),
     });
+    if !greeting::is_clear(parts, &outer, &mut stream).await {
+        return;
+    }
     let opened = Arc::new(Mutex::new(None));
     let service =
         service_fn(|request: Request<Incoming>| answer(parts.clone(), outer.clone(), opened.clone(), request));
@@ -122,8 +127,11 @@ async fn connection(parts: &Arc<Parts>, stream: TcpStream, peer: SocketAddr, wor
             peer,
             tunnel: None,
             working: outer.working.clone(),
+            stream: Slot::default(),
         };
         connect::run(parts, outer, opened).await;
+    } else {
+        outer.stream.run(parts).await;
     }
 }
 
@@ -159,7 +167,7 @@ where
         let (parts, connection) = (parts.clone(), connection.clone());
         async move { handle::serve(&parts, &connection, request).await }
     });
-    let mut served = pin!(http1().serve_connection(TokioIo::new(stream), service));
+    let mut served = pin!(http1().serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
         () = stopping(parts.draining.clone()) => {
@@ -168,6 +176,7 @@ where
         }
     };
     note(parts, &connection, ended).await;
+    connection.stream.run(parts).await;
 }
 
 /// What hyper itself refused was answered with its bare 4xx; the trail gets one entry for the connection.

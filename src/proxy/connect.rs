@@ -12,7 +12,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
@@ -21,14 +20,13 @@ use tokio_rustls::server::TlsStream;
 use super::follow::Body;
 use super::prefixed::Prefixed;
 use super::record::{self, Ending, Unheard};
-use super::{Connection, Parts, Tunnel, accept, parse, respond, say};
+use super::standing::Standing;
+use super::{Connection, Parts, Tunnel, accept, parse, respond, say, stream};
 use crate::agent::Registry;
 use crate::authority::LeafError;
-use crate::io::drain::stopping;
 use crate::mapping::Mappings;
 use crate::model::{
-    self, Authority, Call, CallId, Caller, ErrorShape, Host, Origin, Outcome, Reason, Refusal, Scheme, Timestamp,
-    is_grpc,
+    self, Authority, Call, CallId, Caller, ErrorShape, Host, Origin, Reason, Refusal, Scheme, Timestamp, is_grpc,
 };
 use crate::policy::Decision;
 
@@ -37,7 +35,7 @@ use crate::policy::Decision;
 const FIRST_BYTE_WITHIN: Duration = Duration::from_secs(30);
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// The first byte of a TLS record that begins a handshake.
-const HANDSHAKE: u8 = 0x16;
+pub(super) const HANDSHAKE: u8 = 0x16;
 
 /// A tunnel that was granted; its bytes come once the answer to CONNECT is out.
 pub(super) struct Opened {
@@ -236,6 +234,7 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
     let Ok(Some(authority)) = connection.authority() else {
         return;
     };
+    let credentials = connection.credentials(&HeaderMap::new()).cloned();
     let call = as_call(id, caller, authority.clone());
     let rules = parts.gate.rules();
     let action = rules.mappings().tunnel(&call);
@@ -248,8 +247,11 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
         Decision::Allow(permit) => {
             if let Ok((permit, mut record)) = record::allowed(parts, &rules, permit).await {
                 record.sending();
+                let standing = Standing::new(permit.get().call().clone(), credentials, None);
                 match parts.upstream.tunnel(permit).await {
-                    Ok(upstream) => record.close(Ending::of(carry(parts, stream, upstream, &early).await)),
+                    Ok(upstream) => {
+                        stream::carry(parts, &standing, record, Prefixed::new(early, stream), upstream).await
+                    }
                     Err(error) => {
                         record.close(Ending::unsent(&error));
                     }
@@ -274,18 +276,6 @@ fn as_call(id: CallId, caller: Caller, authority: Authority) -> Call {
         query: None,
         headers: HeaderMap::new(),
         body: model::Body::Absent,
-    }
-}
-
-/// Copies both ways until both have ended.
-async fn carry(parts: &Parts, mut stream: TcpStream, mut upstream: TcpStream, early: &[u8]) -> Outcome {
-    let copy = async {
-        upstream.write_all(early).await?;
-        copy_bidirectional(&mut stream, &mut upstream).await
-    };
-    tokio::select! {
-        ended = copy => if ended.is_ok() { Outcome::Success } else { Outcome::Error },
-        () = stopping(parts.draining.clone()) => Outcome::Abandoned,
     }
 }
 

@@ -69,7 +69,7 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
     if is_unread && !parsed.leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {
         return Err(too_large());
     }
-    let verdict = match parsed.leaves_http {
+    let verdict = match parsed.leaves_http && !call.opens_stream() {
         true => uncarried(verdict),
         false => verdict,
     };

@@ -137,10 +137,9 @@ impl Reader {
         let Reading { success, result_id } = mapping::read_answer(&self.answer, self.status, content.as_deref());
         let outcome = if success { Outcome::Success } else { Outcome::Failure };
         self.record.close(Ending {
-            outcome,
-            reason: None,
             status: Some(self.status),
             result_id,
+            ..Ending::of(outcome)
         });
     }
 

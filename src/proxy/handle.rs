@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::EXPECT;
+use http::header::UPGRADE;
 use http::{HeaderValue, Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -11,8 +11,9 @@ use tokio::sync::oneshot;
 use super::follow::{self, Body};
 use super::hold::{self, Approved};
 use super::record::{self, Ending, Record};
+use super::stream::{self, Leaving};
 use super::{Connection, Parts, Refused, respond, say};
-use crate::io::body;
+use crate::io::body::Unread;
 use crate::io::drain::Working;
 use crate::model::{self, CallId};
 use crate::policy::{Decision, Permit};
@@ -25,28 +26,33 @@ pub(super) async fn serve(
     connection: &Connection,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let (head_only, leaves) = (head.method == Method::HEAD, head.headers.contains_key(UPGRADE));
     // A stream of HTTP/2 is ended by its answer: nothing more is sent on it.
-    let waits = head.headers.contains_key(EXPECT) || head.version == Version::HTTP_2;
-    let head_only = head.method == Method::HEAD;
+    let is_stream = head.version == Version::HTTP_2;
+    let content = Unread::new(body, &head.headers);
+    let arrived = content.arrived();
     let mut exchange = Exchange {
         parts,
         connection,
         id: CallId::random(),
+        leaving: Leaving::of(&mut head, connection),
         credentials: connection.credentials(&head.headers).cloned(),
-        unread: Some(body),
+        unread: Some(content),
     };
-    let answer = exchange.handle(head).await;
-    let Exchange { id, unread, .. } = exchange;
-    match answer {
-        Ok(answer) => Ok(respond::stamp(answer, &id)),
+    let (answer, stays) = match exchange.handle(head).await {
+        Ok(answer) => (respond::stamp(answer, &exchange.id), true),
         Err(refused) => {
-            // A client that still sends would see a reset, not the answer; one that waits for our word sends nothing.
-            if let Some(body) = unread.filter(|_| !waits) {
-                body::discard(body).await;
+            if let Some(unread) = exchange.unread.as_mut().filter(|_| !is_stream) {
+                unread.discard().await;
             }
-            Ok(respond::refuse(&refused, &id, head_only))
+            (respond::refuse(&refused, &exchange.id, head_only), !leaves)
         }
+    };
+    // What is still to come of a content is not the next request: some clients send that all the same.
+    match is_stream || stays && arrived.is_whole() {
+        true => Ok(answer),
+        false => Ok(respond::and_close(answer)),
     }
 }
 
@@ -58,7 +64,9 @@ pub(super) struct Exchange<'a> {
     /// What the agent proves itself with.
     pub(super) credentials: Option<HeaderValue>,
     /// The content, as long as it was neither read nor sent.
-    pub(super) unread: Option<Incoming>,
+    pub(super) unread: Option<Unread>,
+    /// The connection, for a WebSocket.
+    leaving: Option<Leaving>,
 }
 
 impl Exchange<'_> {
@@ -73,12 +81,12 @@ impl Exchange<'_> {
         match decision {
             Decision::Allow(permit) => {
                 let (permit, record) = record::allowed(parts, &rules, permit).await?;
-                send(parts, permit, record, self.unread.take(), None).await
+                send(parts, permit, record, self.unread.take(), self.leaving.take(), None).await
             }
             Decision::Block(blocked) => Err(record::blocked(parts, &rules, blocked).await),
             Decision::RequireApproval(hold) => {
                 let approved = hold::wait(parts, self.credentials.as_ref(), rules, hold).await?;
-                send_approved(parts, approved, connection.working.clone()).await
+                send_approved(parts, approved, self.leaving.take(), connection.working.clone()).await
             }
         }
     }
@@ -89,9 +97,13 @@ async fn send(
     parts: &Parts,
     permit: Recorded<Permit>,
     mut record: Record,
-    unread: Option<Incoming>,
+    unread: Option<Unread>,
+    leaving: Option<Leaving>,
     approved: Option<Working>,
 ) -> Result<Response<Body>, Refused> {
+    if let Some(leaving) = leaving.filter(|_| permit.get().call().opens_stream()) {
+        return stream::open(parts, permit, record, leaving, approved).await;
+    }
     let (answer, refused) = (permit.get().action().answer.clone(), say::Draft::of(permit.get()));
     let method = permit.get().call().method.clone();
     let content = match (&permit.get().call().body, unread) {
@@ -109,8 +121,18 @@ async fn send(
 }
 
 /// What people approved is sent by a task of its own, which learns the outcome even if the client leaves.
-async fn send_approved(parts: &Arc<Parts>, approved: Approved, working: Working) -> Result<Response<Body>, Refused> {
-    let Approved { permit, approval } = approved;
+async fn send_approved(
+    parts: &Arc<Parts>,
+    approved: Approved,
+    leaving: Option<Leaving>,
+    working: Working,
+) -> Result<Response<Body>, Refused> {
+    let Approved {
+        permit,
+        approval,
+        evidence,
+    } = approved;
+    let leaving = leaving.map(|leaving| leaving.with(evidence));
     let (record, lost) = (
         Record::open(parts, permit.get(), Some(&approval)),
         say::Draft::of(permit.get()),
@@ -118,7 +140,7 @@ async fn send_approved(parts: &Arc<Parts>, approved: Approved, working: Working)
     let (answered, answer) = oneshot::channel();
     let parts = parts.clone();
     tokio::spawn(async move {
-        let sent = send(&parts, permit, record, None, Some(working)).await;
+        let sent = send(&parts, permit, record, None, leaving, Some(working)).await;
         // Nobody there any more: the answer is dropped, and followed to its end all the same.
         let _left = answered.send(sent).is_err();
     });

@@ -20,7 +20,7 @@ use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::io::drain::stopping;
 use crate::model::change::{CallClosed, Change};
-use crate::model::{ApprovalId, Outcome, Reason, Refusal, State, Timestamp};
+use crate::model::{ApprovalId, Evidence, Outcome, Reason, Refusal, State, Timestamp};
 use crate::policy::{Hold, Permit};
 use crate::store::{Recorded, to_its_end};
 
@@ -45,6 +45,8 @@ struct Asking {
 pub struct Approved {
     pub permit: Recorded<Permit>,
     pub approval: ApprovalId,
+    /// What people consented to, if it was for this that the call may leave.
+    pub evidence: Option<Evidence>,
 }
 
 enum Step {
@@ -221,6 +223,7 @@ async fn turned_away(
         reason: Some(refusal.reason),
         status: None,
         result_id: None,
+        carried: None,
     };
     changes.extend(audit::closed(&hold.call.caller.agent, closed));
     let refusal = match parts.store.write(changes).await {

@@ -48,7 +48,8 @@ impl Exchange<'_> {
                 }
                 rules.mappings().resolve(&call, route)?
             };
-            match say::carried(rules.decide(call, action, None), leaves_http) {
+            let uncarried = leaves_http && !call.opens_stream();
+            match say::carried(rules.decide(call, action, None), uncarried) {
                 Decision::RequireApproval(mut hold) => match self.fill(&mut hold.call).await? {
                     true => call = hold.call,
                     false => return Ok((rules, Decision::RequireApproval(hold))),

@@ -1,16 +1,18 @@
 //! Request and connection → `Call`. Whatever two readers could take in two ways is refused here.
 
+mod http2;
+mod upgrade;
+
 use http::header::{
     CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Uri, Version, request};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
+use self::upgrade::Upgrade;
+use crate::io::body::Unread;
 use crate::model::{Authority, Body, Call, CallId, Caller, Origin, Reason, Refusal, Scheme, Timestamp, is_grpc};
-
-mod http2;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -61,7 +63,7 @@ const METHODS: [Method; 9] = [
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) call: Call,
-    /// It asks to leave HTTP (WebSocket and the like).
+    /// It asks to leave HTTP. Of such calls only a WebSocket handshake can be carried (`Call::opens_stream`).
     pub(super) leaves_http: bool,
 }
 
@@ -95,6 +97,7 @@ pub(super) fn call(
         Some(authority) => inside_tunnel(&uri, authority)?,
         None => absolute_form(&uri)?,
     };
+    name_host(version, tunnel, &uri, &mut headers);
     check_host(&headers, scheme.default_port(), &authority)?;
     let path = uri.path();
     if !path.starts_with('/') {
@@ -102,8 +105,11 @@ pub(super) fn call(
     }
     check_fields(&method, &headers)?;
     check_grpc(&method, &headers, version)?;
-    let leaves_http = leaves_http(&headers);
+    let upgrade = upgrade::asked(version, &method, &headers, &body)?;
     strip_hop_by_hop(&mut headers)?;
+    if upgrade == Some(Upgrade::WebSocket) {
+        headers.insert(UPGRADE, upgrade::WEBSOCKET);
+    }
     let call = Call {
         id,
         origin: Origin::Wire,
@@ -117,11 +123,14 @@ pub(super) fn call(
         headers,
         body,
     };
-    Ok(Parsed { call, leaves_http })
+    Ok(Parsed {
+        call,
+        leaves_http: upgrade.is_some(),
+    })
 }
 
 /// What is known of the content before it is read.
-pub(super) fn body(unread: &Option<Incoming>) -> Body {
+pub(super) fn body(unread: &Option<Unread>) -> Body {
     match unread {
         Some(body) if !body.is_end_stream() => Body::Streaming {
             length: body.size_hint().exact(),
@@ -182,8 +191,12 @@ pub(super) fn absolute_form(uri: &Uri) -> Result<(Scheme, Authority), Refusal> {
     match uri.scheme_str() {
         Some("http") => {}
         Some("https") => {
+            let named = Authority::parse(target.as_str(), Some(Scheme::Https.default_port()));
+            let named = named.map_err(|error| malformed(format!("request target: {error}")))?;
             return Err(malformed(format!(
-                "https comes in a tunnel: send `CONNECT {target}` with its port first, then the request inside TLS"
+                "this client sends what is meant for https to the proxy in clear: it must send `CONNECT {named}` first, then \
+                 the request inside TLS. Set it to tunnel: axios with `proxy: false` and an agent of https-proxy-agent, \
+                 urllib3 with `use_forwarding_for_https=False`; curl and requests do so by themselves"
             )));
         }
         _ => {
@@ -195,6 +208,18 @@ pub(super) fn absolute_form(uri: &Uri) -> Result<(Scheme, Authority), Refusal> {
     let authority = Authority::parse(target.as_str(), Some(Scheme::Http.default_port()))
         .map_err(|error| malformed(format!("request target: {error}")))?;
     Ok((Scheme::Http, authority))
+}
+
+/// HTTP/1.0 knows no Host: in absolute form the target says it all (RFC 9112, 3.2.2), and who forwards it adds one. In a
+/// tunnel a Host is asked of everybody, so that nothing but agreement is an authority.
+fn name_host(version: Version, tunnel: Option<&Authority>, uri: &Uri, headers: &mut HeaderMap) {
+    if version == Version::HTTP_10
+        && tunnel.is_none()
+        && !headers.contains_key(HOST)
+        && let Some(Ok(host)) = uri.authority().map(|target| HeaderValue::from_str(target.as_str()))
+    {
+        headers.insert(HOST, host);
+    }
 }
 
 // SECURITY: domain fronting: CONNECT and TLS name an allowed host, Host another that the same front serves.
@@ -282,16 +307,6 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         (Some(_), _) => Err(malformed("Transfer-Encoding must be `chunked`, once")),
     }
-}
-
-/// Offers to go on in HTTP/2 may be passed over; the rest wants out of HTTP.
-fn leaves_http(headers: &HeaderMap) -> bool {
-    headers.get_all(UPGRADE).iter().any(|value| {
-        let tokens = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        tokens
-            .into_iter()
-            .any(|token| !token.is_empty() && !token.eq_ignore_ascii_case(b"h2c"))
-    })
 }
 
 // SECURITY: naming a field in Connection makes a proxy drop it, and with it what was judged or what the server relies on.

@@ -1,11 +1,13 @@
 //! What the trail gets of a call: its decision before anything else happens, and its outcome, whatever happens.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 use super::{Connection, Parts, Refused, respond, say};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
-use crate::model::change::CallClosed;
+use crate::model::change::{CallClosed, Carried};
 use crate::model::{ApprovalId, CallId, ErrorShape, Outcome, Reason, Refusal, Timestamp};
 use crate::policy::{Blocked, Permit};
 use crate::store::{CommitError, Recorded};
@@ -115,6 +117,8 @@ pub(super) struct Ending {
     pub(super) reason: Option<Reason>,
     pub(super) status: Option<u16>,
     pub(super) result_id: Option<String>,
+    /// Of a connection that was carried unread.
+    pub(super) carried: Option<Carried>,
 }
 
 impl Ending {
@@ -124,6 +128,7 @@ impl Ending {
             reason: None,
             status: None,
             result_id: None,
+            carried: None,
         }
     }
 }
@@ -144,6 +149,37 @@ pub(super) struct Record {
     /// The outcome if it is dropped now.
     otherwise: Outcome,
     status: Option<u16>,
+    meter: Option<Arc<Meter>>,
+}
+
+/// What goes through a connection that nobody reads.
+pub(super) struct Meter {
+    sent: AtomicU64,
+    received: AtomicU64,
+    since: Instant,
+}
+
+impl Meter {
+    pub(super) fn sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.sent.load(Relaxed).wrapping_add(self.received.load(Relaxed))
+    }
+
+    fn so_far(&self) -> Carried {
+        let count = |number| i64::try_from(number).unwrap_or(i64::MAX);
+        Carried {
+            sent: count(self.sent.load(Relaxed)),
+            received: count(self.received.load(Relaxed)),
+            milliseconds: i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 impl Record {
@@ -163,6 +199,7 @@ impl Record {
                 reason,
                 status,
                 result_id,
+                carried,
             } = ending;
             store.later(audit::closed(
                 &agent,
@@ -173,6 +210,7 @@ impl Record {
                     reason,
                     status,
                     result_id,
+                    carried,
                 },
             ));
         })
@@ -183,6 +221,7 @@ impl Record {
             close: Some(Box::new(close)),
             otherwise: Outcome::NotSent,
             status: None,
+            meter: None,
         }
     }
 
@@ -196,6 +235,23 @@ impl Record {
         self.status = Some(status);
     }
 
+    /// Bytes go both ways from here on, and nobody reads them.
+    pub(super) fn carries(&mut self) -> Arc<Meter> {
+        let meter = Arc::new(Meter {
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            since: Instant::now(),
+        });
+        self.meter = Some(meter.clone());
+        meter
+    }
+
+    /// With the status that the provider answered with, if it did.
+    pub(super) fn close_as_answered(self, ending: Ending) {
+        let status = self.status;
+        self.close(Ending { status, ..ending });
+    }
+
     pub(super) fn close(mut self, ending: Ending) {
         self.pay(ending);
     }
@@ -207,7 +263,8 @@ impl Record {
 
     fn pay(&mut self, ending: Ending) {
         if let Some(close) = self.close.take() {
-            close(ending);
+            let carried = self.meter.as_ref().map(|meter| meter.so_far());
+            close(Ending { carried, ..ending });
         }
     }
 }

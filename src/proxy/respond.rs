@@ -7,7 +7,7 @@ mod words;
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    TRANSFER_ENCODING,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Response, StatusCode, Version, response};
 
@@ -166,6 +166,23 @@ pub(super) fn stamp(mut response: Response<Body>, id: &CallId) -> Response<Body>
 /// The answer to a CONNECT that is taken.
 pub(super) fn connected() -> Response<Body> {
     Response::new(Body::Whole(None))
+}
+
+/// The answer to a WebSocket handshake that the provider took: its own, with the fields that open the connection.
+pub(super) fn switching(mut head: response::Parts) -> Response<Body> {
+    clean(&mut head, None);
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    head.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    Response::from_parts(head, Body::Whole(None))
+}
+
+/// The same as the connection's last answer.
+pub(super) fn and_close(mut response: Response<Body>) -> Response<Body> {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The provider's head as it goes on to the agent: framing and what speaks of our connection are ours. `length`: of the

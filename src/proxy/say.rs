@@ -86,7 +86,8 @@ impl Draft {
 pub(super) fn why_blocked(blocked: &Blocked) -> String {
     let rules = rules(&blocked.rules);
     if blocked.reason == Reason::NotInspectable {
-        return "calls that leave HTTP (Upgrade) cannot be judged and are not passed on".to_owned();
+        return "what leaves HTTP otherwise than by a WebSocket handshake cannot be judged and is not passed on"
+            .to_owned();
     }
     if blocked.reason == Reason::PolicyError {
         return format!("a policy could not be evaluated ({rules})");
@@ -106,7 +107,7 @@ pub(super) fn why_blocked(blocked: &Blocked) -> String {
     format!("policy does not allow it ({rules})")
 }
 
-fn rules(rules: &[RuleReason]) -> String {
+pub(super) fn rules(rules: &[RuleReason]) -> String {
     let said = rules.iter().map(|rule| match &rule.reason {
         Some(reason) => format!("{}: {}", rule.id, reason.trim_end_matches('.')),
         None => rule.id.to_string(),
@@ -129,6 +130,16 @@ pub(super) fn blocked(blocked: &Blocked) -> String {
         inert(&blocked.call.caller.agent),
         inert(&blocked.action.summary),
         inert(&why)
+    )
+}
+
+/// `CLOSED support-bot: the connection to feed.example.com:443 (policy no longer allows it)`, for the terminal.
+pub(super) fn closed(call: &Call, lost: &Refusal) -> String {
+    format!(
+        "CLOSED {}: the connection to {} ({})",
+        inert(&call.caller.agent),
+        call.authority,
+        inert(&lost.detail)
     )
 }
 

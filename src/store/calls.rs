@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::group::Refused;
-use crate::model::change::{CallClosed, CallRow};
+use crate::model::change::{CallClosed, CallRow, Carried};
 use crate::model::{CallId, Outcome, Reason, Timestamp};
 
 /// A call as it stands, with its end if it has come to one.
@@ -20,6 +20,8 @@ pub struct CallRecord {
     pub status: Option<u16>,
     /// What the provider made.
     pub result_id: Option<String>,
+    /// Of a connection that was opened and not read.
+    pub carried: Option<Carried>,
 }
 
 /// A call without an outcome, found at start.
@@ -41,7 +43,8 @@ pub struct CallFilter {
 
 /// As [`record`] reads them.
 const COLUMNS: &str = "id, time, agent, provider, operation, action, environment, decision, rules, approval, reason,
-    outcome, summary, request_line, target_kind, target_id, closed, status, result_id";
+    outcome, summary, request_line, target_kind, target_id, closed, status, result_id, sent, received,
+    milliseconds";
 
 const DECISIONS: [&str; 3] = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"];
 
@@ -112,7 +115,8 @@ fn is_duplicate(error: &rusqlite::Error) -> bool {
 pub(super) fn closed(connection: &Connection, closed: &CallClosed) -> Result<(), Refused> {
     let written = connection
         .prepare_cached(
-            "UPDATE OR FAIL calls SET outcome = ?2, closed = ?3, reason = coalesce(?4, reason), status = ?5, result_id = ?6
+            "UPDATE OR FAIL calls SET outcome = ?2, closed = ?3, reason = coalesce(?4, reason), status = ?5, result_id = ?6,
+                sent = ?7, received = ?8, milliseconds = ?9
             WHERE id = ?1 AND outcome IS NULL",
         )?
         .execute(params![
@@ -122,6 +126,9 @@ pub(super) fn closed(connection: &Connection, closed: &CallClosed) -> Result<(),
             closed.reason.map(Reason::as_str),
             closed.status,
             closed.result_id,
+            closed.carried.map(|carried| carried.sent),
+            closed.carried.map(|carried| carried.received),
+            closed.carried.map(|carried| carried.milliseconds),
         ])?;
     one(written)
 }
@@ -193,6 +200,19 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
         closed: row.get::<_, Option<i64>>(16)?.map(Timestamp),
         status: row.get(17)?,
         result_id: row.get(18)?,
+        carried: carried(row)?,
+    })
+}
+
+fn carried(row: &Row<'_>) -> rusqlite::Result<Option<Carried>> {
+    let (sent, received, milliseconds) = (row.get(19)?, row.get(20)?, row.get(21)?);
+    Ok(match (sent, received, milliseconds) {
+        (Some(sent), Some(received), Some(milliseconds)) => Some(Carried {
+            sent,
+            received,
+            milliseconds,
+        }),
+        _ => None,
     })
 }
 

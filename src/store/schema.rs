@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i64 = 0x5250_4c4e;
 
 /// Each brings the schema one version on. Never edited once released: append.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
 /// The version that this program writes and reads.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -130,7 +130,7 @@ impl Dialer {
         Ok(stream)
     }
 
-    async fn dial(self, uri: Uri) -> Result<TokioIo<Transport>, DialError> {
+    pub(super) async fn dial(self, uri: Uri) -> Result<TokioIo<Transport>, DialError> {
         let secure = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let text = uri.authority().map_or("", http::uri::Authority::as_str);
         let asked = Authority::parse(text, Some(if secure { 443 } else { 80 }))?;

@@ -204,7 +204,7 @@ async fn send(upstream: &Upstream, call: Call) -> Result<String, SendError> {
 }
 
 /// A request's stream as hyper hands it to us, made of a real connection.
-async fn streaming(request: &'static str) -> Incoming {
+async fn streaming(request: &'static str) -> Unread {
     let (mut client, server) = tokio::io::duplex(4096);
     let (given, taken) = tokio::sync::oneshot::channel();
     let given = Mutex::new(Some(given));
@@ -226,7 +226,7 @@ async fn streaming(request: &'static str) -> Incoming {
     let body = taken.await.unwrap();
     // The connection has to live until the content has been read.
     tokio::spawn(async move { client.read_to_end(&mut Vec::new()).await });
-    body
+    Unread::new(body, &HeaderMap::new())
 }
 
 #[tokio::test]

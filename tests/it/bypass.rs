@@ -10,6 +10,7 @@ mod framing;
 mod http2;
 mod names;
 mod requests;
+mod streams;
 mod tunnels;
 
 use std::sync::Arc;

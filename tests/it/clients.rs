@@ -358,7 +358,7 @@ fn boto3_up_to_ten_instances_run_unasked_and_termination_is_held() {
     );
 }
 
-fn before_s3(origin: &Origin, hold: &str) -> Sidecar {
+pub fn before_s3(origin: &Origin, hold: &str) -> Sidecar {
     let names = [
         "s3.amazonaws.com",
         "acme-data.s3.amazonaws.com",

@@ -135,17 +135,10 @@ fn a_mass_mail_is_counted_under_every_coding() {
     }
 }
 
-/// The most memory that the sidecar ever had, in MiB.
-fn peak(sidecar: &Sidecar) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", sidecar.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() >> 10
-}
-
 #[test]
 fn o85_a_bomb_is_refused_in_little_memory() {
     let (origin, sidecar) = stripe();
-    let peak = || peak(&sidecar);
+    let peak = || sidecar.peak();
     assert_eq!(
         refund(&sidecar, &["gzip"], &gzip(b"charge=ch_1&amount=400")).status,
         200
@@ -183,11 +176,11 @@ fn o85_a_bomb_is_refused_in_little_memory() {
 fn a_form_of_plus_signs_is_held_in_little_memory() {
     let (origin, sidecar) = stripe();
     assert_eq!(refund(&sidecar, &[], b"charge=ch_1&amount=400").status, 200);
-    let (before, untouched) = (peak(&sidecar), origin.seen().len());
+    let (before, untouched) = (sidecar.peak(), origin.seen().len());
     let text = "charge=ch_1&amount=90000&metadata[note]=".to_owned();
     let held = refund(&sidecar, &[], (text + &"+".repeat(8_000_000)).as_bytes());
     assert!(held.text().contains("approval_pending"), "{held:?}");
-    let grown = peak(&sidecar) - before;
+    let grown = sidecar.peak() - before;
     assert!(grown < 128, "{grown} MiB for a form of 8");
     assert_eq!(origin.seen().len(), untouched);
 }

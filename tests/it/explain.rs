@@ -237,13 +237,17 @@ fn a_malformed_request_is_told_as_the_proxy_would() {
 }
 
 #[test]
-fn a_call_that_leaves_http_is_not_carried() {
+fn a_websocket_is_blocked_until_a_rule_names_its_host() {
     let text = Home::new().told(&[
         "https://feed.example.com/",
         "-H",
         "Connection: upgrade",
         "-H",
         "Upgrade: websocket",
+        "-H",
+        "Sec-WebSocket-Version: 13",
+        "-H",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     ]);
     assert_eq!(line(&text, "action"), "open_stream");
     assert!(line(&text, "decision").starts_with("BLOCK"), "{text}");

@@ -28,6 +28,7 @@ mod session;
 mod shared;
 mod sidecar;
 mod tls;
+mod websockets;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -52,6 +53,7 @@ pub use record::{Trail, contains, files};
 pub use session::{Answer, Session};
 pub use shared::Shared;
 pub use sidecar::{Sidecar, bounded, runplane, said};
+pub use websockets::WebSockets;
 
 /// Longer than anything here takes on a slow machine; what takes longer has hung.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -47,7 +47,7 @@ impl Sidecar {
         eventually("it is reloaded", || self.count("RELOADED:") > before);
     }
 
-    fn puts(&self, file: &str, content: impl AsRef<[u8]>) {
+    pub fn puts(&self, file: &str, content: impl AsRef<[u8]>) {
         self.reloads(|| self.put(file, content));
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::show::{line, list};
 use crate::config::home::Home;
 use crate::gate::Rules;
+use crate::model::change::Carried;
 use crate::model::{CallId, Outcome, Timestamp};
 use crate::store::{CallRecord, Kept, Reader};
 
@@ -99,7 +100,16 @@ fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut
     let outcome = row
         .outcome
         .map_or("none yet: it waits, or is under way", Outcome::as_str);
-    line(out, "outcome", &format!("{outcome}{status}{result}"))?;
+    let carried = call.carried.map(|carried| {
+        let Carried {
+            sent,
+            received,
+            milliseconds,
+        } = carried;
+        format!(", {sent} bytes sent, {received} received, {milliseconds} ms")
+    });
+    let carried = carried.unwrap_or_default();
+    line(out, "outcome", &format!("{outcome}{status}{result}{carried}"))?;
     Ok(())
 }
 

@@ -261,6 +261,7 @@ async fn a_call_that_was_never_sent_is_not_called_executed_after_a_restart() {
             reason: None,
             status: Some(402).filter(|_| outcome == Outcome::Failure),
             result_id: None,
+            carried: None,
         };
         drop(permit);
         let changes = audit::closed(&"bot".into(), closed);

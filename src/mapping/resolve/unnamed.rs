@@ -128,6 +128,8 @@ impl Mappings {
         let mut action = self.bare(call, service, built_in);
         action.unmapped = false;
         action.inspected = false;
+        // Whoever opens a connection reads no provider's errors, least of all one in a 200.
+        action.answer = self.built_ins.answer.clone();
         action.target.id = Some(call.authority.to_string());
         if call.method == Method::CONNECT {
             action.operation = Method::CONNECT.as_str().into();

@@ -3,7 +3,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsConnector;
 
@@ -61,6 +61,7 @@ async fn shake(
             disagreement: None,
         }),
         working: drain.working(),
+        stream: stream::Slot::default(),
     };
     let name = ServerName::try_from(asked.to_owned()).unwrap();
     let connector = TlsConnector::from(Arc::new(config));

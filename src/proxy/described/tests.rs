@@ -104,10 +104,13 @@ fn content_beyond_the_limit_is_too_large_where_it_is_needed() {
 
 #[test]
 fn what_leaves_http_is_judged_and_not_carried() {
-    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+    let upgrade = [("connection", "upgrade"), ("upgrade", "TLS/1.3")];
     let judged = told("GET", "https://example.com/", &upgrade, "").unwrap();
     assert_eq!(&*judged.action.name, "open_stream");
     assert!(matches!(judged.verdict, Verdict::Block { .. }));
+    let half = [("connection", "upgrade"), ("upgrade", "websocket")];
+    let refused = told("GET", "https://example.com/", &half, "").unwrap_err();
+    assert!(refused.detail.contains("Sec-WebSocket-Version"), "{refused}");
 }
 
 #[test]

@@ -74,6 +74,7 @@ impl Drop for OpenCall {
             reason: Some(self.reason),
             status: None,
             result_id: None,
+            carried: None,
         };
         self.store.later(audit::closed(&self.agent, closed));
         if let Some(approval) = &self.spent {

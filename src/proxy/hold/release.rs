@@ -5,7 +5,7 @@ use super::{Answer, Approved, Asking, Held, Parts, Refused, Step, park, respond,
 use crate::approval::{Claim, Draft, Fingerprint, Ticket};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
-use crate::model::{Action, Caller, Reason, Refusal};
+use crate::model::{Action, Caller, Evidence, Reason, Refusal};
 use crate::policy::{Blocked, Decision, Hold, Permit};
 use crate::proxy::say::blocked as blocked_line;
 use crate::store::{CommitError, to_its_end};
@@ -38,7 +38,7 @@ pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, he
     match now.decide(hold.call, hold.action, evidence.as_ref()) {
         Decision::Allow(permit) => {
             let draft = claim.consume(&permit.call().id, &asking.fingerprint);
-            spend(parts, &now, draft, permit, open, refused).await
+            spend(parts, &now, draft, permit, evidence, open, refused).await
         }
         Decision::Block(blocked) => {
             // Policy may change again before the grant is over: it is put back, not taken away.
@@ -92,8 +92,11 @@ fn read_again(parts: &Parts, before: &Rules, now: &Rules, asking: &Asking, hold:
         return Some(hold.action.clone());
     }
     let (mappings, call) = (now.mappings(), &hold.call);
-    let route = mappings.route(call).ok()?;
-    let action = mappings.resolve(call, route).map(|action| now.complete(action)).ok()?;
+    let read = match call.opens_stream() {
+        true => mappings.stream(call),
+        false => mappings.resolve(call, mappings.route(call).ok()?).ok()?,
+    };
+    let action = now.complete(read);
     let identity = mappings.identify(call, &action).ok()?;
     let same = Fingerprint::new(parts.approvals.keys(), &call.caller.agent, &action, &identity) == asking.fingerprint;
     same.then_some(action)
@@ -123,6 +126,7 @@ async fn spend(
     rules: &Rules,
     draft: Draft,
     permit: Permit,
+    evidence: Option<Evidence>,
     mut open: OpenCall,
     refused: Answer,
 ) -> Result<Step, Refused> {
@@ -153,7 +157,14 @@ async fn spend(
         open.spent(row.id.clone());
         // Dropped with its call where the client has left meanwhile: nothing is sent for nobody.
         let approval = row.id;
-        Ok((Approved { permit, approval }, open))
+        Ok((
+            Approved {
+                permit,
+                approval,
+                evidence,
+            },
+            open,
+        ))
     })
     .await
     .map_err(|error| refused.with(respond::unrecorded(&error)))?;

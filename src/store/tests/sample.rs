@@ -85,6 +85,7 @@ pub(crate) fn closed(id: &CallId) -> Vec<Change> {
             reason: None,
             status: Some(200),
             result_id: Some("re_1".to_owned()),
+            carried: None,
         }),
     ]
 }

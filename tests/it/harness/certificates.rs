@@ -49,11 +49,7 @@ impl TestAuthority {
     }
 
     fn pair(&self, name: &str, expired: bool) -> (Certificate, KeyPair) {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let mut params = leaf_params(name);
         if expired {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
             params.not_after = rcgen::date_time_ymd(2021, 1, 1);
@@ -71,6 +67,15 @@ fn trusted() -> &'static TestAuthority {
 fn unknown() -> &'static TestAuthority {
     static UNKNOWN: OnceLock<TestAuthority> = OnceLock::new();
     UNKNOWN.get_or_init(|| TestAuthority::new("Nobody's"))
+}
+
+fn leaf_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
 }
 
 /// What a sidecar must find in `certs/upstream/` to trust the origins.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use super::certificates::{Flaw, server_config};
 use super::runtime;
 
 mod reply;
+mod socket;
 mod tap;
 pub mod things;
 
@@ -86,6 +88,8 @@ struct State {
     raw: Mutex<Vec<Arc<Mutex<Vec<u8>>>>>,
     next: Mutex<VecDeque<Reply>>,
     hook: Mutex<Option<Hook>>,
+    /// How many connections are sockets now.
+    sockets: Arc<AtomicUsize>,
 }
 
 impl Origin {
@@ -157,6 +161,7 @@ impl Origin {
             raw: Mutex::default(),
             next: Mutex::default(),
             hook: Mutex::default(),
+            sockets: Arc::default(),
         });
         let listener = runtime().block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
@@ -189,6 +194,11 @@ impl Origin {
     /// How many connections were opened to it, whatever came on them.
     pub fn connections(&self) -> usize {
         self.state.raw.lock().unwrap().len()
+    }
+
+    /// How many WebSockets are open.
+    pub fn sockets(&self) -> usize {
+        self.state.sockets.load(Ordering::SeqCst)
     }
 
     /// The bytes that came on a connection.
@@ -242,6 +252,7 @@ async fn serve(stream: TcpStream, connection: u64, raw: Arc<Mutex<Vec<u8>>>, sta
         None => {
             builder
                 .serve_connection(TokioIo::new(tap::Tap::new(stream, raw)), service)
+                .with_upgrades()
                 .await
         }
         Some(tls) => match tls.accept(stream).await {
@@ -254,6 +265,7 @@ async fn serve(stream: TcpStream, connection: u64, raw: Arc<Mutex<Vec<u8>>>, sta
             Ok(stream) => {
                 builder
                     .serve_connection(TokioIo::new(tap::Tap::new(stream, raw)), service)
+                    .with_upgrades()
                     .await
             }
             Err(_) => return,
@@ -266,7 +278,7 @@ async fn answer(
     connection: u64,
     state: Arc<State>,
 ) -> Result<Response<reply::Content>, reply::Broken> {
-    let (parts, mut incoming) = request.into_parts();
+    let (mut parts, mut incoming) = request.into_parts();
     let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         (
             name.as_str().to_owned(),
@@ -300,6 +312,9 @@ async fn answer(
     if seen.path() == "/stall" {
         // Never reads what is sent: the pressure must reach the sender.
         std::future::pending::<Infallible>().await;
+    }
+    if seen.path() == "/socket" && seen.header("upgrade").is_some() {
+        return Ok(socket::open(&mut parts, state.sockets.clone()));
     }
     let mut body = Vec::new();
     seen.complete = loop {

@@ -109,6 +109,11 @@ impl Session {
         Self::open("slack_client.py", sidecar, None, &[])
     }
 
+    /// The library `websockets`.
+    pub fn websockets(sidecar: &Sidecar) -> Self {
+        Self::open("websockets_client.py", sidecar, None, &[])
+    }
+
     /// httpx waits 5 s of its own accord: enough for a person at hand, not for a machine that runs every test at once.
     pub fn httpx(sidecar: &Sidecar) -> Self {
         Self::open("httpx_client.py", sidecar, None, &[("HTTPX_TIMEOUT", "60")])

@@ -63,6 +63,13 @@ impl Sidecar {
         self.child.lock().unwrap().id()
     }
 
+    /// The most memory that it ever had, in MiB.
+    pub fn peak(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() >> 10
+    }
+
     pub fn ca_file(&self) -> PathBuf {
         self.home().join("certs/ca.pem")
     }

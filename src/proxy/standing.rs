@@ -1,0 +1,77 @@
+//! What a connection rests on that was allowed once and goes on unread: asked again whenever rules or agents change.
+
+use http::HeaderValue;
+
+use super::Parts;
+use super::say;
+use crate::model::{Call, Evidence, Facts, Reason, Refusal};
+use crate::policy::Verdict;
+
+/// A call that was allowed, to be judged again.
+pub(super) struct Standing {
+    call: Call,
+    /// What the agent proves itself with.
+    credentials: Option<HeaderValue>,
+    /// People's consent, if it was needed: it counts as long as the rule that asked for it stays as it was.
+    evidence: Option<Evidence>,
+}
+
+impl Standing {
+    pub(super) fn new(call: Call, credentials: Option<HeaderValue>, evidence: Option<Evidence>) -> Self {
+        Self {
+            call,
+            credentials,
+            evidence,
+        }
+    }
+
+    pub(super) fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// Resolves once the call would not be allowed any more, and says why.
+    // SECURITY: a stream that outlives its rule, or its agent's key, is a hole that nobody sees. Tests:
+    // `a_stream_is_closed_when_its_rule_goes`, `a_stream_is_closed_when_its_agents_key_is_rotated`.
+    pub(super) async fn lost(&self, parts: &Parts) -> Refusal {
+        let (mut rules, mut agents) = (parts.gate.changes(), parts.registry.changes());
+        loop {
+            if let Err(refusal) = self.judge(parts) {
+                return refusal;
+            }
+            // Both senders live as long as `parts`.
+            let _changed = tokio::select! {
+                changed = rules.changed() => changed,
+                changed = agents.changed() => changed,
+            };
+        }
+    }
+
+    fn judge(&self, parts: &Parts) -> Result<(), Refusal> {
+        let caller = parts.registry.authenticate(self.credentials.as_ref())?;
+        if caller.agent != self.call.caller.agent {
+            return Err(Refusal::new(
+                Reason::AgentUnknown,
+                "another agent asked when this connection was opened",
+            ));
+        }
+        let rules = parts.gate.rules();
+        let action = match self.call.opens_stream() {
+            true => rules.mappings().stream(&self.call),
+            false => rules.mappings().tunnel(&self.call),
+        };
+        let facts = Facts {
+            roles: caller.roles,
+            ..self.call.facts()
+        };
+        match rules.review(&facts, &action, self.evidence.as_ref()) {
+            Verdict::Allow { .. } => Ok(()),
+            Verdict::Block { reason, rules } => Err(Refusal::new(
+                reason,
+                format!("policy no longer allows it ({})", say::rules(&rules)),
+            )),
+            Verdict::RequireApproval { .. } => {
+                Err(Refusal::new(Reason::PolicyBlocked, "a rule wants people asked by now"))
+            }
+        }
+    }
+}
