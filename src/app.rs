@@ -172,6 +172,7 @@ impl Sidecar {
             home_option: config.home.option(),
             draining: drain.draining(),
             connections: config.limits.connections,
+            waits: proxy::Waits::default(),
         };
         let reload = Reload::new(config, parts.gate.clone(), parts.store.clone(), notices)?;
         Ok(Sidecar {

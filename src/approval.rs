@@ -32,6 +32,8 @@ pub(crate) mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::model::change::ApprovalRow;
 use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
 
@@ -158,6 +160,11 @@ impl Approvals {
             .get(id)
             .filter(|slot| slot.on_disk())
             .map(|slot| slot.standing(now))
+    }
+
+    /// Tells when an approval changes, or is forgotten; `None` if it is not there. What it has come to, `get` says.
+    pub fn moves(&self, id: &ApprovalId) -> Option<watch::Receiver<u64>> {
+        self.memory().get(id).map(|slot| slot.moved.subscribe())
     }
 
     /// The approval whose id is or begins with `name`.

@@ -1,4 +1,4 @@
-//! Stand-ins of Stripe, AWS, SendGrid and Slack, for `runplane demo` and for the tests. Floor 6: nothing of the product
+//! Stand-ins of Stripe, AWS, SendGrid, Slack, Twilio, GitHub, OpenAI, Anthropic and Google, for `runplane demo` and for the tests. Floor 6: nothing of the product
 //! may use them, but the command that shows them.
 //!
 //! They are fakes. Each answers a few calls in its provider's shape (members, ids, errors), so that the provider's own
@@ -7,14 +7,22 @@
 //! TLS and faults are its caller's.
 
 mod aws;
+mod github;
+mod google;
+mod models;
 mod sendgrid;
 mod slack;
 mod stripe;
+mod twilio;
 
 pub use aws::Aws;
+pub use github::GitHub;
+pub use google::Google;
+pub use models::{Anthropic, OpenAi};
 pub use sendgrid::SendGrid;
 pub use slack::Slack;
 pub use stripe::Stripe;
+pub use twilio::Twilio;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

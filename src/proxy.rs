@@ -2,7 +2,7 @@
 //!
 //! `accept` takes connections, `connect` opens tunnels and ends their TLS, `handle` is the data path, `parse` makes a `Call`
 //! of a request, `judge` has it mapped and decided, `hold` waits for people, `follow` closes the record with the answer, `stream` carries
-//! what leaves HTTP for as long as it has `standing`, `respond` says no; `described` is parse and map
+//! what leaves HTTP for as long as it has `standing`, `respond` says no, `internal` tells agents of their own calls; `described` is parse and map
 //! for a request that nobody sends.
 
 mod accept;
@@ -12,6 +12,7 @@ mod follow;
 mod greeting;
 mod handle;
 pub mod hold;
+mod internal;
 mod judge;
 mod parse;
 mod prefixed;
@@ -20,6 +21,8 @@ mod respond;
 mod say;
 mod standing;
 mod stream;
+
+pub use internal::Waits;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,6 +61,8 @@ pub struct Parts {
     pub draining: watch::Receiver<bool>,
     /// Connections of agents at a time.
     pub connections: usize,
+    /// Requests of agents that wait for an approval's answer at `runplane.internal`.
+    pub waits: Waits,
 }
 
 /// The proxy, ready to serve.

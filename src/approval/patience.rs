@@ -19,8 +19,10 @@ struct Profile {
 }
 
 /// Measured (default time-outs): httpx 5 s, PyGithub 15 s, slack 30 s, boto3 60 s, stripe 80 s, undici 300 s,
-/// requests, axios and curl never. SendGrid's libraries wait as their languages do, Ruby's 60 s, Python's for ever.
-const PROFILES: [Profile; 12] = [
+/// requests, axios and curl never. SendGrid's and Twilio's libraries wait as their languages do, Ruby's 60 s, Python's for
+/// ever. By their sources: Google's libraries for Python 60 s, aiohttp 300 s, those of OpenAI and Anthropic 600 s, OkHttp
+/// 10 s between two bytes; Go's and Java's own clients and git never.
+const PROFILES: [Profile; 20] = [
     Profile {
         name: "stripe",
         products: &["stripe/"],
@@ -33,7 +35,7 @@ const PROFILES: [Profile; 12] = [
     },
     Profile {
         name: "httpx",
-        products: &["python-httpx/"],
+        products: &["python-httpx/", "python-httpx2/"],
         seconds: 4,
     },
     Profile {
@@ -69,6 +71,53 @@ const PROFILES: [Profile; 12] = [
     Profile {
         name: "requests",
         products: &["python-requests/"],
+        seconds: 300,
+    },
+    Profile {
+        name: "twilio",
+        products: &["twilio-"],
+        seconds: 54,
+    },
+    Profile {
+        name: "google",
+        products: &[
+            "google-api-python-client/",
+            "(gzip)",
+            "gcloud-python/",
+            "gcloud/",
+            "google-cloud-sdk",
+            "gl-python/",
+        ],
+        seconds: 54,
+    },
+    Profile {
+        name: "aiohttp",
+        products: &["aiohttp/"],
+        seconds: 270,
+    },
+    Profile {
+        name: "anthropic",
+        products: &["anthropic/", "asyncanthropic/"],
+        seconds: 300,
+    },
+    Profile {
+        name: "go",
+        products: &["go-http-client/"],
+        seconds: 300,
+    },
+    Profile {
+        name: "okhttp",
+        products: &["okhttp/"],
+        seconds: 8,
+    },
+    Profile {
+        name: "java",
+        products: &["java-http-client/", "java/"],
+        seconds: 300,
+    },
+    Profile {
+        name: "git",
+        products: &["git/"],
         seconds: 300,
     },
     Profile {
@@ -220,6 +269,15 @@ mod tests {
         assert_eq!(seconds("python-requests/2.34.0"), 300);
         assert_eq!(seconds("axios/1.13.0"), 300);
         assert_eq!(seconds("curl/8.16.0"), 300);
+        assert_eq!(seconds("twilio-python/9.13.0 (Linux x86_64) Python/3.13.5"), 54);
+        assert_eq!(seconds("gcloud-python/3.17.1 gl-python/3.13.5"), 54);
+        assert_eq!(seconds("(gzip)"), 54);
+        assert_eq!(seconds("Python/3.13 aiohttp/3.14.5"), 270);
+        assert_eq!(seconds("Anthropic/Python 2.11.0"), 300);
+        assert_eq!(seconds("Go-http-client/1.1"), 300);
+        assert_eq!(seconds("okhttp/5.1.0"), 8);
+        assert_eq!(seconds("Java-http-client/25"), 300);
+        assert_eq!(seconds("git/2.51.0"), 300);
     }
 
     #[test]

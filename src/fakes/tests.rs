@@ -138,3 +138,59 @@ fn slack_says_ok_or_why_not_and_always_200() {
     let unknown = Slack.answer(&request("POST", "/api/chat.shout", ""));
     assert_eq!((unknown.status, json(&unknown)["ok"].as_bool()), (200, Some(false)));
 }
+
+#[test]
+fn each_other_provider_answers_and_fails_in_its_own_shape() {
+    let message = "/2010-04-01/Accounts/AC1/Messages.json";
+    let sent = Twilio.answer(&request("POST", message, "To=%2B15005550006&Body=x"));
+    assert_eq!(
+        (sent.status, sent.done.as_deref()),
+        (201, Some("text message to +15005550006"))
+    );
+    assert_eq!(
+        json(&Twilio.answer(&request("POST", message, "Body=x")))["code"],
+        21_604
+    );
+    assert_eq!(
+        json(&Twilio.answer(&request("POST", message, "To=%2B1")))["code"],
+        21_602
+    );
+    assert_eq!(
+        json(&Twilio.answer(&request("GET", message, "")))["messages"][0]["status"],
+        "queued"
+    );
+    let reference = "/repos/acme/app/git/refs/heads/feature/x";
+    assert_eq!(
+        json(&GitHub.answer(&request("GET", reference, "")))["ref"],
+        "refs/heads/feature/x"
+    );
+    let removed = GitHub.answer(&request("DELETE", reference, ""));
+    assert_eq!(removed.done.as_deref(), Some("heads/feature/x of acme/app deleted"));
+    let issue = GitHub.answer(&request("POST", "/repos/acme/app/issues", r#"{"title":"x"}"#));
+    assert_eq!((json(&issue)["title"].as_str(), issue.status), (Some("x"), 201));
+    let asked = r#"{"model":"m"}"#;
+    assert_eq!(
+        json(&OpenAi.answer(&request("POST", "/v1/chat/completions", asked)))["model"],
+        "m"
+    );
+    assert_eq!(
+        json(&Anthropic.answer(&request("POST", "/v1/messages", asked)))["model"],
+        "m"
+    );
+    let object = "/download/storage/v1/b/acme/o/a%2Fb?alt=media";
+    assert!(Google.answer(&request("GET", object, "")).body.contains("Wien"));
+    assert_eq!(
+        json(&Google.answer(&request("POST", "/token", "grant_type=x")))["token_type"],
+        "Bearer"
+    );
+    for (answer, place) in [
+        (Twilio.answer(&request("GET", "/x", "")), "/code"),
+        (GitHub.answer(&request("GET", "/x", "")), "/message"),
+        (OpenAi.answer(&request("GET", "/x", "")), "/error/message"),
+        (Anthropic.answer(&request("GET", "/x", "")), "/error/type"),
+        (Google.answer(&request("GET", "/x", "")), "/error/errors/0/reason"),
+    ] {
+        assert_eq!((answer.status, answer.done.is_none()), (404, true));
+        assert!(json(&answer).pointer(place).is_some(), "{place}: {}", answer.body);
+    }
+}

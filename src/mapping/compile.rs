@@ -145,6 +145,7 @@ impl Compiler<'_> {
                 true => Semicolons::InValues,
                 false => Semicolons::Refused,
             },
+            repeated: file.repeated.iter().map(|name| name.as_str().into()).collect(),
             reveals: file.reveals.as_ref().map(|reveals| Reveals {
                 parameter: reveals.parameter.as_str().into(),
                 words: reveals.words.iter().map(|word| word.as_str().into()).collect(),

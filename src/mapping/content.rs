@@ -1,5 +1,7 @@
 //! A call's content without its coding, read as its Content-Type says.
 
+use std::borrow::Cow;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
@@ -89,7 +91,11 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
     };
     let form = |nesting| {
         let text = std::str::from_utf8(bytes).map_err(|_| malformed(&form::Error::Escape))?;
-        form::nest(text, nesting, service.semicolons).map_err(|error| malformed(&error))
+        let text = match service.repeated.is_empty() {
+            true => Cow::Borrowed(text),
+            false => listed(text, &service.repeated).map_err(|error| malformed(&error))?,
+        };
+        form::nest(&text, nesting, service.semicolons).map_err(|error| malformed(&error))
     };
     let value = match decoder {
         Decoder::Json => json::parse(bytes).map_err(|error| malformed(&error))?,
@@ -128,6 +134,18 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
             Decoder::Json | Decoder::Multipart | Decoder::Xml => None,
         },
     }))
+}
+
+/// A form in which parameters that may be there several times say so: `a=1&a=2` as `a[]=1&a[]=2`.
+fn listed(text: &str, repeated: &[Box<str>]) -> Result<Cow<'static, str>, form::Error> {
+    let listed = text.split('&').map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = form::decode(name, true)?;
+        let known = repeated.iter().find(|known| ***known == *name);
+        Ok(known.map_or(Cow::Borrowed(pair), |known| format!("{known}[]={value}").into()))
+    });
+    let listed: Vec<_> = listed.collect::<Result<_, _>>()?;
+    Ok(listed.join("&").into())
 }
 
 /// How the mapping reads content of this call's media type.

@@ -1,6 +1,7 @@
 //! How a provider's operations are told apart.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use http::{HeaderName, Method};
 use matchit::Router;
@@ -26,6 +27,7 @@ impl Dispatch {
         match self {
             Dispatch::Path(routes) => match routes.opaque_after {
                 Some(segments) => path::check_opaque(path, segments),
+                None if !routes.escaped.is_empty() => path::check_escaped(path),
                 None => path::check(path),
             },
             Dispatch::Name(_) => path::check(path),
@@ -44,6 +46,10 @@ pub(super) struct Routes {
     shapes: Vec<HashMap<Method, Vec<Operation>>>,
     by_shape: HashMap<String, usize>,
     closed: Option<Closed>,
+    /// Endings by which clients choose the answer's format.
+    formats: Vec<Box<str>>,
+    /// Parameters that are any text.
+    escaped: HashSet<Box<str>>,
     /// Segments before the parameter that takes the rest of the path, if there is one.
     opaque_after: Option<usize>,
     /// Segments of the longest of the other templates.
@@ -58,9 +64,11 @@ pub(super) struct Fit<'a> {
 
 impl Routes {
     /// `closed`: the query tells operations apart.
-    pub(super) fn new(closed: Option<Closed>) -> Self {
+    pub(super) fn new(closed: Option<Closed>, formats: Vec<Box<str>>, escaped: HashSet<Box<str>>) -> Self {
         Self {
             closed,
+            formats,
+            escaped,
             ..Self::default()
         }
     }
@@ -129,8 +137,7 @@ impl Routes {
     pub(super) fn find(&self, method: &Method, path: &str, call: &Call) -> Result<Option<Fit<'_>>, Refusal> {
         let path = match self.opaque_after {
             Some(_) => path,
-            None if path::has_format(path) => return Ok(None),
-            None => self.without_slash(path)?,
+            None => self.without_slash(self.without_format(path))?,
         };
         let path = match path.strip_suffix('/') {
             // Nothing is left for the parameter that takes the rest.
@@ -149,18 +156,48 @@ impl Routes {
             }
         }
         let Some(found) = found else {
-            return Ok(None);
+            return self.unnamed(path);
         };
         let operations = self.shapes.get(*found.value).and_then(|methods| methods.get(method));
         let Some(operation) = self.fitting(operations.map_or(&[], Vec::as_slice), call)? else {
-            return Ok(None);
+            return self.unnamed(path);
         };
+        let is_text = |name: &Arc<str>| self.escaped.contains(&**name);
+        if self.opaque_after.is_none() {
+            let told = operation.parameters.iter().zip(found.params.iter());
+            for (name, (_, segment)) in told.filter(|_| !self.escaped.is_empty()) {
+                match is_text(name) {
+                    true => path::check_text(segment)?,
+                    false => path::check_plain(segment)?,
+                }
+            }
+            if path::has_format(path) && !operation.parameters.last().is_some_and(is_text) {
+                return Ok(None);
+            }
+        }
         let parameters = found
             .params
             .iter()
             .map(|(_, segment)| path::parameter(segment))
             .collect::<Result<_, _>>()?;
         Ok(Some(Fit { operation, parameters }))
+    }
+
+    /// A path that no operation has: nothing in it is any text.
+    fn unnamed(&self, path: &str) -> Result<Option<Fit<'_>>, Refusal> {
+        match self.escaped.is_empty() {
+            true => Ok(None),
+            false => path::check(path).map(|()| None),
+        }
+    }
+
+    /// Without the ending by which the client chooses the answer's format.
+    fn without_format<'p>(&self, path: &'p str) -> &'p str {
+        let ending = |format: &str| {
+            let (bare, end) = path.split_at_checked(path.len().checked_sub(format.len())?)?;
+            (end.eq_ignore_ascii_case(format) && !bare.ends_with('/')).then_some(bare)
+        };
+        self.formats.iter().find_map(|format| ending(format)).unwrap_or(path)
     }
 
     fn without_slash<'p>(&self, path: &'p str) -> Result<&'p str, Refusal> {
@@ -188,13 +225,16 @@ impl Routes {
     }
 }
 
-/// A template without its parameters' names: `/v1/charges/{p0}`; `{*p1}` takes the rest of the path.
+/// A template without its parameters' names: `/v1/charges/{p0}`; `{*p1}` takes all segments that are left.
 fn shape(template: &str) -> String {
     let mut count = 0;
     let segments = template.split('/').map(|segment| {
         if segment.starts_with('{') {
             count += 1;
-            let rest = if segment.ends_with("+}") { "*" } else { "" };
+            let rest = match segment.ends_with("+}") || segment.ends_with("*}") {
+                true => "*",
+                false => "",
+            };
             format!("{{{rest}p{}}}", count - 1)
         } else {
             segment.to_owned()
@@ -203,7 +243,8 @@ fn shape(template: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// A template's parameters in order. Segments are plain text or one whole `{name}`, the last one also `{name+}`.
+/// A template's parameters in order. Segments are plain text or one whole `{name}`, the last one also `{name+}` or
+/// `{name*}`.
 pub(super) fn parameters(template: &str) -> Result<Vec<&str>, String> {
     let segments = template
         .strip_prefix('/')
@@ -213,14 +254,14 @@ pub(super) fn parameters(template: &str) -> Result<Vec<&str>, String> {
     while let Some(segment) = segments.next() {
         let name = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
         let name = match segments.peek() {
-            None => name.map(|name| name.strip_suffix('+').unwrap_or(name)),
+            None => name.map(|name| name.strip_suffix(['+', '*']).unwrap_or(name)),
             Some(_) => name,
         };
         let text = name.unwrap_or(segment);
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         if text.is_empty() || !text.bytes().all(plain) || [".", ".."].contains(&text) {
             return Err(format!(
-                "`{template}`: expected segments of letters, digits, `_`, `-`, `.`, or a whole `{{name}}`, the last one also `{{name+}}`"
+                "`{template}`: expected segments of letters, digits, `_`, `-`, `.`, or a whole `{{name}}`, the last one also `{{name+}}` or `{{name*}}`"
             ));
         }
         if let Some(name) = name {

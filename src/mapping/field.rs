@@ -68,6 +68,8 @@ pub(super) enum Type {
     Text,
     Bool,
     Enum(Vec<Box<str>>),
+    /// True if the text is one of these.
+    OneOf(Vec<Box<str>>),
     /// Longest beginning first.
     PrefixMap(Vec<(Box<str>, Box<str>)>, Option<Box<str>>),
     /// Three letters, to lower case.
@@ -192,21 +194,16 @@ impl Type {
                 Node::Text("false") => Ok(Value::Bool(false)),
                 Node::Json(_) | Node::Text(_) | Node::Opaque => Err(Why::Unreadable),
             },
-            Type::Enum(values) => {
-                let found = text(node)?;
-                values
-                    .iter()
-                    .find(|value| ***value == *found)
-                    .map(|value| Value::Text(value.to_string()))
-                    .ok_or(Why::Unreadable)
-            }
+            Type::Enum(values) => match text(node)? {
+                found if values.iter().any(|value| **value == *found) => Ok(Value::Text(found.to_owned())),
+                _ => Err(Why::Unreadable),
+            },
+            Type::OneOf(values) => text(node).map(|found| Value::Bool(values.iter().any(|value| **value == *found))),
             Type::PrefixMap(prefixes, otherwise) => {
                 let found = text(node)?;
-                let value = prefixes
-                    .iter()
-                    .find(|(prefix, _)| found.starts_with(&**prefix))
-                    .map(|(_, value)| value);
-                value
+                let fitting = prefixes.iter().find(|(prefix, _)| found.starts_with(&**prefix));
+                fitting
+                    .map(|(_, value)| value)
                     .or(otherwise.as_ref())
                     .map(|value| Value::Text(value.to_string()))
                     .ok_or(Why::Unreadable)
@@ -237,7 +234,9 @@ impl Type {
                 let code = text(only(&currency.select(document))?)?;
                 decimal(node, money::exponent(code).ok_or(Why::Unreadable)?)
             }
-            Type::Text | Type::Bool | Type::Enum(_) | Type::PrefixMap(..) | Type::Currency => Err(Why::Unreadable),
+            Type::Text | Type::Bool | Type::Enum(_) | Type::OneOf(_) | Type::PrefixMap(..) | Type::Currency => {
+                Err(Why::Unreadable)
+            }
         }
     }
 }

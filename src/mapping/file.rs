@@ -37,6 +37,12 @@ pub(super) struct File {
     /// Where no operation is named, that holds only for paths that begin so: `/v3/`
     #[serde(default)]
     pub safe_below: Option<Located<String>>,
+    /// Endings of paths by which clients choose the answer's format, and nothing else: `.json` (dispatch by path only).
+    #[serde(default)]
+    pub formats: Vec<Located<String>>,
+    /// Path parameters that are any text: in them `%2F` and other escapes stand for characters and part nothing.
+    #[serde(default)]
+    pub escaped: Vec<Located<String>>,
     /// Goes before the keys of `operations` and `prefixes`: `ec2.`
     #[serde(default)]
     pub name_prefix: String,
@@ -85,6 +91,9 @@ pub(super) struct File {
     /// `;` in a form's value is text: the provider parts pairs at `&` only.
     #[serde(default)]
     pub semicolons_in_values: bool,
+    /// Parameters of a form that may be there several times: each is a list, also where it is there once.
+    #[serde(default)]
+    pub repeated: Vec<String>,
     /// Parameters by which an answer is made to hold secrets.
     #[serde(default)]
     pub reveals: Option<Reveals>,
@@ -169,7 +178,8 @@ pub(super) struct Reveals {
 #[serde(deny_unknown_fields)]
 pub(super) struct Operation {
     /// `POST /v1/refunds`, `GET /v1/refunds/{refund}`: dispatch by path only. `{key+}` at the end takes the rest of the
-    /// path, which is opaque: in it `//`, dot segments and escapes are what they are.
+    /// path, which is opaque: in it `//`, dot segments and escapes are what they are. `{path*}` at the end takes one
+    /// segment or more of a path that is plain throughout.
     #[serde(default)]
     pub call: Option<String>,
     /// What it must have besides: the more there is of it, the sooner it counts. In files with `query` only.
@@ -282,7 +292,7 @@ pub(super) struct Field {
     /// JSONPath of the currency of `money`.
     #[serde(default)]
     pub currency: Option<Located<String>>,
-    /// What an `enum` may be.
+    /// What an `enum` may be; of a field that is true or false, what makes it true.
     #[serde(default)]
     pub values: Vec<String>,
     /// `prefix_map`: beginning → value; the longest counts.

@@ -1,6 +1,6 @@
 //! Paths on hosts with a mapping: one that another server could read as another path is refused, never rewritten.
 
-use super::{form, inert};
+use super::{form, inert, strangers};
 use crate::model::{Reason, Refusal};
 
 /// Suffixes by which some servers choose a format, and so another operation than the template says.
@@ -12,6 +12,47 @@ const FORMATS: [&str; 4] = [".json", ".xml", ".html", ".csv"];
 /// and escapes that turn into separators when decoded twice (tests `a_path_with_two_readings_is_refused`).
 pub(super) fn check(path: &str) -> Result<(), Refusal> {
     check_characters(path, false)?;
+    check_segments(path)
+}
+
+/// The same for a path in which some parameters may be any text: what they hold is for `check_text`, and for `check`
+/// what all others hold.
+pub(super) fn check_escaped(path: &str) -> Result<(), Refusal> {
+    check_characters(path, true)?;
+    match path.contains(';') {
+        true => wrong("holds a character that does not belong there"),
+        false => check_segments(path),
+    }
+}
+
+/// A parameter that is any text, as it was sent.
+///
+/// SECURITY: a server that undoes the escapes before it parts the path finds other segments, and with dot segments
+/// another path (test `what_is_any_text_leads_nowhere_else`).
+pub(super) fn check_text(parameter: &str) -> Result<(), Refusal> {
+    let mut text = parameter.as_bytes().to_vec();
+    // Twice: some undo them in front and behind, and what is no escape is left by most as it is.
+    for _ in 0..2 {
+        text = strangers::bytes(&text);
+        if text
+            .split(|byte| *byte == b'/')
+            .any(|segment| matches!(segment, b"." | b".."))
+        {
+            return wrong("holds an escaped dot segment");
+        }
+        if text.iter().any(|byte| *byte == b'\\' || byte.is_ascii_control()) {
+            return wrong("holds an escaped backslash or control character");
+        }
+    }
+    Ok(())
+}
+
+/// A parameter that is no such text, as it was sent.
+pub(super) fn check_plain(parameter: &str) -> Result<(), Refusal> {
+    check_characters(parameter, false)
+}
+
+fn check_segments(path: &str) -> Result<(), Refusal> {
     if !path.starts_with('/') || path.contains("//") {
         return wrong("holds an empty segment");
     }
@@ -160,6 +201,61 @@ mod tests {
             "/v1/%c3%a9",
         ] {
             assert!(check(path).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_any_text_leads_nowhere_else() {
+        for text in [
+            "a%2Fb",
+            "a%2fb.txt",
+            "100%25",
+            "%E6%AD%93%2F%E8%BF%8E",
+            "a%3Bb%3Fc%23d",
+            "a%2F%2Fb",
+            "..%2E",
+            "a%20..b",
+        ] {
+            assert!(
+                check_escaped(&format!("/x/{text}"))
+                    .and_then(|()| check_text(text))
+                    .is_ok(),
+                "{text}"
+            );
+        }
+        for text in [
+            "%25%2f%252e",
+            "%2e%2e",
+            "%2E",
+            "a%2F..%2Fb",
+            "..%2Fb",
+            "%2e%2e%2Fb",
+            "a%252F..%252Fb",
+            "%252e%252e",
+            "a%5c..%5cb",
+            "a%00",
+            "a%0a",
+            "a%250d",
+        ] {
+            assert!(check_text(text).is_err(), "{text}");
+        }
+        for path in ["/x//y", "/x/../y", "/x/.", "/x;y", "/x/%2", "/x/a b", "x"] {
+            assert!(check_escaped(path).is_err(), "{path}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whoever undoes the escapes of any text, once or twice, finds no way up in it.
+        #[test]
+        fn any_text_leads_nowhere_else(text in "(\\.|/|%2e|%2E|%2f|%252e|%252f|%25|%5c|a){0,8}") {
+            if check_escaped(&format!("/x/{text}")).is_ok() && check_text(&text).is_ok() {
+                let once = strangers::bytes(text.as_bytes());
+                for found in [once.clone(), strangers::bytes(&once)] {
+                    let found = String::from_utf8(found).unwrap();
+                    proptest::prop_assert!(!found.contains('\\'), "{text}");
+                    proptest::prop_assert!(found.split('/').all(|part| part != "." && part != ".."), "{text}");
+                }
+            }
         }
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Service {
     /// Query parameters whose values may stand in the record.
     pub show: HashSet<Box<str>>,
     pub semicolons: Semicolons,
+    /// Parameters of a form that are lists, one item each time they are there.
+    pub repeated: Vec<Box<str>>,
     pub reveals: Option<Reveals>,
 }
 

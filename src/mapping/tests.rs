@@ -14,21 +14,63 @@ mod identity;
 mod load;
 mod meaning;
 mod messages;
+mod paths;
 mod record;
 mod s3;
 mod samples;
 
 const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
 const STRIPE: &str = include_str!("../../mappings/stripe.yaml");
-const STRIPE_FILES: &str = include_str!("../../mappings/stripe-files.yaml");
-const EC2: &str = include_str!("../../mappings/aws-ec2.yaml");
-const DYNAMODB: &str = include_str!("../../mappings/aws-dynamodb.yaml");
-const S3: &str = include_str!("../../mappings/aws-s3.yaml");
-const LAMBDA: &str = include_str!("../../mappings/aws-lambda.yaml");
-const SENDGRID: &str = include_str!("../../mappings/sendgrid.yaml");
-const SLACK: &str = include_str!("../../mappings/slack.yaml");
-const SLACK_HOOKS: &str = include_str!("../../mappings/slack-hooks.yaml");
-const SLACK_FILES: &str = include_str!("../../mappings/slack-files.yaml");
+
+/// A file that ships: its name, what it says, and its samples.
+macro_rules! shipped {
+    ($($name:literal)*) => {
+        [$((
+            $name,
+            include_str!(concat!("../../mappings/", $name, ".yaml")),
+            include_str!(concat!("../../tests/samples/", $name, ".jsonl")),
+        )),*]
+    };
+}
+
+const FILES: &[(&str, &str, &str)] = &shipped! {
+    "stripe"
+    "stripe-files"
+    "aws-ec2"
+    "aws-dynamodb"
+    "aws-s3"
+    "aws-lambda"
+    "sendgrid"
+    "slack"
+    "slack-hooks"
+    "slack-files"
+    "aws-autoscaling"
+    "aws-ecs"
+    "aws-iam"
+    "aws-kms"
+    "aws-logs"
+    "aws-rds"
+    "aws-secretsmanager"
+    "aws-ses"
+    "aws-sns"
+    "aws-sqs"
+    "aws-sts"
+    "github"
+    "github-git"
+    "twilio"
+    "twilio-accounts"
+    "twilio-lookups"
+    "twilio-messaging"
+    "twilio-products"
+    "twilio-verify"
+    "openai"
+    "anthropic"
+    "google-oauth"
+    "google-sts"
+    "google-storage"
+    "google-storage-xml"
+    "google-www"
+};
 
 fn source(file: &str, text: &str) -> Source {
     Source {
@@ -45,18 +87,7 @@ fn load(files: &[(&str, &str)]) -> Result<Mappings, Vec<Diagnostic>> {
 /// The shipped files, with an account in dollars.
 fn shipped() -> &'static Mappings {
     static SHIPPED: LazyLock<Mappings> = LazyLock::new(|| {
-        let files = [
-            ("stripe.yaml", STRIPE),
-            ("stripe-files.yaml", STRIPE_FILES),
-            ("aws-ec2.yaml", EC2),
-            ("aws-dynamodb.yaml", DYNAMODB),
-            ("aws-s3.yaml", S3),
-            ("aws-lambda.yaml", LAMBDA),
-            ("sendgrid.yaml", SENDGRID),
-            ("slack.yaml", SLACK),
-            ("slack-hooks.yaml", SLACK_HOOKS),
-            ("slack-files.yaml", SLACK_FILES),
-        ];
+        let files: Vec<_> = FILES.iter().map(|(name, text, _)| (*name, *text)).collect();
         match load(&files) {
             Ok(mappings) => mappings.with_account_currency(Some("usd")),
             Err(problems) => panic!(

@@ -134,8 +134,10 @@ pub enum ErrorShape {
     Problem,
     /// `{"error": {"type", "code", "message"}}`.
     Stripe,
-    /// AWS Query and EC2: XML `<Response><Errors>`.
+    /// AWS Query: XML `<ErrorResponse><Error>`.
     AwsQuery,
+    /// EC2's own: XML `<Response><Errors>`.
+    AwsEc2,
     /// AWS JSON 1.0/1.1: `{"__type", "message"}`.
     AwsJson,
     /// AWS REST XML: `<Error><Code>`.
@@ -145,20 +147,42 @@ pub enum ErrorShape {
     SendGrid,
     /// `{"ok": false, "error"}` with status 200.
     Slack,
+    /// `{"code", "message", "more_info", "status"}`.
+    Twilio,
+    /// `{"message", "documentation_url", "status"}`.
+    #[serde(rename = "github")]
+    GitHub,
+    /// `{"error": {"code", "message", "status", "errors"}}`.
+    Google,
+    /// RFC 6749, 5.2: `{"error", "error_description"}`.
+    #[serde(rename = "oauth")]
+    OAuth,
+    /// `{"error": {"message", "type", "param", "code"}}`.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// `{"type": "error", "error": {"type", "message"}}`.
+    Anthropic,
     /// `grpc-status` and `grpc-message`, without content. Follows from the call, never from a mapping.
     Grpc,
 }
 
 impl ErrorShape {
-    pub const ALL: [ErrorShape; 8] = [
+    pub const ALL: [ErrorShape; 15] = [
         ErrorShape::Problem,
         ErrorShape::Stripe,
         ErrorShape::AwsQuery,
+        ErrorShape::AwsEc2,
         ErrorShape::AwsJson,
         ErrorShape::AwsRest,
         ErrorShape::SendGrid,
         ErrorShape::Slack,
         ErrorShape::Grpc,
+        ErrorShape::Twilio,
+        ErrorShape::GitHub,
+        ErrorShape::Google,
+        ErrorShape::OAuth,
+        ErrorShape::OpenAi,
+        ErrorShape::Anthropic,
     ];
 }
 

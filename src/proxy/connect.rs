@@ -21,7 +21,7 @@ use super::follow::Body;
 use super::prefixed::Prefixed;
 use super::record::{self, Ending, Unheard};
 use super::standing::Standing;
-use super::{Connection, Parts, Tunnel, accept, parse, respond, say, stream};
+use super::{Connection, Parts, Tunnel, accept, internal, parse, respond, say, stream};
 use crate::agent::Registry;
 use crate::authority::LeafError;
 use crate::mapping::Mappings;
@@ -234,6 +234,11 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
     let Ok(Some(authority)) = connection.authority() else {
         return;
     };
+    // SECURITY: a rule that opens tunnels could have the name asked of DNS (test `the_name_never_leaves`).
+    if internal::is_here(&authority.host) {
+        let detail = format!("{} is the proxy itself, which answers HTTP only", internal::NAME);
+        return refused(parts, connection, &Refusal::new(Reason::DestinationRefused, detail)).await;
+    }
     let credentials = connection.credentials(&HeaderMap::new()).cloned();
     let call = as_call(id, caller, authority.clone());
     let rules = parts.gate.rules();

@@ -12,7 +12,7 @@ use super::follow::{self, Body};
 use super::hold::{self, Approved};
 use super::record::{self, Ending, Record};
 use super::stream::{self, Leaving};
-use super::{Connection, Parts, Refused, respond, say};
+use super::{Connection, Parts, Refused, internal, respond, say};
 use crate::io::body::Unread;
 use crate::io::drain::Working;
 use crate::model::{self, CallId};
@@ -73,6 +73,9 @@ impl Exchange<'_> {
     /// The life of a call. Nothing leaves before its decision is durable; nothing leaves without a permit.
     async fn handle(&mut self, head: request::Parts) -> Result<Response<Body>, Refused> {
         let (parts, connection) = (self.parts, self.connection);
+        if let Some(answer) = internal::answer(self, &head).await {
+            return answer;
+        }
         let shape = connection.error_shape(parts.gate.rules().mappings(), &head);
         let (rules, decision) = match self.judge(head).await {
             Ok(judged) => judged,

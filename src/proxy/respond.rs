@@ -16,7 +16,7 @@ use super::follow::Body;
 use super::parse::{HOP_BY_HOP, named_in_connection};
 use crate::model::{CallId, ErrorShape, Reason};
 
-pub(super) use words::{told, undelivered, unrecorded};
+pub(super) use words::{meaning, told, undelivered, unrecorded};
 
 const DECISION: HeaderName = HeaderName::from_static("runplane-decision");
 const REQUEST_ID: HeaderName = HeaderName::from_static("runplane-request-id");

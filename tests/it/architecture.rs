@@ -197,7 +197,14 @@ fn what_decides_or_reaches_out_stands_in_one_place() {
         ("Permit {", &["policy.rs", "policy/"]),
         (
             "StatusCode::",
-            &["proxy/respond.rs", "proxy/respond/", "control.rs", "control/"],
+            // What agents ask of the proxy itself is answered, not refused.
+            &[
+                "proxy/respond.rs",
+                "proxy/respond/",
+                "proxy/internal",
+                "control.rs",
+                "control/",
+            ],
         ),
         ("TcpStream::connect", &["upstream.rs", "upstream/", "cli/"]),
     ];

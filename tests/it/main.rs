@@ -30,6 +30,7 @@ mod harness;
 mod hold;
 mod http1;
 mod http2;
+mod internal;
 mod kill;
 mod large;
 mod people;

@@ -154,6 +154,7 @@ impl Sidecar {
             home_option: String::new(),
             draining: is_draining,
             connections: 16,
+            waits: proxy::Waits::default(),
         };
         Self {
             home,

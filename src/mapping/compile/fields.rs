@@ -231,6 +231,11 @@ impl Compiler<'_> {
                     field.values.iter().map(|value| value.as_str().into()).collect(),
                 ));
             }
+            (Kind::Enum, FieldType::Bool) if !field.values.is_empty() => {
+                return Some(Type::OneOf(
+                    field.values.iter().map(|value| value.as_str().into()).collect(),
+                ));
+            }
             (Kind::PrefixMap, FieldType::String) if !field.prefixes.is_empty() => {
                 let mut prefixes: Vec<(Box<str>, Box<str>)> = field
                     .prefixes
@@ -240,7 +245,7 @@ impl Compiler<'_> {
                 prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
                 return Some(Type::PrefixMap(prefixes, field.otherwise.as_deref().map(Box::from)));
             }
-            (Kind::Enum | Kind::PrefixMap, FieldType::String) => {
+            (Kind::Enum, FieldType::Bool) | (Kind::Enum | Kind::PrefixMap, FieldType::String) => {
                 "expected `values` of the enum, or `prefixes` of the prefix_map".to_owned()
             }
             (other, _) => format!("`as: {other:?}` does not make a field of type {kind:?}").to_lowercase(),

@@ -1,6 +1,6 @@
 //! Operations of mapping files made ready.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
@@ -18,6 +18,11 @@ use crate::model::vocabulary::ActionDefinition;
 
 impl Compiler<'_> {
     pub(super) fn dispatch(&mut self, file: &File, context: &Context<'_>) -> Dispatch {
+        if !matches!(file.dispatch.value, file::Dispatch::Path) {
+            for name in file.formats.iter().chain(&file.escaped) {
+                self.wrong(name, "`formats` and `escaped` are for dispatch by path");
+            }
+        }
         let source = match &file.dispatch.value {
             file::Dispatch::Path => return self.routes(file, context),
             file::Dispatch::Parameter(name) => NameSource::Parameter(name.as_str().into()),
@@ -83,7 +88,7 @@ impl Compiler<'_> {
     }
 
     fn routes(&mut self, file: &File, context: &Context<'_>) -> Dispatch {
-        let mut routes = Routes::new(self.closed(file));
+        let mut routes = Routes::new(self.closed(file), self.formats(file), self.escaped(file));
         for operation in file.prefixes.values() {
             self.wrong(operation, "`prefixes` are for dispatch by name");
         }
@@ -96,7 +101,10 @@ impl Compiler<'_> {
             };
             let is = |segment: &str, end: &str| file.hide.iter().any(|name| *segment == format!("{{{name}{end}"));
             // Of a path whose end is hidden nobody can tell where that begins.
-            let shown = !template.rsplit('/').next().is_some_and(|last| is(last, "+}"));
+            let shown = !template
+                .rsplit('/')
+                .next()
+                .is_some_and(|last| is(last, "+}") || is(last, "*}"));
             let segments = template.split('/').skip(1);
             let context = Context {
                 shown_segments: segments.map(|segment| shown && !is(segment, "}")).collect(),
@@ -109,6 +117,37 @@ impl Compiler<'_> {
             }
         }
         Dispatch::Path(Box::new(routes))
+    }
+
+    fn formats(&mut self, file: &File) -> Vec<Box<str>> {
+        let plain = |ending: &str| {
+            let letters = ending.strip_prefix('.').unwrap_or_default();
+            !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_lowercase())
+        };
+        for ending in file.formats.iter().filter(|ending| !plain(&ending.value)) {
+            self.wrong(ending, "expected the ending of paths, as `.json`");
+        }
+        file.formats.iter().map(|ending| ending.value.as_str().into()).collect()
+    }
+
+    fn escaped(&mut self, file: &File) -> HashSet<Box<str>> {
+        let named = |name: &str| {
+            let ends = ["}", "*}"].map(|end| format!("{{{name}{end}"));
+            let calls = file
+                .operations
+                .values()
+                .filter_map(|operation| operation.value.call.as_deref());
+            calls
+                .flat_map(|call| call.split('/'))
+                .any(|segment| ends.iter().any(|end| *end == *segment))
+        };
+        for name in file.escaped.iter().filter(|name| !named(&name.value)) {
+            self.wrong(
+                name,
+                format!("no operation's `call` has a parameter `{{{}}}`", name.value),
+            );
+        }
+        file.escaped.iter().map(|name| name.value.as_str().into()).collect()
     }
 
     fn closed(&mut self, file: &File) -> Option<Closed> {

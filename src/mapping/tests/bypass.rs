@@ -107,7 +107,7 @@ fn r_method_override_is_refused() {
 fn r_an_operation_in_the_query_of_a_stranger_is_no_read() {
     let delete = call(
         "GET",
-        "https://iam.amazonaws.com/?Action=DeleteUser&UserName=x",
+        "https://elasticache.us-east-1.amazonaws.com/?Action=DeleteUser&UserName=x",
         &[],
         None,
     );

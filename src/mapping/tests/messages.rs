@@ -166,7 +166,7 @@ fn a_refusal_has_the_shape_of_what_answers_there() {
         ("https://files.slack.com/files-pri/T1-F1/x.pdf", ErrorShape::Problem),
         ("https://api.sendgrid.com/v3/stats", ErrorShape::SendGrid),
         ("https://api.stripe.com/v1/balance", ErrorShape::Stripe),
-        ("https://ec2.us-east-1.amazonaws.com/", ErrorShape::AwsQuery),
+        ("https://ec2.us-east-1.amazonaws.com/", ErrorShape::AwsEc2),
         ("https://dynamodb.us-east-1.amazonaws.com/", ErrorShape::AwsJson),
         ("https://example.com/api/users.list", ErrorShape::Problem),
     ] {

@@ -8,7 +8,7 @@ use crate::approval::{Question, Standing, Wait, beginning};
 use crate::model::inert::inert;
 use crate::model::{ApprovalId, HoldRule, Outcome, Reason, Refusal, Timestamp, Vocabulary};
 use crate::policy::{Blocked, Hold};
-use crate::proxy::Parts;
+use crate::proxy::{Parts, internal};
 
 const NO_OTHER_WAY: &str = "Do not attempt it another way.";
 
@@ -16,9 +16,11 @@ pub(super) fn pending(standing: &Standing) -> Refusal {
     Refusal::new(
         Reason::ApprovalPending,
         format!(
-            "NOT executed. Waiting for human approval {} until {}. {NO_OTHER_WAY} Repeat exactly this call after approval.",
+            "NOT executed. Waiting for human approval {} until {}. {NO_OTHER_WAY} Repeat exactly this call after approval (http://{}/approvals/{}/wait tells when).",
             standing.row.id,
             clock(standing.row.expires),
+            internal::NAME,
+            standing.row.id,
         ),
     )
 }

@@ -8,58 +8,115 @@ use crate::proxy::Refused;
 
 /// Content type and content.
 pub(super) fn content(refused: &Refused, row: &Row, id: &CallId) -> (&'static str, String) {
-    let Refusal { reason, detail } = &refused.refusal;
-    match refused.shape {
-        ErrorShape::Problem => ("application/problem+json", problem(refused, row, id).to_string()),
-        // The library shows the message alone, so the code stands in it too.
-        ErrorShape::Stripe => {
-            let error = json!({
-                "type": "invalid_request_error",
-                "code": reason,
-                "message": format!("{reason}: {detail}"),
-                "runplane": problem(refused, row, id),
-            });
-            ("application/json", json!({ "error": error }).to_string())
-        }
-        ErrorShape::AwsJson => {
-            let error = json!({ "__type": reason, "message": detail });
-            ("application/x-amz-json-1.1", error.to_string())
-        }
-        ErrorShape::AwsQuery => (
-            "text/xml",
-            format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{reason}</Code>\
-                 <Message>{}</Message></Error></Errors><RequestID>{id}</RequestID></Response>",
-                text(detail)
-            ),
-        ),
-        ErrorShape::AwsRest => (
-            "application/xml",
-            format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{reason}</Code><Message>{}</Message>\
-                 <RequestId>{id}</RequestId></Error>",
-                text(detail)
-            ),
-        ),
-        // The library shows the content as it is.
-        ErrorShape::SendGrid => {
-            let error = json!({ "message": format!("{reason}: {detail}"), "field": null, "help": null });
-            let content = json!({ "errors": [error], "runplane": problem(refused, row, id) });
-            ("application/json", content.to_string())
-        }
+    let media_type = match refused.shape {
+        ErrorShape::Problem => "application/problem+json",
+        ErrorShape::AwsJson => "application/x-amz-json-1.1",
+        ErrorShape::AwsQuery | ErrorShape::AwsEc2 => "text/xml",
+        ErrorShape::AwsRest => "application/xml",
+        ErrorShape::Slack => "application/json; charset=utf-8",
+        ErrorShape::Stripe
+        | ErrorShape::SendGrid
+        | ErrorShape::Twilio
+        | ErrorShape::GitHub
+        | ErrorShape::Google
+        | ErrorShape::OAuth
+        | ErrorShape::OpenAi
+        | ErrorShape::Anthropic => "application/json",
         // Said in `grpc-status` and `grpc-message`.
-        ErrorShape::Grpc => ("application/grpc", String::new()),
-        // Python's library shows the content, Node's the code, and the messages of the metadata in its log.
-        ErrorShape::Slack => {
-            let content = json!({
-                "ok": false,
-                "error": reason,
-                "detail": detail,
-                "response_metadata": { "messages": [format!("[ERROR] {detail}")] },
-                "runplane": problem(refused, row, id),
-            });
-            ("application/json; charset=utf-8", content.to_string())
+        ErrorShape::Grpc => return ("application/grpc", String::new()),
+    };
+    let content = xml(refused, id).unwrap_or_else(|| json_of(refused, row, id).to_string());
+    (media_type, content)
+}
+
+/// What the libraries of AWS read out of XML, in the shapes that have it.
+fn xml(refused: &Refused, id: &CallId) -> Option<String> {
+    let Refusal { reason, detail } = &refused.refusal;
+    let error = || format!("<Code>{reason}</Code><Message>{}</Message>", text(detail));
+    let document = match refused.shape {
+        ErrorShape::AwsEc2 => format!(
+            "<Response><Errors><Error>{}</Error></Errors><RequestID>{id}</RequestID></Response>",
+            error()
+        ),
+        ErrorShape::AwsQuery => format!(
+            "<ErrorResponse><Error><Type>Sender</Type>{}</Error><RequestId>{id}</RequestId></ErrorResponse>",
+            error()
+        ),
+        ErrorShape::AwsRest => format!("<Error>{}<RequestId>{id}</RequestId></Error>", error()),
+        ErrorShape::Problem
+        | ErrorShape::Stripe
+        | ErrorShape::AwsJson
+        | ErrorShape::SendGrid
+        | ErrorShape::Slack
+        | ErrorShape::Twilio
+        | ErrorShape::GitHub
+        | ErrorShape::Google
+        | ErrorShape::OAuth
+        | ErrorShape::OpenAi
+        | ErrorShape::Anthropic
+        | ErrorShape::Grpc => return None,
+    };
+    Some(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{document}"))
+}
+
+/// What a library of the provider turns into its own error. Where it shows the message alone, the code stands in that too.
+fn json_of(refused: &Refused, row: &Row, id: &CallId) -> Value {
+    let Refusal { reason, detail } = &refused.refusal;
+    let status = row.status(refused).as_u16();
+    let (message, problem) = (format!("{reason}: {detail}"), problem(refused, row, id));
+    match refused.shape {
+        ErrorShape::Stripe => {
+            json!({ "error": {
+                "type": "invalid_request_error", "code": reason, "message": message, "runplane": problem,
+            }})
         }
+        ErrorShape::AwsJson => json!({ "__type": reason, "message": detail }),
+        // The library shows the content as it is.
+        ErrorShape::SendGrid => json!({
+            "errors": [{ "message": message, "field": null, "help": null }], "runplane": problem,
+        }),
+        // Python's library shows the content, Node's the code, and the messages of the metadata in its log.
+        ErrorShape::Slack => json!({
+            "ok": false, "error": reason, "detail": detail,
+            "response_metadata": { "messages": [format!("[ERROR] {detail}")] }, "runplane": problem,
+        }),
+        // Libraries of typed languages take nothing but a number for the code: Twilio's own for a 403.
+        ErrorShape::Twilio => json!({
+            "code": TWILIO_FORBIDDEN, "message": message, "more_info": problem.get("type"), "status": status,
+            "runplane": problem,
+        }),
+        ErrorShape::GitHub => json!({
+            "message": message, "documentation_url": problem.get("type"), "status": status.to_string(),
+            "runplane": problem,
+        }),
+        ErrorShape::Google => json!({ "error": {
+            "code": status, "message": message, "status": google_status(status),
+            "errors": [{ "message": message, "domain": "runplane", "reason": reason }], "runplane": problem,
+        }}),
+        ErrorShape::OAuth => json!({ "error": reason, "error_description": detail, "runplane": problem }),
+        ErrorShape::OpenAi => json!({ "error": {
+            "message": message, "type": "permission_error", "param": null, "code": reason, "runplane": problem,
+        }}),
+        ErrorShape::Anthropic => json!({
+            "type": "error", "error": { "type": "permission_error", "message": message }, "request_id": id,
+            "runplane": problem,
+        }),
+        ErrorShape::Problem | ErrorShape::AwsQuery | ErrorShape::AwsEc2 | ErrorShape::AwsRest | ErrorShape::Grpc => {
+            problem
+        }
+    }
+}
+
+/// `403 Forbidden`, by Twilio's list of error codes.
+const TWILIO_FORBIDDEN: u32 = 20_403;
+
+/// The name of a status, as `google.rpc.Code` has it.
+fn google_status(status: u16) -> &'static str {
+    match status {
+        403 | 407 => "PERMISSION_DENIED",
+        400..=499 => "INVALID_ARGUMENT",
+        504 => "DEADLINE_EXCEEDED",
+        _ => "UNAVAILABLE",
     }
 }
 

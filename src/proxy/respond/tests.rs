@@ -85,10 +85,15 @@ async fn xml_holds_no_markup_of_ours_and_no_control_characters() {
     let shown = |shape| content(refuse(&refused(Reason::PolicyBlocked, shape), &CallId::random(), false));
     let query = shown(ErrorShape::AwsQuery).await;
     assert!(
-        query.contains(
+        query.contains("<ErrorResponse><Error><Type>Sender</Type><Code>policy_blocked</Code><Message>NOT executed"),
+        "{query}"
+    );
+    let ec2 = shown(ErrorShape::AwsEc2).await;
+    assert!(
+        ec2.contains(
             "<Response><Errors><Error><Code>policy_blocked</Code><Message>NOT executed: because &lt;b&gt;&amp;[2J"
         ),
-        "{query}"
+        "{ec2}"
     );
     let rest = shown(ErrorShape::AwsRest).await;
     assert!(
@@ -111,15 +116,22 @@ fn read_as_its_sdk_does(shape: ErrorShape, content: &str) -> (String, String) {
             .unwrap_or_else(|| panic!("{pointer}: {content}"))
             .to_owned()
     };
+    // The code is the first word of the message.
+    let of_message = |pointer: &str| {
+        let message = of_json(pointer);
+        (message.split(':').next().unwrap().to_owned(), message)
+    };
     match shape {
         ErrorShape::Problem => (of_json("/code"), of_json("/detail")),
         ErrorShape::Stripe => (of_json("/error/code"), of_json("/error/message")),
         ErrorShape::AwsJson => (of_json("/__type"), of_json("/message")),
-        ErrorShape::AwsQuery | ErrorShape::AwsRest => (of_xml("Code"), of_xml("Message")),
-        ErrorShape::SendGrid => {
-            let message = of_json("/errors/0/message");
-            (message.split(':').next().unwrap().to_owned(), message)
-        }
+        ErrorShape::AwsQuery | ErrorShape::AwsEc2 | ErrorShape::AwsRest => (of_xml("Code"), of_xml("Message")),
+        ErrorShape::SendGrid => of_message("/errors/0/message"),
+        ErrorShape::Twilio | ErrorShape::GitHub => of_message("/message"),
+        ErrorShape::Google => (of_json("/error/errors/0/reason"), of_json("/error/message")),
+        ErrorShape::OAuth => (of_json("/error"), of_json("/error_description")),
+        ErrorShape::OpenAi => (of_json("/error/code"), of_json("/error/message")),
+        ErrorShape::Anthropic => of_message("/error/message"),
         ErrorShape::Slack => (of_json("/error"), of_json("/response_metadata/messages/0")),
         // `content` is its message.
         ErrorShape::Grpc => (content.split(':').next().unwrap().to_owned(), content.to_owned()),
@@ -174,6 +186,40 @@ async fn slack_is_told_no_by_ok_and_the_status_it_sees() {
     assert_eq!(told["runplane"]["status"], 200);
     assert_eq!(told["runplane"]["executed"], "no");
     assert!(told["runplane"]["approval_id"].is_string());
+}
+
+/// Members that libraries of typed languages read into numbers and texts.
+#[tokio::test]
+async fn numbers_are_numbers_where_libraries_expect_them() {
+    let shown = async |shape, reason| {
+        let content = content(refuse(&refused(reason, shape), &CallId::random(), false)).await;
+        serde_json::from_str::<Value>(&content).unwrap()
+    };
+    let twilio = shown(ErrorShape::Twilio, Reason::PolicyBlocked).await;
+    assert_eq!((&twilio["code"], &twilio["status"]), (&20_403.into(), &403.into()));
+    let github = shown(ErrorShape::GitHub, Reason::PolicyBlocked).await;
+    assert_eq!(github["status"], "403");
+    for (reason, code, status) in [
+        (Reason::ApprovalPending, 403, "PERMISSION_DENIED"),
+        (Reason::Malformed, 400, "INVALID_ARGUMENT"),
+        (Reason::UpstreamUnreachable, 502, "UNAVAILABLE"),
+        (Reason::UpstreamTimeout, 504, "DEADLINE_EXCEEDED"),
+    ] {
+        let google = shown(ErrorShape::Google, reason).await;
+        assert_eq!(
+            (&google["error"]["code"], &google["error"]["status"]),
+            (&code.into(), &status.into())
+        );
+    }
+    for shape in [
+        ErrorShape::Twilio,
+        ErrorShape::GitHub,
+        ErrorShape::Anthropic,
+        ErrorShape::OAuth,
+    ] {
+        let shown = shown(shape, Reason::ApprovalPending).await;
+        assert!(shown["runplane"]["approval_id"].is_string(), "{shape:?}");
+    }
 }
 
 #[tokio::test]

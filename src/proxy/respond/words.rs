@@ -16,7 +16,7 @@ const SMALLER: &str = "Send it in smaller parts.";
 const GET_A_KEY: &str = "Ask the person you work for for a valid key.";
 
 /// What happened in a few words, and what to do next.
-fn words(reason: Reason) -> (&'static str, &'static str) {
+pub(in crate::proxy) fn meaning(reason: Reason) -> (&'static str, &'static str) {
     match reason {
         Reason::PolicyBlocked => ("Blocked by policy", NO_OTHER_WAY),
         Reason::IncompleteAction => ("The action is incomplete", COMPLETE),
@@ -41,12 +41,12 @@ fn words(reason: Reason) -> (&'static str, &'static str) {
 }
 
 pub(super) fn title(reason: Reason) -> &'static str {
-    words(reason).0
+    meaning(reason).0
 }
 
 /// A stage's refusal of a call that was not executed.
 pub(in crate::proxy) fn told(refusal: &Refusal) -> Refusal {
-    let (_, next) = words(refusal.reason);
+    let (_, next) = meaning(refusal.reason);
     Refusal::new(refusal.reason, format!("NOT executed: {}. {next}", refusal.detail))
 }
 

@@ -202,7 +202,20 @@ impl Configuration {
         }
         yaml.push_str("  hold: { ");
         let clients = [
-            "default", "curl", "requests", "stripe", "boto3", "httpx", "slack", "sendgrid",
+            "default",
+            "curl",
+            "requests",
+            "stripe",
+            "boto3",
+            "httpx",
+            "slack",
+            "sendgrid",
+            "twilio",
+            "pygithub",
+            "openai",
+            "anthropic",
+            "google",
+            "aiohttp",
         ];
         yaml.push_str(&clients.map(|client| format!("{client}: {}", self.hold)).join(", "));
         yaml.push_str(" }\n");

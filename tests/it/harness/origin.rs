@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use runplane::fakes::{self, Aws, SendGrid, Slack, Stripe};
+use runplane::fakes::{self, Anthropic, Aws, GitHub, Google, OpenAi, SendGrid, Slack, Stripe, Twilio};
 
 use super::certificates::{Flaw, server_config};
 use super::runtime;
@@ -113,6 +113,31 @@ impl Origin {
     /// Answers like Slack's Web API.
     pub fn slack() -> Self {
         Self::playing(|request| Slack.answer(request))
+    }
+
+    /// Answers like Twilio.
+    pub fn twilio() -> Self {
+        Self::playing(|request| Twilio.answer(request))
+    }
+
+    /// Answers like GitHub's REST API.
+    pub fn github() -> Self {
+        Self::playing(|request| GitHub.answer(request))
+    }
+
+    /// Answers like OpenAI.
+    pub fn openai() -> Self {
+        Self::playing(|request| OpenAi.answer(request))
+    }
+
+    /// Answers like Anthropic.
+    pub fn anthropic() -> Self {
+        Self::playing(|request| Anthropic.answer(request))
+    }
+
+    /// Answers like Google's token endpoint and Cloud Storage.
+    pub fn google() -> Self {
+        Self::playing(|request| Google.answer(request))
     }
 
     /// Answers as the product's own fake does, the one that `runplane demo` shows.

@@ -114,6 +114,35 @@ impl Session {
         Self::open("websockets_client.py", sidecar, None, &[])
     }
 
+    /// Twilio's library.
+    pub fn twilio(sidecar: &Sidecar) -> Self {
+        Self::open("twilio_client.py", sidecar, None, &[])
+    }
+
+    /// PyGithub.
+    pub fn github(sidecar: &Sidecar) -> Self {
+        Self::open("github_client.py", sidecar, None, &[])
+    }
+
+    /// OpenAI's library.
+    pub fn openai(sidecar: &Sidecar) -> Self {
+        Self::open("openai_client.py", sidecar, None, &[])
+    }
+
+    /// Anthropic's library.
+    pub fn anthropic(sidecar: &Sidecar) -> Self {
+        Self::open("anthropic_client.py", sidecar, None, &[])
+    }
+
+    /// google-cloud-storage.
+    pub fn google(sidecar: &Sidecar) -> Self {
+        Self::open("google_client.py", sidecar, None, &[])
+    }
+
+    pub fn aiohttp(sidecar: &Sidecar) -> Self {
+        Self::open("aiohttp_client.py", sidecar, None, &[])
+    }
+
     /// httpx waits 5 s of its own accord: enough for a person at hand, not for a machine that runs every test at once.
     pub fn httpx(sidecar: &Sidecar) -> Self {
         Self::open("httpx_client.py", sidecar, None, &[("HTTPX_TIMEOUT", "60")])

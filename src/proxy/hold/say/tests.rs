@@ -84,7 +84,7 @@ async fn every_refusal_says_that_nothing_was_executed_and_what_to_do() {
     );
     assert!(
         wait.detail
-            .ends_with("Do not attempt it another way. Repeat exactly this call after approval.")
+            .contains("Do not attempt it another way. Repeat exactly this call after approval (http://runplane.internal/approvals/apr_")
     );
 
     approve(&approvals, first.approval());
