@@ -138,6 +138,12 @@ impl Registry {
         self.changed.subscribe()
     }
 
+    /// The agent of this name as it is now, where the configuration vouches for it; `None` if it is not registered or is
+    /// disabled.
+    pub fn named(&self, agent: &str) -> Option<Caller> {
+        self.read(|state| state.current(agent))
+    }
+
     /// The person whose key this is. Constant time.
     pub fn person(&self, key: &str) -> Option<Person> {
         let digest = keys::digest(key);

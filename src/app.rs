@@ -1,7 +1,9 @@
 //! Floor 6: puts the house together. The only file that knows everything: configuration → open stores, bind, start, drain.
 
 mod banner;
+mod certificates;
 mod enforcement;
+mod listeners;
 mod notices;
 pub mod public;
 mod reload;
@@ -28,16 +30,18 @@ use crate::gate::{Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::drain::{self, Drain};
 use crate::io::keys::{self, Secrets};
+use crate::io::tls::Server;
 use crate::model::change::PersonRow;
 use crate::model::money::Rates;
 use crate::model::{Diagnostic, Timestamp};
-use crate::proxy::Proxy;
+use crate::proxy::{Door, Proxy};
 use crate::store::{Reader, Store};
 use crate::upstream::{self, Upstream};
 use crate::{audit, control, proxy};
 
 use banner::Banner;
 pub use enforcement::Enforcement;
+use listeners::{Addresses, Listeners};
 use notices::Terminal;
 use reload::Reload;
 
@@ -97,8 +101,8 @@ pub fn terminal(out: impl Write + Send + 'static) -> anyhow::Result<Arc<dyn Noti
 
 /// A sidecar whose stores are open and whose listeners are bound.
 pub struct Sidecar {
-    proxy: (TcpListener, Arc<proxy::Parts>, Drain),
-    control: (TcpListener, control::Parts),
+    proxy: (Vec<Door>, Arc<proxy::Parts>, Drain),
+    control: (TcpListener, Option<Arc<Server>>, control::Parts),
     reload: Reload,
     ready: watch::Sender<bool>,
     listening: [SocketAddr; 2],
@@ -122,11 +126,13 @@ impl Sidecar {
         let authority = Authority::load_or_create(&config.home.certs())?;
         public::write_trust(&config.home.public(), authority.certificate_pem())?;
         let (registry, first_start) = registry(&config, &store).await?;
-        let proxy = bind("proxy", config.proxy_listen).await?;
-        let control = bind("control", config.control_listen).await?;
-        let listening = [proxy.local_addr()?, control.local_addr()?];
+        let Listeners {
+            doors,
+            control,
+            addresses,
+        } = listeners::bind(&config).await?;
         let upstream = Upstream::new(upstream::Config {
-            own_listeners: listening.to_vec(),
+            own_listeners: addresses.sockets(),
             own_authority: authority.public_key(),
             ..config.upstream.clone()
         })?;
@@ -134,11 +140,13 @@ impl Sidecar {
         let approvals = approvals(&config, &secrets, &store).await?;
         store.write(audit::recover(store.open_calls()?)).await?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
-        store.write(audit::boot(boot_members(&rules, enforcement))).await?;
+        store
+            .write(audit::boot(boot_members(&rules, &addresses, enforcement)))
+            .await?;
 
         let banner = Banner {
             config: &config,
-            listening,
+            listening: &addresses,
             rules: &described,
             first_start,
             registry: &registry,
@@ -158,6 +166,8 @@ impl Sidecar {
             registering: Mutex::default(),
             notices: notices.clone(),
             home_option: config.home.option(),
+            secure: addresses.control.secure,
+            public_host: config.public_url.as_ref().map(|url| url.host().clone()),
         };
         let parts = proxy::Parts {
             registry,
@@ -176,11 +186,11 @@ impl Sidecar {
         };
         let reload = Reload::new(config, parts.gate.clone(), parts.store.clone(), notices)?;
         Ok(Sidecar {
-            proxy: (proxy, Arc::new(parts), drain),
-            control: (control, control_parts),
+            proxy: (doors, Arc::new(parts), drain),
+            control: (control.0, control.1, control_parts),
             reload,
             ready,
-            listening,
+            listening: [addresses.proxy.socket, addresses.control.socket],
             banner,
         })
     }
@@ -201,8 +211,8 @@ impl Sidecar {
     /// If the end cannot be recorded.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let Sidecar {
-            proxy: (proxy, parts, drain),
-            control: (control, control_parts),
+            proxy: (doors, parts, drain),
+            control: (control, tls, control_parts),
             reload,
             ready,
             ..
@@ -211,7 +221,7 @@ impl Sidecar {
         // People may decide until the last held call is answered: the control door closes after the proxy's.
         let (closing, closed) = watch::channel(false);
         let router = control::router(control_parts, control.local_addr()?);
-        let control = tokio::spawn(control::serve(control, router, drain::stopping(closed.clone())));
+        let control = tokio::spawn(control::serve(control, tls, router, drain::stopping(closed.clone())));
         let sweep = tokio::spawn(control::expire(
             approvals,
             store.clone(),
@@ -219,7 +229,7 @@ impl Sidecar {
         ));
         let reload = tokio::spawn(reload.watch(drain::stopping(closed)));
         ready.send_replace(true);
-        Proxy::new(parts, drain).serve(proxy, stop).await;
+        Proxy::new(parts, drain).serve(doors, stop).await;
         ready.send_replace(false);
         closing.send_replace(true);
         let (control, sweep, reload) = tokio::join!(control, sweep, reload);
@@ -279,11 +289,12 @@ fn remember_ends(approvals: &Approvals, store: &Store, since: Timestamp) -> anyh
     Ok(())
 }
 
-fn boot_members(rules: &Rules, enforcement: &Enforcement) -> Vec<(&'static str, String)> {
+fn boot_members(rules: &Rules, addresses: &Addresses, enforcement: &Enforcement) -> Vec<(&'static str, String)> {
     let digests = rules.digests();
     vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("enforcement", enforcement.recorded()),
+        ("listeners", addresses.described()),
         ("mappings", digests.mappings.to_string()),
         ("policies", digests.policies.to_string()),
     ]
@@ -293,10 +304,4 @@ fn boot_members(rules: &Rules, enforcement: &Enforcement) -> Vec<(&'static str, 
 fn make_private(home: &Path) -> anyhow::Result<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home);
     made.with_context(|| format!("cannot make the home {}", home.display()))
-}
-
-async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: end what listens there, or set `{what}.listen` in runplane.yaml")
-    })
 }

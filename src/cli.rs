@@ -23,6 +23,8 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::config::home::Home;
+use crate::io::tls;
+use crate::model::Secret;
 use client::{Client, ClientError};
 
 /// The checkpoint between AI agents and the world: decides, holds and records every call they make.
@@ -100,6 +102,15 @@ pub fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The control port of a home's sidecar, by TLS with the very certificate that is configured if it has one.
+fn control(config: &Config, key: Secret<String>) -> anyhow::Result<Client> {
+    let client = Client::new(config.control.address, key);
+    Ok(match &config.control.tls {
+        Some(tls) => client.pinned(tls::pinned(tls.files())?),
+        None => client,
+    })
+}
+
 /// Asks the running sidecar of a home about `what`, with the person's key.
 fn ask(
     home: &Home,
@@ -111,7 +122,7 @@ fn ask(
         Ok(config) => config,
         Err(wrong) => return check::print(&wrong),
     };
-    let client = Client::new(config.control_listen, client::key(&home.state())?);
+    let client = control(&config, client::key(&home.state())?)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

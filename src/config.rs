@@ -2,11 +2,13 @@
 
 mod file;
 pub mod home;
+mod listen;
+mod reverse;
 mod scalar;
 pub mod shipped;
+mod upstream_proxy;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use crate::agent::{Declared, Registry};
 use crate::approval::{self, Patience};
@@ -17,17 +19,23 @@ use crate::upstream;
 
 use file::FileConfig;
 use home::Home;
+pub use listen::{Port, PublicUrl};
+pub use reverse::Listener as ReverseListener;
 
 /// Everything the sidecar is told, ready to use.
 #[derive(Debug)]
 pub struct Config {
     pub home: Home,
-    pub proxy_listen: SocketAddr,
-    pub control_listen: SocketAddr,
+    pub proxy: Port,
+    pub control: Port,
+    /// By which people reach control.
+    pub public_url: Option<PublicUrl>,
     /// Agents and people of the file.
     pub declared: Declared,
     pub rates: Rates,
     pub upstream: upstream::Config,
+    /// Ports and prefixes that lead to providers.
+    pub reverse: Vec<ReverseListener>,
     pub approvals: approval::Config,
     /// How long each kind of client is held.
     pub patience: Patience,
@@ -98,7 +106,7 @@ impl Config {
     }
 
     fn parse(home: Home, source: &Source) -> Result<Config, Vec<Diagnostic>> {
-        let file = match source
+        let mut file = match source
             .text
             .lines()
             .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
@@ -112,7 +120,12 @@ impl Config {
         let declared = file.declared();
         // The same checks as at start, before anything else is touched.
         Registry::new(&declared, Vec::new(), Vec::new()).map_err(|error| wrong(error.to_string()))?;
-        let (proxy_listen, control_listen) = (file.proxy.listen.0, file.control.listen.0);
+        let ports = (file.proxy.port(&home, source), file.control.port(&home, source));
+        let (proxy, control) = match ports {
+            (Ok(proxy), Ok(control)) => (proxy, control),
+            (proxy, control) => return Err([proxy, control].into_iter().filter_map(Result::err).collect()),
+        };
+        let (proxy_listen, control_listen) = (proxy.address, control.address);
         if proxy_listen == control_listen && proxy_listen.port() != 0 {
             return Err(wrong(format!(
                 "`proxy.listen` and `control.listen` are both {proxy_listen}: give each its own port"
@@ -123,20 +136,26 @@ impl Config {
             .iter()
             .map(|(asked, dialled)| (asked.clone(), dialled.0))
             .collect();
+        let upstream_proxy = file.upstream_proxy.take().map(|section| section.proxy(&home, source));
+        let upstream = upstream::Config {
+            resolve,
+            destinations: file.destinations.clone(),
+            roots: home.upstream_roots(),
+            own_listeners: Vec::new(),
+            proxy: upstream_proxy.transpose().map_err(|wrong| vec![wrong])?,
+            own_authority: Vec::new(),
+        };
+        let reverse = reverse::listeners(&file.reverse, (proxy_listen, control_listen), &upstream, &home, source)?;
         Ok(Config {
-            upstream: upstream::Config {
-                resolve,
-                destinations: file.destinations.clone(),
-                roots: home.upstream_roots(),
-                own_listeners: vec![proxy_listen, control_listen],
-                own_authority: Vec::new(),
-            },
+            upstream,
+            reverse,
             approvals: file.approvals.config(),
             owner_may_approve: file.approvals.owner_may_approve.unwrap_or(true),
             limits: file.limits.limits(),
             home,
-            proxy_listen,
-            control_listen,
+            proxy,
+            control,
+            public_url: file.control.public_url,
             declared,
             rates,
             patience,

@@ -42,6 +42,7 @@ use crate::agent::Registry;
 use crate::approval::{Approvals, Notices};
 use crate::gate::Gate;
 use crate::io::proof::{self, Challenge, Proof};
+use crate::model::Host;
 use crate::store::Store;
 
 pub use expiry::{expire, expire_all, mind_the_gap};
@@ -67,10 +68,19 @@ pub struct Parts {
     pub notices: Arc<dyn Notices>,
     /// ` --home DIR` for commands that are printed, where one is needed.
     pub home_option: String,
+    /// Whether the listener speaks TLS.
+    pub secure: bool,
+    /// The host of `control.public_url`.
+    pub public_host: Option<Host>,
 }
 
 /// The API as served at `listener`.
 pub fn router(parts: Parts, listener: SocketAddr) -> Router {
+    let listener = guard::Listener {
+        address: listener,
+        secure: parts.secure,
+        public: parts.public_host.clone(),
+    };
     let parts = Arc::new(parts);
     let api = Router::new()
         .route("/approvals", get(approvals::list))
@@ -93,7 +103,7 @@ pub fn router(parts: Parts, listener: SocketAddr) -> Router {
 }
 
 /// What every request passes first, and what has no place.
-fn guarded(router: Router, listener: SocketAddr) -> Router {
+fn guarded(router: Router, listener: guard::Listener) -> Router {
     router
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing by this path") })
         .method_not_allowed_fallback(|| async {
@@ -101,7 +111,7 @@ fn guarded(router: Router, listener: SocketAddr) -> Router {
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(guard::same_site))
-        .layer(Extension(guard::Listener(listener)))
+        .layer(Extension(listener))
 }
 
 async fn prove(
@@ -110,7 +120,7 @@ async fn prove(
     challenge: Result<Query<Challenge>, QueryRejection>,
 ) -> Result<Json<Proof>, Problem> {
     let Query(challenge) = challenge.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-    let proof = parts.registry.prove(&challenge, listener.0).map(Json);
+    let proof = parts.registry.prove(&challenge, listener.address).map(Json);
     proof.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "nobody has this key"))
 }
 

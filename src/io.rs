@@ -1,4 +1,5 @@
-//! Floor 1: files of the home, keys, request bodies in memory and without their codings, and the end of work.
+//! Floor 1: files of the home, keys, connections and TLS of our own ports, request bodies in memory and without their
+//! codings, and the end of work.
 
 pub mod body;
 pub mod coding;
@@ -6,5 +7,7 @@ pub mod drain;
 pub mod keys;
 pub mod pkcs12;
 pub mod proof;
+pub mod stream;
+pub mod tls;
 pub mod watch;
 pub mod yaml;

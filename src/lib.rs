@@ -5,7 +5,7 @@
 //!
 //! # The life of a call
 //! ```text
-//! agent ──CONNECT / absolute-form──▶ proxy
+//! agent ──CONNECT / absolute-form / reverse──▶ proxy
 //!   parse     connection + request → Call        proxy/parse     who asks, what, of whom; every authority must agree
 //!   map       Call → Action                      mapping         provider, operation, canonical action, fields, target
 //!   gate      Action → Decision                  gate, policy    Allow(Permit) | Block | RequireApproval(Hold)

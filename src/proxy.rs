@@ -1,12 +1,14 @@
-//! The door that agents' calls come through: forward proxy, HTTP/1.1 and HTTP/2. Floor 4.
+//! The door that agents' calls come through: forward proxy and reverse, HTTP/1.1 and HTTP/2. Floor 4.
 //!
-//! `accept` takes connections, `connect` opens tunnels and ends their TLS, `handle` is the data path, `parse` makes a `Call`
-//! of a request, `judge` has it mapped and decided, `hold` waits for people, `follow` closes the record with the answer, `stream` carries
-//! what leaves HTTP for as long as it has `standing`, `respond` says no, `internal` tells agents of their own calls; `described` is parse and map
+//! `accept` takes connections, `connect` opens tunnels and ends their TLS, `reverse` settles whom a request is for that no
+//! proxy is asked for, `handle` is the data path, `parse` makes a `Call` of a request, `judge` has it mapped and decided, `hold` waits
+//! for people, `follow` closes the record with the answer, `stream` carries what leaves HTTP for as long as it has `standing`, `respond`
+//! says no, `internal` tells agents of their own calls; `described` is parse and map
 //! for a request that nobody sends.
 
 mod accept;
 mod connect;
+mod credentials;
 pub mod described;
 mod follow;
 mod greeting;
@@ -18,6 +20,7 @@ mod parse;
 mod prefixed;
 mod record;
 mod respond;
+pub mod reverse;
 mod say;
 mod standing;
 mod stream;
@@ -27,7 +30,7 @@ pub use internal::Waits;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::agent::Registry;
@@ -36,10 +39,14 @@ use crate::authority::Authority;
 use crate::gate::Gate;
 use crate::io::body::Capture;
 use crate::io::drain::{Drain, Working};
+use crate::io::tls;
 use crate::model::{self, ApprovalId, CallId, ErrorShape, Refusal};
 use crate::policy::RuleReason;
 use crate::store::Store;
 use crate::upstream::Upstream;
+
+pub use credentials::Credentials;
+use reverse::Reverse;
 
 /// What the data path works with.
 pub struct Parts {
@@ -63,6 +70,15 @@ pub struct Parts {
     pub connections: usize,
     /// Requests of agents that wait for an approval's answer at `runplane.internal`.
     pub waits: Waits,
+}
+
+/// A listener of ours that agents reach.
+pub struct Door {
+    pub socket: TcpListener,
+    /// What it speaks, if not clear text.
+    pub tls: Option<Arc<tls::Server>>,
+    /// What of it leads to providers without being asked as a proxy.
+    pub reverse: Option<Arc<Reverse>>,
 }
 
 /// The proxy, ready to serve.
@@ -94,18 +110,23 @@ pub struct Refused {
 /// What is settled of a connection before its requests come.
 struct Connection {
     peer: SocketAddr,
-    /// Set inside a tunnel whose TLS we ended.
+    /// Our own end.
+    local: SocketAddr,
+    /// Set where it is settled whom requests are for: in a tunnel whose TLS we ended, and in reverse.
     tunnel: Option<Tunnel>,
+    /// What of this listener leads to providers without being asked as a proxy.
+    reverse: Option<Arc<Reverse>>,
     working: Working,
     /// What it becomes after its last answer.
     stream: stream::Slot,
 }
 
-/// What CONNECT and the TLS handshake settled.
+/// What CONNECT and the TLS handshake settled, or an entry of `reverse:`.
 struct Tunnel {
+    scheme: model::Scheme,
     authority: model::Authority,
-    /// As given with CONNECT; asked again with each request, so that a disabled agent does not go on.
-    credentials: Option<HeaderValue>,
-    /// Why no request of this connection may pass: the SNI is not the CONNECT host.
+    /// As given with CONNECT; asked again with each request.
+    credentials: Credentials,
+    /// Why no request may pass: the SNI is not the CONNECT host, or this is no way in.
     disagreement: Option<Refusal>,
 }

@@ -6,6 +6,7 @@ mod destination;
 mod dial;
 mod handshake;
 mod http2;
+mod proxy;
 mod streams;
 mod trust;
 
@@ -17,22 +18,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING,
+};
 use http::uri::{self, PathAndQuery, Uri};
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::io::body::{Outgoing, Unread};
+use crate::io::stream;
 use crate::model::{Authority, Body, Call, Host, Outcome, Reason, Refusal, Scheme, is_grpc};
 use crate::policy::Permit;
 use crate::store::Recorded;
 
 pub use destination::{Destination, Endpoint, ParseDestinationError};
 pub use handshake::Handshake;
+pub use proxy::{Bypass, ParseBypassError, Proxy};
 pub use streams::Stream;
 use streams::Streams;
 pub use trust::{Error, system_certificates};
@@ -56,8 +60,18 @@ pub struct Config {
     pub roots: PathBuf,
     /// Our own listeners: never dialled, whatever `destinations` names.
     pub own_listeners: Vec<SocketAddr>,
+    /// The way out, where there is but one.
+    pub proxy: Option<Proxy>,
     /// Public key (DER) of our own authority: never trusted upstream.
     pub own_authority: Vec<u8>,
+}
+
+impl Config {
+    /// Whether `destinations` names this authority, or the address that is dialled for it.
+    pub fn names(&self, asked: &Authority) -> bool {
+        let rules = destination::Rules::new(self.resolve.clone(), self.destinations.clone(), Vec::new());
+        rules.names(asked)
+    }
 }
 
 /// The content that goes upstream.
@@ -123,7 +137,7 @@ impl Upstream {
     pub fn new(config: Config) -> Result<Upstream, Error> {
         let tls = trust::client_config(&config.roots, &config.own_authority)?;
         let rules = destination::Rules::new(config.resolve, config.destinations, config.own_listeners);
-        let dialer = dial::Dialer::new(Arc::new(rules), Arc::new(tls));
+        let dialer = dial::Dialer::new(Arc::new(rules), Arc::new(tls), config.proxy);
         let client = |retry: bool, idle: usize, dialer: &dial::Dialer| {
             let mut builder = Client::builder(TokioExecutor::new());
             http2::bound(&mut builder)
@@ -163,7 +177,7 @@ impl Upstream {
     ///
     /// # Errors
     /// Nothing was sent.
-    pub async fn tunnel(&self, permit: Recorded<Permit>) -> Result<TcpStream, SendError> {
+    pub async fn tunnel(&self, permit: Recorded<Permit>) -> Result<stream::Stream, SendError> {
         let authority = permit.into_inner().into_call().authority;
         self.dialer
             .connect(&authority)
@@ -186,7 +200,14 @@ impl Upstream {
         let fresh = fresh || stream.as_ref().is_some_and(|(_, has_room)| !has_room);
         let outgoing = outgoing(&call.body, content)?;
         let streams = matches!(outgoing, Outgoing::Stream(_));
-        let request = request(call, outgoing)?;
+        let proxy = match call.scheme {
+            Scheme::Http => self.dialer.proxy(&call.authority),
+            Scheme::Https => None,
+        };
+        let mut request = request(call, outgoing)?;
+        if let Some(authorization) = proxy.and_then(proxy::Way::authorization) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
         let needs_http2 = request.version() == Version::HTTP_2;
         let client = match (signs, fresh, streams) {
             (true, _, _) => &self.signing,
@@ -206,6 +227,13 @@ impl Upstream {
                 Outcome::Unknown,
                 format!("{host} changed the protocol without being asked"),
             )),
+            // Who else asks for a proxy's credentials is a proxy; what it did with the request, it alone knows.
+            Ok(Ok(response)) if proxy.is_some() && response.status().as_u16() == 407 => {
+                let detail = format!(
+                    "the corporate proxy on the way out (`upstream_proxy`) wants other credentials, so {host} was not reached"
+                );
+                Err(SendError::in_doubt(Outcome::Error, detail))
+            }
             Ok(Ok(mut response)) => {
                 match stream {
                     Some((stream, _)) => drop(response.extensions_mut().insert(stream)),

@@ -1,20 +1,18 @@
 //! What `run` prints first: where everything is, what is in force, and what to export.
 
-use std::fmt::Write;
-use std::net::SocketAddr;
-
 use super::enforcement::Enforcement;
+use super::listeners::{Address, Addresses};
 use super::wiring::{SOMEBODY, Wiring};
 use crate::agent::Registry;
 use crate::config::Config;
 use crate::config::home::quoted;
 use crate::model::Secret;
+use std::fmt::Write;
 
 /// What there is to tell at start.
 pub(super) struct Banner<'a> {
     pub(super) config: &'a Config,
-    /// Of the proxy and of control.
-    pub(super) listening: [SocketAddr; 2],
+    pub(super) listening: &'a Addresses,
     pub(super) rules: &'a str,
     pub(super) registry: &'a Registry,
     /// The owner's key was made just now.
@@ -25,15 +23,27 @@ pub(super) struct Banner<'a> {
 impl Banner<'_> {
     pub(super) fn text(&self) -> String {
         let home = &self.config.home;
-        let [proxy, control] = self.listening;
+        let Addresses {
+            proxy,
+            control,
+            reverse,
+        } = self.listening;
         let mut text = String::new();
         let mut line = |shown: String| {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "{shown}");
         };
         line(format!("runplane {}", env!("CARGO_PKG_VERSION")));
-        line(format!("  proxy     http://{}", proxy));
-        line(format!("  control   http://{}", control));
+        line(format!("  proxy     {proxy}"));
+        let public = self.config.public_url.as_ref();
+        let public = public.map(|url| format!(" (for people: {url})")).unwrap_or_default();
+        line(format!("  control   {control}{public}"));
+        for (address, reverse) in reverse {
+            for route in &reverse.routes {
+                let prefix = route.prefix.as_deref().unwrap_or_default();
+                line(format!("  reverse   {address}{prefix} → {}", route.provider()));
+            }
+        }
         line(format!("  home      {}", home.path().display()));
         line(format!("  CA        {}", home.certs().join("ca.pem").display()));
         line(format!("  trail     {}", home.database().display()));
@@ -49,7 +59,7 @@ impl Banner<'_> {
         line(format!(
             "\nStart an agent with `runplane exec{} -- COMMAND`, or point one at it:\n{}",
             home.option(),
-            self.exports(proxy)
+            self.exports(*proxy)
         ));
         text
     }
@@ -62,10 +72,11 @@ impl Banner<'_> {
     }
 
     /// The variables, those of one value on one line.
-    fn exports(&self, proxy: SocketAddr) -> String {
+    fn exports(&self, proxy: Address) -> String {
         let asked = self.registry.authenticate(None).is_err();
         let wiring = Wiring {
-            proxy,
+            proxy: proxy.socket,
+            secure: proxy.secure,
             credentials: asked.then(|| Secret::new(SOMEBODY.to_owned())),
             public: self.config.home.public(),
         };

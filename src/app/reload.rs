@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::certificates::Certificates;
 use crate::approval::Notices;
 use crate::audit::{self, Digests};
 use crate::config::Config;
@@ -33,6 +34,7 @@ const SHOWN: usize = 20;
 /// Keeps what is in force in step with the files.
 pub(super) struct Reload {
     config: Arc<Config>,
+    certificates: Certificates,
     gate: Arc<Gate>,
     store: Store,
     notices: Arc<dyn Notices>,
@@ -73,6 +75,7 @@ impl Reload {
                 })
                 .ok(),
             hangup: signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?,
+            certificates: Certificates::of(&config),
             config: Arc::new(config),
             gate,
             store,
@@ -89,6 +92,9 @@ impl Reload {
         // Files may have changed between their first reading and the start of the watch.
         let mut cause = Cause::Change;
         loop {
+            for line in self.certificates.reload() {
+                self.say(line);
+            }
             let pause = self.reload(cause).await;
             cause = tokio::select! {
                 () = &mut stop => return,

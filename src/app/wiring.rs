@@ -19,6 +19,8 @@ pub const SOMEBODY: &str = "NAME:KEY";
 #[derive(Debug)]
 pub struct Wiring {
     pub proxy: SocketAddr,
+    /// Its port speaks TLS.
+    pub secure: bool,
     /// `NAME:KEY` of the agent, where one is asked for.
     pub credentials: Option<Secret<String>>,
     /// Where [`public::write_trust`] wrote.
@@ -64,9 +66,10 @@ impl Wiring {
     }
 
     fn url(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
         match &self.credentials {
-            Some(credentials) => format!("http://{}@{}", credentials.expose(), self.proxy),
-            None => format!("http://{}", self.proxy),
+            Some(credentials) => format!("{scheme}://{}@{}", credentials.expose(), self.proxy),
+            None => format!("{scheme}://{}", self.proxy),
         }
     }
 
@@ -100,6 +103,7 @@ mod tests {
     fn wiring(public: &str) -> Wiring {
         Wiring {
             proxy: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            secure: false,
             credentials: None,
             public: PathBuf::from(public),
         }

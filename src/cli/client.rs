@@ -1,5 +1,7 @@
 //! Speaks to the control API of a running sidecar.
 
+mod connector;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,13 +11,14 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
+use self::connector::Connector;
 use crate::control::problem::ProblemBody;
 use crate::io::keys::{self, KeyError};
 use crate::io::proof::{self, Challenge, Proof};
@@ -34,6 +37,10 @@ const MAX_ANSWER: usize = 32 << 20;
 pub enum ClientError {
     #[error("no sidecar answers at {address}; start one with `runplane run`, or name its home with --home")]
     NotRunning { address: SocketAddr },
+    #[error(
+        "what answers at {address} does not show the certificate that `control.tls` names, so nothing was sent to it: if that was replaced just now, send the sidecar SIGHUP"
+    )]
+    AnotherCertificate { address: SocketAddr },
     #[error("the sidecar at {address} did not answer within {} s", PATIENCE.as_secs())]
     Silent { address: SocketAddr },
     #[error("no key: set {KEY_VARIABLE} to a person's key, or name the home of the sidecar with --home (`{}` holds no owner.key)", .0.display())]
@@ -72,7 +79,7 @@ pub struct Client {
     address: SocketAddr,
     key: Secret<String>,
     proven: OnceCell<()>,
-    http: HttpClient<HttpConnector, Full<Bytes>>,
+    http: HttpClient<Connector, Full<Bytes>>,
 }
 
 /// The person's key: from `RUNPLANE_KEY`, else the owner's from the directory `state` of the home.
@@ -97,7 +104,16 @@ impl Client {
             address,
             key,
             proven: OnceCell::new(),
-            http: HttpClient::builder(TokioExecutor::new()).build_http(),
+            http: HttpClient::builder(TokioExecutor::new()).build(Connector::to(address)),
+        }
+    }
+
+    /// The same where the listener speaks TLS; `tls` knows its certificate.
+    pub fn pinned(self, tls: ClientConfig) -> Self {
+        let connector = Connector::to(self.address).with(tls);
+        Self {
+            http: HttpClient::builder(TokioExecutor::new()).build(connector),
+            ..self
         }
     }
 
@@ -166,6 +182,7 @@ impl Client {
             .request(request)
             .await
             .map_err(|error| match error.is_connect() {
+                true if connector::is_of_tls(&error) => ClientError::AnotherCertificate { address: self.address },
                 true => ClientError::NotRunning { address: self.address },
                 false => self.broken(error),
             })?;

@@ -41,14 +41,15 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(wrong) => return super::check::print(&wrong),
     };
-    if config.proxy_listen.port() == 0 {
+    if config.proxy.address.port() == 0 {
         bail!(
             "`proxy.listen` of {} names no port: give it one",
             config.home.config_file().display()
         );
     }
     let wiring = Wiring {
-        proxy: config.proxy_listen,
+        proxy: config.proxy.address,
+        secure: config.proxy.tls.is_some(),
         credentials: credentials(&config, &args.agent)?,
         public: publish(&config.home)?,
     };

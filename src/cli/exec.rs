@@ -101,6 +101,7 @@ async fn accompany(
     let public = Public::write(&config.home, confinement.user().is_some())?;
     let wiring = Wiring {
         proxy,
+        secure: config.proxy.tls.is_some(),
         credentials,
         public: public.directory().to_owned(),
     };
@@ -115,11 +116,7 @@ async fn accompany(
         confinement.user(),
         std::env::vars_os(),
     );
-    say(format!(
-        "agent {}, proxy http://{proxy} ({})",
-        caller.agent,
-        companion.told()
-    ));
+    say(format!("agent {}, proxy {proxy} ({})", caller.agent, companion.told()));
     confinement.lines(&config.home).into_iter().for_each(say);
     surroundings.lines().into_iter().for_each(say);
 

@@ -6,55 +6,31 @@ use serde::Deserialize;
 
 use crate::agent::{self, Declared, DeclaredAgent, DeclaredPerson};
 use crate::approval::{self, Patience};
+use crate::io::yaml::Located;
 use crate::model::money::Rates;
 use crate::upstream::{Destination, Endpoint};
 
-use super::Limits;
-use super::scalar::{ClientKind, Count, Currency, HoldSpan, KeyHash, Listen, Name, Rate, Size, SocketAddress, Span};
+use super::scalar::{ClientKind, Count, Currency, HoldSpan, KeyHash, Name, Rate, Size, SocketAddress, Span};
+use super::{Limits, listen, reverse, upstream_proxy};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct FileConfig {
-    pub(super) proxy: Proxy,
-    pub(super) control: Control,
+    pub(super) proxy: listen::Proxy,
+    pub(super) control: listen::Control,
+    pub(super) reverse: Vec<Located<reverse::Entry>>,
     agent: Option<FixedAgent>,
     agents: Vec<Agent>,
     people: Vec<Person>,
     pub(super) money: Money,
     /// `host` or `host:port` → `address:port` that is dialled instead of asking DNS.
     pub(super) resolve: BTreeMap<Endpoint, SocketAddress>,
+    /// The way out, where there is but one.
+    pub(super) upstream_proxy: Option<upstream_proxy::Section>,
     /// Addresses that are not global and may be dialled all the same.
     pub(super) destinations: Vec<Destination>,
     pub(super) approvals: Approvals,
     pub(super) limits: LimitsSection,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Proxy {
-    pub(super) listen: Listen,
-}
-
-impl Default for Proxy {
-    fn default() -> Self {
-        Self {
-            listen: Listen(([127, 0, 0, 1], 8080).into()),
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Control {
-    pub(super) listen: Listen,
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Self {
-            listen: Listen(([127, 0, 0, 1], 8081).into()),
-        }
-    }
 }
 
 /// One sidecar, one agent: no key asked.

@@ -12,8 +12,8 @@ fn parse(text: &str) -> Result<Config, String> {
 fn no_file_and_an_empty_file_give_the_defaults() {
     let directory = tempfile::tempdir().unwrap();
     let config = Config::load(Home::choose(Some(directory.path().to_owned())).unwrap()).unwrap();
-    assert_eq!(config.proxy_listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.control_listen.to_string(), "127.0.0.1:8081");
+    assert_eq!(config.proxy.address.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.control.address.to_string(), "127.0.0.1:8081");
     assert_eq!(config.rates.account.as_deref(), Some("usd"));
     assert_eq!(parse("# nothing\n\n").unwrap().limits, Limits::default());
 }
@@ -35,7 +35,7 @@ limits: {{ body: 1MiB, bodies: 64MiB, decoded: 2MiB, ratio: 20, connections: 10 
         "cd".repeat(32)
     ))
     .unwrap();
-    assert_eq!(config.control_listen.to_string(), "[::1]:9001");
+    assert_eq!(config.control.address.to_string(), "[::1]:9001");
     assert_eq!(config.rates.base(100, "usd"), Some(92));
     assert_eq!(config.approvals.pending.as_secs(), 300);
     assert_eq!(config.approvals.max_pending_per_agent, 3);
@@ -93,17 +93,51 @@ fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
 }
 
 #[test]
-fn a_listener_beyond_loopback_is_refused() {
+fn a_listener_beyond_loopback_needs_a_certificate() {
     for address in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
+        for (yaml, place) in [
+            (format!("proxy: {{ listen: '{address}' }}"), "1:18"),
+            (format!("control: {{ listen: '{address}' }}"), "1:20"),
+            (
+                format!("reverse: [ {{ listen: '{address}', to: 'https://a.test' }} ]"),
+                "1:22",
+            ),
+        ] {
+            let wrong = parse(&yaml).unwrap_err();
+            assert!(wrong.contains("expected a loopback address, or `tls:"), "{wrong}");
+            assert!(wrong.contains(&format!("runplane.yaml:{place}")), "{wrong}");
+        }
+    }
+    let wrong = parse("proxy: { tls: { certificate: none.pem, key: none.key } }").unwrap_err();
+    assert!(
+        wrong.contains("runplane.yaml:1:15") && wrong.contains("none.pem"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn the_public_url_is_https_or_of_this_machine() {
+    let read = |url: &str| parse(&format!("control: {{ public_url: '{url}' }}"));
+    for url in [
+        "https://runplane.corp",
+        "https://runplane.corp:8443",
+        "http://localhost:8081",
+        "http://127.0.0.1:8081",
+    ] {
+        assert_eq!(read(url).unwrap().public_url.unwrap().to_string(), url);
+    }
+    for url in [
+        "http://runplane.corp",
+        "runplane.corp",
+        "https://runplane.corp/path",
+        "https://a@b",
+        "https://",
+        "ftp://a",
+    ] {
+        let wrong = read(url).unwrap_err();
         assert!(
-            parse(&format!("proxy: {{ listen: '{address}' }}"))
-                .unwrap_err()
-                .contains("expected a loopback address")
-        );
-        assert!(
-            parse(&format!("control: {{ listen: '{address}' }}"))
-                .unwrap_err()
-                .contains("expected a loopback address")
+            wrong.contains("runplane.yaml:1:24") && wrong.contains("https://runplane.corp"),
+            "{wrong}"
         );
     }
 }

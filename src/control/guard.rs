@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use super::Parts;
 use super::problem::Problem;
 use crate::audit;
-use crate::model::{Reason, Refusal};
+use crate::model::{Authority, Host, Reason, Refusal};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -29,7 +29,7 @@ pub(super) async fn same_site(request: Request, next: Next) -> Response {
 }
 
 fn is_same_site(request: &Request) -> Result<(), Problem> {
-    let listener = request.extensions().get::<Listener>().map(|listener| listener.0.ip());
+    let listener = request.extensions().get::<Listener>();
     let headers = request.headers();
     let host = one(headers, &header::HOST).ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "expected one Host"))?;
     if request.uri().authority().is_some() {
@@ -41,13 +41,20 @@ fn is_same_site(request: &Request) -> Result<(), Problem> {
     if !is_ours(host, listener) {
         return Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
-            "expected localhost, a loopback address or the address of this listener as Host",
+            "expected localhost, a loopback address, the address of this listener or the host of `control.public_url` as Host",
         ));
     }
     let foreign = || Problem::forbidden("requests of web pages of other sites are refused");
     if headers.contains_key(header::ORIGIN) {
         let origin = one(headers, &header::ORIGIN).ok_or_else(foreign)?;
-        if origin.strip_prefix("http://") != Some(host) {
+        let (secure, named) = match origin.split_once("://") {
+            Some(("https", named)) => (true, named),
+            Some(("http", named)) => (false, named),
+            _ => return Err(foreign()),
+        };
+        // TLS may be ended in front of us, by the public name.
+        let by_tls = listener.is_some_and(|listener| listener.secure || (secure && listener.is_public(host)));
+        if named != host || secure != by_tls {
             return Err(foreign());
         }
     }
@@ -70,7 +77,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 /// Whether a `Host` names us: by an address no name server can hand out to others, or by `localhost`. Any port, for
 /// it may be forwarded.
-fn is_ours(host: &str, listener: Option<IpAddr>) -> bool {
+fn is_ours(host: &str, listener: Option<&Listener>) -> bool {
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, "")) => (address, None),
         Some((address, rest)) => (address, Some(rest.strip_prefix(':').unwrap_or("not a port"))),
@@ -82,13 +89,31 @@ fn is_ours(host: &str, listener: Option<IpAddr>) -> bool {
     if port.is_some_and(|port| port.parse::<u16>().is_err()) {
         return false;
     }
-    let is_our_address = |address: IpAddr| address.is_loopback() || Some(address) == listener;
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_our_address)
+    // A listener on every address of this machine is asked for by any of them, and an address is nobody else's.
+    let is_our_address = |address: IpAddr| {
+        let reached = listener.map(|listener| listener.address.ip());
+        address.is_loopback() || reached.is_some_and(|own| own == address || own.is_unspecified())
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse().is_ok_and(is_our_address)
+        || listener.is_some_and(|listener| listener.is_public(host))
 }
 
-/// The address of our own listener.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Listener(pub(super) SocketAddr);
+/// Our own listener, and the name that people know it by.
+#[derive(Clone, Debug)]
+pub(super) struct Listener {
+    pub(super) address: SocketAddr,
+    /// It speaks TLS.
+    pub(super) secure: bool,
+    pub(super) public: Option<Host>,
+}
+
+impl Listener {
+    fn is_public(&self, host: &str) -> bool {
+        let named = Authority::parts(host).map(|(named, _)| named);
+        self.public.is_some() && named.ok() == self.public
+    }
+}
 
 /// Lets people through, and puts the [`crate::agent::Person`] into the request.
 ///

@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use super::problem::Problem;
+use crate::io::tls;
 
 /// Connections at a time. Whoever can reach the port could otherwise use up our file descriptors, and with them the proxy's.
 const CONNECTIONS: usize = 64;
@@ -34,7 +35,12 @@ const DRAIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `router` until `stop`, then lets what is under way end.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<tls::Server>>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
@@ -47,17 +53,19 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             sleep(PAUSE).await;
             continue;
         };
-        let router = router.clone();
-        let service = service_fn(move |request| answer(router.clone(), peer, request));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .keep_alive(false)
-            .header_read_timeout(HEAD)
-            .max_buf_size(64 * 1024)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let (router, tls, graceful) = (router.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let Some(stream) = tls::accept(tls.as_deref(), stream).await else {
+                return;
+            };
+            let service = service_fn(move |request| answer(router.clone(), peer, request));
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .keep_alive(false)
+                .header_read_timeout(HEAD)
+                .max_buf_size(64 * 1024)
+                .serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = graceful.watch(connection).await {
                 tracing::debug!(%error, %peer, "a control connection ended badly");
             }
             drop(place);

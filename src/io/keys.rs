@@ -30,6 +30,8 @@ pub enum KeyError {
     },
     #[error("`{}` is open to other users (mode {found:04o}), and it is secret; type: chmod 600 {}", path.display(), path.display())]
     LaxMode { path: PathBuf, found: u32 },
+    #[error("`{}` is longer than what it should hold; is it another file?", .0.display())]
+    TooLong(PathBuf),
     #[error("`{}` is not a regular file; move it away", .0.display())]
     NotAFile(PathBuf),
     #[error(
@@ -156,9 +158,30 @@ fn load_or_create(path: &Path, make: impl FnOnce() -> Vec<u8>) -> Result<(Secret
     }
 }
 
+/// The content of a secret file of the user's, of at most `most` bytes.
+///
+/// # Errors
+/// If it is not there, cannot be read, is longer, or is open to others.
+pub fn secret_file(path: &Path, most: u64) -> Result<Secret<Vec<u8>>, KeyError> {
+    let missing = || KeyError::Unusable {
+        path: path.to_owned(),
+        source: io::ErrorKind::NotFound.into(),
+    };
+    let bytes = load_up_to(path, most.saturating_add(1))?.ok_or_else(missing)?;
+    match u64::try_from(bytes.expose().len()).is_ok_and(|length| length <= most) {
+        true => Ok(bytes),
+        false => Err(KeyError::TooLong(path.to_owned())),
+    }
+}
+
+fn load(path: &Path) -> Result<Option<Secret<Vec<u8>>>, KeyError> {
+    // No key file of ours is longer than this: enough to see that it is another.
+    load_up_to(path, 1024)
+}
+
 /// SECURITY: refuses what others can read (T12), and looks at the opened file, not at its name, so that nothing can be
 /// put in its place between look and read. Test: `a_secret_that_others_can_read_is_refused`.
-fn load(path: &Path) -> Result<Option<Secret<Vec<u8>>>, KeyError> {
+fn load_up_to(path: &Path, most: u64) -> Result<Option<Secret<Vec<u8>>>, KeyError> {
     let unusable = |source| KeyError::Unusable {
         path: path.to_owned(),
         source,
@@ -180,8 +203,7 @@ fn load(path: &Path) -> Result<Option<Secret<Vec<u8>>>, KeyError> {
         });
     }
     let mut bytes = Vec::with_capacity(128);
-    // No key file of ours is longer than this: enough to see that it is another.
-    file.take(1024).read_to_end(&mut bytes).map_err(unusable)?;
+    file.take(most).read_to_end(&mut bytes).map_err(unusable)?;
     Ok(Some(Secret::new(bytes)))
 }
 
@@ -258,7 +280,12 @@ mod tests {
             let error = Secrets::load_or_create(state.path()).unwrap_err();
             assert!(matches!(error, KeyError::LaxMode { found, .. } if found == lax));
             assert!(error.to_string().contains("chmod 600"), "{error}");
+            assert!(matches!(secret_file(&path, 32), Err(KeyError::LaxMode { .. })));
         }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(secret_file(&path, 32).unwrap().expose().len(), 32);
+        assert!(matches!(secret_file(&path, 31), Err(KeyError::TooLong(_))));
+        assert!(secret_file(&state.path().join("none"), 32).is_err());
     }
 
     #[test]

@@ -78,6 +78,16 @@ pub struct Authority {
     pub port: u16,
 }
 
+impl Authority {
+    /// As a client writes it: without the scheme's own port.
+    pub fn written(&self, scheme: Scheme) -> String {
+        match self.port == scheme.default_port() {
+            true => self.host.to_string(),
+            false => self.to_string(),
+        }
+    }
+}
+
 /// A host: a DNS name (lower-case ASCII, no trailing dot) or an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {

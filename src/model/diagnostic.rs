@@ -39,6 +39,7 @@ impl Diagnostic {
             .nth(line.saturating_sub(1))
             .filter(|_| line > 0)
             .map(|text| {
+                let text = without_passwords(text);
                 let caret = " ".repeat(column.saturating_sub(1));
                 format!("{line:4} | {text}\n     | {caret}^")
             });
@@ -50,6 +51,30 @@ impl Diagnostic {
             snippet,
         }
     }
+}
+
+/// SECURITY: what is shown of a file comes into logs, and a URL in it may hold a password. As many characters as there were.
+/// Test: `a_password_in_a_url_is_not_shown`.
+fn without_passwords(line: &str) -> String {
+    let end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'');
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("://") {
+        let (url, following) = after.split_at(after.find(end).unwrap_or(after.len()));
+        shown.push_str(before);
+        shown.push_str("://");
+        match url.rsplit_once('@') {
+            Some((secret, host)) => {
+                shown.extend(secret.chars().map(|_| '*'));
+                shown.push('@');
+                shown.push_str(host);
+            }
+            None => shown.push_str(url),
+        }
+        rest = following;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 impl fmt::Display for Diagnostic {
@@ -121,6 +146,14 @@ pub fn position(source: &str, offset: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        let line = "a: \"http://user:p/a,s@s@proxy:1\" # see https://docs.test/a and http://b:c@d";
+        let shown = Diagnostic::at("a.yaml", line, 1, 1, "wrong").to_string();
+        let expected = "a: \"http://************@proxy:1\" # see https://docs.test/a and http://***@d";
+        assert!(shown.contains(expected), "{shown}");
+    }
 
     #[test]
     fn names_file_line_column_and_shows_the_place() {

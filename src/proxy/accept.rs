@@ -15,16 +15,19 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
 use super::follow::Body;
+use super::reverse::{self, Reverse};
 use super::stream::Slot;
-use super::{Connection, Parts, Proxy, connect, greeting, handle};
+use super::{Connection, Door, Parts, Proxy, connect, greeting};
 use crate::io::drain::{Working, stopping};
+use crate::io::stream::Stream;
+use crate::io::tls;
 use crate::model::{Reason, Refusal};
 
 /// For a request's head to arrive, and for the next on a connection that is kept.
@@ -40,27 +43,55 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Proxy {
     /// Serves until `shutdown`, then ends: held calls are answered, calls under way get a while, the rest is cut off.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(self, doors: Vec<Door>, shutdown: impl Future<Output = ()>) {
         let Self { parts, drain } = self;
-        let mut shutdown = pin!(shutdown);
         let slots = Arc::new(Semaphore::new(parts.connections));
+        let mut open: JoinSet<JoinSet<()>> = doors
+            .into_iter()
+            .map(|door| door.serve(parts.clone(), slots.clone(), drain.working()))
+            .collect();
+        shutdown.await;
+        drain.begin();
+        let all_ended = async {
+            while let Some(connections) = open.join_next().await {
+                if let Ok(mut connections) = connections {
+                    while connections.join_next().await.is_some() {}
+                }
+            }
+        };
+        if timeout(DRAINED_WITHIN, all_ended).await.is_err() {
+            // Their records close themselves as they are dropped.
+            tracing::warn!("connections are cut off");
+        }
+        open.shutdown().await;
+        if !drain.finish(DRAINED_WITHIN).await {
+            tracing::warn!("approved calls are still under way: their outcome will be unknown");
+        }
+    }
+}
+
+impl Door {
+    /// Accepts until we are to stop; gives the connections that are open then.
+    async fn serve(self, parts: Arc<Parts>, slots: Arc<Semaphore>, working: Working) -> JoinSet<()> {
+        let Door { socket, tls, reverse } = self;
         let mut connections = JoinSet::new();
         loop {
             // Beyond the limit nothing is accepted: clients wait in the system's queue.
             let accepted = async {
                 let slot = slots.clone().acquire_owned().await;
-                (listener.accept().await, slot)
+                (socket.accept().await, slot)
             };
             let (accepted, slot) = tokio::select! {
-                () = &mut shutdown => break,
+                () = stopping(parts.draining.clone()) => return connections,
                 accepted = accepted => accepted,
             };
             while connections.try_join_next().is_some() {}
             match accepted {
                 Ok((stream, peer)) => {
-                    let (parts, working) = (parts.clone(), drain.working());
+                    let (parts, working) = (parts.clone(), working.clone());
+                    let (tls, reverse) = (tls.clone(), reverse.clone());
                     connections.spawn(async move {
-                        connection(&parts, stream, peer, working).await;
+                        enter(&parts, stream, peer, (tls.as_deref(), reverse), working).await;
                         drop(slot);
                     });
                 }
@@ -70,17 +101,39 @@ impl Proxy {
                 }
             }
         }
-        drop(listener);
-        drain.begin();
-        let all_ended = async { while connections.join_next().await.is_some() {} };
-        if timeout(DRAINED_WITHIN, all_ended).await.is_err() {
-            // Their records close themselves as they are dropped.
-            tracing::warn!(connections = connections.len(), "connections are cut off");
-            connections.shutdown().await;
-        }
-        if !drain.finish(DRAINED_WITHIN).await {
-            tracing::warn!("approved calls are still under way: their outcome will be unknown");
-        }
+    }
+}
+
+/// One connection that comes in.
+async fn enter(
+    parts: &Arc<Parts>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    (tls, reverse): (Option<&tls::Server>, Option<Arc<Reverse>>),
+    working: Working,
+) {
+    let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) else {
+        return;
+    };
+    let stream = tokio::select! {
+        stream = tls::accept(tls, stream) => stream,
+        () = stopping(parts.draining.clone()) => None,
+    };
+    let Some(stream) = stream else {
+        return;
+    };
+    let is_proxy = reverse.as_ref().is_none_or(|reverse| reverse.shared);
+    let outer = Connection {
+        peer,
+        local,
+        tunnel: None,
+        reverse,
+        working,
+        stream: Slot::default(),
+    };
+    match is_proxy {
+        true => connection(parts, outer, stream).await,
+        false => requests(parts, Arc::new(outer), stream).await,
     }
 }
 
@@ -95,18 +148,12 @@ pub(super) fn http1() -> http1::Builder {
     builder
 }
 
-/// One connection of an agent: its requests, and the tunnel it may become.
-async fn connection(parts: &Arc<Parts>, mut stream: TcpStream, peer: SocketAddr, working: Working) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let outer = Arc::new(Connection {
-        peer,
-        tunnel: None,
-        working,
-        stream: Slot::default(),
-    });
-    if !greeting::is_clear(parts, &outer, &mut stream).await {
+/// One connection of an agent to its proxy: its requests, and the tunnel it may become.
+async fn connection(parts: &Arc<Parts>, outer: Connection, mut stream: Stream) {
+    let outer = Arc::new(outer);
+    if let Stream::Clear(socket) = &mut stream
+        && !greeting::is_clear(parts, &outer, socket).await
+    {
         return;
     }
     let opened = Arc::new(Mutex::new(None));
@@ -123,13 +170,15 @@ async fn connection(parts: &Arc<Parts>, mut stream: TcpStream, peer: SocketAddr,
     note(parts, &outer, ended).await;
     let opened = opened.lock().ok().and_then(|mut opened| opened.take());
     if let Some(opened) = opened {
-        let outer = Connection {
-            peer,
+        let inner = Connection {
+            peer: outer.peer,
+            local: outer.local,
             tunnel: None,
+            reverse: None,
             working: outer.working.clone(),
             stream: Slot::default(),
         };
-        connect::run(parts, outer, opened).await;
+        connect::run(parts, inner, opened).await;
     } else {
         outer.stream.run(parts).await;
     }
@@ -142,7 +191,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     if request.method() != Method::CONNECT {
-        return handle::serve(&parts, &outer, request).await;
+        return reverse::serve(&parts, &outer, request).await;
     }
     match connect::open(&parts, &outer, request).await {
         Ok((response, opened)) => {
@@ -156,16 +205,24 @@ async fn answer(
 }
 
 /// The requests inside a tunnel whose TLS we ended, in the protocol that ALPN agreed on.
-pub(super) async fn requests<S>(parts: &Arc<Parts>, connection: Arc<Connection>, stream: TlsStream<S>)
+pub(super) async fn inside<S>(parts: &Arc<Parts>, connection: Arc<Connection>, stream: TlsStream<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        return http2::requests(parts, connection, stream).await;
+    match stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        true => http2::requests(parts, connection, stream).await,
+        false => requests(parts, connection, stream).await,
     }
+}
+
+/// The requests of a connection, one after the other: inside a tunnel, or of a listener that is no proxy.
+async fn requests<S>(parts: &Arc<Parts>, connection: Arc<Connection>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(|request: Request<Incoming>| {
         let (parts, connection) = (parts.clone(), connection.clone());
-        async move { handle::serve(&parts, &connection, request).await }
+        async move { reverse::serve(&parts, &connection, request).await }
     });
     let mut served = pin!(http1().serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {

@@ -4,15 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Method, Request, Response, Version, request};
+use http::{Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -21,9 +21,10 @@ use super::follow::Body;
 use super::prefixed::Prefixed;
 use super::record::{self, Ending, Unheard};
 use super::standing::Standing;
-use super::{Connection, Parts, Tunnel, accept, internal, parse, respond, say, stream};
+use super::{Connection, Credentials, Parts, Tunnel, accept, internal, parse, respond, say, stream};
 use crate::agent::Registry;
 use crate::authority::LeafError;
+use crate::io::stream::Stream;
 use crate::mapping::Mappings;
 use crate::model::{
     self, Authority, Call, CallId, Caller, ErrorShape, Host, Origin, Reason, Refusal, Scheme, Timestamp, is_grpc,
@@ -34,6 +35,8 @@ use crate::policy::Decision;
 /// closed without a decision, for nothing was asked.
 const FIRST_BYTE_WITHIN: Duration = Duration::from_secs(30);
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes read at first, at most: more than a usual ClientHello.
+const READ_FIRST: usize = 2 << 10;
 /// The first byte of a TLS record that begins a handshake.
 pub(super) const HANDSHAKE: u8 = 0x16;
 
@@ -41,7 +44,7 @@ pub(super) const HANDSHAKE: u8 = 0x16;
 pub(super) struct Opened {
     id: CallId,
     authority: Authority,
-    credentials: Option<HeaderValue>,
+    credentials: Credentials,
     tls: Arc<ServerConfig>,
     upgrade: OnUpgrade,
 }
@@ -49,26 +52,26 @@ pub(super) struct Opened {
 impl Connection {
     /// The agent behind a request: by its own credentials, or inside a tunnel by those that opened it.
     pub(super) fn caller(&self, registry: &Registry, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        registry.authenticate(self.credentials(headers))
+        self.credentials(headers).caller(registry)
     }
 
     /// What they prove themselves with.
-    pub(super) fn credentials<'a>(&'a self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+    pub(super) fn credentials(&self, headers: &HeaderMap) -> Credentials {
         match &self.tunnel {
-            Some(tunnel) => tunnel.credentials.as_ref(),
-            None => headers.get(PROXY_AUTHORIZATION),
+            Some(tunnel) => tunnel.credentials.clone(),
+            None => Credentials::Proxy(headers.get(PROXY_AUTHORIZATION).cloned()),
         }
     }
 
-    /// The authority of the tunnel, if this is one whose CONNECT and TLS agreed.
-    pub(super) fn authority(&self) -> Result<Option<&Authority>, Refusal> {
+    /// Whom requests are for, where that is settled: in a tunnel whose CONNECT and TLS agreed, and in reverse.
+    pub(super) fn authority(&self) -> Result<Option<(Scheme, &Authority)>, Refusal> {
         match &self.tunnel {
             None => Ok(None),
             Some(Tunnel {
                 disagreement: Some(refusal),
                 ..
             }) => Err(refusal.clone()),
-            Some(tunnel) => Ok(Some(&tunnel.authority)),
+            Some(tunnel) => Ok(Some((tunnel.scheme, &tunnel.authority))),
         }
     }
 
@@ -78,10 +81,14 @@ impl Connection {
             return ErrorShape::Grpc;
         }
         let uri = &head.uri;
-        let asked = match self.authority() {
-            Ok(Some(authority)) => Some((Scheme::Https, authority.clone())),
-            Ok(None) => parse::absolute_form(uri).ok(),
-            Err(_) => None,
+        let asked = match (self.authority(), &self.tunnel) {
+            (Ok(Some((scheme, authority))), _) => Some((scheme, authority.clone())),
+            (Ok(None), _) => parse::absolute_form(uri).ok(),
+            // The listener settles the provider, whatever is wrong with the request.
+            (Err(_), Some(tunnel)) if tunnel.credentials.is_reverse() => {
+                Some((tunnel.scheme, tunnel.authority.clone()))
+            }
+            (Err(_), _) => None,
         };
         asked.map_or(ErrorShape::Problem, |(scheme, authority)| {
             mappings.error_shape(&authority, scheme, uri.path())
@@ -98,7 +105,7 @@ pub(super) async fn open(
     let id = CallId::random();
     let unheard = match admit(parts, connection, &request) {
         Ok((authority, tls)) => {
-            let credentials = request.headers().get(PROXY_AUTHORIZATION).cloned();
+            let credentials = connection.credentials(request.headers());
             let upgrade = hyper::upgrade::on(&mut request);
             return Ok((
                 respond::stamp(respond::connected(), &id),
@@ -114,7 +121,7 @@ pub(super) async fn open(
         Err(unheard) => unheard,
     };
     let refused = record::turned_away(parts, connection, &id, ErrorShape::Problem, unheard).await;
-    Err(respond::refuse(&refused, &id, false))
+    Err(respond::refuse(&refused, &id, false, false))
 }
 
 fn admit(
@@ -149,6 +156,7 @@ pub(super) async fn run(parts: &Arc<Parts>, outer: Connection, opened: Opened) {
     } = opened;
     let mut inner = Connection {
         tunnel: Some(Tunnel {
+            scheme: Scheme::Https,
             authority,
             credentials,
             disagreement: None,
@@ -156,12 +164,12 @@ pub(super) async fn run(parts: &Arc<Parts>, outer: Connection, opened: Opened) {
         ..outer
     };
     // An error says that the client left before the tunnel stood.
-    let Some((stream, early)) = upgrade.await.ok().and_then(bare) else {
+    let Some((mut stream, mut early)) = upgrade.await.ok().and_then(bare) else {
         return;
     };
-    match first_byte(&stream, &early).await {
+    match first_byte(&mut stream, &mut early).await {
         Some(HANDSHAKE) => match handshake(&mut inner, tls, Prefixed::new(early, stream)).await {
-            Ok(stream) => accept::requests(parts, Arc::new(inner), stream).await,
+            Ok(stream) => accept::inside(parts, Arc::new(inner), stream).await,
             Err(refusal) => refused(parts, &inner, &refusal).await,
         },
         Some(_) => tunnel(parts, &inner, id, stream, early).await,
@@ -169,29 +177,29 @@ pub(super) async fn run(parts: &Arc<Parts>, outer: Connection, opened: Opened) {
     }
 }
 
-fn bare(upgraded: hyper::upgrade::Upgraded) -> Option<(TcpStream, Bytes)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+fn bare(upgraded: hyper::upgrade::Upgraded) -> Option<(Stream, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
     Some((parts.io.into_inner(), parts.read_buf))
 }
 
 /// What the client says first; `None` if it left, or says nothing.
-async fn first_byte(stream: &TcpStream, early: &[u8]) -> Option<u8> {
-    if let Some(byte) = early.first() {
-        return Some(*byte);
+async fn first_byte(stream: &mut Stream, early: &mut Bytes) -> Option<u8> {
+    if early.is_empty() {
+        let mut first = BytesMut::with_capacity(READ_FIRST);
+        match timeout(FIRST_BYTE_WITHIN, stream.read_buf(&mut first)).await {
+            Ok(Ok(1..)) => *early = first.freeze(),
+            Ok(Ok(0) | Err(_)) | Err(_) => return None,
+        }
     }
-    let mut byte = [0];
-    match timeout(FIRST_BYTE_WITHIN, stream.peek(&mut byte)).await {
-        Ok(Ok(1..)) => byte.first().copied(),
-        Ok(Ok(0) | Err(_)) | Err(_) => None,
-    }
+    early.first().copied()
 }
 
 /// Ends the client's TLS with the leaf of the CONNECT name, whatever the SNI says; the answer comes inside.
 async fn handshake(
     connection: &mut Connection,
     tls: Arc<ServerConfig>,
-    stream: Prefixed<TcpStream>,
-) -> Result<TlsStream<Prefixed<TcpStream>>, Refusal> {
+    stream: Prefixed<Stream>,
+) -> Result<TlsStream<Prefixed<Stream>>, Refusal> {
     let Some(tunnel) = &mut connection.tunnel else {
         return Err(Refusal::new(Reason::Malformed, "TLS without a tunnel"));
     };
@@ -226,12 +234,12 @@ fn disagreement(host: &Host, sni: Option<&str>) -> Option<Refusal> {
 
 /// A tunnel that is not TLS: judged, recorded, and closed unless a rule opens it.
 // SECURITY: clear text after CONNECT would pass unread. Test: `o58_clear_text_in_the_tunnel`.
-async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream: TcpStream, early: Bytes) {
+async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream: Stream, early: Bytes) {
     let caller = match connection.caller(&parts.registry, &HeaderMap::new()) {
         Ok(caller) => caller,
         Err(refusal) => return refused(parts, connection, &refusal).await,
     };
-    let Ok(Some(authority)) = connection.authority() else {
+    let Ok(Some((_, authority))) = connection.authority() else {
         return;
     };
     // SECURITY: a rule that opens tunnels could have the name asked of DNS (test `the_name_never_leaves`).
@@ -239,7 +247,7 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
         let detail = format!("{} is the proxy itself, which answers HTTP only", internal::NAME);
         return refused(parts, connection, &Refusal::new(Reason::DestinationRefused, detail)).await;
     }
-    let credentials = connection.credentials(&HeaderMap::new()).cloned();
+    let credentials = connection.credentials(&HeaderMap::new());
     let call = as_call(id, caller, authority.clone());
     let rules = parts.gate.rules();
     let action = rules.mappings().tunnel(&call);

@@ -46,7 +46,13 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         read @ (Body::Captured(_) | Body::Coded(_) | Body::Absent | Body::Streaming { .. }) => read,
     };
     let too_large = || Refusal::from(CaptureError::TooLarge(limits.body));
-    let parsed = parse::call(authority.as_ref(), CallId::random(), caller, head, body)?;
+    let parsed = parse::call(
+        authority.as_ref().map(|authority| (Scheme::Https, authority)),
+        CallId::random(),
+        caller,
+        head,
+        body,
+    )?;
     let (mut call, mappings) = (parsed.call, rules.mappings());
     let is_unread = matches!(call.body, Body::Streaming { .. });
     let action = match parsed.leaves_http {

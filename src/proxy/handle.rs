@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::header::UPGRADE;
-use http::{HeaderValue, Method, Request, Response, Version, request};
+use http::{Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
@@ -12,7 +12,7 @@ use super::follow::{self, Body};
 use super::hold::{self, Approved};
 use super::record::{self, Ending, Record};
 use super::stream::{self, Leaving};
-use super::{Connection, Parts, Refused, internal, respond, say};
+use super::{Connection, Credentials, Parts, Refused, internal, respond, say};
 use crate::io::body::Unread;
 use crate::io::drain::Working;
 use crate::model::{self, CallId};
@@ -37,7 +37,7 @@ pub(super) async fn serve(
         connection,
         id: CallId::random(),
         leaving: Leaving::of(&mut head, connection),
-        credentials: connection.credentials(&head.headers).cloned(),
+        credentials: connection.credentials(&head.headers),
         unread: Some(content),
     };
     let (answer, stays) = match exchange.handle(head).await {
@@ -46,14 +46,13 @@ pub(super) async fn serve(
             if let Some(unread) = exchange.unread.as_mut().filter(|_| !is_stream) {
                 unread.discard().await;
             }
-            (respond::refuse(&refused, &exchange.id, head_only), !leaves)
+            let in_reverse = exchange.credentials.is_reverse();
+            (respond::refuse(&refused, &exchange.id, head_only, in_reverse), !leaves)
         }
     };
     // What is still to come of a content is not the next request: some clients send that all the same.
-    match is_stream || stays && arrived.is_whole() {
-        true => Ok(answer),
-        false => Ok(respond::and_close(answer)),
-    }
+    let stays = is_stream || stays && arrived.is_whole();
+    Ok(if stays { answer } else { respond::and_close(answer) })
 }
 
 /// One request on its connection.
@@ -62,7 +61,7 @@ pub(super) struct Exchange<'a> {
     pub(super) connection: &'a Connection,
     pub(super) id: CallId,
     /// What the agent proves itself with.
-    pub(super) credentials: Option<HeaderValue>,
+    pub(super) credentials: Credentials,
     /// The content, as long as it was neither read nor sent.
     pub(super) unread: Option<Unread>,
     /// The connection, for a WebSocket.
@@ -88,7 +87,7 @@ impl Exchange<'_> {
             }
             Decision::Block(blocked) => Err(record::blocked(parts, &rules, blocked).await),
             Decision::RequireApproval(hold) => {
-                let approved = hold::wait(parts, self.credentials.as_ref(), rules, hold).await?;
+                let approved = hold::wait(parts, &self.credentials, rules, hold).await?;
                 send_approved(parts, approved, self.leaving.take(), connection.working.clone()).await
             }
         }
@@ -136,10 +135,8 @@ async fn send_approved(
         evidence,
     } = approved;
     let leaving = leaving.map(|leaving| leaving.with(evidence));
-    let (record, lost) = (
-        Record::open(parts, permit.get(), Some(&approval)),
-        say::Draft::of(permit.get()),
-    );
+    let record = Record::open(parts, permit.get(), Some(&approval));
+    let lost = say::Draft::of(permit.get());
     let (answered, answer) = oneshot::channel();
     let parts = parts.clone();
     tokio::spawn(async move {

@@ -9,12 +9,10 @@ mod say;
 
 use std::sync::Arc;
 
-use http::HeaderValue;
-
 use self::open::OpenCall;
 use self::release::release;
 use super::say::Draft as Answer;
-use super::{Parts, Refused, respond};
+use super::{Credentials, Parts, Refused, respond};
 use crate::approval::{Draft, Fingerprint, Found, Standing, Ticket, Wait, Wake};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
@@ -38,7 +36,7 @@ struct Asking {
     fingerprint: Fingerprint,
     wait: Wait,
     /// What the agent proves itself with; asked again before anything is spent.
-    credentials: Option<HeaderValue>,
+    credentials: Credentials,
 }
 
 /// A call that may leave, and the approval that was spent on it.
@@ -63,7 +61,7 @@ enum Step {
 /// Everything but a consent that was spent on exactly this call, on disk.
 pub async fn wait(
     parts: &Parts,
-    credentials: Option<&HeaderValue>,
+    credentials: &Credentials,
     rules: Arc<Rules>,
     hold: Hold,
 ) -> Result<Approved, Refused> {
@@ -75,7 +73,7 @@ pub async fn wait(
     let asking = Asking {
         fingerprint: Fingerprint::new(parts.approvals.keys(), &hold.call.caller.agent, &hold.action, &identity),
         wait,
-        credentials: credentials.cloned(),
+        credentials: credentials.clone(),
     };
     let mut step = join(parts, &asking, rules, hold).await?;
     loop {

@@ -48,7 +48,7 @@ pub(super) fn is_here(host: &Host) -> bool {
 /// `agent_unknown`, as for a call.
 pub(super) async fn answer(exchange: &Exchange<'_>, head: &request::Parts) -> Option<Result<Response<Body>, Refused>> {
     let asked = match exchange.connection.authority() {
-        Ok(Some(authority)) => authority.clone(),
+        Ok(Some((_, authority))) => authority.clone(),
         Ok(None) => parse::absolute_form(&head.uri).ok()?.1,
         // Refused as what it is.
         Err(_) => return None,
@@ -56,7 +56,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, head: &request::Parts) -> Op
     if !is_here(&asked.host) {
         return None;
     }
-    let caller = match exchange.parts.registry.authenticate(exchange.credentials.as_ref()) {
+    let caller = match exchange.credentials.caller(&exchange.parts.registry) {
         Ok(caller) => caller,
         Err(refusal) => {
             let unheard = Unheard::new(None, refusal);

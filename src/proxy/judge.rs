@@ -25,8 +25,8 @@ impl Exchange<'_> {
         let caller = self.caller().map_err(|refusal| Unheard::new(None, refusal))?;
         let agent = caller.agent.clone();
         let judged = async {
-            let (authority, body) = (self.connection.authority()?, parse::body(&self.unread));
-            let parsed = parse::call(authority, self.id.clone(), caller, head, body)?;
+            let (settled, body) = (self.connection.authority()?, parse::body(&self.unread));
+            let parsed = parse::call(settled, self.id.clone(), caller, head, body)?;
             self.decide(parsed).await
         };
         judged.await.map_err(|refusal| Unheard::new(Some(&agent), refusal))
@@ -60,7 +60,7 @@ impl Exchange<'_> {
     }
 
     fn caller(&self) -> Result<Caller, Refusal> {
-        self.parts.registry.authenticate(self.credentials.as_ref())
+        self.credentials.caller(&self.parts.registry)
     }
 
     /// Reads the content if it is still to come. True if so: minutes may have passed, and the caller is as they are now.

@@ -71,12 +71,12 @@ fn malformed(detail: impl Into<String>) -> Refusal {
     Refusal::new(Reason::Malformed, detail)
 }
 
-/// What is asked, of whom. `tunnel`: the authority that CONNECT named, inside its tunnel.
+/// What is asked, of whom. `settled`: the authority that CONNECT named, inside its tunnel, or that the way in leads to.
 ///
 /// # Errors
 /// Whatever is not exactly one request to exactly one authority.
 pub(super) fn call(
-    tunnel: Option<&Authority>,
+    settled: Option<(Scheme, &Authority)>,
     id: CallId,
     caller: Caller,
     head: request::Parts,
@@ -90,14 +90,14 @@ pub(super) fn call(
         ..
     } = head;
     check_method(&method)?;
-    let (scheme, authority) = match tunnel {
-        Some(authority) if version == Version::HTTP_2 => {
+    let (scheme, authority) = match settled {
+        Some((_, authority)) if version == Version::HTTP_2 => {
             (http2::settle(&uri, &mut headers, authority)?, authority.clone())
         }
-        Some(authority) => inside_tunnel(&uri, authority)?,
+        Some((scheme, authority)) => (scheme, inside_tunnel(&uri, authority)?),
         None => absolute_form(&uri)?,
     };
-    name_host(version, tunnel, &uri, &mut headers);
+    name_host(version, settled.is_some(), &uri, &mut headers);
     check_host(&headers, scheme.default_port(), &authority)?;
     let path = uri.path();
     if !path.starts_with('/') {
@@ -172,9 +172,9 @@ fn check_method(method: &Method) -> Result<(), Refusal> {
 
 // SECURITY: an absolute-form target inside a tunnel names a second authority; servers differ in which they heed.
 // Test: `an_absolute_target_inside_a_tunnel_is_refused`.
-fn inside_tunnel(uri: &Uri, authority: &Authority) -> Result<(Scheme, Authority), Refusal> {
+fn inside_tunnel(uri: &Uri, authority: &Authority) -> Result<Authority, Refusal> {
     match (uri.scheme(), uri.authority()) {
-        (None, None) => Ok((Scheme::Https, authority.clone())),
+        (None, None) => Ok(authority.clone()),
         _ => Err(malformed(
             "inside a tunnel the request target is a path, without scheme and host",
         )),
@@ -212,9 +212,9 @@ pub(super) fn absolute_form(uri: &Uri) -> Result<(Scheme, Authority), Refusal> {
 
 /// HTTP/1.0 knows no Host: in absolute form the target says it all (RFC 9112, 3.2.2), and who forwards it adds one. In a
 /// tunnel a Host is asked of everybody, so that nothing but agreement is an authority.
-fn name_host(version: Version, tunnel: Option<&Authority>, uri: &Uri, headers: &mut HeaderMap) {
+fn name_host(version: Version, is_settled: bool, uri: &Uri, headers: &mut HeaderMap) {
     if version == Version::HTTP_10
-        && tunnel.is_none()
+        && !is_settled
         && !headers.contains_key(HOST)
         && let Some(Ok(host)) = uri.authority().map(|target| HeaderValue::from_str(target.as_str()))
     {

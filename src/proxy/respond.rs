@@ -7,7 +7,7 @@ mod words;
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    TRANSFER_ENCODING, UPGRADE,
+    TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{Response, StatusCode, Version, response};
 
@@ -119,9 +119,14 @@ impl Row {
     }
 }
 
-/// A refusal as the client gets it; without its content where HEAD was asked.
-pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool) -> Response<Body> {
-    let row = row(refused.refusal.reason);
+/// A refusal as the client gets it; without its content where HEAD was asked. `reverse`: the client knows of no proxy.
+pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool, reverse: bool) -> Response<Body> {
+    let mut row = row(refused.refusal.reason);
+    let unknown = refused.refusal.reason == Reason::AgentUnknown;
+    // A 407 is a broken connection to clients that asked no proxy (fetch).
+    if unknown && reverse {
+        row.status = StatusCode::UNAUTHORIZED;
+    }
     let (kind, content) = shape::content(refused, &row, id);
     let content = (!head_only && !content.is_empty()).then(|| Bytes::from(content));
     let mut response = Response::new(Body::Whole(content));
@@ -146,11 +151,13 @@ pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool) -> Respons
     {
         headers.insert(APPROVAL_ID, approval);
     }
-    if refused.refusal.reason == Reason::AgentUnknown {
-        headers.insert(
-            PROXY_AUTHENTICATE,
-            HeaderValue::from_static("Basic realm=\"Runplane\", charset=\"UTF-8\""),
-        );
+    if unknown {
+        let (name, challenge) = match reverse {
+            // No scheme that a client would answer with the credentials it has for the provider.
+            true => (WWW_AUTHENTICATE, "Runplane header=\"Proxy-Authorization\""),
+            false => (PROXY_AUTHENTICATE, "Basic realm=\"Runplane\", charset=\"UTF-8\""),
+        };
+        headers.insert(name, HeaderValue::from_static(challenge));
     }
     stamp(response, id)
 }

@@ -1,9 +1,6 @@
 //! What a connection rests on that was allowed once and goes on unread: asked again whenever rules or agents change.
 
-use http::HeaderValue;
-
-use super::Parts;
-use super::say;
+use super::{Credentials, Parts, say};
 use crate::model::{Call, Evidence, Facts, Reason, Refusal};
 use crate::policy::Verdict;
 
@@ -11,13 +8,13 @@ use crate::policy::Verdict;
 pub(super) struct Standing {
     call: Call,
     /// What the agent proves itself with.
-    credentials: Option<HeaderValue>,
+    credentials: Credentials,
     /// People's consent, if it was needed: it counts as long as the rule that asked for it stays as it was.
     evidence: Option<Evidence>,
 }
 
 impl Standing {
-    pub(super) fn new(call: Call, credentials: Option<HeaderValue>, evidence: Option<Evidence>) -> Self {
+    pub(super) fn new(call: Call, credentials: Credentials, evidence: Option<Evidence>) -> Self {
         Self {
             call,
             credentials,
@@ -47,7 +44,7 @@ impl Standing {
     }
 
     fn judge(&self, parts: &Parts) -> Result<(), Refusal> {
-        let caller = parts.registry.authenticate(self.credentials.as_ref())?;
+        let caller = self.credentials.caller(&parts.registry)?;
         if caller.agent != self.call.caller.agent {
             return Err(Refusal::new(
                 Reason::AgentUnknown,

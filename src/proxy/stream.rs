@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Response, request};
+use http::{Method, Response, request};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::follow::{self, Body};
 use super::record::{Ending, Meter, Record};
 use super::standing::Standing;
-use super::{Connection, Parts, Refused, respond, say};
+use super::{Connection, Credentials, Parts, Refused, respond, say};
 use crate::io::drain::{Working, stopping};
 use crate::model::{Evidence, Outcome};
 use crate::policy::Permit;
@@ -31,7 +31,7 @@ const QUIET: Duration = Duration::from_secs(30);
 pub(super) struct Leaving {
     agent: OnUpgrade,
     slot: Slot,
-    credentials: Option<HeaderValue>,
+    credentials: Credentials,
     evidence: Option<Evidence>,
 }
 
@@ -53,7 +53,7 @@ impl Leaving {
         Some(Self {
             agent: head.extensions.remove::<OnUpgrade>()?,
             slot: connection.stream.clone(),
-            credentials: connection.credentials(&head.headers).cloned(),
+            credentials: connection.credentials(&head.headers),
             evidence: None,
         })
     }

@@ -1,7 +1,7 @@
 //! Where calls may go: what the configuration names, and what follows from it for an address.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -161,6 +161,20 @@ impl Rules {
             .copied()
     }
 
+    /// Whether the configuration names this authority, or the address that is set for it, as a destination.
+    pub(super) fn names(&self, asked: &Authority) -> bool {
+        let literal = match asked.host {
+            Host::Address(address) => Some(SocketAddr::new(address, asked.port)),
+            Host::Name(_) => None,
+        };
+        // No network holds the address of a name that nobody has resolved.
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], asked.port));
+        let address = self.set_address(asked).or(literal).unwrap_or(nowhere);
+        self.destinations
+            .iter()
+            .any(|destination| destination.names(asked, address))
+    }
+
     /// Whether all of these addresses may be dialled for this authority.
     ///
     /// # Errors
@@ -170,6 +184,32 @@ impl Rules {
     // second DNS answer changes nothing.
     pub(super) fn admit(&self, asked: &Authority, addresses: &[SocketAddr]) -> Result<(), DialError> {
         addresses.iter().try_for_each(|address| self.admit_one(asked, *address))
+    }
+
+    /// Whether an authority may be asked of a proxy that resolves names itself: checked is what the name itself tells.
+    ///
+    /// # Errors
+    /// An address, or a name of this machine's own, that may not be dialled.
+    // SECURITY: `169.254.169.254` and `localhost` are the proxy's own network and itself: what lies there is not on the
+    // public internet either. Test: `what_is_private_by_its_spelling_is_not_asked_of_the_proxy`.
+    pub(super) fn admit_unresolved(&self, asked: &Authority) -> Result<(), DialError> {
+        let address = match &asked.host {
+            Host::Address(address) => *address,
+            Host::Name(name) if &**name == "localhost" || name.ends_with(".localhost") => Ipv4Addr::LOCALHOST.into(),
+            Host::Name(_) => return Ok(()),
+        };
+        self.admit_one(asked, SocketAddr::new(address, asked.port))
+    }
+
+    /// Whether the proxy may be dialled: the operator named it, so anywhere but at ourselves.
+    ///
+    /// # Errors
+    /// One of our own listeners.
+    pub(super) fn admit_proxy(&self, addresses: &[SocketAddr]) -> Result<(), DialError> {
+        match addresses.iter().any(|address| self.is_own_listener(*address)) {
+            true => Err(DialError::OwnListener),
+            false => Ok(()),
+        }
     }
 
     fn admit_one(&self, asked: &Authority, address: SocketAddr) -> Result<(), DialError> {

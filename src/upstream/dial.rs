@@ -20,13 +20,15 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::destination::Rules;
+use super::proxy::{Fault, Proxy, Way};
+use crate::io::stream::Stream;
 use crate::model::host::ParseHostError;
 use crate::model::{Authority, Host, Reason};
 
 const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
 /// For each address; the next is tried after that.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// Addresses tried of one answer.
 const MOST_ADDRESSES: usize = 8;
 
@@ -48,6 +50,8 @@ pub(super) enum DialError {
     Tls(Authority, #[source] io::Error),
     #[error("{0} did not finish the TLS handshake in time")]
     TlsTimeout(Authority),
+    #[error("the corporate proxy on the way out (`upstream_proxy`) {1}, so {0} was not reached")]
+    Proxy(Authority, Fault),
 }
 
 impl DialError {
@@ -58,7 +62,8 @@ impl DialError {
             | DialError::Resolve(..)
             | DialError::Connect(..)
             | DialError::Tls(..)
-            | DialError::TlsTimeout(_) => Reason::UpstreamUnreachable,
+            | DialError::TlsTimeout(_)
+            | DialError::Proxy(..) => Reason::UpstreamUnreachable,
         }
     }
 }
@@ -68,11 +73,49 @@ impl DialError {
 pub(super) struct Dialer {
     rules: Arc<Rules>,
     tls: TlsConnector,
+    proxy: Option<Arc<Way>>,
 }
 
 impl Dialer {
-    pub(super) fn new(rules: Arc<Rules>, tls: Arc<ClientConfig>) -> Self {
-        Self { rules, tls: tls.into() }
+    pub(super) fn new(rules: Arc<Rules>, tls: Arc<ClientConfig>, proxy: Option<Proxy>) -> Self {
+        let proxy = proxy.map(|proxy| Arc::new(Way::new(proxy, &tls)));
+        Self {
+            rules,
+            tls: tls.into(),
+            proxy,
+        }
+    }
+
+    /// The proxy that an authority is reached by. One whose address is set is dialled as it is set.
+    pub(super) fn proxy(&self, asked: &Authority) -> Option<&Way> {
+        let way = self.proxy.as_deref()?;
+        (way.leads_to(asked) && self.rules.set_address(asked).is_none()).then_some(way)
+    }
+
+    /// A connection to a checked address of the authority, or through the proxy to wherever it finds it.
+    pub(super) async fn connect(&self, asked: &Authority) -> Result<Stream, DialError> {
+        let Some(way) = self.proxy(asked) else {
+            let addresses = self.resolve(asked).await?;
+            self.rules.admit(asked, &addresses)?;
+            return self.dial_one(asked, addresses).await.map(Stream::Clear);
+        };
+        let stream = self.reach(way, asked).await?;
+        let opened = way.tunnel(stream, asked).await;
+        opened.map_err(|fault| DialError::Proxy(asked.clone(), fault))
+    }
+
+    /// A connection to the proxy itself, on the way to an authority.
+    async fn reach(&self, way: &Way, asked: &Authority) -> Result<Stream, DialError> {
+        self.rules.admit_unresolved(asked)?;
+        let fault = |fault| DialError::Proxy(asked.clone(), fault);
+        let addresses = self.resolve(way.authority()).await;
+        let addresses = addresses.map_err(|_| fault(Fault::Unresolved))?;
+        self.rules.admit_proxy(&addresses)?;
+        match self.dial_one(way.authority(), addresses).await {
+            Ok(stream) => way.greet(stream).await.map_err(fault),
+            Err(home @ DialError::OwnListener) => Err(home),
+            Err(_) => Err(fault(Fault::Unconnected)),
+        }
     }
 
     /// The same, offering nothing but HTTP/1.1.
@@ -82,13 +125,11 @@ impl Dialer {
         Self {
             rules: self.rules.clone(),
             tls: Arc::new(tls).into(),
+            proxy: self.proxy.clone(),
         }
     }
 
-    /// A connection to a checked address of the authority.
-    pub(super) async fn connect(&self, asked: &Authority) -> Result<TcpStream, DialError> {
-        let addresses = self.resolve(asked).await?;
-        self.rules.admit(asked, &addresses)?;
+    async fn dial_one(&self, asked: &Authority, addresses: Vec<SocketAddr>) -> Result<TcpStream, DialError> {
         let mut last = None;
         for address in addresses.into_iter().take(MOST_ADDRESSES) {
             match timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
@@ -134,19 +175,28 @@ impl Dialer {
         let secure = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let text = uri.authority().map_or("", http::uri::Authority::as_str);
         let asked = Authority::parse(text, Some(if secure { 443 } else { 80 }))?;
+        if let (false, Some(way)) = (secure, self.proxy(&asked)) {
+            let stream = self.reach(way, &asked).await?;
+            return Ok(TokioIo::new(Transport::Proxied(stream)));
+        }
         let stream = self.connect(&asked).await?;
         if !secure {
             return Ok(TokioIo::new(Transport::Plain(stream)));
         }
-        let name = match &asked.host {
-            Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| ParseHostError::Character)?,
-            Host::Address(address) => ServerName::from(*address),
-        };
+        let name = server_name(&asked.host)?;
         match timeout(HANDSHAKE_WITHIN, self.tls.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(TokioIo::new(Transport::Tls(Box::new(stream)))),
             Ok(Err(error)) => Err(DialError::Tls(asked, error)),
             Err(_) => Err(DialError::TlsTimeout(asked)),
         }
+    }
+}
+
+/// The name that a host proves itself with.
+pub(super) fn server_name(host: &Host) -> Result<ServerName<'static>, ParseHostError> {
+    match host {
+        Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| ParseHostError::Character),
+        Host::Address(address) => Ok(ServerName::from(*address)),
     }
 }
 
@@ -166,8 +216,10 @@ impl tower::Service<Uri> for Dialer {
 
 /// A connection to a provider.
 pub(super) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Stream),
+    /// To a proxy, which wants whole URIs.
+    Proxied(Stream),
+    Tls(Box<TlsStream<Stream>>),
 }
 
 impl Connection for Transport {
@@ -177,6 +229,7 @@ impl Connection for Transport {
                 Connected::new().negotiated_h2()
             }
             Transport::Tls(_) | Transport::Plain(_) => Connected::new(),
+            Transport::Proxied(_) => Connected::new().proxy(true),
         }
     }
 }
@@ -184,7 +237,7 @@ impl Connection for Transport {
 impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Plain(stream) | Transport::Proxied(stream) => Pin::new(stream).poll_read(context, buffer),
             Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
@@ -193,7 +246,7 @@ impl AsyncRead for Transport {
 impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Plain(stream) | Transport::Proxied(stream) => Pin::new(stream).poll_write(context, bytes),
             Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
@@ -204,28 +257,30 @@ impl AsyncWrite for Transport {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Transport::Plain(stream) | Transport::Proxied(stream) => {
+                Pin::new(stream).poll_write_vectored(context, slices)
+            }
             Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Plain(stream) | Transport::Proxied(stream) => stream.is_write_vectored(),
             Transport::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Plain(stream) | Transport::Proxied(stream) => Pin::new(stream).poll_flush(context),
             Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Plain(stream) | Transport::Proxied(stream) => Pin::new(stream).poll_shutdown(context),
             Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }

@@ -1,4 +1,6 @@
-"""Slack's own library, as an agent would use it: proxy and CA (SSL_CERT_FILE) from the environment."""
+"""Slack's own library, as an agent would use it: proxy and CA (SSL_CERT_FILE), or SLACK_BASE_URL, from the environment."""
+
+import os
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -17,7 +19,7 @@ class Client(WebClient):
         return result
 
 
-client = Client(token="xoxb-not-a-secret")
+client = Client(token="xoxb-not-a-secret", base_url=os.environ.get("SLACK_BASE_URL", Client.BASE_URL))
 
 
 def call(method, **kwargs):

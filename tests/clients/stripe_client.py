@@ -1,4 +1,4 @@
-"""Stripe's own library, as an agent would use it. STRIPE_CA_BUNDLE, STRIPE_API_KEY and STRIPE_RETRIES set it up."""
+"""Stripe's own library, as an agent would use it. STRIPE_CA_BUNDLE, STRIPE_API_KEY, STRIPE_RETRIES and STRIPE_API_BASE set it up."""
 
 import io
 import os
@@ -9,7 +9,9 @@ from session import answer, failure, serve
 
 stripe.api_key = os.environ.get("STRIPE_API_KEY", "sk_test_0000000000000000")
 # The library keeps a CA bundle of its own and looks at no variable of the environment.
-stripe.ca_bundle_path = os.environ["STRIPE_CA_BUNDLE"]
+if "STRIPE_CA_BUNDLE" in os.environ:
+    stripe.ca_bundle_path = os.environ["STRIPE_CA_BUNDLE"]
+stripe.api_base = os.environ.get("STRIPE_API_BASE", stripe.api_base)
 if "STRIPE_RETRIES" in os.environ:
     stripe.max_network_retries = int(os.environ["STRIPE_RETRIES"])
 

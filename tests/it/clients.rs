@@ -6,7 +6,7 @@ use crate::harness::{Answer, Curl, Matrix, Moto, Origin, Seen, Session, Sidecar}
 use crate::reject::{MOTO, NO_PAYOUTS};
 
 /// One client and the calls it makes of one sidecar.
-trait Client {
+pub trait Client {
     fn send(&mut self, call: &str);
     fn receive(&mut self) -> Answer;
 
@@ -41,16 +41,16 @@ impl Client for Curls<'_> {
 }
 
 /// What a client is asked to do, and where that arrives.
-struct Calls {
-    allow: &'static str,
+pub struct Calls {
+    pub allow: &'static str,
     /// A call, and what its refusal must say besides the code.
-    block: (&'static str, &'static str),
-    hold: &'static str,
+    pub block: (&'static str, &'static str),
+    pub hold: &'static str,
     /// How often the held call reached the origin.
-    executed: fn(&Origin) -> usize,
+    pub executed: fn(&Origin) -> usize,
 }
 
-const STRIPE: Calls = Calls {
+pub const STRIPE: Calls = Calls {
     allow: "balance",
     block: ("payout 90000", "Payouts are made by people only"),
     hold: "refund ch_1 amount=90000",
@@ -90,21 +90,21 @@ const BOTO3: Calls = Calls {
     },
 };
 
-const SENDGRID: Calls = Calls {
+pub const SENDGRID: Calls = Calls {
     allow: "templates",
     block: ("delete_bounces", "Many records at once are not deleted by an agent"),
     hold: "send 250",
     executed: |origin| origin.calls("POST", "/v3/mail/send").len(),
 };
 
-const SLACK: Calls = Calls {
+pub const SLACK: Calls = Calls {
     allow: "post C1 hello",
     block: ("invite C1 U2", "People are let in by people only"),
     hold: "delete C1 1405894322.002768",
     executed: |origin| origin.calls("POST", "/api/chat.delete").len(),
 };
 
-const NO_INVITATIONS: &str = r#"
+pub const NO_INVITATIONS: &str = r#"
 @id("no-invitations")
 @reason("People are let in by people only")
 forbid (principal, action == Action::"modify_security", resource in Provider::"slack");
@@ -125,7 +125,7 @@ fn refunds(origin: &Origin) -> usize {
     origin.calls("POST", "/v1/refunds").len()
 }
 
-fn row(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, client: &mut dyn Client) {
+pub fn row(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, client: &mut dyn Client) {
     let allowed = client.call(calls.allow);
     allowed.assert_ok();
     let answered = |seen: &Seen| seen.answered.is_some() && seen.answered == allowed.sha256;
@@ -148,7 +148,7 @@ fn row(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, clien
     matrix.found("hold", "the answer, after approval");
 }
 
-fn repeats(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, client: &mut dyn Client) {
+pub fn repeats(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, client: &mut dyn Client) {
     let before = (calls.executed)(origin);
     let pending = client.call(calls.hold);
     pending.assert_refused("approval_pending");

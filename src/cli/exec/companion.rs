@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::confinement::Confinement;
 use crate::app::{self, Sidecar};
-use crate::cli::client::{Client, ClientError};
+use crate::cli::client::ClientError;
 use crate::cli::run::{self, Prepared};
 use crate::config::Config;
 use crate::io::keys;
@@ -36,10 +36,10 @@ impl Companion {
         confinement: &Confinement,
     ) -> anyhow::Result<Result<Companion, Vec<Diagnostic>>> {
         if is_running(config).await? {
-            if config.proxy_listen.port() == 0 {
+            if config.proxy.address.port() == 0 {
                 bail!("a sidecar runs on a port of its own choice: give `proxy.listen` a port, and restart it");
             }
-            let listening = [config.proxy_listen, config.control_listen];
+            let listening = [config.proxy.address, config.control.address];
             return Ok(Ok(Companion { listening, ours: None }));
         }
         let Prepared { config, rules, store } = match run::prepare(config.home.clone())? {
@@ -89,7 +89,7 @@ async fn is_running(config: &Config) -> anyhow::Result<bool> {
     let Some(key) = keys::owner_key(&config.home.state())? else {
         return Ok(false);
     };
-    match Client::new(config.control_listen, key)
+    match crate::cli::control(config, key)?
         .get::<serde_json::Value>("/ready")
         .await
     {

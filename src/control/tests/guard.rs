@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use serde::Deserialize;
 use tower::ServiceExt;
 
+use super::super::guard::Listener;
 use super::super::guarded;
 use super::super::problem::{Problem, ProblemBody};
 
@@ -23,7 +24,11 @@ fn router() -> Router {
     };
     guarded(
         Router::new().route("/x", post(take)),
-        SocketAddr::from(([10, 1, 2, 3], 8081)),
+        Listener {
+            address: SocketAddr::from(([10, 1, 2, 3], 8081)),
+            secure: false,
+            public: Some("runplane.corp".parse().unwrap()),
+        },
     )
 }
 
@@ -54,6 +59,8 @@ async fn only_names_that_cannot_be_pointed_at_us_are_ours() {
         "[::1]:8081",
         "10.1.2.3:8081",
         "127.0.0.1:1",
+        "runplane.corp",
+        "Runplane.corp:8443",
     ] {
         assert_eq!(status(&[("host", host)]).await, 200, "{host}");
     }
@@ -94,6 +101,9 @@ async fn web_pages_of_other_sites_are_refused() {
     ] {
         assert_eq!(status(&[host, ("origin", origin)]).await, 403, "{origin}");
     }
+    let public = ("host", "runplane.corp");
+    assert_eq!(status(&[public, ("origin", "https://runplane.corp")]).await, 200);
+    assert_eq!(status(&[public, ("origin", "https://evil.corp")]).await, 403);
     for site in ["cross-site", "same-site", "Same-Origin", ""] {
         assert_eq!(status(&[host, ("sec-fetch-site", site)]).await, 403, "{site}");
     }

@@ -25,7 +25,7 @@ use crate::model::call::{Authority as Host, Body, Host as Name, Origin, Scheme};
 use crate::model::money::Rates;
 use crate::model::{Call, CallId, Caller, Outcome, Reason, Source, Timestamp};
 use crate::policy::{Decision, Hold, Permit};
-use crate::proxy::{self, Refused, hold};
+use crate::proxy::{self, Credentials, Refused, hold};
 use crate::store::{CallFilter, CallRecord, Recorded, Store};
 use crate::upstream::{self, Upstream};
 
@@ -132,12 +132,15 @@ impl Sidecar {
             registering: Mutex::new(()),
             notices: lines.clone(),
             home_option: String::new(),
+            secure: false,
+            public_host: None,
         };
         let authority = Authority::load_or_create(&home.path().join("certs")).unwrap();
         let upstream = upstream::Config {
             resolve: std::collections::BTreeMap::new(),
             destinations: Vec::new(),
             roots: home.path().join("certs/upstream"),
+            proxy: None,
             own_listeners: Vec::new(),
             own_authority: authority.public_key(),
         };
@@ -197,7 +200,7 @@ impl Sidecar {
 
     pub(super) async fn wait(parts: &proxy::Parts, hold: Hold) -> Result<Recorded<Permit>, Refused> {
         let credentials = HeaderValue::from_str(&format!("Bearer {}", key_of("bot"))).unwrap();
-        let approved = hold::wait(parts, Some(&credentials), parts.gate.rules(), hold).await?;
+        let approved = hold::wait(parts, &Credentials::Proxy(Some(credentials)), parts.gate.rules(), hold).await?;
         Ok(approved.permit)
     }
 

@@ -4,7 +4,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::*;
@@ -55,11 +55,14 @@ async fn shake(
     let drain = Drain::default();
     let mut connection = Connection {
         peer: server.peer_addr().unwrap(),
+        local: server.local_addr().unwrap(),
         tunnel: Some(Tunnel {
+            scheme: Scheme::Https,
             authority,
-            credentials: None,
+            credentials: Credentials::Proxy(None),
             disagreement: None,
         }),
+        reverse: None,
         working: drain.working(),
         stream: stream::Slot::default(),
     };
@@ -67,7 +70,7 @@ async fn shake(
     let connector = TlsConnector::from(Arc::new(config));
     let (client, server) = tokio::join!(
         connector.connect(name, client),
-        handshake(&mut connection, tls, Prefixed::new(Bytes::new(), server))
+        handshake(&mut connection, tls, Prefixed::new(Bytes::new(), Stream::Clear(server)))
     );
     let said = server.map(|_| connection.tunnel.and_then(|tunnel| tunnel.disagreement));
     (client.is_ok(), said)
@@ -132,19 +135,23 @@ async fn a_handshake_that_fails_says_what_to_look_at() {
 
 #[tokio::test]
 async fn the_first_byte_is_seen_and_left_in_place() {
-    let (mut client, mut server) = pair().await;
+    let (mut client, server) = pair().await;
+    let (mut server, mut early) = (Stream::Clear(server), Bytes::new());
     client.write_all(b"POST").await.unwrap();
-    assert_eq!(first_byte(&server, &[]).await, Some(b'P'));
-    let mut all = [0; 4];
-    server.read_exact(&mut all).await.unwrap();
-    assert_eq!(&all, b"POST");
-    assert_eq!(
-        first_byte(&server, &[HANDSHAKE, 3]).await,
-        Some(HANDSHAKE),
-        "what came with CONNECT comes first"
-    );
+    assert_eq!(first_byte(&mut server, &mut early).await, Some(b'P'));
+    client.write_all(b" /").await.unwrap();
+    let mut all = [0; 6];
+    Prefixed::new(early, server).read_exact(&mut all).await.unwrap();
+    assert_eq!(&all, b"POST /");
     drop(client);
-    assert_eq!(first_byte(&server, &[]).await, None);
+
+    let (client, server) = pair().await;
+    let mut server = Stream::Clear(server);
+    let mut early = Bytes::from_static(&[HANDSHAKE, 3]);
+    let first = first_byte(&mut server, &mut early).await;
+    assert_eq!(first, Some(HANDSHAKE), "what came with CONNECT comes first");
+    drop(client);
+    assert_eq!(first_byte(&mut server, &mut Bytes::new()).await, None);
 }
 
 #[test]

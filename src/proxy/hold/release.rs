@@ -60,7 +60,7 @@ pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, he
 /// SECURITY: who has only a key that was rotated or disabled meanwhile must not get what was approved. Test:
 /// `a_call_held_with_a_key_that_was_rotated_meanwhile_is_not_sent`.
 fn caller_again(parts: &Parts, asking: &Asking, hold: &Hold) -> Result<Caller, Refusal> {
-    let caller = parts.registry.authenticate(asking.credentials.as_ref())?;
+    let caller = asking.credentials.caller(&parts.registry)?;
     match caller.agent == hold.call.caller.agent {
         true => Ok(caller),
         false => Err(Refusal::new(

@@ -26,7 +26,8 @@ async fn wire(tunnel: Option<&str>, bytes: &[u8]) -> Option<Result<Parsed, Refus
     let service = service_fn(move |request: Request<Incoming>| {
         let (head, incoming) = request.into_parts();
         let body = body(&Some(Unread::new(incoming, &head.headers)));
-        let call = call(authority.as_ref(), CallId::random(), caller(), head, body);
+        let settled = authority.as_ref().map(|authority| (Scheme::Https, authority));
+        let call = call(settled, CallId::random(), caller(), head, body);
         seen.lock().unwrap().get_or_insert(call);
         async { Ok::<_, std::convert::Infallible>(Response::new(Empty::<bytes::Bytes>::new())) }
     });

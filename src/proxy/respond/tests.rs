@@ -49,7 +49,7 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
         (Reason::Overloaded, 503),
     ] {
         let (id, refused) = (CallId::random(), refused(reason, ErrorShape::Problem));
-        let response = refuse(&refused, &id, false);
+        let response = refuse(&refused, &id, false, false);
         assert_eq!(response.status().as_u16(), status, "{reason}");
         let header = |name: &str| {
             response
@@ -82,7 +82,14 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
 
 #[tokio::test]
 async fn xml_holds_no_markup_of_ours_and_no_control_characters() {
-    let shown = |shape| content(refuse(&refused(Reason::PolicyBlocked, shape), &CallId::random(), false));
+    let shown = |shape| {
+        content(refuse(
+            &refused(Reason::PolicyBlocked, shape),
+            &CallId::random(),
+            false,
+            false,
+        ))
+    };
     let query = shown(ErrorShape::AwsQuery).await;
     assert!(
         query.contains("<ErrorResponse><Error><Type>Sender</Type><Code>policy_blocked</Code><Message>NOT executed"),
@@ -141,9 +148,9 @@ fn read_as_its_sdk_does(shape: ErrorShape, content: &str) -> (String, String) {
 #[tokio::test]
 async fn every_code_in_every_shape_is_what_its_sdk_reads() {
     for reason in Reason::ALL {
-        let plain = refuse(&refused(reason, ErrorShape::Problem), &CallId::random(), false).status();
+        let plain = refuse(&refused(reason, ErrorShape::Problem), &CallId::random(), false, false).status();
         for shape in ErrorShape::ALL {
-            let response = refuse(&refused(reason, shape), &CallId::random(), false);
+            let response = refuse(&refused(reason, shape), &CallId::random(), false, false);
             // Slack's libraries try again whatever is not a 200: right only for what failed on the way.
             let status = match (shape, plain.as_u16()) {
                 (ErrorShape::Slack, 502..=504 | 407) => plain,
@@ -177,6 +184,7 @@ async fn slack_is_told_no_by_ok_and_the_status_it_sees() {
         &refused(Reason::ApprovalPending, ErrorShape::Slack),
         &CallId::random(),
         false,
+        false,
     );
     let told: Value = serde_json::from_str(&content(told).await).unwrap();
     assert_eq!(
@@ -192,7 +200,7 @@ async fn slack_is_told_no_by_ok_and_the_status_it_sees() {
 #[tokio::test]
 async fn numbers_are_numbers_where_libraries_expect_them() {
     let shown = async |shape, reason| {
-        let content = content(refuse(&refused(reason, shape), &CallId::random(), false)).await;
+        let content = content(refuse(&refused(reason, shape), &CallId::random(), false, false)).await;
         serde_json::from_str::<Value>(&content).unwrap()
     };
     let twilio = shown(ErrorShape::Twilio, Reason::PolicyBlocked).await;
@@ -231,13 +239,14 @@ async fn executed_is_unknown_only_where_something_was_written() {
                 ..refused(reason, ErrorShape::Problem)
             };
             let problem: Value =
-                serde_json::from_str(&content(refuse(&refused, &CallId::random(), false)).await).unwrap();
+                serde_json::from_str(&content(refuse(&refused, &CallId::random(), false, false)).await).unwrap();
             assert_eq!(problem["executed"], executed, "{reason}");
         }
     }
     let earlier = content(refuse(
         &refused(Reason::AlreadyExecuted, ErrorShape::Problem),
         &CallId::random(),
+        false,
         false,
     ))
     .await;
@@ -250,6 +259,7 @@ async fn an_answer_to_head_has_no_content() {
         &refused(Reason::PolicyBlocked, ErrorShape::Problem),
         &CallId::random(),
         true,
+        false,
     );
     assert_eq!(response.status().as_u16(), 403);
     assert_eq!(content(response).await, "");
@@ -347,7 +357,7 @@ async fn grpc_is_told_by_a_status_of_its_own_and_nothing_else() {
         (Reason::AgentUnknown, "16"),
         (Reason::Malformed, "3"),
     ] {
-        let answer = refuse(&refused(reason, ErrorShape::Grpc), &CallId::random(), false);
+        let answer = refuse(&refused(reason, ErrorShape::Grpc), &CallId::random(), false, false);
         let header = |name: &str| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
         assert_eq!(answer.status(), StatusCode::OK, "{reason}");
         assert_eq!(
@@ -357,4 +367,18 @@ async fn grpc_is_told_by_a_status_of_its_own_and_nothing_else() {
         assert!(header("grpc-message").contains("apr_"), "{}", header("grpc-message"));
         assert!(http_body::Body::is_end_stream(answer.body()), "trailers only");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_knows_of_no_proxy_is_not_asked_for_proxy_credentials() {
+    let refused = refused(Reason::AgentUnknown, ErrorShape::Problem);
+    let response = refuse(&refused, &CallId::random(), false, true);
+    assert_eq!(response.status(), 401);
+    assert!(response.headers().contains_key(WWW_AUTHENTICATE));
+    assert!(!response.headers().contains_key(PROXY_AUTHENTICATE));
+    let body: Value = serde_json::from_str(&content(response).await).unwrap();
+    assert_eq!(body["status"], 401);
+    let of_a_proxy = refuse(&refused, &CallId::random(), false, false);
+    assert_eq!(of_a_proxy.status(), 407);
+    assert!(of_a_proxy.headers().contains_key(PROXY_AUTHENTICATE));
 }

@@ -43,6 +43,11 @@ pub struct Configuration {
     hold: String,
     approvals: Vec<String>,
     sections: Vec<String>,
+    /// Further keys of `proxy:` and of `control:`.
+    proxy_keys: String,
+    control_keys: String,
+    /// Variables that the sidecar is started with.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Configuration {
@@ -62,6 +67,9 @@ impl Configuration {
             hold: "30s".to_owned(),
             approvals: Vec::new(),
             sections: Vec::new(),
+            proxy_keys: String::new(),
+            control_keys: String::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -155,9 +163,38 @@ impl Configuration {
         self.home.write("runplane.yaml", self.yaml());
     }
 
+    /// A further key of `proxy:`.
+    pub fn proxy(mut self, key: &str) -> Self {
+        self.proxy_keys = format!(", {key}");
+        self
+    }
+
+    /// A further key of `control:`.
+    pub fn control(mut self, key: &str) -> Self {
+        self.control_keys = format!(", {key}");
+        self
+    }
+
+    /// Whether control is spoken to by TLS.
+    pub fn is_control_secure(&self) -> bool {
+        self.control_keys.contains("tls:")
+    }
+
+    /// A variable of the sidecar's environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Writes `runplane.yaml` and starts.
     pub fn start(self) -> Sidecar {
         self.write();
+        Sidecar::start(self)
+    }
+
+    /// Starts with this `runplane.yaml`, whatever was configured.
+    pub fn start_as(self, yaml: &str) -> Sidecar {
+        self.home.write("runplane.yaml", yaml);
         Sidecar::start(self)
     }
 
@@ -177,8 +214,9 @@ impl Configuration {
 
     fn yaml(&self) -> String {
         let mut yaml = String::new();
-        writeln!(yaml, "proxy: {{ listen: \"127.0.0.1:{}\" }}", self.proxy_port).unwrap();
-        writeln!(yaml, "control: {{ listen: \"127.0.0.1:{}\" }}", self.control_port).unwrap();
+        let port = |port: u16, keys: &str| format!("{{ listen: \"127.0.0.1:{port}\"{keys} }}");
+        writeln!(yaml, "proxy: {}", port(self.proxy_port, &self.proxy_keys)).unwrap();
+        writeln!(yaml, "control: {}", port(self.control_port, &self.control_keys)).unwrap();
         if let Some(agent) = &self.fixed_agent {
             writeln!(yaml, "agent: {agent}").unwrap();
         }

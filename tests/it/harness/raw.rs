@@ -21,7 +21,12 @@ enum Stream {
 impl Wire {
     /// To the proxy's port, in clear.
     pub fn to(sidecar: &Sidecar) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, sidecar.proxy_port())).unwrap();
+        Self::at(sidecar.proxy_port())
+    }
+
+    /// To a port of the loopback, in clear.
+    pub fn at(port: u16) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self(Stream::Clear(stream))

@@ -166,16 +166,9 @@ impl Session {
 
     /// A script of `tests/clients`, wired as an agent is: proxy and CA by its environment. `agent` shows `key(agent)`.
     pub fn open(script: &str, sidecar: &Sidecar, agent: Option<&str>, environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(python());
-        command.arg(root().join("tests/clients").join(script));
+        let mut command = command(script);
         let credentials = agent.map(|name| format!("{name}:{}@", key(name))).unwrap_or_default();
         let proxy = format!("http://{credentials}127.0.0.1:{}", sidecar.proxy_port());
-        command.env_clear();
-        for kept in ["PATH", "HOME", "LANG", "TMPDIR"] {
-            if let Some(value) = std::env::var_os(kept) {
-                command.env(kept, value);
-            }
-        }
         for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
             command.env(name, &proxy);
         }
@@ -188,16 +181,18 @@ impl Session {
         ] {
             command.env(name, sidecar.ca_file());
         }
-        command
-            .env("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
-            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret");
-        command
-            .env("AWS_DEFAULT_REGION", "us-east-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true");
-        command
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
         command.envs(environment.iter().copied());
+        Self::run(command)
+    }
+
+    /// A script of `tests/clients` that knows neither proxy nor CA: a variable of its environment names a base URL.
+    pub fn at(script: &str, variable: &str, url: &str) -> Self {
+        let mut command = command(script);
+        command.env(variable, url);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -239,6 +234,37 @@ impl Session {
         self.send(command);
         self.receive()
     }
+}
+
+/// A script in its language, with little of our surroundings.
+fn command(script: &str) -> Command {
+    let mut command = match script.ends_with(".js") {
+        true => Command::new("node"),
+        false => Command::new(python()),
+    };
+    command.arg(root().join("tests/clients").join(script)).env_clear();
+    for kept in ["PATH", "HOME", "LANG", "TMPDIR"] {
+        if let Some(value) = std::env::var_os(kept) {
+            command.env(kept, value);
+        }
+    }
+    command
+        .env("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
+        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret");
+    command
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    if script.ends_with(".js") {
+        let modules = std::env::var_os("RUNPLANE_TEST_NODE_MODULES");
+        command.env(
+            "NODE_PATH",
+            modules.expect("RUNPLANE_TEST_NODE_MODULES is not set: run the tests with tests/run"),
+        );
+    }
+    command
 }
 
 impl Drop for Session {

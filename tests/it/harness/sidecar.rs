@@ -27,7 +27,7 @@ impl Sidecar {
 
     pub(super) fn start(configuration: Configuration) -> Self {
         let output = output::Output::default();
-        let child = spawn(configuration.home.path(), &output);
+        let child = spawn(&configuration, &output);
         let sidecar = Self {
             configuration,
             child: Mutex::new(child),
@@ -42,6 +42,10 @@ impl Sidecar {
         eventually("the sidecar is ready", || {
             if let Ok(Some(status)) = self.child.lock().unwrap().try_wait() {
                 panic!("the sidecar ended at start with {status}");
+            }
+            if self.configuration.is_control_secure() {
+                // The ports listen before the banner is printed.
+                return self.printed().contains("Point an agent at it");
             }
             api::request(self.control_port(), "GET", "/ready", None, None).is_ok_and(|answer| answer.status == 200)
         });
@@ -196,7 +200,7 @@ impl Sidecar {
 
     /// Starts it again on the same home and ports.
     pub fn restart(&self) {
-        *self.child.lock().unwrap() = spawn(self.home(), &self.output);
+        *self.child.lock().unwrap() = spawn(&self.configuration, &self.output);
         self.wait_until_ready();
     }
 
@@ -255,12 +259,14 @@ pub fn runplane() -> Command {
     command
 }
 
-fn spawn(home: &Path, output: &output::Output) -> Child {
+fn spawn(configuration: &Configuration, output: &output::Output) -> Child {
     let mut command = runplane();
+    let environment = &configuration.environment;
     command
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .arg("run")
         .arg("--home")
-        .arg(home)
+        .arg(configuration.home.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -10,6 +10,7 @@ fn around(found: &[(&str, &str)]) -> Surroundings {
 fn surroundings(found: &[(&str, &str)], user: Option<&User>) -> Surroundings {
     let wiring = Wiring {
         proxy: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        secure: false,
         credentials: None,
         public: PathBuf::from("/public"),
     };
