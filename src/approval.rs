@@ -43,7 +43,7 @@ pub use draft::Draft;
 pub use fingerprint::{Fingerprint, Keys};
 pub use look_up::Found;
 use memory::Memory;
-pub use notice::{Notices, Question, beginning, revision_option};
+pub use notice::{Notices, Question, beginning, revision_option, shortened};
 pub use patience::{DEFAULT as DEFAULT_PROFILE, LONGEST, Patience, PatienceError, Wait};
 pub use sweep::Sweep;
 pub use ticket::{Ticket, Wake};

@@ -9,6 +9,10 @@ pub mod shipped;
 mod upstream_proxy;
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use crate::agent::{Declared, Registry};
 use crate::approval::{self, Patience};
@@ -42,6 +46,15 @@ pub struct Config {
     /// Whether the person answerable for an agent may approve its calls.
     pub owner_may_approve: bool,
     pub limits: Limits,
+}
+
+/// A file's text and permission bits.
+fn read(path: &Path) -> io::Result<(String, u32)> {
+    let mut file = File::open(path)?;
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok((text, mode))
 }
 
 /// Bounds of what one request may cost.
@@ -91,21 +104,16 @@ impl Config {
     /// Everything that is wrong in the file, each with its place.
     pub fn load(home: Home) -> Result<Config, Vec<Diagnostic>> {
         let path = home.config_file();
-        let source = match std::fs::read_to_string(&path) {
-            Ok(text) => Source {
-                file: path.display().to_string(),
-                text,
-            },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Source {
-                file: path.display().to_string(),
-                text: String::new(),
-            },
-            Err(error) => return Err(vec![Diagnostic::of_file(path.display().to_string(), error.to_string())]),
+        let file = path.display().to_string();
+        let (text, mode) = match read(&path) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (String::new(), 0),
+            Err(error) => return Err(vec![Diagnostic::of_file(file, error.to_string())]),
         };
-        Self::parse(home, &source)
+        Self::parse(home, &Source { file, text }, mode)
     }
 
-    fn parse(home: Home, source: &Source) -> Result<Config, Vec<Diagnostic>> {
+    fn parse(home: Home, source: &Source, mode: u32) -> Result<Config, Vec<Diagnostic>> {
         let mut file = match source
             .text
             .lines()
@@ -118,6 +126,15 @@ impl Config {
         let rates = file.money.rates().map_err(wrong)?;
         let patience = file.approvals.patience().map_err(wrong)?;
         let declared = file.declared();
+        // SECURITY: who reads the hash of a key can pass for this sidecar while it is down, and is sent the key (test
+        // `hashes_of_keys_are_in_no_file_that_others_can_read`).
+        if mode & 0o077 != 0 && !(declared.agents.is_empty() && declared.people.is_empty()) {
+            return Err(wrong(format!(
+                "it holds hashes of keys (`key_sha256`) and is open to other users (mode {mode:04o}): whoever reads one can pass \
+                 for this sidecar and be sent the key; type: chmod 600 {}",
+                source.file
+            )));
+        }
         // The same checks as at start, before anything else is touched.
         Registry::new(&declared, Vec::new(), Vec::new()).map_err(|error| wrong(error.to_string()))?;
         let ports = (file.proxy.port(&home, source), file.control.port(&home, source));

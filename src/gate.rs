@@ -156,7 +156,7 @@ impl Rules {
             Prepared::Complete { action, as_called } => {
                 let decision = self.policies.decide(call, action, evidence);
                 match as_called {
-                    Some(as_called) => with_action(decision, as_called),
+                    Some(as_called) => with_action(decision, *as_called),
                     None => decision,
                 }
             }
@@ -190,7 +190,7 @@ impl Rules {
     /// Completes the action; with values that people stated only if they may state them.
     fn prepare(&self, facts: &Facts, action: Action, evidence: Option<&Evidence>) -> Prepared {
         let action = self.complete(action);
-        let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.is_missing(field));
+        let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.lacks(field));
         let Some(evidence) = evidence.filter(states) else {
             return Prepared::Complete {
                 action,
@@ -203,7 +203,7 @@ impl Rules {
         match self.policies.evaluate(facts, &action, Some(evidence)) {
             Verdict::RequireApproval { rules } if rules.iter().any(consents) => Prepared::Complete {
                 action: complete::complete(action.clone(), &evidence.stated, self.vocabulary(), &self.rates),
-                as_called: Some(action),
+                as_called: Some(Box::new(action)),
             },
             verdict @ (Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. }) => {
                 Prepared::Stopped { action, verdict }
@@ -217,7 +217,7 @@ enum Prepared {
     Complete {
         action: Action,
         /// The action without the values that people stated, if they stated any.
-        as_called: Option<Action>,
+        as_called: Option<Box<Action>>,
     },
     Stopped {
         action: Action,

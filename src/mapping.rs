@@ -206,10 +206,8 @@ impl Mappings {
             false => Rule::OtherPort,
         };
         let needed = match &rule {
-            // A stream of messages may have no end before its answer.
-            Rule::None | Rule::OtherPort if call.is_grpc() => false,
-            // For the line that people decide by: `resolve` does without if need be.
-            Rule::None | Rule::OtherPort => resolve::is_outlined(call),
+            // Where people are asked it is read all the same, and then resolved again.
+            Rule::None | Rule::OtherPort => false,
             Rule::Path(operation, _) | Rule::Name(operation, _) => operation.needs_body,
             Rule::Parameter(_) => true,
         };
@@ -275,7 +273,8 @@ impl Mappings {
         match self.service(call) {
             None => identity::identify(call, action, None, content::usual(call)),
             Some((service, found)) => {
-                let decoder = decoder(call, service, &found);
+                // Of what no rule names nobody knows how the provider reads it.
+                let decoder = (!action.unmapped).then(|| decoder(call, service, &found)).flatten();
                 identity::identify(call, action, Some(service), decoder)
             }
         }
@@ -295,12 +294,12 @@ fn decoder(call: &Call, service: &Service, found: &Found) -> Option<file::Decode
         false => Rule::OtherPort,
     };
     match rule {
-        Rule::OtherPort => None,
+        Rule::None | Rule::OtherPort => None,
         Rule::Path(operation, _) | Rule::Name(operation, _) if operation.content_ignored => None,
         Rule::Path(operation, _) | Rule::Name(operation, _) => {
             operation.decoder.or_else(|| content::of_media_type(call, service).ok())
         }
-        Rule::None | Rule::Parameter(_) => content::of_media_type(call, service).ok(),
+        Rule::Parameter(_) => content::of_media_type(call, service).ok(),
     }
 }
 

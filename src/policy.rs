@@ -24,6 +24,7 @@ mod place;
 mod request;
 mod rule;
 mod schema;
+mod strictest;
 mod suppose;
 #[cfg(test)]
 mod tests;
@@ -107,8 +108,20 @@ impl Policies {
         Source::digest(files)
     }
 
-    /// What the rules say of an action. `evidence` counts for rules of exactly the text that was consented to.
+    /// What the rules say of an action: the strictest of what they say of each of its meanings. `evidence` counts for rules
+    /// of exactly the text that was consented to.
     pub fn evaluate(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>) -> Verdict {
+        let first = self.evaluate_one(facts, action, evidence);
+        // SECURITY: a call that does more than one thing must not be judged by one of them: a parameter more would take it
+        // out of the rules for the others. Tests: `the_strictest_decision_of_all_meanings_wins`,
+        // `one_more_parameter_takes_no_call_out_of_a_rule`.
+        action.also.iter().fold(first, |strictest, meaning| {
+            strictest::of(strictest, self.evaluate(facts, meaning, evidence))
+        })
+    }
+
+    /// Of one meaning.
+    fn evaluate_one(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>) -> Verdict {
         let asked = self.ask(facts, action).and_then(|(definition, findings)| {
             if action.missing.is_empty() {
                 self.judge(&findings, evidence)

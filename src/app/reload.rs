@@ -5,9 +5,9 @@
 //! They are read and checked off the data path and come into force as one set, or not at all. The trail has it before it
 //! counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,7 +26,7 @@ use crate::store::Store;
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// After a change that nobody told of, and that may not be whole yet; after one that could not be recorded.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// After a file of people's own was found to be gone.
+/// How long a file of people's own must have been gone before that counts.
 const GONE_FOR: Duration = Duration::from_secs(10);
 /// Errors shown on the terminal; `runplane check` has all of them.
 const SHOWN: usize = 20;
@@ -46,7 +46,11 @@ pub(super) struct Reload {
     seen: Option<Digests>,
     /// The files in force that are not shipped.
     own: BTreeSet<String>,
+    /// Those of them that are gone, and since when.
+    gone: Gone,
 }
+
+type Gone = BTreeMap<String, Instant>;
 
 /// Why the files are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,6 +87,7 @@ impl Reload {
             wrong: Vec::new(),
             seen: None,
             own: BTreeSet::new(),
+            gone: Gone::new(),
         })
     }
 
@@ -122,7 +127,8 @@ impl Reload {
     /// Gives when to look again if nothing is told before.
     async fn reload(&mut self, cause: Cause) -> Duration {
         let (config, store, running) = (self.config.clone(), self.store.clone(), self.gate.rules().digests());
-        let (seen, own) = (self.seen.take(), self.own.clone());
+        let (seen, own, gone) = (self.seen.take(), self.own.clone(), std::mem::take(&mut self.gone));
+        let known: BTreeSet<String> = gone.keys().cloned().collect();
         let read = tokio::task::spawn_blocking(move || {
             let sources = super::sources(&config.home)?;
             let digests = sources.digests();
@@ -131,11 +137,18 @@ impl Reload {
                 return Ok(Found::InForce(names));
             }
             // SECURITY: a directory that is replaced is empty for a while, and what is shipped may allow what the own rules
-            // forbid (test `a_file_that_is_gone_for_a_moment_stays_in_force`).
-            let lost = cause != Cause::Request && !own.is_subset(&names);
+            // forbid. Whatever else changes meanwhile, each file has its time (tests
+            // `a_file_that_is_gone_for_a_moment_stays_in_force`, `no_other_change_makes_a_file_be_gone_sooner`).
+            let now = Instant::now();
+            let since = |name: &String| (name.clone(), gone.get(name).copied().unwrap_or(now));
+            let gone: Gone = own.difference(&names).map(since).collect();
+            let left = gone.values().map(|since| GONE_FOR.saturating_sub(now - *since)).max();
+            if let Some(left) = left.filter(|left| !left.is_zero() && cause != Cause::Request) {
+                return Ok(Found::Gone(digests, gone, left));
+            }
             // Nobody told of this change, so nobody tells when it is whole either: it is once it stays as it is.
-            if (lost || cause == Cause::Time) && seen.as_ref() != Some(&digests) {
-                return Ok(Found::Changing(digests, if lost { GONE_FOR } else { LOOK_AGAIN }));
+            if cause == Cause::Time && seen.as_ref() != Some(&digests) {
+                return Ok(Found::Changing(digests, gone));
             }
             let people = store.people().map_err(|error| {
                 let database = config.home.database().display().to_string();
@@ -147,9 +160,19 @@ impl Reload {
         });
         match read.await {
             Ok(Ok(Found::Rules(rules, names))) => return self.put_in_force(*rules, names, cause).await,
-            Ok(Ok(Found::Changing(digests, pause))) => {
-                self.seen = Some(digests);
-                return pause;
+            Ok(Ok(Found::Gone(digests, gone, left))) => {
+                for name in gone.keys().filter(|name| !known.contains(*name)) {
+                    let seconds = GONE_FOR.as_secs();
+                    self.say(format!(
+                        "RELOAD: {name} is gone: it stays in force for {seconds} s; SIGHUP takes it out now"
+                    ));
+                }
+                (self.seen, self.gone) = (Some(digests), gone);
+                return left;
+            }
+            Ok(Ok(Found::Changing(digests, gone))) => {
+                (self.seen, self.gone) = (Some(digests), gone);
+                return LOOK_AGAIN;
             }
             Ok(Ok(Found::InForce(names))) => {
                 self.own = names;
@@ -229,8 +252,10 @@ impl Reload {
 /// What the files are.
 enum Found {
     InForce(BTreeSet<String>),
-    /// Others than they were a moment ago; to be looked at again after this.
-    Changing(Digests, Duration),
+    /// Some of those in force are not there, and not for long; to be looked at again after this.
+    Gone(Digests, Gone, Duration),
+    /// Others than they were a moment ago.
+    Changing(Digests, Gone),
     Rules(Box<Rules>, BTreeSet<String>),
 }
 

@@ -1,11 +1,12 @@
 //! A change of an approval on its way to the disk.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Turn;
 use super::memory::left;
-use crate::model::Change;
+use super::{Turn, Veto};
 use crate::model::change::ApprovalRow;
+use crate::model::{Change, State};
 use crate::store::{CommitError, ReadError, Store};
 
 /// A change of an approval that is not on disk yet. Dropped, nothing has happened.
@@ -24,6 +25,17 @@ impl Draft {
     /// The row to commit.
     pub fn row(&self) -> &ApprovalRow {
         &self.row
+    }
+
+    /// The end of an approval that nobody asked for before, should its commit, which failed, have reached the disk: memory
+    /// does not know it, and nobody is to be asked for a call that is gone.
+    pub fn undone(&self) -> Option<ApprovalRow> {
+        (self.row.revision == 0).then(|| ApprovalRow {
+            revision: 1,
+            state: State::Expired,
+            decided: Some(self.turn.approvals.now().wall),
+            ..(*self.row).clone()
+        })
     }
 
     /// Puts the change on disk by `changes`, which hold the row, and only then in memory.
@@ -59,6 +71,56 @@ impl Draft {
         match learn(&mut turn, store) {
             Ok(()) => {}
             Err(error) => tracing::warn!(%error, "an approval that was changed on disk could not be read"),
+        }
+    }
+}
+
+impl Veto {
+    /// Puts a person's no on disk by what `changes` makes of its row. One that loses to a consent that reached the disk when
+    /// its COMMIT was in doubt is tried once more, on top of that.
+    ///
+    /// SECURITY: the turn is kept meanwhile: learning of that consent first would let the waiting call through (test
+    /// `a_no_to_a_consent_that_was_in_doubt_lets_nothing_through`).
+    ///
+    /// # Errors
+    /// As [`CommitError`] says.
+    pub async fn write(
+        self,
+        store: &Store,
+        person: &Arc<str>,
+        reason: String,
+        changes: impl Fn(&ApprovalRow) -> Vec<Change>,
+    ) -> Result<ApprovalRow, CommitError> {
+        let draft = self.deny(person, reason.clone());
+        match store.write(changes(draft.row())).await {
+            Ok(()) => Ok(draft.committed()),
+            Err(CommitError::Lost) => {
+                let draft = match draft.on_disk(store) {
+                    Ok(veto) => veto.deny(person, reason),
+                    Err(draft) => draft,
+                };
+                let changes = changes(draft.row());
+                draft.write(store, changes).await
+            }
+            Err(error @ (CommitError::Unavailable(_) | CommitError::Overloaded)) => Err(error),
+        }
+    }
+}
+
+impl Draft {
+    /// The turn, on what is on disk, if that is newer and may still be denied.
+    fn on_disk(mut self, store: &Store) -> Result<Veto, Self> {
+        let open = |state: State| matches!(state, State::Pending | State::Approved);
+        match store.approval(&self.turn.row.id) {
+            Ok(Some(found)) if found.revision > self.turn.row.revision && open(found.state) => {
+                *self.turn.row = found;
+                Ok(Veto(self.turn))
+            }
+            Ok(_) => Err(self),
+            Err(error) => {
+                tracing::warn!(%error, "an approval that was changed on disk could not be read");
+                Err(self)
+            }
         }
     }
 }

@@ -8,6 +8,9 @@ use crate::model::{Action, Identity, Secret};
 /// Version of the fingerprint below. Another version makes other fingerprints: no approval carries over.
 const VERSION: &[u8] = b"1";
 
+/// Hexadecimal digits that people are shown.
+const MARK: usize = 16;
+
 /// The keys of fingerprints, and of the hashes that stand for credentials and idempotency keys.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -60,7 +63,9 @@ impl Fingerprint {
             &identity.content,
         ];
         let mut message = Vec::with_capacity(identity.content.len() + agent.len() + action.name.len() + 80);
-        for part in parts {
+        // What a call does besides comes last: one that does nothing else keeps its fingerprint.
+        let also = action.also.iter().map(|meaning| meaning.name.as_bytes());
+        for part in parts.into_iter().chain(also) {
             message.extend_from_slice(&(part.len() as u64).to_be_bytes());
             message.extend_from_slice(part);
         }
@@ -73,6 +78,15 @@ impl Fingerprint {
             },
             idempotency: identity.idempotency_key.as_ref().map(|key| keys.idempotency(key)),
         }
+    }
+
+    /// Puts a short form of it at the end of a summary, so that two held calls read alike only if they are one.
+    ///
+    /// SECURITY: a summary tells some of a call's fields, and an agent could have one call approved for another (test
+    /// `two_calls_that_differ_in_one_header_never_read_alike`). Keyed, so that it tells nothing of what is not shown.
+    pub fn mark(&self, summary: &mut String) {
+        let digits = hex::encode(self.place.fingerprint);
+        summary.push_str(&format!(" [call {}]", digits.get(..MARK).unwrap_or_default()));
     }
 }
 
@@ -105,6 +119,52 @@ mod tests {
         ] {
             assert_ne!(base.place, other.place);
         }
+    }
+
+    #[test]
+    fn what_a_call_does_besides_is_part_of_what_it_is() {
+        let keys = Keys::new(&[7; 32], &[8; 32]);
+        let identity = Identity {
+            credential: Vec::new(),
+            content: Vec::new(),
+            idempotency_key: None,
+        };
+        let of = |also: &[&str]| {
+            let mut whole = action();
+            whole.also = also
+                .iter()
+                .map(|name| Action {
+                    name: (*name).into(),
+                    ..action()
+                })
+                .collect();
+            Fingerprint::new(&keys, &"a".into(), &whole, &identity)
+        };
+        let all = [
+            of(&[]),
+            of(&["delete_record"]),
+            of(&["modify_record"]),
+            of(&["delete_record", "modify_record"]),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(at + 1).all(|other| one.place != other.place));
+        }
+    }
+
+    #[test]
+    fn a_mark_is_of_one_call() {
+        let mark = |content: &[u8]| {
+            let mut summary = "Refund".to_owned();
+            print("a", "c", b"", content, None).mark(&mut summary);
+            summary
+        };
+        let one = mark(b"1");
+        assert!(
+            one.starts_with("Refund [call ") && one.ends_with(']') && one.len() == 30,
+            "{one}"
+        );
+        assert_eq!(one, mark(b"1"));
+        assert_ne!(one, mark(b"2"));
     }
 
     #[test]

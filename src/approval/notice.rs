@@ -1,5 +1,7 @@
 //! The line that asks people for consent, with the command that gives it.
 
+use std::borrow::Cow;
+
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
 use crate::model::inert::inert;
@@ -40,9 +42,9 @@ impl<'a> Question<'a> {
         let short = self.approval.short();
         let mut line = format!(
             "HELD {short} {}: {} ({}), {how} → runplane approvals approve {short}{}",
-            inert(beginning(self.agent, 60)),
-            inert(beginning(&self.action.summary, 200)),
-            inert(beginning(&rules.join(", "), 200)),
+            inert(&shortened(self.agent, 60)),
+            inert(&shortened(&self.action.summary, 200)),
+            inert(&shortened(&rules.join(", "), 200)),
             revision_option(self.revision),
         );
         if rules.contains(&INCOMPLETE_ACTION) {
@@ -63,10 +65,42 @@ pub fn revision_option(revision: u32) -> String {
     }
 }
 
+/// Characters of a text's end that stay: the mark by which calls are told apart is there.
+const END: usize = 30;
+
+/// At most so many characters of a text and one `…` where some are left out; its end stays.
+///
+/// SECURITY: an agent that writes much could push the end of a line out of sight, and with it what tells two calls apart
+/// (test `no_length_of_the_agents_words_hides_which_call_it_is`).
+pub fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
+    let length = text.chars().count();
+    if length <= limit {
+        return Cow::Borrowed(text);
+    }
+    let head = beginning(text, limit.saturating_sub(END));
+    let tail = text.char_indices().nth(length.saturating_sub(END));
+    let tail = tail.and_then(|(start, _)| text.get(start..)).unwrap_or_default();
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
 /// The first characters of a text, at most so many.
 pub fn beginning(text: &str, limit: usize) -> &str {
     text.char_indices()
         .nth(limit)
         .and_then(|(end, _)| text.get(..end))
         .unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_keeps_both_ends_and_shows_that_it_was_cut() {
+        let long = format!("{}{}", "ä".repeat(300), "z".repeat(END));
+        let shown = shortened(&long, 100);
+        assert_eq!(shown, format!("{}…{}", "ä".repeat(70), "z".repeat(END)));
+        assert_eq!(shortened("ääz", 3), "ääz");
+        assert_eq!(shortened(&long, 5), format!("…{}", "z".repeat(END)));
+    }
 }

@@ -38,6 +38,7 @@ pub(crate) fn action() -> Action {
         summary: "Refund $900.00 of ch_1 in Stripe".to_owned(),
         request_line: "POST https://api.stripe.com/v1/refunds".to_owned(),
         answer: Arc::new(Answer::default()),
+        also: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::calls::also;
 use super::{joined, short};
 use crate::model::change::ApprovalRow;
 use crate::model::entry::{Committed, Kind};
@@ -32,6 +33,7 @@ pub fn held(row: &ApprovalRow) -> Vec<Change> {
         .with("rules", joined(row.rules.iter().map(|rule| &rule.id)))
         .commit("fields", Committed::keep(&row.action.fields))
         .commit("summary", Committed::keep(&row.action.summary));
+    let entry = entry.with_some("also", also(&row.action));
     match row.revision {
         0 => vec![Change::Append(entry), Change::ApprovalHeld(Box::new(row.clone()))],
         _ => moved(entry, row),

@@ -1,5 +1,6 @@
 //! A call: decided, closed, recovered; and what never became one.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::{Digests, Ruling, joined, short};
 use crate::model::change::{CallClosed, CallRow, Carried};
 use crate::model::entry::{Committed, Kind};
-use crate::model::{Action, Call, CallId, Change, Entry, Outcome, Reason, Refusal, Timestamp};
+use crate::model::{Action, Call, CallId, Change, Entry, Outcome, Reason, Refusal, Timestamp, Value};
 use crate::store::OpenCall;
 
 /// A call's target as it was sent. Members in the order of RFC 8785.
@@ -36,6 +37,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .agent(&call.caller.agent)
         .with("access", action.access.as_str())
         .with("action", &*action.name)
+        .with_some("also", also(action))
         .with_some("approval", ruling.approval.map(|approval| approval.as_str()))
         .with("decision", ruling.decision)
         .with("environment", &*action.environment)
@@ -56,6 +58,10 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .commit("request_line", Committed::keep(&action.request_line))
         .commit("summary", Committed::keep(&action.summary))
         .commit("target", Committed::keep(&target(action)));
+    let entry = match action.also.is_empty() {
+        true => entry,
+        false => entry.commit("also", Committed::keep(&all_also(action))),
+    };
     let row = CallRow {
         id: call.id.clone(),
         time: call.received,
@@ -81,7 +87,32 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
 }
 
 fn missing(action: &Action) -> Option<String> {
-    (!action.missing.is_empty()).then(|| joined(action.missing.iter().map(|missing| &missing.field)))
+    let missing = action.all_missing();
+    (!missing.is_empty()).then(|| joined(missing.into_iter().map(|missing| &missing.field)))
+}
+
+/// The names of all it does besides.
+pub(super) fn also(action: &Action) -> Option<String> {
+    (!action.also.is_empty()).then(|| joined(action.also.iter().map(|meaning| &meaning.name)))
+}
+
+/// What a call does besides its action. Members in the order of RFC 8785.
+#[derive(Serialize)]
+struct Also<'a> {
+    access: &'static str,
+    action: &'a str,
+    fields: &'a BTreeMap<Arc<str>, Value>,
+    target: TargetValue<'a>,
+}
+
+fn all_also(action: &Action) -> Vec<Also<'_>> {
+    let also = action.also.iter().map(|meaning| Also {
+        access: meaning.access.as_str(),
+        action: &meaning.name,
+        fields: &meaning.fields,
+        target: target(meaning),
+    });
+    also.collect()
 }
 
 fn request(call: &Call) -> Request<'_> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::change::{AgentRow, CallClosed, Carried, Denial, PersonRow};
-use crate::model::entry::Committed;
+use crate::model::entry::{Committed, Member};
 use crate::model::time::Jump;
 use crate::model::*;
 use crate::store::OpenCall;
@@ -307,6 +307,33 @@ fn an_unmapped_operation_stays_out_of_entry_and_projection() {
     let changes = decided(&call(), &action, &ruling, &digests());
     assert!(!format!("{changes:?}").contains("planted"));
     assert!(!entries(&changes)[0].members.contains_key("operation"));
+}
+
+#[test]
+fn everything_that_a_call_does_is_in_its_entry() {
+    let mut action = sample::action();
+    let ruling = Ruling {
+        decision: "ALLOW",
+        reason: None,
+        rules: &[],
+        approval: None,
+    };
+    let plain = entries(&decided(&call(), &action, &ruling, &digests())).remove(0);
+    assert!(!plain.members.contains_key("also") && !plain.values.contains_key("also"));
+    action.also = vec![Action {
+        name: "delete_record".into(),
+        access: Access::Delete,
+        fields: BTreeMap::from([("record_kind".into(), Value::Text("b".to_owned()))]),
+        ..sample::action()
+    }];
+    let entry = entries(&decided(&call(), &action, &ruling, &digests())).remove(0);
+    assert_eq!(entry.members["also"], Member::from("delete_record"));
+    let kept: serde_json::Value = serde_json::from_str(entry.values["also"].kept.as_deref().unwrap()).unwrap();
+    let target = json!({ "id": action.target.id, "kind": &*action.target.kind });
+    let also =
+        json!([{ "access": "delete", "action": "delete_record", "fields": { "record_kind": "b" }, "target": target }]);
+    assert_eq!(kept, also);
+    assert_eq!(entry.values["also"].kept.as_deref().unwrap(), also.to_string());
 }
 
 #[test]

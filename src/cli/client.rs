@@ -10,13 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::rt::TokioExecutor;
+use hyper::client::conn::http1::{self, SendRequest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::OnceCell;
 
 use self::connector::Connector;
 use crate::control::problem::ProblemBody;
@@ -78,9 +76,11 @@ pub enum ClientError {
 pub struct Client {
     address: SocketAddr,
     key: Secret<String>,
-    proven: OnceCell<()>,
-    http: HttpClient<Connector, Full<Bytes>>,
+    connector: Connector,
 }
+
+/// A connection to whoever listens there.
+type Connection = SendRequest<Full<Bytes>>;
 
 /// The person's key: from `RUNPLANE_KEY`, else the owner's from the directory `state` of the home.
 ///
@@ -103,16 +103,14 @@ impl Client {
         Self {
             address,
             key,
-            proven: OnceCell::new(),
-            http: HttpClient::builder(TokioExecutor::new()).build(Connector::to(address)),
+            connector: Connector::to(address),
         }
     }
 
     /// The same where the listener speaks TLS; `tls` knows its certificate.
     pub fn pinned(self, tls: ClientConfig) -> Self {
-        let connector = Connector::to(self.address).with(tls);
         Self {
-            http: HttpClient::builder(TokioExecutor::new()).build(connector),
+            connector: Connector::to(self.address).with(tls),
             ..self
         }
     }
@@ -131,9 +129,12 @@ impl Client {
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, content: Bytes) -> Result<T, ClientError> {
-        self.proven.get_or_try_init(|| self.prove()).await?;
+        // SECURITY: another connection may lead to another listener, so each one proves itself and is used for what follows
+        // its proof alone. Test: `the_key_goes_nowhere_but_where_the_proof_came_from`.
+        let mut connection = self.in_time(self.connect()).await?;
+        self.prove(&mut connection).await?;
         let key = Some(self.key.expose().as_str());
-        let (status, content) = self.exchange(method, path, key, content).await?;
+        let (status, content) = self.exchange(&mut connection, method, path, key, content).await?;
         if (200..300).contains(&status) {
             return serde_json::from_slice(&content).map_err(|_| self.foreign(status));
         }
@@ -144,12 +145,26 @@ impl Client {
         })
     }
 
+    async fn connect(&self) -> Result<Connection, ClientError> {
+        let stream = self.connector.connect().await;
+        let stream = stream.map_err(|error| match connector::is_of_tls(&error) {
+            true => ClientError::AnotherCertificate { address: self.address },
+            false => ClientError::NotRunning { address: self.address },
+        })?;
+        let (requests, connection) = http1::handshake(stream).await.map_err(|error| self.broken(error))?;
+        // What ends it is told to whoever waits for an answer.
+        tokio::spawn(async { connection.await.is_ok() });
+        Ok(requests)
+    }
+
     /// That who listens there knows this key. See [`crate::io::proof`].
-    async fn prove(&self) -> Result<(), ClientError> {
+    async fn prove(&self, connection: &mut Connection) -> Result<(), ClientError> {
         let digest = keys::digest(self.key.expose());
         let challenge = Challenge::new(&digest);
         let path = format!("{}?key={}&nonce={}", proof::PATH, challenge.key, challenge.nonce);
-        let (_, content) = self.exchange(Method::GET, &path, None, Bytes::new()).await?;
+        let (_, content) = self
+            .exchange(connection, Method::GET, &path, None, Bytes::new())
+            .await?;
         let proof: Option<Proof> = serde_json::from_slice(&content).ok();
         match proof.is_some_and(|proof| challenge.is_met_by(&proof, &digest, self.address)) {
             true => Ok(()),
@@ -159,6 +174,7 @@ impl Client {
 
     async fn exchange(
         &self,
+        connection: &mut Connection,
         method: Method,
         path: &str,
         key: Option<&str>,
@@ -166,26 +182,31 @@ impl Client {
     ) -> Result<(u16, Bytes), ClientError> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", self.address))
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(key) = key {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
         let request = request.body(Full::new(content)).map_err(|error| self.broken(error))?;
-        let answer = tokio::time::timeout(PATIENCE, self.send(request)).await;
+        self.in_time(self.send(connection, request)).await
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
         answer.map_err(|_| ClientError::Silent { address: self.address })?
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), ClientError> {
-        let response = self
-            .http
-            .request(request)
+    async fn send(
+        &self,
+        connection: &mut Connection,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(u16, Bytes), ClientError> {
+        connection.ready().await.map_err(|error| self.broken(error))?;
+        let response = connection
+            .send_request(request)
             .await
-            .map_err(|error| match error.is_connect() {
-                true if connector::is_of_tls(&error) => ClientError::AnotherCertificate { address: self.address },
-                true => ClientError::NotRunning { address: self.address },
-                false => self.broken(error),
-            })?;
+            .map_err(|error| self.broken(error))?;
         let status = response.status().as_u16();
         let content = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         Ok((status, content.map_err(|error| self.broken(error))?.to_bytes()))

@@ -1,9 +1,12 @@
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, String> {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::choose(Some(directory.path().to_owned())).unwrap();
     std::fs::write(home.config_file(), text).unwrap();
+    std::fs::set_permissions(home.config_file(), std::fs::Permissions::from_mode(0o600)).unwrap();
     let shown = |wrong: Vec<Diagnostic>| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     Config::load(home).map_err(shown)
 }
@@ -177,4 +180,34 @@ fn init_keeps_what_is_there() {
         "// mine"
     );
     assert!(shipped::write_out(&home).unwrap().is_empty());
+}
+
+#[test]
+fn hashes_of_keys_are_in_no_file_that_others_can_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+    let path = home.config_file();
+    let hash = "ab".repeat(32);
+    let load = |text: &str, mode| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Config::load(home.clone())
+            .map(drop)
+            .map_err(|wrong| wrong[0].to_string())
+    };
+    let keys = [
+        format!("people: [ {{ name: alice, groups: [finance], key_sha256: {hash} }} ]"),
+        format!("agents: [ {{ name: bot, key_sha256: {hash} }} ]"),
+    ];
+    for text in &keys {
+        for mode in [0o644, 0o640, 0o604, 0o620] {
+            let wrong = load(text, mode).unwrap_err();
+            assert!(
+                wrong.contains("chmod 600") && wrong.contains(&format!("{mode:04o}")),
+                "{wrong}"
+            );
+        }
+        load(text, 0o600).unwrap();
+    }
+    load("agent: { name: bot }", 0o644).unwrap();
 }

@@ -165,9 +165,12 @@ pub(super) async fn deny(
     if !may_deny(&parts, &person, veto.row()) {
         return Err(consent::not_theirs(&person, &veto.row().rules));
     }
-    let draft = veto.deny(&person.name, reason);
-    let changes = audit::denied(draft.row());
-    record(&parts, draft, changes).await?;
+    let store = parts.store.clone();
+    to_its_end(async move {
+        veto.write(&store, &person.name, reason, audit::denied).await?;
+        Ok::<(), Problem>(())
+    })
+    .await?;
     shown(&parts, &id)
 }
 

@@ -95,7 +95,8 @@ impl From<CommitError> for Problem {
             CommitError::Lost => Self::conflict("nothing was changed: somebody else changed it first; look again"),
             CommitError::Unavailable(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "nothing was changed: the trail cannot be written, and nothing is decided that is not recorded",
+                "the trail cannot be written at this moment, and nothing counts that is not recorded; it may have been recorded \
+                 all the same: look again before you decide again",
             ),
             CommitError::Overloaded => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

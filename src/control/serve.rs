@@ -9,7 +9,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
-use http::{Request, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use super::problem::Problem;
-use crate::io::tls;
+use crate::io::{proof, tls};
 
 /// Connections at a time. Whoever can reach the port could otherwise use up our file descriptors, and with them the proxy's.
 const CONNECTIONS: usize = 64;
@@ -61,7 +62,6 @@ pub async fn serve(
             let service = service_fn(move |request| answer(router.clone(), peer, request));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .keep_alive(false)
                 .header_read_timeout(HEAD)
                 .max_buf_size(64 * 1024)
                 .serve_connection(TokioIo::new(stream), service);
@@ -94,8 +94,16 @@ async fn accept(
 
 async fn answer(router: Router, peer: SocketAddr, mut request: Request<Incoming>) -> Result<Response, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
-    match timeout(ANSWER, router.oneshot(request)).await {
-        Ok(answered) => answered,
-        Err(_) => Ok(Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()),
+    let proves = request.uri().path() == proof::PATH;
+    let mut answer = match timeout(ANSWER, router.oneshot(request)).await {
+        Ok(Ok(answered)) => answered,
+        Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
+    };
+    // One answer for each connection; only who was shown a proof goes on, for the key goes where the proof came from.
+    if !proves {
+        answer
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    Ok(answer)
 }

@@ -58,6 +58,7 @@ pub(super) fn read(
     let open: Vec<String> = row
         .action
         .wanted(vocabulary)
+        .into_iter()
         .filter(|field| !stated.contains_key(*field))
         .map(|field| describe(field, vocabulary))
         .collect();
@@ -91,16 +92,16 @@ fn settable(row: &ApprovalRow, name: &str, vocabulary: &Vocabulary) -> Result<(A
     let Some((field, definition)) = vocabulary.fields.get_key_value(name) else {
         return Err(Problem::unprocessable(format!("there is no field `{name}`")));
     };
-    if !row.action.is_missing(name) {
+    if !row.action.lacks(name) {
         return Err(Problem::unprocessable(format!(
             "`{name}` is not missing from this call: only missing values can be stated, nothing that a call says is changed"
         )));
     }
     match row.action.source_of(name, vocabulary) {
-        Some(source) => Err(Problem::unprocessable(format!(
+        Some(source) if !row.action.wanted(vocabulary).contains(&field) => Err(Problem::unprocessable(format!(
             "`{name}` follows from `{source}`: state that"
         ))),
-        None => Ok((field.clone(), definition.kind)),
+        Some(_) | None => Ok((field.clone(), definition.kind)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::agent::Listed;
 use crate::approval::Standing;
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
 use crate::model::vocabulary::FieldType;
-use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State, Timestamp, Value, Vocabulary, Why};
+use crate::model::{Action, ApprovalId, CallId, HoldRule, Outcome, State, Timestamp, Value, Vocabulary, Why};
 
 /// A list, in an object so that it can grow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Approval {
     pub target_kind: Arc<str>,
     pub target_id: Option<String>,
     pub fields: BTreeMap<Arc<str>, Value>,
+    /// What else the same call does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
     pub missing: Vec<Missing>,
     pub stated: BTreeMap<Arc<str>, Value>,
     /// The rules that want consent; of a pending approval, those that still do.
@@ -58,6 +61,16 @@ pub struct Approval {
     pub outcome: Option<Outcome>,
     /// The provider's HTTP status.
     pub status: Option<u16>,
+}
+
+/// What a call does besides its action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Also {
+    pub operation: Arc<str>,
+    pub action: Arc<str>,
+    pub target_kind: Arc<str>,
+    pub target_id: Option<String>,
+    pub fields: BTreeMap<Arc<str>, Value>,
 }
 
 /// A value that the call does not say.
@@ -116,6 +129,7 @@ impl Approval {
             target_kind: action.target.kind.clone(),
             target_id: action.target.id.clone(),
             fields: action.fields.clone(),
+            also: action.also.iter().map(Also::from).collect(),
             missing: missing(row, standing.state, vocabulary),
             stated: row.stated.clone(),
             rules: row.rules.iter().map(Rule::from).collect(),
@@ -145,11 +159,11 @@ fn shown(time: Option<Timestamp>) -> Option<String> {
 fn missing(row: &ApprovalRow, state: State, vocabulary: &Vocabulary) -> Vec<Missing> {
     let wanted: Vec<&Arc<str>> = stated::incomplete(row)
         .filter(|_| state == State::Pending)
-        .map(|_| row.action.wanted(vocabulary).collect())
+        .map(|_| row.action.wanted(vocabulary))
         .unwrap_or_default();
     row.action
-        .missing
-        .iter()
+        .all_missing()
+        .into_iter()
         .map(|missing| {
             let definition = vocabulary.fields.get(&missing.field);
             Missing {
@@ -163,6 +177,18 @@ fn missing(row: &ApprovalRow, state: State, vocabulary: &Vocabulary) -> Vec<Miss
             }
         })
         .collect()
+}
+
+impl From<&Action> for Also {
+    fn from(action: &Action) -> Self {
+        Self {
+            operation: action.operation.clone(),
+            action: action.name.clone(),
+            target_kind: action.target.kind.clone(),
+            target_id: action.target.id.clone(),
+            fields: action.fields.clone(),
+        }
+    }
 }
 
 impl From<&HoldRule> for Rule {

@@ -19,6 +19,17 @@ pub(super) fn complete(
     vocabulary: &Vocabulary,
     rates: &Rates,
 ) -> Action {
+    let also = std::mem::take(&mut action.also);
+    let mut action = one(action, stated, vocabulary, rates);
+    action.also = also
+        .into_iter()
+        .map(|meaning| complete(meaning, stated, vocabulary, rates))
+        .collect();
+    action
+}
+
+/// The same of one meaning.
+fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, vocabulary: &Vocabulary, rates: &Rates) -> Action {
     let Some(definition) = vocabulary.actions.get(&action.name) else {
         return action;
     };

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod completing;
+mod meanings;
 mod never_allows;
 
 use super::*;
@@ -105,6 +106,7 @@ fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         summary: String::new(),
         request_line: String::new(),
         answer: Arc::default(),
+        also: Vec::new(),
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! SECURITY: while no sidecar runs, any local process may listen in its place, an agent too, and be sent the key of whoever
 //! types a command. So the command line sends a nonce and a name of the key that does not tell it, and sends the key only to
-//! who answers with a proof that takes the key's hash, which is under `state/`. Passing the nonce on to a sidecar elsewhere
-//! does not help: the proof names its listener. Test: `who_cannot_prove_to_know_the_key_is_not_sent_it`.
+//! who answers with a proof that takes the key's hash, which is secret for that reason: it stands under `state/` and in a
+//! `runplane.yaml` that others cannot read, or the sidecar does not start. Passing the nonce on to a sidecar elsewhere does
+//! not help: the proof names its listener. Tests: `who_cannot_prove_to_know_the_key_is_not_sent_it`,
+//! `hashes_of_keys_are_in_no_file_that_others_can_read`.
 
 use std::net::SocketAddr;
 

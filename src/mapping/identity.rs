@@ -319,10 +319,7 @@ impl<'a> Body<'a> {
                 let content_type = decoded::once(&call.headers, &CONTENT_TYPE).ok()??;
                 let boundary = multipart::boundary(content_type).ok()?;
                 let parts = multipart::parse(decoded::settled(call)?, boundary).ok()?;
-                Some(Body::Parts(
-                    content_type.to_ascii_lowercase().contains("charset"),
-                    parts,
-                ))
+                Some(Body::Parts(names_charset(content_type), parts))
             }
             Decoder::Xml => None,
         }
@@ -353,6 +350,13 @@ impl<'a> Body<'a> {
             }
         }
     }
+}
+
+/// Whether a Content-Type has a parameter `charset`. A boundary may have that in it, and is another one each time.
+fn names_charset(content_type: &str) -> bool {
+    let parameters = content_type.split(';').skip(1);
+    let mut names = parameters.map(|parameter| parameter.split('=').next().unwrap_or_default().trim());
+    names.any(|name| name.eq_ignore_ascii_case("charset"))
 }
 
 fn find(text: &str, wanted: &str) -> Option<String> {

@@ -2,30 +2,27 @@
 
 use std::fmt::Write as _;
 
+use crate::model::inert::is_active;
+
 /// How much of one value is shown, in characters.
 const MAX_SHOWN: usize = 200;
-
-/// Whether a character is not seen as itself: it moves the cursor, turns the direction of writing, or is invisible.
-pub(super) fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            u32::from(character),
-            0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F | 0x2028..=0x202E
-                | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB | 0xE0000..=0xE0FFF
-        )
-}
 
 /// Adds `text` to `out`, hidden characters as `\u{…}`, at most 200 characters.
 ///
 /// SECURITY: ANSI sequences, line breaks, bidirectional overrides and zero-width characters could show an approver
 /// something else than what is sent (test `hidden_characters_are_shown`).
 pub(super) fn push(out: &mut String, text: &str) {
+    push_at_most(out, text, MAX_SHOWN);
+}
+
+/// The same, at most so many characters.
+pub(super) fn push_at_most(out: &mut String, text: &str, limit: usize) {
     for (count, character) in text.chars().enumerate() {
-        if count == MAX_SHOWN {
+        if count == limit {
             out.push('…');
             return;
         }
-        match is_hidden(character) {
+        match is_active(character) {
             // A String takes everything.
             true => drop(write!(out, "{}", character.escape_unicode())),
             false => out.push(character),

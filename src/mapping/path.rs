@@ -1,6 +1,7 @@
 //! Paths on hosts with a mapping: one that another server could read as another path is refused, never rewritten.
 
-use super::{form, inert, strangers};
+use super::{form, strangers};
+use crate::model::inert::is_active;
 use crate::model::{Reason, Refusal};
 
 /// Suffixes by which some servers choose a format, and so another operation than the template says.
@@ -142,7 +143,7 @@ pub(super) fn has_format(path: &str) -> bool {
 /// A parameter's value, percent-decoded once.
 pub(super) fn parameter(segment: &str) -> Result<String, Refusal> {
     match form::decode(segment, false) {
-        Ok(value) if !value.chars().any(inert::is_hidden) => Ok(value.into_owned()),
+        Ok(value) if !value.chars().any(is_active) => Ok(value.into_owned()),
         _ => Err(Refusal::new(
             Reason::Malformed,
             "a segment of the path is not UTF-8, or holds characters that cannot be seen",

@@ -1,6 +1,6 @@
 //! The action of a call, once its rule is known.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::Method;
@@ -10,17 +10,16 @@ use super::dispatch::{Dispatch, NameSource, Names};
 use super::document::{Document, Node, Path};
 use super::field::{Reducer, Type};
 use super::file::Decoder;
-use super::record::{self, Known};
 use super::service::{Operation, Service};
 use super::summary::Wording;
-use super::{Mappings, Rule, content, guard, outline, spelling};
+use super::{Mappings, Rule, content, guard, spelling};
 use crate::mapping::form::Nesting;
-use crate::model::action::MAX_INT;
-use crate::model::{Access, Action, Call, Missing, Reason, Refusal, Target, Value, Why, money};
+use crate::model::{Access, Action, Call, Reason, Refusal, Value};
 
+mod named;
 mod unnamed;
 
-pub(super) use unnamed::{BuiltIns, is_outlined};
+pub(super) use unnamed::BuiltIns;
 
 /// A rule with what its call told: parameters of the path, or the operation's name.
 struct Matched<'a> {
@@ -135,100 +134,6 @@ impl Mappings {
             },
             &decoded,
         ))
-    }
-
-    /// A call that a rule names.
-    fn named(&self, call: &Call, matched: &Matched<'_>, decoded: &Decoded) -> Action {
-        let Matched { service, operation, .. } = matched;
-        let document = Document {
-            method: call.method.as_str(),
-            host: matched.captures,
-            parameters: &matched.parameters,
-            headers: &call.headers,
-            query: decoded.query.as_ref(),
-            body: decoded.body.as_ref().map(|body| &body.value),
-            json: decoded.body.as_ref().is_some_and(|body| body.decoder == Decoder::Json),
-        };
-        let meaning = operation.meaning(|trigger| trigger.applies(&document));
-        let mut fields = BTreeMap::new();
-        let mut missing = Vec::new();
-        for (name, rule) in operation
-            .fields
-            .iter()
-            .filter(|(name, _)| meaning.allowed.contains(name))
-        {
-            match rule.value(&document) {
-                Ok(value) => drop(fields.insert(name.clone(), value)),
-                // What is there but cannot be read may not look as if it were not there, required or not.
-                Err(why) if why == Why::Unreadable || meaning.required.contains(name) => missing.push(Missing {
-                    field: name.clone(),
-                    why,
-                }),
-                Err(_) => {}
-            }
-        }
-        self.settle_places(service, &mut fields, &mut missing);
-        let told = |field: &Arc<str>| operation.fields.iter().any(|(name, _)| name == field);
-        let untold = meaning.required.iter().filter(|field| !told(field));
-        missing.extend(untold.map(|field| Missing {
-            field: field.clone(),
-            why: Why::Absent,
-        }));
-        let known = Known::Operation(service, operation);
-        let mut action = Action {
-            provider: service.provider.clone(),
-            operation: matched.name.clone(),
-            name: meaning.action.clone(),
-            access: meaning.access,
-            fields,
-            missing,
-            target: Target {
-                kind: operation.target_kind.clone(),
-                id: id(&operation.target_id, &document),
-            },
-            environment: self.environment(call, service, &document),
-            unmapped: false,
-            inspected: decoded.body.is_some() || content::is_empty(&call.body),
-            summary: String::new(),
-            request_line: record::request_line(call, known),
-            answer: operation.answer.clone(),
-        };
-        action.summary = meaning.summary.render(&action, self.wording(&service.title));
-        // Content that no field tells of is read only where people are asked: they see that another is another one.
-        if !operation.needs_body && call.body.captured().is_some_and(|content| !content.is_empty()) {
-            action.summary.push_str(&outline::outline(call, None));
-        }
-        action
-    }
-
-    /// Turns an amount with the provider's decimal places into minor units of ISO 4217, rounded up.
-    ///
-    /// SECURITY: Stripe counts whole ariary where ISO 4217 has two places, so that an amount would look a hundred times
-    /// smaller than it is (test `amounts_are_in_iso_minor_units`).
-    fn settle_places(&self, service: &Service, fields: &mut BTreeMap<Arc<str>, Value>, missing: &mut Vec<Missing>) {
-        let currency = match fields.get("currency") {
-            Some(Value::Text(code)) => Some(code.as_str()),
-            _ => self.account_currency.as_deref(),
-        };
-        let places = currency.and_then(|code| Some((*service.currency_places.get(code)?, money::exponent(code)?)));
-        let (Some((theirs, iso)), Some(Value::Int(amount))) = (places, fields.get("amount")) else {
-            return;
-        };
-        let power = 10i64.pow(theirs.abs_diff(iso));
-        let settled = match theirs > iso {
-            true => Some(amount.div_euclid(power) + i64::from(amount.rem_euclid(power) > 0)),
-            false => amount.checked_mul(power).filter(|settled| *settled <= MAX_INT),
-        };
-        match settled {
-            Some(settled) => drop(fields.insert("amount".into(), Value::Int(settled))),
-            None => {
-                fields.remove("amount");
-                missing.push(Missing {
-                    field: "amount".into(),
-                    why: Why::Unreadable,
-                });
-            }
-        }
     }
 
     fn wording<'a>(&'a self, title: &'a str) -> Wording<'a> {

@@ -169,15 +169,23 @@ impl Operation {
             .chain(&self.target_id)
     }
 
-    /// What a call means of which the predicates in `applies` hold: the strictest; of equals the one named first, but
-    /// any before the operation's own.
-    pub(super) fn meaning(&self, applies: impl Fn(&Trigger) -> bool) -> &Meaning {
-        let mut strictest = None::<&Meaning>;
-        for (trigger, meaning) in &self.when {
-            if strictest.is_none_or(|strictest| meaning.access > strictest.access) && applies(trigger) {
-                strictest = Some(meaning);
+    /// What a call means of which the predicates in `applies` hold: the strictest by its access (of equals the one named
+    /// first, but any before the operation's own), and all the others. Each action and access once.
+    pub(super) fn meanings(&self, applies: impl Fn(&Trigger) -> bool) -> (&Meaning, Vec<&Meaning>) {
+        let (mut first, mut others): (&Meaning, Vec<&Meaning>) = (&self.meaning, Vec::new());
+        for (_, meaning) in self.when.iter().filter(|(trigger, _)| applies(trigger)) {
+            let same = |other: &&Meaning| other.action == meaning.action && other.access == meaning.access;
+            if std::ptr::eq(first, &self.meaning) {
+                // The same action in better words.
+                others.extend(Some(first).filter(|own| !same(own)));
+                first = meaning;
+            } else if !same(&first) && !others.iter().any(same) {
+                match meaning.access > first.access {
+                    true => others.push(std::mem::replace(&mut first, meaning)),
+                    false => others.push(meaning),
+                }
             }
         }
-        strictest.unwrap_or(&self.meaning)
+        (first, others)
     }
 }

@@ -35,6 +35,10 @@ pub struct Action {
     pub request_line: String,
     /// How this provider answers and how a refusal must look to its SDK.
     pub answer: Arc<Answer>,
+    /// What else the same call does: each is judged like a call of its own, and the strictest decision is the call's. Empty
+    /// for most calls; `summary` tells them all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Action>,
 }
 
 /// What the thing acted on is.
@@ -203,18 +207,50 @@ impl Action {
         }
     }
 
-    /// Missing fields that people are to state: those that do not follow from another that is missing.
-    pub fn wanted<'a>(&'a self, vocabulary: &'a Vocabulary) -> impl Iterator<Item = &'a Arc<str>> {
-        let missing = self.missing.iter().map(|missing| &missing.field);
-        missing.filter(|field| self.source_of(field, vocabulary).is_none())
+    /// Everything the call means, this first.
+    pub fn meanings(&self) -> impl Iterator<Item = &Action> {
+        std::iter::once(self).chain(&self.also)
     }
 
-    /// The missing field that a derived field follows from.
+    /// What is missing of any meaning, each field once.
+    pub fn all_missing(&self) -> Vec<&Missing> {
+        let mut found: Vec<&Missing> = Vec::new();
+        for missing in self.meanings().flat_map(|meaning| &meaning.missing) {
+            if found.iter().all(|before| before.field != missing.field) {
+                found.push(missing);
+            }
+        }
+        found
+    }
+
+    /// Missing fields that people are to state: those that do not follow from another that is missing. What is stated goes
+    /// for each meaning that lacks it.
+    pub fn wanted(&self, vocabulary: &Vocabulary) -> Vec<&Arc<str>> {
+        let stated = |missing: &&Missing| {
+            let mut lack = self.meanings().filter(|meaning| meaning.is_missing(&missing.field));
+            lack.any(|meaning| meaning.follows_from(&missing.field, vocabulary).is_none())
+        };
+        let missing = self.all_missing().into_iter();
+        missing.filter(stated).map(|missing| &missing.field).collect()
+    }
+
+    /// The missing field that a derived field follows from, in whichever meaning.
     pub fn source_of<'a>(&self, field: &str, vocabulary: &'a Vocabulary) -> Option<&'a Arc<str>> {
+        self.meanings()
+            .find_map(|meaning| meaning.follows_from(field, vocabulary))
+    }
+
+    fn follows_from<'a>(&self, field: &str, vocabulary: &'a Vocabulary) -> Option<&'a Arc<str>> {
         let source = vocabulary.fields.get(field)?.derived_from.as_ref()?;
         self.is_missing(source).then_some(source)
     }
 
+    /// Whether any meaning lacks it.
+    pub fn lacks(&self, field: &str) -> bool {
+        self.meanings().any(|meaning| meaning.is_missing(field))
+    }
+
+    /// Whether this meaning lacks it.
     pub fn is_missing(&self, field: &str) -> bool {
         self.missing.iter().any(|missing| &*missing.field == field)
     }

@@ -121,20 +121,28 @@ impl<'a> File<'a> {
             .filter(|error| !follows(error))
             .map(ValidationError::policy_id)
             .collect();
+        let mut mistakes = Mistakes::new();
         // That a rule applies to nothing, or never holds, mostly follows from a misspelt name: said only where it does not.
         for error in result.validation_errors() {
             if !(follows(&error) && causes.contains(error.policy_id())) {
-                self.invalid(set, error.policy_id(), error);
+                self.invalid(set, error.policy_id(), error, &mut mistakes);
             }
         }
         for warning in result.validation_warnings() {
             if !causes.contains(warning.policy_id()) {
-                self.invalid(set, warning.policy_id(), warning);
+                self.invalid(set, warning.policy_id(), warning, &mut mistakes);
             }
+        }
+        for ((place, _), (message, actions)) in mistakes {
+            let more = match actions.len() {
+                0 | 1 => String::new(),
+                several => format!(" (the same for {several} actions)"),
+            };
+            self.find(place, message + &more);
         }
     }
 
-    fn invalid<D: miette::Diagnostic>(&mut self, set: &PolicySet, policy: &PolicyId, mistake: &D) {
+    fn invalid<D: miette::Diagnostic>(&self, set: &PolicySet, policy: &PolicyId, mistake: &D, mistakes: &mut Mistakes) {
         let name = set.annotation(policy, "id").unwrap_or("without @id");
         let message = mistake.to_string();
         let message = message
@@ -142,7 +150,10 @@ impl<'a> File<'a> {
             .unwrap_or(&message);
         let message = message.trim_start_matches([',', ':', ' ']);
         let place = offset(mistake).unwrap_or_else(|| self.nth(policy).start());
-        self.find(place, with_help(format!("rule `{name}`: {message}"), mistake));
+        let message = with_help(format!("rule `{name}`: {message}"), mistake);
+        let (alike, action) = without_action(&message);
+        let (_, actions) = mistakes.entry((place, alike)).or_insert((message, BTreeSet::new()));
+        actions.extend(action);
     }
 
     fn rule(&mut self, policy: &Policy) -> Option<(Arc<str>, Rule, Policy)> {
@@ -209,6 +220,21 @@ impl<'a> File<'a> {
             let (line, column) = position(text, finding.offset);
             Diagnostic::at(file, text, line, column, finding.message)
         })
+    }
+}
+
+/// Cedar tells a mistake once for each action that the rule is about. Place, and the message but for the action → the first
+/// message, and the actions.
+type Mistakes = BTreeMap<(usize, String), (String, BTreeSet<String>)>;
+
+fn without_action(message: &str) -> (String, Option<String>) {
+    const ACTION: &str = "Action::\"";
+    let parts = message
+        .split_once(ACTION)
+        .and_then(|(before, rest)| Some((before, rest.split_once('"')?)));
+    match parts {
+        Some((before, (action, after))) => (format!("{before}{ACTION}…{after}"), Some(action.to_owned())),
+        None => (message.to_owned(), None),
     }
 }
 

@@ -4,6 +4,7 @@ mod files;
 mod fits;
 mod incomplete;
 mod index;
+mod meanings;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -135,6 +136,7 @@ fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         summary: String::new(),
         request_line: String::new(),
         answer: Arc::default(),
+        also: Vec::new(),
     }
 }
 

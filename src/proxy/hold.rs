@@ -20,7 +20,7 @@ use crate::io::drain::stopping;
 use crate::model::change::{CallClosed, Change};
 use crate::model::{ApprovalId, Evidence, Outcome, Reason, Refusal, State, Timestamp};
 use crate::policy::{Hold, Permit};
-use crate::store::{Recorded, to_its_end};
+use crate::store::{CommitError, Recorded, to_its_end};
 
 /// A call that is in the trail and waits.
 struct Held {
@@ -63,15 +63,17 @@ pub async fn wait(
     parts: &Parts,
     credentials: &Credentials,
     rules: Arc<Rules>,
-    hold: Hold,
+    mut hold: Hold,
 ) -> Result<Approved, Refused> {
     let wait = Wait::start(parts.patience.of(hold.call.header("user-agent")));
     let identity = match rules.mappings().identify(&hold.call, &hold.action) {
         Ok(identity) => identity,
         Err(refusal) => return Err(turned_away(parts, &rules, &hold, None, refusal).await),
     };
+    let fingerprint = Fingerprint::new(parts.approvals.keys(), &hold.call.caller.agent, &hold.action, &identity);
+    fingerprint.mark(&mut hold.action.summary);
     let asking = Asking {
-        fingerprint: Fingerprint::new(parts.approvals.keys(), &hold.call.caller.agent, &hold.action, &identity),
+        fingerprint,
         wait,
         credentials: credentials.clone(),
     };
@@ -160,9 +162,18 @@ async fn put(parts: &Parts, mut held: Held, changes: Vec<Change>, draft: Option<
     let store = parts.store.clone();
     held.open.because(Reason::AuditUnavailable);
     to_its_end(async move {
-        match draft {
-            Some(draft) => drop(draft.write(&store, changes).await?),
-            None => store.write(changes).await?,
+        let undone = draft.as_ref().and_then(Draft::undone);
+        let written = match draft {
+            Some(draft) => draft.write(&store, changes).await.map(drop),
+            None => store.write(changes).await,
+        };
+        if let Err(error) = written {
+            if let CommitError::Unavailable(_) = error {
+                // It may be on disk all the same; then so is its end, and that of the approval.
+                held.open.recorded();
+                undone.iter().for_each(|row| store.later(audit::expired(row)));
+            }
+            return Err(error);
         }
         held.open.recorded();
         held.open.because(Reason::ApprovalPending);

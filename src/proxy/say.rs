@@ -95,8 +95,8 @@ pub(super) fn why_blocked(blocked: &Blocked) -> String {
     if blocked.reason == Reason::IncompleteAction {
         let absent = blocked
             .action
-            .missing
-            .iter()
+            .all_missing()
+            .into_iter()
             .filter(|missing| missing.why != Why::Derived);
         let names: Vec<&str> = absent.map(|missing| &*missing.field).collect();
         return format!(

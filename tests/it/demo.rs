@@ -136,15 +136,9 @@ fn what_you_approve_goes_through_and_what_you_deny_does_not() {
         demo.wait_for(&format!("   {provider:<12} has seen nothing of it"));
     }
     demo.wait_for("BLOCKED ops-bot: Delete 25 records in AWS DynamoDB");
-    typed(&demo.command(
-        "ops-bot: Start 120 × c7i.4xlarge in AWS EC2 (more-than-10-instances)",
-        "approve",
-    ));
+    typed(&demo.command("ops-bot: Start 120 × c7i.4xlarge in AWS EC2 [call ", "approve"));
     typed(&demo.command("support-bot: Mail to 50,000 recipients at example.com", "deny"));
-    typed(&demo.command(
-        "support-bot: Refund $900.00 of ch_3Ben in Stripe (refund-over-500)",
-        "approve",
-    ));
+    typed(&demo.command("support-bot: Refund $900.00 of ch_3Ben in Stripe [call ", "approve"));
     assert_eq!(demo.ended().code(), Some(0));
     assert_eq!(demo.received(), sorted([CHARGE, INSTANCES, REFUND, MESSAGE]));
 
@@ -178,7 +172,7 @@ fn what_you_approve_goes_through_and_what_you_deny_does_not() {
     assert_eq!(record.len(), 6, "{record:#?}");
     demo.wait_for(r#"is told approval_denied: "NOT executed. A person refused this call"#);
     demo.wait_for("Their reason: not today.");
-    demo.wait_for("ops-bot: Start 120 × c7i.4xlarge in AWS EC2 (owner: yes)");
+    demo.wait_for("] (owner: yes)");
 }
 
 #[test]

@@ -50,6 +50,26 @@ fn approved_in_time_the_same_connection_gets_the_answer() {
     assert_eq!(origin.seen()[0].text(), "charge=ch_1&amount=90000");
 }
 
+#[test]
+fn two_calls_that_differ_in_one_header_never_read_alike() {
+    let (_origin, sidecar) = stripe("1s");
+    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    let accounts = ["acct_1", "acct_2", "acct_1"];
+    let lines = accounts.map(|account| {
+        let request = refund(90_000, "k").replacen("\r\n\r\n", &format!("\r\nStripe-Account: {account}\r\n\r\n"), 1);
+        wire.ask(request);
+        let line = sidecar.next_held_line();
+        let what = line.split_once("support-bot: ").unwrap().1;
+        what.split_once(" (refund-over-500)").unwrap().0.to_owned()
+    });
+    assert!(
+        lines[0].starts_with("Refund $900.00 of ch_1 in Stripe [call "),
+        "{lines:?}"
+    );
+    assert_ne!(lines[0], lines[1]);
+    assert_eq!(lines[0], lines[2]);
+}
+
 /// In any shell: neither the home nor what has to be stated is left to be found out.
 #[test]
 fn the_command_on_the_terminal_decides_as_it_stands() {

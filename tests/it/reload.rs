@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -235,8 +235,29 @@ fn a_file_that_is_gone_for_a_moment_stays_in_force() {
         .assert_refused("approval_pending");
     assert_eq!(sidecar.count("RELOADED:"), 0);
     fs::remove_file(policies.join("house.cedar")).unwrap();
+    assert!(sidecar.prints(&["house.cedar is gone: it stays in force for 10 s"]));
     eventually("what stays away is gone", || sidecar.count("RELOADED:") == 1);
     client.call("refund ch_3 amount=30000").assert_ok();
+}
+
+#[test]
+fn no_other_change_makes_a_file_be_gone_sooner() {
+    let (_origin, sidecar) = stripe(&limit(20_000));
+    let mut client = Session::stripe(&sidecar);
+    let policies = sidecar.home().join("policies");
+    let removed = Instant::now();
+    fs::remove_dir_all(&policies).unwrap();
+    // Each of these is a change of the directories that says nothing of the rules.
+    for round in 0..4 {
+        std::thread::sleep(Duration::from_millis(1_500));
+        fs::create_dir_all(&policies).unwrap();
+        fs::write(policies.join(format!("swap{round}")), "").unwrap();
+    }
+    client.call(REFUND).assert_refused("approval_pending");
+    assert_eq!(sidecar.count("RELOADED:"), 0);
+    eventually("what stays away is gone", || sidecar.count("RELOADED:") == 1);
+    assert!(removed.elapsed() >= Duration::from_secs(10), "{:?}", removed.elapsed());
+    client.call("refund ch_2 amount=30000").assert_ok();
 }
 
 #[test]

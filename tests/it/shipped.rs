@@ -1,6 +1,7 @@
 //! What ships, loads.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use crate::harness::{Sidecar, bounded, root, runplane, said};
@@ -64,7 +65,9 @@ fn the_readmes_policies_and_configuration_load() {
         fs::remove_file(home.path().join(format!("policies/readme-{number}.cedar"))).unwrap();
     }
     for (number, yaml) in blocks("yaml").into_iter().enumerate() {
-        fs::write(home.path().join("runplane.yaml"), yaml).unwrap();
+        let file = home.path().join("runplane.yaml");
+        fs::write(&file, yaml).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         let output = check(home.path());
         assert!(output.status.success(), "yaml block {number}: {}", said(&output));
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::approval::revision_option;
+use crate::approval::{revision_option, shortened};
 use crate::cli::client::table;
 use crate::control::view::{Approval, Missing};
 use crate::model::inert::inert;
@@ -19,7 +19,7 @@ pub(super) fn write_list(out: &mut dyn Write, approvals: &[Approval]) -> std::io
                 approval.id.short().to_owned(),
                 approval.state.as_str().to_owned(),
                 inert(&approval.agent).into_owned(),
-                line(&approval.summary, 80),
+                inert(&shortened(&approval.summary, 80)).into_owned(),
                 rules(approval),
                 until(approval).to_owned(),
             ]
@@ -84,7 +84,7 @@ fn write_call(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
         ..
     } = approval;
     let target = approval.target_id.as_deref().unwrap_or("(not named)");
-    entry(out, "what", &approval.summary)?;
+    entry(out, "what", &shortened(&approval.summary, 500))?;
     entry(out, "agent", &format!("{agent} ({})", approval.roles.join(", ")))?;
     entry(out, "action", &format!("{action} ({provider} {operation})"))?;
     entry(
@@ -95,6 +95,18 @@ fn write_call(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
     entry(out, "request", &approval.request_line)?;
     for (name, value) in &approval.fields {
         entry(out, "field", &format!("{name} = {}", shown(name, value, approval)))?;
+    }
+    for also in &approval.also {
+        let target = also.target_id.as_deref().unwrap_or("(not named)");
+        let what = format!("{} ({}), {} {target}", also.action, also.operation, also.target_kind);
+        entry(out, "also", &what)?;
+        for (name, value) in also
+            .fields
+            .iter()
+            .filter(|(name, value)| approval.fields.get(*name) != Some(value))
+        {
+            entry(out, "field", &format!("{name} = {}", shown(name, value, approval)))?;
+        }
     }
     for (name, value) in &approval.stated {
         entry(out, "stated", &format!("{name} = {}", shown(name, value, approval)))?;
@@ -170,7 +182,7 @@ pub(super) fn write_decision(
     said: impl Fn(&str) -> bool,
 ) -> std::io::Result<()> {
     let short = approval.id.short();
-    let what = line(&approval.summary, 200);
+    let what = inert(&shortened(&approval.summary, 200)).into_owned();
     let stated = |out: &mut dyn Write| {
         approval.stated.iter().try_for_each(|(name, value)| {
             let who = if said(name) { "you stated" } else { "stated before you:" };

@@ -1,13 +1,9 @@
 //! The way to one control listener, in clear or by TLS.
 
-use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
@@ -16,10 +12,10 @@ use tokio_rustls::TlsConnector;
 
 use crate::io::stream::Stream;
 
-#[derive(Clone)]
+#[derive(Debug)]
 pub(super) struct Connector {
     address: SocketAddr,
-    tls: Option<TlsConnector>,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Connector {
@@ -35,17 +31,18 @@ impl Connector {
 
     pub(super) fn with(self, tls: ClientConfig) -> Self {
         Self {
-            tls: Some(Arc::new(tls).into()),
+            tls: Some(Arc::new(tls)),
             ..self
         }
     }
 
-    async fn connect(self) -> io::Result<TokioIo<Stream>> {
+    pub(super) async fn connect(&self) -> io::Result<TokioIo<Stream>> {
         let stream = TcpStream::connect(self.address).await?;
-        let stream = match self.tls {
+        let stream = match &self.tls {
             None => Stream::Clear(stream),
             Some(tls) => {
                 let name = ServerName::from(self.address.ip());
+                let tls = TlsConnector::from(tls.clone());
                 Stream::Tls(Box::new(tls.connect(name, stream).await?.into()))
             }
         };
@@ -54,27 +51,6 @@ impl Connector {
 }
 
 /// Whether it was TLS that failed, and not the connection.
-pub(super) fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-        }
-        cause = error.source();
-    }
-    false
-}
-
-impl tower::Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Stream>>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        Box::pin(self.clone().connect())
-    }
+pub(super) fn is_of_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::Query;
 use axum::routing::get;
 use http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -157,4 +158,45 @@ fn a_key_file_that_others_can_read_is_refused() {
 #[test]
 fn what_is_typed_stays_one_segment_of_the_path() {
     assert_eq!(segment("../people/x?y#z"), "%2E%2E%2Fpeople%2Fx%3Fy%23z");
+}
+
+/// Whoever proves and then makes room for somebody else at the same address.
+#[tokio::test]
+async fn the_key_goes_nowhere_but_where_the_proof_came_from() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
+    let hears = heard.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let read = stream.read(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..read]).into_owned();
+            let query = head
+                .split_once('?')
+                .and_then(|(_, rest)| rest.split_once(' '))
+                .map(|(query, _)| query);
+            let challenge = query.and_then(|query| query.strip_prefix("key=")?.split_once("&nonce="));
+            let challenge = challenge.map(|(key, nonce)| Challenge {
+                key: key.to_owned(),
+                nonce: nonce.to_owned(),
+            });
+            hears.lock().unwrap().push(head);
+            let content = challenge.map_or("{}".to_owned(), |challenge| {
+                serde_json::to_string(&challenge.answer(&keys::digest(KEY), address)).unwrap()
+            });
+            let length = content.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{content}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let client = Client::new(address, Secret::new(KEY.to_owned()));
+    let said = said(&client, "/p").await;
+    assert!(said.contains("broke off"), "{said}");
+    let heard = heard.lock().unwrap().join("\n");
+    assert!(
+        heard.contains("/proof?") && !heard.to_lowercase().contains("authorization"),
+        "{heard}"
+    );
 }

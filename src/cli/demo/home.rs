@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -64,7 +65,16 @@ pub(super) fn configure(
 ) -> anyhow::Result<()> {
     let path = home.config_file();
     let aside = path.with_extension("yaml.new");
-    fs::write(&aside, yaml(keys, listen, fakes, hold))
+    let write = |text: String| {
+        let mut file = fs::File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&aside)?;
+        file.write_all(text.as_bytes())
+    };
+    write(yaml(keys, listen, fakes, hold))
         .and_then(|()| fs::rename(&aside, &path))
         .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -110,7 +110,8 @@ impl Steps<'_> {
             return true;
         }
         let agent = cedar_text(&self.judged.call.caller.agent);
-        for id in ids {
+        // What nothing permits comes after the rules that forbid what else the call does.
+        for id in ids.into_iter().filter(|id| *id != DEFAULT) {
             let place = self.place(id);
             self.say(format!(
                 "{head}except it from the rule `{id}`{place}, for example by adding to that rule:"
@@ -162,7 +163,10 @@ impl Steps<'_> {
 
 /// What the call leaves out and somebody can state.
 fn stated_by_caller(action: &Action) -> Vec<&str> {
-    let missing = action.missing.iter().filter(|missing| missing.why != Why::Derived);
+    let missing = action
+        .all_missing()
+        .into_iter()
+        .filter(|missing| missing.why != Why::Derived);
     missing.map(|missing| &*missing.field).collect()
 }
 
@@ -170,6 +174,16 @@ fn stated_by_caller(action: &Action) -> Vec<&str> {
 fn skeleton(judged: &Judged) -> String {
     let (agent, host) = (&judged.call.caller.agent, judged.call.authority.host.to_string());
     let name = &judged.action.name;
+    let actions: BTreeSet<String> = judged
+        .action
+        .meanings()
+        .map(|meaning| format!("Action::{}", cedar_text(&meaning.name)))
+        .collect();
+    let actions: Vec<String> = actions.into_iter().collect();
+    let scope = match actions.as_slice() {
+        [one] => format!("== {one}"),
+        several => format!("in [{}]", several.join(", ")),
+    };
     let id: String = format!("{name}-for-{agent}")
         .to_lowercase()
         .chars()
@@ -182,9 +196,8 @@ fn skeleton(judged: &Judged) -> String {
         })
         .collect();
     format!(
-        "@id(\"{id}\")\n@reason(\"…\")\npermit (principal == Agent::{}, action == Action::{}, resource)\nwhen {{ context.host == {} }};",
+        "@id(\"{id}\")\n@reason(\"…\")\npermit (principal == Agent::{}, action {scope}, resource)\nwhen {{ context.host == {} }};",
         cedar_text(agent),
-        cedar_text(name),
         cedar_text(&host),
     )
 }

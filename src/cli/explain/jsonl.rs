@@ -75,6 +75,7 @@ struct Outcome<'a> {
     access: Option<&'a str>,
     fields: Option<&'a BTreeMap<Arc<str>, Value>>,
     missing: Option<BTreeMap<&'a str, Why>>,
+    also: Option<Vec<Also<'a>>>,
     target: Option<&'a Target>,
     environment: Option<&'a str>,
     unmapped: Option<bool>,
@@ -86,6 +87,14 @@ struct Outcome<'a> {
     refusal: Option<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+}
+
+/// What a call does besides its action.
+#[derive(Serialize)]
+struct Also<'a> {
+    action: &'a str,
+    access: &'a str,
+    fields: &'a BTreeMap<Arc<str>, Value>,
 }
 
 /// One result for each request, in their order. Empty lines are passed over.
@@ -163,7 +172,13 @@ fn told(id: Option<Json>, judged: &Judged) -> Outcome<'_> {
             ("REQUIRE_APPROVAL", None, rules)
         }
     };
-    let missing = action.missing.iter().map(|missing| (&*missing.field, missing.why));
+    let missing = action.all_missing().into_iter();
+    let missing = missing.map(|missing| (&*missing.field, missing.why));
+    let also = action.also.iter().map(|also| Also {
+        action: &also.name,
+        access: also.access.as_str(),
+        fields: &also.fields,
+    });
     Outcome {
         id,
         provider: Some(&action.provider),
@@ -172,6 +187,7 @@ fn told(id: Option<Json>, judged: &Judged) -> Outcome<'_> {
         access: Some(action.access.as_str()),
         fields: Some(&action.fields),
         missing: Some(missing.collect()),
+        also: Some(also.collect()),
         target: Some(&action.target),
         environment: Some(&action.environment),
         unmapped: Some(action.unmapped),
@@ -192,6 +208,7 @@ fn refused(id: Option<Json>, refusal: &Refusal) -> Outcome<'_> {
         access: None,
         fields: None,
         missing: None,
+        also: None,
         target: None,
         environment: None,
         unmapped: None,

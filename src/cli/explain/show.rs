@@ -85,15 +85,14 @@ fn action(action: &Action, out: &mut impl Write) -> io::Result<()> {
     line(out, "operation", &format!("{}{unmapped}", shown_operation(action)))?;
     line(out, "action", &action.name)?;
     line(out, "access", action.access.as_str())?;
-    let fields: Vec<String> = action
-        .fields
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}"))
-        .collect();
-    list(out, "fields", &fields)?;
+    list(out, "fields", &fields(action))?;
+    for also in &action.also {
+        line(out, "also", &format!("{} ({})", also.name, also.access.as_str()))?;
+        list(out, "  fields", &fields(also))?;
+    }
     let missing: Vec<String> = action
-        .missing
-        .iter()
+        .all_missing()
+        .into_iter()
         .map(|missing| {
             let why = match missing.why {
                 Why::Absent => "not stated",
@@ -108,6 +107,11 @@ fn action(action: &Action, out: &mut impl Write) -> io::Result<()> {
     line(out, "target", format!("{} {id}", action.target.kind).trim_end())?;
     line(out, "environment", &action.environment)?;
     line(out, "summary", &action.summary)
+}
+
+fn fields(action: &Action) -> Vec<String> {
+    let fields = action.fields.iter();
+    fields.map(|(name, value)| format!("{name} = {value}")).collect()
 }
 
 // SECURITY: an unmapped operation is the path as sent, where secrets may lie; output gets pasted into tickets.

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use super::whole::{NINE_HUNDRED, Sidecar, refund};
-use crate::approval::{Approvals, Config, Fingerprint, Found, Keys};
+use crate::approval::{Approvals, Config, Fingerprint, Found, Keys, Wait, Wake};
 use crate::audit;
 use crate::model::{ApprovalId, CallId, Reason, State, Timestamp};
 
@@ -83,5 +83,79 @@ async fn of_a_no_and_a_call_at_the_same_moment_exactly_one_wins() {
             .iter()
             .filter(|kind| matches!(kind.as_str(), "denied" | "consumed"));
         assert_eq!(ends.count(), 1, "{kinds:?}");
+    }
+}
+
+/// A consent whose COMMIT failed and is on disk all the same: memory says that people are still asked.
+#[tokio::test]
+async fn a_no_to_a_consent_that_was_in_doubt_lets_nothing_through() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id: ApprovalId = sidecar.pending().await.parse().unwrap();
+    client.abort();
+    assert!(client.await.is_err());
+    let store = &sidecar.parts.store;
+    let rows = store.approvals(Timestamp(0)).unwrap();
+    let ours = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), rows);
+    assert_eq!(sidecar.approve("alice", &id.to_string(), json!({})).await.0, 200);
+    assert_eq!(ours.get(&id).unwrap().state, State::Pending);
+
+    let held = sidecar.decide(refund(NINE_HUNDRED, "k1"));
+    let identity = sidecar
+        .parts
+        .gate
+        .rules()
+        .mappings()
+        .identify(&held.call, &held.action)
+        .unwrap();
+    let fingerprint = Fingerprint::new(ours.keys(), &"bot".into(), &held.action, &identity);
+    let Found::Pending(mut ticket) = ours.look_up(&fingerprint, &held) else {
+        panic!("expected that people are asked");
+    };
+    let waits = Wait::start(std::time::Duration::from_secs(30));
+    let Ok(veto) = ours.veto(&id) else {
+        panic!("expected a turn");
+    };
+    let alice = "alice".into();
+    let no = veto.write(store, &alice, "no".to_owned(), audit::denied);
+    let (no, wake) = tokio::join!(no, ticket.decided(&waits));
+    assert_eq!(no.unwrap().state, State::Denied);
+    assert!(matches!(wake, Wake::Denied(_)), "the client that waits is told so");
+    assert_eq!(store.approval(&id).unwrap().unwrap().state, State::Denied);
+}
+
+/// A request for consent whose COMMIT failed: memory forgets it, and nobody may be asked for it once it is found on disk.
+#[tokio::test]
+async fn what_was_parked_in_doubt_is_over_if_it_reached_the_disk_and_no_harm_if_it_did_not() {
+    for durable in [true, false] {
+        let sidecar = Sidecar::start();
+        let store = &sidecar.parts.store;
+        let memory = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), Vec::new());
+        let held = sidecar.decide(refund(NINE_HUNDRED, "k1"));
+        let identity = sidecar
+            .parts
+            .gate
+            .rules()
+            .mappings()
+            .identify(&held.call, &held.action)
+            .unwrap();
+        let fingerprint = Fingerprint::new(memory.keys(), &"bot".into(), &held.action, &identity);
+        let Found::New(draft, _ticket) = memory.look_up(&fingerprint, &held) else {
+            panic!("expected that nobody was asked");
+        };
+        let (undone, id) = (draft.undone().unwrap(), draft.row().id.clone());
+        if durable {
+            store.write(audit::held(draft.row())).await.unwrap();
+        }
+        drop(draft);
+        assert!(memory.get(&id).is_none());
+        store.later(audit::expired(&undone));
+        store.flush().await.unwrap();
+        let state = store.approval(&id).unwrap().map(|row| row.state);
+        assert_eq!(state, durable.then_some(State::Expired));
+        store
+            .write(audit::held(&crate::store::tests::sample::approval()))
+            .await
+            .unwrap();
     }
 }

@@ -10,7 +10,7 @@ use crate::mapping::record::{self, Known};
 use crate::mapping::service::Service;
 use crate::mapping::summary::Template;
 use crate::mapping::{Mappings, UNKNOWN, content, guard, outline};
-use crate::model::{Access, Action, Answer, Body, Call, ErrorShape, Missing, Target, Vocabulary, Why};
+use crate::model::{Access, Action, Answer, Call, ErrorShape, Missing, Target, Vocabulary, Why};
 
 /// The actions that the engine itself names, and words that stand in many.
 pub(in crate::mapping) struct BuiltIns {
@@ -71,18 +71,6 @@ impl BuiltIns {
     }
 }
 
-/// Content beyond this is not read only to be told apart, in bytes.
-const MAX_OUTLINED: u64 = 8 * 1024 * 1024;
-
-/// Whether the content is small enough to be read for people's sake; of what has no length nobody knows.
-pub(in crate::mapping) fn is_outlined(call: &Call) -> bool {
-    match call.body {
-        Body::Streaming { length: Some(length) } => length <= MAX_OUTLINED,
-        Body::Streaming { length: None } | Body::Captured(_) | Body::Coded(_) => true,
-        Body::Absent => false,
-    }
-}
-
 /// GET or HEAD without content.
 pub(super) fn is_safe(call: &Call) -> bool {
     matches!(call.method, Method::GET | Method::HEAD) && content::is_empty(&call.body)
@@ -107,7 +95,13 @@ impl Mappings {
         let mut action = self.bare(call, service, built_in);
         action.summary = match reads {
             true => action.request_line.replacen(call.method.as_str(), "Read", 1),
-            false => self.summary(built_in, &action, service) + &outline::outline(call, service),
+            false => {
+                let decoder = match service {
+                    Some(service) => content::of_media_type(call, service).ok(),
+                    None => content::usual(call),
+                };
+                self.summary(built_in, &action, service) + &outline::outline(call, service, decoder)
+            }
         };
         action
     }
@@ -175,6 +169,7 @@ impl Mappings {
                 .and_then(|service| service.answer_at(&call.path))
                 .unwrap_or(&words.answer)
                 .clone(),
+            also: Vec::new(),
         }
     }
 

@@ -331,3 +331,39 @@ fn each_part_of_a_call_counts() {
         Some(Reason::NotInspectable)
     );
 }
+
+/// Nobody knows how a provider reads what no rule names.
+#[test]
+fn of_content_that_no_rule_names_each_byte_counts() {
+    assert_ne!(
+        content(&stripe("/v1/strange", "a=%2A")),
+        content(&stripe("/v1/strange", "a=*"))
+    );
+    assert_eq!(
+        content(&stripe("/v1/refunds", "charge=%2A")),
+        content(&stripe("/v1/refunds", "charge=*"))
+    );
+    let token = |operation: &str, token: &str| content(&dynamodb(operation, &json!({ "ClientRequestToken": token })));
+    assert_ne!(token("NobodyKnows", "a"), token("NobodyKnows", "b"));
+    assert_eq!(token("TransactWriteItems", "a"), token("TransactWriteItems", "b"));
+    let token = |operation: &str, token: &str| content(&ec2(&format!("Action={operation}&ClientToken={token}")));
+    assert_ne!(token("NobodyKnows", "a"), token("NobodyKnows", "b"));
+    assert_eq!(token("RunInstances", "a"), token("RunInstances", "b"));
+}
+
+#[test]
+fn a_boundary_with_charset_in_it_names_none() {
+    let upload = |boundary: &str, more: &str| {
+        let kind = format!("multipart/form-data; boundary={boundary}{more}");
+        let part = "Content-Disposition: form-data; name=\"purpose\"\r\n\r\nx";
+        let body = format!("--{boundary}\r\n{part}\r\n--{boundary}--\r\n");
+        content(&call(
+            "POST",
+            "https://files.stripe.com/v1/files",
+            &[("content-type", &kind), KEY],
+            Some(&body),
+        ))
+    };
+    assert_eq!(upload("charsetX", ""), upload("other", ""));
+    assert_ne!(upload("one", "; charset=utf-8"), upload("one", ""));
+}

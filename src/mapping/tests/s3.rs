@@ -335,3 +335,23 @@ fn s3_a_restore_that_exports_does_so_under_any_root() {
         assert_eq!(&*action.name, "export_data", "{root}");
     }
 }
+
+#[test]
+fn s3_the_header_that_makes_a_call_mean_more_is_told() {
+    for (method, target, field, value) in [
+        ("PUT", "/b/k", "x-amz-acl", "public-read"),
+        ("PUT", "/b/k", "x-amz-object-lock-mode", "COMPLIANCE"),
+        ("PUT", "/b/k?acl", "x-amz-grant-full-control", "id=attacker"),
+        ("PUT", "/b?acl", "x-amz-acl", "public-read-write"),
+        ("DELETE", "/b/k", "x-amz-bypass-governance-retention", "true"),
+    ] {
+        let action = resolve(shipped(), &s3(method, target, &[(field, value)], None)).unwrap();
+        let told = format!(" ({field}: {value})");
+        assert!(action.summary.contains(&told), "{}", action.summary);
+        assert_eq!(action.summary.matches(field).count(), 1, "{}", action.summary);
+    }
+    let summary = resolve(shipped(), &s3("PUT", "/b/k", &[("x-amz-acl", "private")], None))
+        .unwrap()
+        .summary;
+    assert!(!summary.contains("x-amz-acl"), "{summary}");
+}

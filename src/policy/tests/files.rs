@@ -319,3 +319,17 @@ fn a_vocabulary_whose_fields_would_be_mistaken_for_ours_is_refused() {
         .unwrap();
     assert_eq!(diagnostics.len(), 3, "{diagnostics:#?}");
 }
+
+#[test]
+fn one_mistake_is_told_once_however_many_actions_it_is_made_for() {
+    let text = "@id(\"x\") forbid (principal, action in Action::\"payments\", resource)\nwhen { context.amuont > 5 };";
+    let wrong = load(text).map(drop).unwrap_err();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    let told = wrong[0].to_string();
+    assert!(
+        told.contains("amuont") && told.contains("(the same for 2 actions)"),
+        "{told}"
+    );
+    let both = format!("{text}\n{}", text.replace("\"x\"", "\"y\""));
+    assert_eq!(load(&both).map(drop).unwrap_err().len(), 2);
+}

@@ -96,14 +96,23 @@ fn read_again(parts: &Parts, before: &Rules, now: &Rules, asking: &Asking, hold:
         true => mappings.stream(call),
         false => mappings.resolve(call, mappings.route(call).ok()?).ok()?,
     };
-    let action = now.complete(read);
+    let mut action = now.complete(read);
     let identity = mappings.identify(call, &action).ok()?;
     let same = Fingerprint::new(parts.approvals.keys(), &call.caller.agent, &action, &identity) == asking.fingerprint;
+    asking.fingerprint.mark(&mut action.summary);
     same.then_some(action)
 }
 
-/// Whether people were shown of one action what the other is.
+/// Whether people were shown of one action, in all it means, what the other is.
 fn alike(shown: &Action, action: &Action) -> bool {
+    shown.also.len() == action.also.len()
+        && shown
+            .meanings()
+            .zip(action.meanings())
+            .all(|(one, other)| same(one, other))
+}
+
+fn same(shown: &Action, action: &Action) -> bool {
     let said = |action: &Action| {
         (
             action.name.clone(),

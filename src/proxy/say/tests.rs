@@ -54,6 +54,7 @@ fn action(summary: &str) -> Action {
         summary: summary.to_owned(),
         request_line: "GET /".to_owned(),
         answer: Arc::default(),
+        also: Vec::new(),
     }
 }
 

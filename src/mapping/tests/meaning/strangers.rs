@@ -65,7 +65,7 @@ fn two_unmapped_changes_do_not_look_alike() {
     let summary = |call: &Call| resolve(shipped(), call).unwrap().summary;
     let one = summary(&stripe("/v1/strange", "note=hunter2&items[0][price]=1"));
     assert!(
-        one.contains("application/x-www-form-urlencoded, 30 bytes, sha256 "),
+        one.contains(" (sha256 949ba38578cc496e, 30 bytes, application/x-www-form-urlencoded: "),
         "{one}"
     );
     assert!(one.ends_with(": note, items[0][price])"), "{one}");
@@ -95,8 +95,60 @@ fn two_unmapped_changes_do_not_look_alike() {
         "{}",
         summary(&unread)
     );
+}
+
+/// What policy allows or blocks by the head alone is not refused for the size of its content.
+#[test]
+fn content_of_an_unmapped_change_is_not_needed_for_its_decision() {
+    for length in [None, Some(1), Some(5 << 20), Some(20 << 20)] {
+        let upload = Call {
+            body: Body::Streaming { length },
+            ..call("POST", "https://files.slack.com/upload/v1/abc", &[], None)
+        };
+        assert!(!shipped().route(&upload).unwrap().needs_body(), "{length:?}");
+    }
+}
+
+#[test]
+fn a_long_media_type_does_not_hide_the_digest() {
+    let summary = |content: &str| {
+        let kind = format!("application/{}", "x".repeat(150));
+        let url = "https://s3.us-west-2.amazonaws.com/b/k?acl";
+        resolve(shipped(), &call("PUT", url, &[("content-type", &kind)], Some(content)))
+            .unwrap()
+            .summary
+    };
+    let [one, other] = ["<a/>", "<b/>"].map(summary);
+    let digest = "sha256 29114363f749a022";
+    assert!(one.contains(digest) && !other.contains(digest), "{one}");
     assert!(
-        !shipped().route(&unread).unwrap().needs_body(),
-        "beyond what is read in any case"
+        one.contains(&format!("application/{}…", "x".repeat(28))) && !one.contains(&"x".repeat(29)),
+        "{one}"
     );
+}
+
+#[test]
+fn pieces_of_content_are_no_names() {
+    let json = ("content-type", "application/json");
+    for (kind, content, piece) in [
+        (
+            ("content-type", "text/plain"),
+            "tiger horse staple = yes&fire anna smith=1",
+            "anna",
+        ),
+        (("content-type", "text/plain"), "tiger=yes", "tiger"),
+        (json, r#"{"anna.smith@example.com": 1}"#, "anna"),
+        (json, r#"{"anna.smith": 1}"#, "anna"),
+        (FORM, "hunter-two=", "hunter"),
+        (FORM, "fire+anna+smith=1", "anna"),
+        (FORM, "items[fire%20anna]=1", "anna"),
+    ] {
+        let call = call("POST", "https://api.stripe.com/v1/strange", &[kind, KEY], Some(content));
+        let summary = resolve(shipped(), &call).unwrap().summary;
+        assert!(!summary.contains(piece), "{summary}");
+        let url = "https://s3.us-west-2.amazonaws.com/b/k?acl";
+        let call = super::call("PUT", url, &[kind], Some(content));
+        let summary = resolve(shipped(), &call).unwrap().summary;
+        assert!(!summary.contains(piece), "{summary}");
+    }
 }

@@ -71,6 +71,29 @@ async fn text_of_the_agent_cannot_forge_a_line() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_length_of_the_agents_words_hides_which_call_it_is() {
+    let wait = Wait::start(Duration::from_secs(5));
+    let approval = ApprovalId::random();
+    let lines = ["0123456789abcdef", "0123456789abcdee"].map(|digits| {
+        let mut held_call = hold("support-bot");
+        held_call.action.summary = format!("{} [call {digits}]", "word ".repeat(1_000));
+        let asked = Asked {
+            approval: &approval,
+            revision: 0,
+            rules: &held_call.rules,
+            expires: Timestamp::now(),
+        };
+        super::line(&held_call, &asked, &wait, &vocabulary(), "")
+    });
+    assert_ne!(lines[0], lines[1]);
+    assert!(
+        lines[0].contains('…') && lines[0].contains("[call 0123456789abcdef]"),
+        "{}",
+        lines[0]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_refusal_says_that_nothing_was_executed_and_what_to_do() {
     let approvals = approvals();
     let first = park(&approvals, &call("bot", 1, None));

@@ -1,0 +1,177 @@
+//! Calls that a rule of a mapping names: all they mean.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::{Decoded, Matched, id};
+use crate::mapping::document::{Document, Path};
+use crate::mapping::file::Decoder;
+use crate::mapping::record::{self, Known};
+use crate::mapping::service::{Meaning, Operation, Service};
+use crate::mapping::{Mappings, content, inert, outline};
+use crate::model::action::MAX_INT;
+use crate::model::{Action, Call, Missing, Target, Value, Why, money};
+
+impl Mappings {
+    /// A call that a rule names, with everything it does.
+    pub(super) fn named(&self, call: &Call, matched: &Matched<'_>, decoded: &Decoded) -> Action {
+        let Matched { service, operation, .. } = matched;
+        let document = Document {
+            method: call.method.as_str(),
+            host: matched.captures,
+            parameters: &matched.parameters,
+            headers: &call.headers,
+            query: decoded.query.as_ref(),
+            body: decoded.body.as_ref().map(|body| &body.value),
+            json: decoded.body.as_ref().is_some_and(|body| body.decoder == Decoder::Json),
+        };
+        let (meaning, others) = operation.meanings(|trigger| trigger.applies(&document));
+        let (fields, missing) = self.read(matched, meaning, &document);
+        let mut action = Action {
+            provider: service.provider.clone(),
+            operation: matched.name.clone(),
+            name: meaning.action.clone(),
+            access: meaning.access,
+            fields,
+            missing,
+            target: Target {
+                kind: operation.target_kind.clone(),
+                id: id(&operation.target_id, &document),
+            },
+            environment: self.environment(call, service, &document),
+            unmapped: false,
+            inspected: decoded.body.is_some() || content::is_empty(&call.body),
+            summary: String::new(),
+            request_line: record::request_line(call, Known::Operation(service, operation)),
+            answer: operation.answer.clone(),
+            also: Vec::new(),
+        };
+        let others = others.into_iter().map(|other| {
+            let (fields, missing) = self.read(matched, other, &document);
+            let mut also = Action {
+                name: other.action.clone(),
+                access: other.access,
+                fields,
+                missing,
+                ..action.clone()
+            };
+            also.summary = other.summary.render(&also, self.wording(&service.title));
+            also
+        });
+        let also: Vec<Action> = others.collect();
+        action.summary = meaning.summary.render(&action, self.wording(&service.title));
+        push_headers(&mut action.summary, call, operation, &document);
+        for other in &also {
+            action.summary.push_str("; also: ");
+            action.summary.push_str(&other.summary);
+        }
+        action.also = also;
+        // Content that no field tells of is read only where people are asked: they see that another is another one.
+        if !operation.needs_body && call.body.captured().is_some_and(|content| !content.is_empty()) {
+            let decoder = match operation.content_ignored {
+                true => None,
+                false => operation.decoder.or_else(|| content::of_media_type(call, service).ok()),
+            };
+            action.summary.push_str(&outline::outline(call, None, decoder));
+        }
+        action
+    }
+
+    /// Fields of one meaning, and what is missing of them.
+    fn read(
+        &self,
+        matched: &Matched<'_>,
+        meaning: &Meaning,
+        document: &Document<'_>,
+    ) -> (BTreeMap<Arc<str>, Value>, Vec<Missing>) {
+        let Matched { service, operation, .. } = matched;
+        let mut fields = BTreeMap::new();
+        let mut missing = Vec::new();
+        for (name, rule) in operation
+            .fields
+            .iter()
+            .filter(|(name, _)| meaning.allowed.contains(name))
+        {
+            match rule.value(document) {
+                Ok(value) => drop(fields.insert(name.clone(), value)),
+                // What is there but cannot be read may not look as if it were not there, required or not.
+                Err(why) if why == Why::Unreadable || meaning.required.contains(name) => missing.push(Missing {
+                    field: name.clone(),
+                    why,
+                }),
+                Err(_) => {}
+            }
+        }
+        settle_places(service, self.account_currency.as_deref(), &mut fields, &mut missing);
+        let told = |field: &Arc<str>| operation.fields.iter().any(|(name, _)| name == field);
+        let untold = meaning.required.iter().filter(|field| !told(field));
+        missing.extend(untold.map(|field| Missing {
+            field: field.clone(),
+            why: Why::Absent,
+        }));
+        (fields, missing)
+    }
+}
+
+/// Turns an amount with the provider's decimal places into minor units of ISO 4217, rounded up.
+///
+/// SECURITY: Stripe counts whole ariary where ISO 4217 has two places, so that an amount would look a hundred times
+/// smaller than it is (test `amounts_are_in_iso_minor_units`).
+fn settle_places(
+    service: &Service,
+    account_currency: Option<&str>,
+    fields: &mut BTreeMap<Arc<str>, Value>,
+    missing: &mut Vec<Missing>,
+) {
+    let currency = match fields.get("currency") {
+        Some(Value::Text(code)) => Some(code.as_str()),
+        _ => account_currency,
+    };
+    let places = currency.and_then(|code| Some((*service.currency_places.get(code)?, money::exponent(code)?)));
+    let (Some((theirs, iso)), Some(Value::Int(amount))) = (places, fields.get("amount")) else {
+        return;
+    };
+    let power = 10i64.pow(theirs.abs_diff(iso));
+    let settled = match theirs > iso {
+        true => Some(amount.div_euclid(power) + i64::from(amount.rem_euclid(power) > 0)),
+        false => amount.checked_mul(power).filter(|settled| *settled <= MAX_INT),
+    };
+    match settled {
+        Some(settled) => drop(fields.insert("amount".into(), Value::Int(settled))),
+        None => {
+            fields.remove("amount");
+            missing.push(Missing {
+                field: "amount".into(),
+                why: Why::Unreadable,
+            });
+        }
+    }
+}
+
+/// ` (x-amz-acl: public-read)`: the header fields that make the call mean more than its operation does.
+fn push_headers(out: &mut String, call: &Call, operation: &Operation, document: &Document<'_>) {
+    let names = operation.when.iter().filter_map(|(trigger, _)| {
+        let Path::Header(name) = &trigger.any else {
+            return None;
+        };
+        trigger.applies(document).then_some(name)
+    });
+    let mut told: Vec<&HeaderName> = Vec::new();
+    for name in names {
+        if told.contains(&name) {
+            continue;
+        }
+        out.push_str(if told.is_empty() { " (" } else { ", " });
+        told.push(name);
+        out.push_str(name.as_str());
+        for value in call.headers.get_all(name) {
+            out.push_str(": ");
+            inert::push(out, &String::from_utf8_lossy(value.as_bytes()));
+        }
+    }
+    if !told.is_empty() {
+        out.push(')');
+    }
+}
