@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -315,11 +316,13 @@ fn the_agent_and_its_roles_count() {
         "@id(\"support\") forbid (principal in Role::\"support\", action == Action::\"process_refund\", resource);
         @id(\"bot\") forbid (principal == Agent::\"bot\", action == Action::\"process_refund\", resource);";
     let home = Home::new().with_policy(rule);
+    let file = home.0.path().join("runplane.yaml");
     fs::write(
-        home.0.path().join("runplane.yaml"),
+        &file,
         format!("money: {{ account_currency: usd }}\nagents: [ {{ name: helper, roles: [support], key_sha256: \"{}\" }} ]\n", "ab".repeat(32)),
     )
     .unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let decision = |more: &[&str]| {
         let call = [&[REFUNDS, "-d", "charge=ch_1", "-d", "amount=5"], more].concat();
         let text = home.told(&call);
