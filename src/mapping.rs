@@ -249,9 +249,23 @@ impl Mappings {
         self.connection(call, &self.built_ins.open_tunnel)
     }
 
-    /// The action of a call that asks to change the connection to another protocol (Upgrade).
-    pub fn stream(&self, call: &Call) -> Action {
-        self.connection(call, &self.built_ins.open_stream)
+    /// The action of a call that asks to change the connection to another protocol (Upgrade). A handshake is a request too:
+    /// it also means what that would.
+    ///
+    /// # Errors
+    /// As [`Mappings::route`] and [`Mappings::resolve`], of a handshake.
+    // SECURITY: a server that knows of no WebSocket there passes the Upgrade over and does what the request says. Test:
+    // `a_handshake_is_judged_by_what_it_asks_as_a_request_too`.
+    pub fn stream(&self, call: &Call) -> Result<Action, Refusal> {
+        let mut action = self.connection(call, &self.built_ins.open_stream);
+        if call.opens_stream() {
+            let request = self.resolve(call, self.route(call)?)?;
+            action.summary = format!("{} ({})", action.summary, action.request_line);
+            if !self.is_plain_read(&request) {
+                action.also.push(request);
+            }
+        }
+        Ok(action)
     }
 
     /// The shape of refusals of a call that is not understood yet, or never will be.

@@ -56,7 +56,7 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
     let (mut call, mappings) = (parsed.call, rules.mappings());
     let is_unread = matches!(call.body, Body::Streaming { .. });
     let action = match parsed.leaves_http {
-        true => mappings.stream(&call),
+        true => mappings.stream(&call)?,
         false => {
             let route = mappings.route(&call)?;
             if route.needs_body() && is_unread {

@@ -40,7 +40,7 @@ impl Exchange<'_> {
         loop {
             let rules = self.parts.gate.rules();
             let action = if leaves_http {
-                rules.mappings().stream(&call)
+                rules.mappings().stream(&call)?
             } else {
                 let route = rules.mappings().route(&call)?;
                 if route.needs_body() && self.fill(&mut call).await? {

@@ -53,7 +53,7 @@ impl Standing {
         }
         let rules = parts.gate.rules();
         let action = match self.call.opens_stream() {
-            true => rules.mappings().stream(&self.call),
+            true => rules.mappings().stream(&self.call)?,
             false => rules.mappings().tunnel(&self.call),
         };
         let facts = Facts {

@@ -133,6 +133,11 @@ impl Mappings {
         action
     }
 
+    /// Whether nothing is known of it but that it reads.
+    pub(in crate::mapping) fn is_plain_read(&self, action: &Action) -> bool {
+        action.unmapped && action.name == self.built_ins.read_record.name
+    }
+
     /// All but the summary.
     fn bare(&self, call: &Call, service: Option<&Service>, built_in: &BuiltIn) -> Action {
         let known = service.map_or(Known::Nothing, Known::Service);

@@ -226,13 +226,41 @@ fn tunnels_and_streams_have_actions_of_their_own() {
     assert_eq!(tunnel.request_line, "CONNECT api.stripe.com:443");
     assert_eq!(tunnel.summary, "Open a tunnel to api.stripe.com:443");
     assert!(!tunnel.inspected);
-    let stream = mappings.stream(&call("GET", "https://chat.example/socket?token=abc", &[], None));
+    let upgrade = [("upgrade", "websocket")];
+    let handshake = call("GET", "https://chat.example/socket?token=abc", &upgrade, None);
+    let stream = mappings.stream(&handshake).unwrap();
     assert_eq!(
         (&*stream.name, stream.access, &*stream.provider),
         ("open_stream", Access::Write, "unknown")
     );
-    assert_eq!(stream.summary, "Open a stream to chat.example:443");
+    assert_eq!(
+        stream.summary,
+        "Open a stream to chat.example:443 (GET https://chat.example/socket?token=…)"
+    );
+    assert!(stream.also.is_empty());
     assert_eq!(stream.request_line, "GET https://chat.example/socket?token=…");
+}
+
+#[test]
+fn a_handshake_is_judged_by_what_it_asks_as_a_request_too() {
+    let mappings = shipped();
+    let asked = |url: &str| mappings.stream(&call("GET", url, &[("upgrade", "websocket")], None));
+    let also = |url: &str| -> Vec<String> {
+        let action = asked(url).unwrap();
+        assert_eq!(&*action.name, "open_stream", "{url}");
+        action.also.iter().map(|action| action.name.to_string()).collect()
+    };
+    assert_eq!(
+        also("https://slack.com/api/chat.postMessage?channel=C1&text=hi"),
+        ["post_message"]
+    );
+    assert_eq!(also("https://api.stripe.com/v1/balance"), ["read_balance"]);
+    assert!(
+        also("https://api.openai.com/v1/realtime?model=gpt-realtime")
+            .iter()
+            .all(|name| name != "call_api")
+    );
+    assert!(asked("https://api.stripe.com/v1/../v1/balance").is_err());
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn read_again(parts: &Parts, before: &Rules, now: &Rules, asking: &Asking, hold:
     }
     let (mappings, call) = (now.mappings(), &hold.call);
     let read = match call.opens_stream() {
-        true => mappings.stream(call),
+        true => mappings.stream(call).ok()?,
         false => mappings.resolve(call, mappings.route(call).ok()?).ok()?,
     };
     let mut action = now.complete(read);
