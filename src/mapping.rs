@@ -287,8 +287,9 @@ impl Mappings {
         match self.service(call) {
             None => identity::identify(call, action, None, content::usual(call)),
             Some((service, found)) => {
-                // Of what no rule names nobody knows how the provider reads it.
-                let decoder = (!action.unmapped).then(|| decoder(call, service, &found)).flatten();
+                // Of what no rule names nobody knows how the provider reads it; but a boundary is another one each time.
+                let known = |decoder: &file::Decoder| !action.unmapped || *decoder == file::Decoder::Multipart;
+                let decoder = decoder(call, service, &found).filter(known);
                 identity::identify(call, action, Some(service), decoder)
             }
         }
@@ -308,12 +309,12 @@ fn decoder(call: &Call, service: &Service, found: &Found) -> Option<file::Decode
         false => Rule::OtherPort,
     };
     match rule {
-        Rule::None | Rule::OtherPort => None,
+        Rule::OtherPort => None,
         Rule::Path(operation, _) | Rule::Name(operation, _) if operation.content_ignored => None,
         Rule::Path(operation, _) | Rule::Name(operation, _) => {
             operation.decoder.or_else(|| content::of_media_type(call, service).ok())
         }
-        Rule::Parameter(_) => content::of_media_type(call, service).ok(),
+        Rule::None | Rule::Parameter(_) => content::of_media_type(call, service).ok(),
     }
 }
 
