@@ -158,7 +158,7 @@ fn openai() {
         .assert_refused("by people only");
     assert_eq!(origin.seen().len(), 1);
     matrix.found("block", "PermissionDeniedError 403");
-    openai.send("chat hello");
+    openai.send("ask hello");
     let id = house.sidecar.next_held();
     origin.answer_next_with(Reply::json(200, &said));
     assert_eq!(sent(), 0);
@@ -169,14 +169,14 @@ fn openai() {
 
     let house = before("1s");
     let mut openai = client(&house);
-    let pending = openai.call("chat hello");
+    let pending = openai.call("ask hello");
     pending.assert_refused("approval_pending");
     house.sidecar.approve(&pending.approval());
     origin.answer_next_with(Reply::json(200, &said));
-    openai.call("chat hello").assert_ok();
+    openai.call("ask hello").assert_ok();
     assert_eq!(sent(), 2);
     matrix.found("re-attach", "PermissionDeniedError 403, then the answer");
-    openai.call("chat hello").assert_refused("already_executed");
+    openai.call("ask hello").assert_refused("already_executed");
     assert_eq!(sent(), 2);
     matrix.found("repeat", "PermissionDeniedError 403");
 }

@@ -258,11 +258,7 @@ fn command(script: &str) -> Command {
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     if script.ends_with(".js") {
-        let modules = std::env::var_os("RUNPLANE_TEST_NODE_MODULES");
-        command.env(
-            "NODE_PATH",
-            modules.expect("RUNPLANE_TEST_NODE_MODULES is not set: run the tests with tests/run"),
-        );
+        command.env("NODE_PATH", super::node_packages().join("node_modules"));
     }
     command
 }
