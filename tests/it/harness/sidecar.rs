@@ -45,7 +45,7 @@ impl Sidecar {
             }
             if self.configuration.is_control_secure() {
                 // The ports listen before the banner is printed.
-                return self.printed().contains("Point an agent at it");
+                return self.printed().contains("point one at it");
             }
             api::request(self.control_port(), "GET", "/ready", None, None).is_ok_and(|answer| answer.status == 200)
         });
