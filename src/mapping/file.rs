@@ -243,6 +243,9 @@ pub(super) struct When {
     /// Does not apply if it finds nothing but these, in upper or lower case.
     #[serde(default)]
     pub except: Vec<String>,
+    /// Applies if it finds nothing, rather than anything.
+    #[serde(default)]
+    pub absent: bool,
     pub action: Located<String>,
     #[serde(default)]
     pub access: Option<Access>,

@@ -132,6 +132,8 @@ pub(super) struct Trigger {
     pub values: Vec<Box<str>>,
     /// It does not apply to these.
     pub except: Vec<Box<str>>,
+    /// It applies where `any` finds nothing, rather than anything.
+    pub absent: bool,
 }
 
 impl Trigger {
@@ -144,7 +146,11 @@ impl Trigger {
             // Not a text at all: what the provider makes of it, nobody knows.
             Node::Json(_) | Node::Opaque => true,
         };
-        self.any.select(document).iter().any(named)
+        let found = self.any.select(document);
+        match self.absent {
+            true => found.is_empty(),
+            false => found.iter().any(named),
+        }
     }
 }
 

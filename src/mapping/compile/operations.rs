@@ -294,8 +294,20 @@ impl Compiler<'_> {
                 "what the content makes of a call may not be milder than the operation: turn the two round",
             );
         }
-        let any = any?;
-        Some((Trigger { any, values, except }, meaning))
+        let absent = when.value.absent;
+        if absent && !(when.value.values.is_empty() && when.value.except.is_empty()) {
+            self.wrong(
+                when,
+                "where nothing is found (`absent`) there are no `values`, and nothing to `except`",
+            );
+        }
+        let trigger = Trigger {
+            any: any?,
+            values,
+            except,
+            absent,
+        };
+        Some((trigger, meaning))
     }
 
     fn meaning<T>(

@@ -156,7 +156,7 @@ fn push_headers(out: &mut String, call: &Call, operation: &Operation, document: 
         let Path::Header(name) = &trigger.any else {
             return None;
         };
-        trigger.applies(document).then_some(name)
+        (!trigger.absent && trigger.applies(document)).then_some(name)
     });
     let mut told: Vec<&HeaderName> = Vec::new();
     for name in names {

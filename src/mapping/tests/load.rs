@@ -100,6 +100,11 @@ fn each_mistake_is_told_with_its_place() {
         ),
         (
             "target: {",
+            "when: [ { any: $.query.x, values: [y], absent: true, action: delete_record } ], target: {",
+            "there are no `values`",
+        ),
+        (
+            "target: {",
             "answer: { result_id: $..id }, target: {",
             "`..` is not used here",
         ),
