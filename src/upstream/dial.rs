@@ -171,14 +171,27 @@ impl Dialer {
         Ok(stream)
     }
 
-    pub(super) async fn dial(self, uri: Uri) -> Result<TokioIo<Transport>, DialError> {
-        let secure = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
-        let text = uri.authority().map_or("", http::uri::Authority::as_str);
-        let asked = Authority::parse(text, Some(if secure { 443 } else { 80 }))?;
-        if let (false, Some(way)) = (secure, self.proxy(&asked)) {
-            let stream = self.reach(way, &asked).await?;
-            return Ok(TokioIo::new(Transport::Proxied(stream)));
+    /// For requests: what goes in clear through the proxy is asked of the proxy itself.
+    async fn dial(self, uri: Uri) -> Result<TokioIo<Transport>, DialError> {
+        let (asked, secure) = asked(&uri)?;
+        match self.proxy(&asked) {
+            Some(way) if !secure => {
+                let stream = self.reach(way, &asked).await?;
+                Ok(TokioIo::new(Transport::Proxied(stream)))
+            }
+            Some(_) | None => self.dial_provider(asked, secure).await,
         }
+    }
+
+    /// For handshakes: whatever is said reaches the provider alone, in clear too.
+    // SECURITY: a proxy that is spoken to as if it were the provider reads what it has no part in, and what it answers is
+    // taken for the provider's. Test: `a_websocket_in_clear_goes_by_connect_too`.
+    pub(super) async fn dial_through(self, uri: Uri) -> Result<TokioIo<Transport>, DialError> {
+        let (asked, secure) = asked(&uri)?;
+        self.dial_provider(asked, secure).await
+    }
+
+    async fn dial_provider(&self, asked: Authority, secure: bool) -> Result<TokioIo<Transport>, DialError> {
         let stream = self.connect(&asked).await?;
         if !secure {
             return Ok(TokioIo::new(Transport::Plain(stream)));
@@ -190,6 +203,13 @@ impl Dialer {
             Err(_) => Err(DialError::TlsTimeout(asked)),
         }
     }
+}
+
+/// The authority of a URI, and whether it is spoken to by TLS.
+fn asked(uri: &Uri) -> Result<(Authority, bool), ParseHostError> {
+    let secure = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+    let text = uri.authority().map_or("", http::uri::Authority::as_str);
+    Ok((Authority::parse(text, Some(if secure { 443 } else { 80 }))?, secure))
 }
 
 /// The name that a host proves itself with.

@@ -80,7 +80,7 @@ impl Upstream {
         target: Uri,
         request: http::Request<Outgoing>,
     ) -> Result<Response<Incoming>, SendError> {
-        let dialled = self.handshakes.clone().dial(target).await;
+        let dialled = self.handshakes.clone().dial_through(target).await;
         let stream = dialled.map_err(|error| SendError::not_sent(error.reason(), error.to_string()))?;
         let broken = |error: hyper::Error| exchange_failed(host, &error);
         let (mut sender, connection) = http1::handshake(stream).await.map_err(broken)?;

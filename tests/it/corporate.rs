@@ -155,6 +155,52 @@ fn clear_http_goes_by_absolute_form() {
     );
 }
 
+/// SECURITY: spoken to as if it were the provider, the proxy would read a handshake, and its 101 would open a stream.
+#[test]
+fn a_websocket_in_clear_goes_by_connect_too() {
+    let origin = Origin::of_things_in_clear();
+    let corporate = Corporate::before(&origin);
+    let sidecar = behind(&corporate, "http://user:pass@proxy.corp:3128", "")
+        .only_policy(EVERYTHING)
+        .start();
+    let mut wire = Wire::to(&sidecar);
+    assert_echoed(&mut wire, "http://feed.example/socket");
+    assert_eq!(corporate.heads(), [connect("feed.example:80")]);
+    assert_eq!(origin.seen()[0].header("proxy-authorization"), None);
+}
+
+#[test]
+fn a_websocket_by_tls_goes_by_connect() {
+    let origin = Origin::of_things();
+    let corporate = Corporate::before(&origin);
+    let sidecar = behind(&corporate, "http://user:pass@proxy.corp:3128", "")
+        .only_policy(EVERYTHING)
+        .start();
+    let mut wire = Tunnel::to("feed.example:443").open(&sidecar);
+    assert_echoed(&mut wire, "/socket");
+    assert_eq!(corporate.heads(), [connect("feed.example:443")]);
+}
+
+/// What the proxy is told of a tunnel, by `user:pass`.
+fn connect(authority: &str) -> String {
+    format!(
+        "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n"
+    )
+}
+
+#[track_caller]
+fn assert_echoed(wire: &mut Wire, target: &str) {
+    let answer = wire.ask(format!(
+        "GET {target} HTTP/1.1\r\nHost: feed.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ));
+    assert_eq!(answer.status, 101, "{answer:?}");
+    wire.send("hello");
+    let mut back = [0; 5];
+    wire.read_exact(&mut back).unwrap();
+    assert_eq!(&back, b"hello");
+}
+
 #[test]
 fn what_is_named_goes_without_it() {
     let origin = Origin::of_things();
