@@ -230,6 +230,9 @@ pub(super) struct Target {
     /// JSONPath; an id is told if there is exactly one.
     #[serde(default)]
     pub id: Option<Located<String>>,
+    /// An ending that the id may have or not, in upper or lower case: it is told without it. `.git`
+    #[serde(default)]
+    pub without: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -166,9 +166,23 @@ fn full_name(service: &Service, name: &str) -> Arc<str> {
 }
 
 /// `holder/id`, or the id alone; none unless each path finds exactly one.
-fn id(paths: &[Path], document: &Document<'_>) -> Option<String> {
-    let parts: Option<Vec<_>> = paths.iter().map(|path| one_id(path, document)).collect();
-    parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("/"))
+fn id(operation: &Operation, document: &Document<'_>) -> Option<String> {
+    let paths = operation.target_id.iter();
+    let mut parts: Vec<_> = paths.map(|path| one_id(path, document)).collect::<Option<_>>()?;
+    if let (Some(ending), Some(last)) = (&operation.target_without, parts.last_mut()) {
+        strip_ending(last, ending);
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+/// SECURITY: a rule about `acme/app` would not see a push to `acme/app.git`, which is the same repository (test
+/// `a_repository_is_one_target_with_git_at_its_end_and_without`).
+fn strip_ending(id: &mut String, ending: &str) {
+    let at = id.len().checked_sub(ending.len()).filter(|at| *at > 0);
+    let ends = |at: &usize| id.get(*at..).is_some_and(|end| end.eq_ignore_ascii_case(ending));
+    if let Some(at) = at.filter(ends) {
+        id.truncate(at);
+    }
 }
 
 /// The one id that a path finds; none if it finds several.

@@ -111,6 +111,8 @@ pub(super) struct Operation {
     pub target_kind: Arc<str>,
     /// What holds the target, if that is told, and the target.
     pub target_id: Vec<Path>,
+    /// The ending that the target's id is told without.
+    pub target_without: Option<Box<str>>,
     /// The template's parameters.
     pub parameters: Vec<Arc<str>>,
     /// Which segments of the path may stand in the record.

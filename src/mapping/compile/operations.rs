@@ -229,6 +229,15 @@ impl Compiler<'_> {
                 "`within` says what holds the target of that `id`, which is not said",
             );
         }
+        if operation.target.without.as_ref().is_some_and(String::is_empty) {
+            self.wrong(
+                at,
+                "expected the ending that the target's id is told without, as `.git`",
+            );
+        }
+        if operation.target.without.is_some() && operation.target.id.is_none() {
+            self.wrong(at, "`without` is about the target's `id`, which is not said");
+        }
         let paths = || {
             fields
                 .iter()
@@ -270,6 +279,7 @@ impl Compiler<'_> {
             when,
             fields,
             target_id,
+            target_without: operation.target.without.as_deref().map(Box::from),
         })
     }
 

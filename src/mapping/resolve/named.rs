@@ -38,7 +38,7 @@ impl Mappings {
             missing,
             target: Target {
                 kind: operation.target_kind.clone(),
-                id: id(&operation.target_id, &document),
+                id: id(operation, &document),
             },
             environment: self.environment(call, service, &document),
             unmapped: false,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::{Access, Value, Why};
 
+mod disguises;
 mod strangers;
 
 fn why(action: &Action, field: &str) -> Option<Why> {

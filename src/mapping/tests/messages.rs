@@ -196,3 +196,18 @@ fn operations_in_the_path_are_checked_when_they_are_loaded() {
     assert!(file("dispatch: path\nsafe_below: /v3/").contains("`safe_below` says where `safe_methods: true` holds"));
     assert!(file("dispatch: path\nsafe_methods: true\nsafe_below: v3").contains("expected the beginning of a path"));
 }
+
+#[test]
+fn an_ending_that_targets_are_told_without_is_checked_when_it_is_loaded() {
+    let file = |target: &str| {
+        let text = format!(
+            "provider: git\ntitle: Git\nhosts: [git.example.com]\ndispatch: path\noperations:\n  read:\n    call: GET /{{repo}}\n    \
+             action: read_record\n    target: {{ kind: repository{target} }}\n"
+        );
+        let problems = load(&[("git.yaml", &text)]).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(file(", id: $.path.repo, without: .git"), "");
+    assert!(file(", id: $.path.repo, without: ''").contains("expected the ending"));
+    assert!(file(", without: .git").contains("`without` is about the target's `id`"));
+}
