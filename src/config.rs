@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::agent::{Declared, Registry};
 use crate::approval::{self, Patience};
@@ -38,6 +38,8 @@ pub struct Config {
     pub declared: Declared,
     pub rates: Rates,
     pub upstream: upstream::Config,
+    /// Of `upstream_proxy`.
+    password_file: Option<PathBuf>,
     /// Ports and prefixes that lead to providers.
     pub reverse: Vec<ReverseListener>,
     pub approvals: approval::Config,
@@ -153,6 +155,7 @@ impl Config {
             .iter()
             .map(|(asked, dialled)| (asked.clone(), dialled.0))
             .collect();
+        let password_file = file.upstream_proxy.as_ref().and_then(|section| section.file(&home));
         let upstream_proxy = file.upstream_proxy.take().map(|section| section.proxy(&home, source));
         let upstream = upstream::Config {
             resolve,
@@ -165,6 +168,7 @@ impl Config {
         let reverse = reverse::listeners(&file.reverse, (proxy_listen, control_listen), &upstream, &home, source)?;
         Ok(Config {
             upstream,
+            password_file,
             reverse,
             approvals: file.approvals.config(),
             owner_may_approve: file.approvals.owner_may_approve.unwrap_or(true),
@@ -177,6 +181,15 @@ impl Config {
             rates,
             patience,
         })
+    }
+
+    /// Every file that `runplane.yaml` names: certificates, their keys, passwords.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let own = [&self.proxy, &self.control].into_iter();
+        let ports = own.chain(self.reverse.iter().map(|listener| &listener.port));
+        let pairs = ports.filter_map(|port| port.tls.as_ref().map(|server| server.files()));
+        let pairs = pairs.flat_map(|files| [files.certificate.clone(), files.key.clone()]);
+        pairs.chain(self.password_file.clone()).collect()
     }
 
     /// Groups of the people that the file declares.

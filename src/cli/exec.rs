@@ -5,7 +5,9 @@ mod companion;
 pub(super) mod confined;
 mod confinement;
 mod grants;
+mod hidden;
 mod inside;
+mod mounts;
 mod preload;
 mod surroundings;
 mod user;
@@ -117,11 +119,11 @@ async fn accompany(
         std::env::vars_os(),
     );
     say(format!("agent {}, proxy {proxy} ({})", caller.agent, companion.told()));
-    confinement.lines(&config.home).into_iter().for_each(say);
+    confinement.lines(config).into_iter().for_each(say);
     surroundings.lines().into_iter().for_each(say);
 
     let signals = child::Signals::new()?;
-    let command = confinement.command(&config.home, public.directory(), &args.command)?;
+    let command = confinement.command(config, public.directory(), &args.command)?;
     let watch = Watch::new(config.home.database(), &caller.agent);
     let mut child = child::Running::start(surroundings.put_on(command))?;
     let warning = watch.warn_after(Duration::from_secs(args.warn_after));

@@ -89,6 +89,12 @@ impl TryFrom<String> for Url {
 }
 
 impl Section {
+    /// Where the password is, if in a file.
+    pub(super) fn file(&self, home: &Home) -> Option<PathBuf> {
+        let file = self.password_file.as_ref();
+        file.map(|file| home.path().join(&file.value))
+    }
+
     /// # Errors
     /// A password that is missing, there twice, or in a file that others can read.
     pub(super) fn proxy(self, home: &Home, source: &Source) -> Result<Proxy, Diagnostic> {

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,9 +10,10 @@ use anyhow::{Context, bail};
 
 use super::confined;
 use super::grants;
+use super::hidden::hidden;
 use super::user::{self, User};
 use crate::app::Enforcement;
-use crate::config::home::Home;
+use crate::config::Config;
 
 /// This program, whatever has become of its file.
 const OURSELVES: &str = "/proc/self/exe";
@@ -122,7 +122,7 @@ impl Confinement {
     }
 
     /// What the person who starts the command should know.
-    pub(super) fn lines(&self, home: &Home) -> Vec<String> {
+    pub(super) fn lines(&self, config: &Config) -> Vec<String> {
         let mut lines = Vec::new();
         match (self.landlock, self.lacking) {
             (Some(landlock), None) => lines.push(format!("enforced: {} (docs/exec.md)", self.means(landlock))),
@@ -134,7 +134,7 @@ impl Confinement {
         if self.landlock.is_some() {
             let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
             lines.push(format!("the command may connect to TCP port {} only", ports.join(", ")));
-            let closed = self.closed(home);
+            let closed = self.closed(config);
             if !closed.is_empty() {
                 lines.push(format!(
                     "no file can be made or removed right in {}: they lead to the home (--home elsewhere changes that)",
@@ -146,14 +146,14 @@ impl Confinement {
     }
 
     /// The directories in which the command could make files, were they not on the way to what is hidden.
-    fn closed(&self, home: &Home) -> Vec<String> {
+    fn closed(&self, config: &Config) -> Vec<String> {
         let uid = self.user.as_ref().map_or_else(user::current, |user| Some(user.uid));
         let could = |way: &PathBuf| {
             let metadata = way.metadata().ok();
             metadata.is_some_and(|metadata| Some(metadata.uid()) == uid || metadata.mode() & 0o022 != 0)
         };
         // Where it cannot be told, the command does not start either.
-        let hidden = hidden(home).unwrap_or_default();
+        let hidden = hidden(config).unwrap_or_default();
         let ways = grants::ways(&hidden).into_iter().filter(could);
         ways.map(|way| way.display().to_string()).collect()
     }
@@ -161,15 +161,15 @@ impl Confinement {
     /// The command, held by what there is. `public` is what it may read of the home.
     ///
     /// # Errors
-    /// If the home cannot be looked at.
-    pub(super) fn command(&self, home: &Home, public: &Path, command: &[OsString]) -> anyhow::Result<Command> {
+    /// If it cannot be told where the home and what the configuration names are.
+    pub(super) fn command(&self, config: &Config, public: &Path, command: &[OsString]) -> anyhow::Result<Command> {
         let mut confined = Command::new(OURSELVES);
         confined.arg(confined::NAME);
         let mut option = |name: &str, value: &Path| {
             confined.arg(name).arg(value);
         };
         if self.landlock.is_some() {
-            for path in hidden(home)? {
+            for path in hidden(config)? {
                 option("--hide", &path);
             }
             option(
@@ -187,45 +187,4 @@ impl Confinement {
         confined.arg("--").args(command);
         Ok(confined)
     }
-}
-
-/// What of the home the command must not reach, by the paths that lead there and by the real ones: a link in `policies/` may
-/// point to where the command could write.
-fn hidden(home: &Home) -> anyhow::Result<Vec<PathBuf>> {
-    let real = |path: &Path| {
-        path.canonicalize()
-            .with_context(|| format!("cannot look at {}", path.display()))
-    };
-    let root = real(home.path())?;
-    let inside = |path: PathBuf| {
-        path.strip_prefix(home.path())
-            .map(|path| root.join(path))
-            .unwrap_or(path)
-    };
-    let mut hidden = Vec::new();
-    for path in [
-        home.certs(),
-        home.mappings(),
-        home.policies(),
-        home.state(),
-        home.config_file(),
-    ] {
-        let path = inside(path);
-        if path.symlink_metadata().is_ok() {
-            hidden.push(real(&path)?);
-        }
-        if path.is_dir() {
-            for entry in std::fs::read_dir(&path).with_context(|| format!("cannot look into {}", path.display()))? {
-                let entry = entry.context("cannot look into the home")?;
-                if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-                    // A link to nowhere leads nowhere.
-                    hidden.extend(entry.path().canonicalize().ok());
-                }
-            }
-        }
-        hidden.push(path);
-    }
-    hidden.sort_unstable_by(|one, other| one.as_os_str().as_bytes().cmp(other.as_os_str().as_bytes()));
-    hidden.dedup();
-    Ok(hidden)
 }

@@ -142,6 +142,22 @@ fn a_link_out_of_the_policies_is_closed_at_its_other_end() {
 }
 
 #[test]
+fn a_link_to_the_home_stays_in_its_place() {
+    let configuration = home();
+    configuration.write();
+    let link = configuration.work().join("link");
+    std::os::unix::fs::symlink(configuration.home.path(), &link).unwrap();
+    let mut exec = runplane();
+    exec.arg("--home")
+        .arg(&link)
+        .args(["exec", "--", "sh", "-c", "mv link aside && mkdir -p link/policies"])
+        .current_dir(configuration.work());
+    let output = bounded(exec);
+    assert!(!output.status.success(), "{}", said(&output));
+    assert_eq!(link.read_link().unwrap(), configuration.home.path());
+}
+
+#[test]
 fn the_agents_own_user_reaches_what_it_needs_of_us_and_leaves_nothing_behind() {
     let configuration = home();
     let script =
