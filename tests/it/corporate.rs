@@ -183,9 +183,7 @@ fn a_websocket_by_tls_goes_by_connect() {
 
 /// What the proxy is told of a tunnel, by `user:pass`.
 fn connect(authority: &str) -> String {
-    format!(
-        "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n"
-    )
+    format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n")
 }
 
 #[track_caller]
