@@ -133,6 +133,7 @@ impl Sidecar {
         } = listeners::bind(&config).await?;
         let upstream = Upstream::new(upstream::Config {
             own_listeners: addresses.sockets(),
+            own_names: config.own_names(),
             own_authority: authority.public_key(),
             ..config.upstream.clone()
         })?;

@@ -18,7 +18,7 @@ use crate::agent::{Declared, Registry};
 use crate::approval::{self, Patience};
 use crate::io::{body, coding};
 use crate::model::money::Rates;
-use crate::model::{Diagnostic, Source};
+use crate::model::{Diagnostic, Host, Source};
 use crate::upstream;
 
 use file::FileConfig;
@@ -162,6 +162,7 @@ impl Config {
             destinations: file.destinations.clone(),
             roots: home.upstream_roots(),
             own_listeners: Vec::new(),
+            own_names: Vec::new(),
             proxy: upstream_proxy.transpose().map_err(|wrong| vec![wrong])?,
             own_authority: Vec::new(),
         };
@@ -183,6 +184,7 @@ impl Config {
         })
     }
 
+<<<<<<< ours
     /// Every file that `runplane.yaml` names: certificates, their keys, passwords.
     pub fn files(&self) -> Vec<PathBuf> {
         let own = [&self.proxy, &self.control].into_iter();
@@ -190,6 +192,15 @@ impl Config {
         let pairs = ports.filter_map(|port| port.tls.as_ref().map(|server| server.files()));
         let pairs = pairs.flat_map(|files| [files.certificate.clone(), files.key.clone()]);
         pairs.chain(self.password_file.clone()).collect()
+=======
+    /// What the file calls us, at one port or all. A name that `reverse:` also leads on to is the provider's.
+    pub fn own_names(&self) -> Vec<(Host, Option<u16>)> {
+        let reverse = || self.reverse.iter().map(|listener| &listener.reverse);
+        let leads_to = |host: &Host| reverse().any(|it| it.routes.iter().any(|route| route.authority.host == *host));
+        let listeners = reverse().flat_map(|it| it.hosts.iter().filter(|(host, _)| !leads_to(host)).cloned());
+        let public = self.public_url.iter().map(|url| (url.host().clone(), None));
+        listeners.chain(public).collect()
+>>>>>>> theirs
     }
 
     /// Groups of the people that the file declares.

@@ -60,6 +60,8 @@ pub struct Config {
     pub roots: PathBuf,
     /// Our own listeners: never dialled, whatever `destinations` names.
     pub own_listeners: Vec<SocketAddr>,
+    /// What we are called, at one port or all: not asked of `proxy`.
+    pub own_names: Vec<(Host, Option<u16>)>,
     /// The way out, where there is but one.
     pub proxy: Option<Proxy>,
     /// Public key (DER) of our own authority: never trusted upstream.
@@ -69,7 +71,8 @@ pub struct Config {
 impl Config {
     /// Whether `destinations` names this authority, or the address that is dialled for it.
     pub fn names(&self, asked: &Authority) -> bool {
-        let rules = destination::Rules::new(self.resolve.clone(), self.destinations.clone(), Vec::new());
+        let (resolve, destinations) = (self.resolve.clone(), self.destinations.clone());
+        let rules = destination::Rules::new(resolve, destinations, Vec::new(), Vec::new());
         rules.names(asked)
     }
 }
@@ -136,7 +139,8 @@ impl Upstream {
     /// Roots that cannot be read, or that hold our own authority.
     pub fn new(config: Config) -> Result<Upstream, Error> {
         let tls = trust::client_config(&config.roots, &config.own_authority)?;
-        let rules = destination::Rules::new(config.resolve, config.destinations, config.own_listeners);
+        let (own_listeners, own_names) = (config.own_listeners, config.own_names);
+        let rules = destination::Rules::new(config.resolve, config.destinations, own_listeners, own_names);
         let dialer = dial::Dialer::new(Arc::new(rules), Arc::new(tls), config.proxy);
         let client = |retry: bool, idle: usize, dialer: &dial::Dialer| {
             let mut builder = Client::builder(TokioExecutor::new());

@@ -119,6 +119,17 @@ fn a_listener_beyond_loopback_needs_a_certificate() {
 }
 
 #[test]
+fn our_names_are_those_that_no_provider_has() {
+    let config = parse(
+        "control: { public_url: 'https://runplane.corp:8081' }\nreverse:\n  \
+         - { listen: '127.0.0.1:8090', to: 'https://a.test', hosts: [ 'reverse.corp:8090', a.test ] }",
+    );
+    let names = config.unwrap().own_names();
+    let name = |host: &str, port| (host.parse().unwrap(), port);
+    assert_eq!(names, [name("reverse.corp", Some(8090)), name("runplane.corp", None)]);
+}
+
+#[test]
 fn the_public_url_is_https_or_of_this_machine() {
     let read = |url: &str| parse(&format!("control: {{ public_url: '{url}' }}"));
     for url in [

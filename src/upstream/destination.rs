@@ -1,7 +1,7 @@
 //! Where calls may go: what the configuration names, and what follows from it for an address.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -131,6 +131,7 @@ pub(super) struct Rules {
     resolve: BTreeMap<Endpoint, SocketAddr>,
     destinations: Vec<Destination>,
     own_listeners: Vec<SocketAddr>,
+    own_names: Vec<(Host, Option<u16>)>,
 }
 
 impl Rules {
@@ -138,11 +139,13 @@ impl Rules {
         resolve: BTreeMap<Endpoint, SocketAddr>,
         destinations: Vec<Destination>,
         own_listeners: Vec<SocketAddr>,
+        own_names: Vec<(Host, Option<u16>)>,
     ) -> Self {
         Self {
             resolve,
             destinations,
             own_listeners,
+            own_names,
         }
     }
 
@@ -192,13 +195,23 @@ impl Rules {
     /// An address, or a name of this machine's own, that may not be dialled.
     // SECURITY: `169.254.169.254` and `localhost` are the proxy's own network and itself: what lies there is not on the
     // public internet either. Test: `what_is_private_by_its_spelling_is_not_asked_of_the_proxy`.
+    // Nor does the proxy lead back to us by a name or an address of ours: `the_proxy_is_not_asked_to_lead_back_to_us`.
     pub(super) fn admit_unresolved(&self, asked: &Authority) -> Result<(), DialError> {
+        let is_asked =
+            |(host, port): &(Host, Option<u16>)| *host == asked.host && port.is_none_or(|port| port == asked.port);
+        if self.own_names.iter().any(is_asked) {
+            return Err(DialError::OwnListener);
+        }
         let address = match &asked.host {
             Host::Address(address) => *address,
             Host::Name(name) if &**name == "localhost" || name.ends_with(".localhost") => Ipv4Addr::LOCALHOST.into(),
             Host::Name(_) => return Ok(()),
         };
-        self.admit_one(asked, SocketAddr::new(address, asked.port))
+        let address = SocketAddr::new(address, asked.port);
+        match self.listens_everywhere(asked.port) && is_of_this_machine(address.ip()) {
+            true => Err(DialError::OwnListener),
+            false => self.admit_one(asked, address),
+        }
     }
 
     /// Whether the proxy may be dialled: the operator named it, so anywhere but at ourselves.
@@ -249,12 +262,19 @@ impl Rules {
     /// address of this machine, dialled by a name of the machine).
     pub(super) fn came_home(&self, from: SocketAddr, to: SocketAddr) -> bool {
         let own_address = from.ip().to_canonical() == to.ip().to_canonical();
-        own_address
-            && self
-                .own_listeners
-                .iter()
-                .any(|own| own.port() == to.port() && own.ip().is_unspecified())
+        own_address && self.listens_everywhere(to.port())
     }
+
+    /// Whether a listener of ours has this port of every address of this machine.
+    fn listens_everywhere(&self, port: u16) -> bool {
+        let mut own = self.own_listeners.iter();
+        own.any(|own| own.port() == port && own.ip().is_unspecified())
+    }
+}
+
+/// Whether this machine has the address: nobody else can bind it.
+fn is_of_this_machine(address: IpAddr) -> bool {
+    UdpSocket::bind((address.to_canonical(), 0)).is_ok()
 }
 
 #[cfg(test)]

@@ -241,6 +241,26 @@ fn what_is_private_by_its_spelling_is_not_asked_of_the_proxy() {
     assert!(corporate.heads().is_empty());
 }
 
+/// SECURITY: by a name of ours the proxy would lead an agent to where its calls are approved.
+#[test]
+fn the_proxy_is_not_asked_for_a_name_of_ours() {
+    let origin = Origin::of_things_in_clear();
+    let corporate = Corporate::before(&origin);
+    let sidecar = behind(&corporate, "http://proxy.corp:3128", "")
+        .control(r#"public_url: "https://runplane.corp:8081""#)
+        .only_policy(EVERYTHING)
+        .start();
+    let ask = |host: &str| Wire::to(&sidecar).ask(format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    for host in ["runplane.corp:8081", "runplane.corp"] {
+        let answer = ask(host);
+        assert_eq!(answer.status, 403, "{host}: {answer:?}");
+        assert!(answer.text().contains("destination_refused"), "{host}: {answer:?}");
+    }
+    assert!(corporate.heads().is_empty());
+    assert_eq!(ask("things.corp").status, 200);
+    assert_eq!(corporate.heads().len(), 1);
+}
+
 #[test]
 fn a_provider_that_speaks_first_loses_nothing() {
     let corporate = Corporate::that_says("HTTP/1.1 200 OK\r\n\r\nSSH-2.0-first\r\n");

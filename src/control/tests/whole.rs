@@ -142,6 +142,7 @@ impl Sidecar {
             roots: home.path().join("certs/upstream"),
             proxy: None,
             own_listeners: Vec::new(),
+            own_names: Vec::new(),
             own_authority: authority.public_key(),
         };
         let parts = proxy::Parts {

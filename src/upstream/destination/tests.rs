@@ -10,6 +10,10 @@ fn rules(destinations: &[&str]) -> Rules {
         resolve,
         destinations,
         vec!["127.0.0.1:8080".parse().unwrap(), "0.0.0.0:8081".parse().unwrap()],
+        vec![
+            ("runplane.corp".parse().unwrap(), None),
+            ("reverse.corp".parse().unwrap(), Some(8090)),
+        ],
     )
 }
 
@@ -77,6 +81,39 @@ fn our_own_listeners_are_never_dialled() {
     let lan: SocketAddr = "192.168.1.5:8081".parse().unwrap();
     assert!(rules(&[]).came_home("192.168.1.5:40000".parse().unwrap(), lan));
     assert!(!rules(&[]).came_home("192.168.1.6:40000".parse().unwrap(), lan));
+}
+
+#[test]
+fn the_proxy_is_not_asked_to_lead_back_to_us() {
+    let asks = |asked: &str| {
+        let asked = Authority::parse(asked, Some(443)).unwrap();
+        rules(&["0.0.0.0/0", "::/0", "runplane.corp"]).admit_unresolved(&asked)
+    };
+    for own in [
+        "runplane.corp",
+        "RUNPLANE.corp.:8081",
+        "reverse.corp:8090",
+        "127.0.0.9:8081",
+        "[::1]:8081",
+        "localhost:8080",
+    ] {
+        assert!(matches!(asks(own), Err(DialError::OwnListener)), "{own}");
+    }
+    for other in ["a.runplane.corp:8081", "reverse.corp", "192.0.2.77:8081", "a.test:8081"] {
+        assert!(asks(other).is_ok(), "{other}");
+    }
+    // An address of this machine that is not the loopback's; there is none without a network.
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    if socket.connect("1.1.1.1:9").is_ok() {
+        let own = socket.local_addr().unwrap().ip();
+        assert!(
+            matches!(asks(&format!("{own}:8081")), Err(DialError::OwnListener)),
+            "{own}"
+        );
+        assert!(asks(&format!("{own}:8082")).is_ok(), "{own}");
+    }
+    assert!(is_of_this_machine("::ffff:127.0.0.1".parse().unwrap()));
+    assert!(!is_of_this_machine("192.0.2.77".parse().unwrap()));
 }
 
 #[test]
