@@ -184,7 +184,6 @@ impl Config {
         })
     }
 
-<<<<<<< ours
     /// Every file that `runplane.yaml` names: certificates, their keys, passwords.
     pub fn files(&self) -> Vec<PathBuf> {
         let own = [&self.proxy, &self.control].into_iter();
@@ -192,7 +191,8 @@ impl Config {
         let pairs = ports.filter_map(|port| port.tls.as_ref().map(|server| server.files()));
         let pairs = pairs.flat_map(|files| [files.certificate.clone(), files.key.clone()]);
         pairs.chain(self.password_file.clone()).collect()
-=======
+    }
+
     /// What the file calls us, at one port or all. A name that `reverse:` also leads on to is the provider's.
     pub fn own_names(&self) -> Vec<(Host, Option<u16>)> {
         let reverse = || self.reverse.iter().map(|listener| &listener.reverse);
@@ -200,7 +200,6 @@ impl Config {
         let listeners = reverse().flat_map(|it| it.hosts.iter().filter(|(host, _)| !leads_to(host)).cloned());
         let public = self.public_url.iter().map(|url| (url.host().clone(), None));
         listeners.chain(public).collect()
->>>>>>> theirs
     }
 
     /// Groups of the people that the file declares.

@@ -97,11 +97,21 @@ impl Shell {
         Ok(match self {
             Self::Sh => format!("export {name}='{}'", value.replace('\'', r"'\''")),
             Self::Fish => format!("set -gx {name} '{}'", value.replace('\\', r"\\").replace('\'', r"\'")),
-            Self::Powershell => format!("$env:{name} = '{}'", value.replace('\'', "''")),
+            Self::Powershell => {
+                // Typographic quotes end it too.
+                let quote = |found: char| "'\u{2018}\u{2019}\u{201a}\u{201b}".contains(found);
+                let quoted = value
+                    .chars()
+                    .flat_map(|c| std::iter::repeat_n(c, 1 + usize::from(quote(c))));
+                format!("$env:{name} = '{}'", quoted.collect::<String>())
+            }
             // Taken as it stands, quotes and all.
             Self::Docker => format!("{name}={value}"),
-            // A JSON string is a YAML string.
-            Self::Kubernetes => format!("- name: {name}\n  value: {}", serde_json::Value::from(value)),
+            // A JSON string is a YAML string; `$(NAME)` would be replaced, and `$$` is a dollar.
+            Self::Kubernetes => format!(
+                "- name: {name}\n  value: {}",
+                serde_json::Value::from(value.replace('$', "$$"))
+            ),
         })
     }
 }
@@ -128,6 +138,16 @@ mod tests {
         assert_eq!(line(Shell::Powershell), r"$env:X = 'a''b\c'");
         assert_eq!(line(Shell::Docker), r"X=a'b\c");
         assert_eq!(line(Shell::Kubernetes), "- name: X\n  value: \"a'b\\\\c\"");
+    }
+
+    #[test]
+    fn typographic_quotes_and_variables_of_a_path_stay_in_it() {
+        let line = |shell: Shell| shell.line("X", "a\u{2019};b$(HOME)$$c").unwrap();
+        assert_eq!(line(Shell::Powershell), "$env:X = 'a\u{2019}\u{2019};b$(HOME)$$c'");
+        assert_eq!(
+            line(Shell::Kubernetes),
+            "- name: X\n  value: \"a\u{2019};b$$(HOME)$$$$c\""
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod inside;
 mod mounts;
 mod preload;
 mod surroundings;
+mod terminal;
 mod user;
 mod watch;
 

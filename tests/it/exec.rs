@@ -4,6 +4,7 @@ mod confined;
 mod escape;
 mod wired;
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
 use crate::harness::{Configuration, Origin, Sidecar, Trail, bounded, eventually, key, runplane, said};
@@ -89,7 +90,9 @@ fn signals_are_passed_on_to_the_command() {
         let started = configuration.work().join(signal);
         let script = "trap 'exit 3' TERM; trap 'exit 4' INT; : > \"$1\"; while :; do sleep 0.05; done";
         let command = ["sh", "-c", script, "sh", started.to_str().unwrap()];
+        // Not in the foreground of the tests' terminal, whose Ctrl-C would reach the command by itself.
         let mut child = exec(&configuration, &[], &command)
+            .process_group(0)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

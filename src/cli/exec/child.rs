@@ -4,9 +4,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use anyhow::Context;
-use std::io::IsTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+
+use super::terminal;
 
 /// What is passed on, as `kill` names it.
 fn passed_on() -> [(SignalKind, &'static str); 6] {
@@ -85,7 +86,7 @@ impl Running {
     /// By the shell's `kill`: this crate has no unsafe code, and the standard library no other signal than SIGKILL.
     fn pass_on(&self, name: &str) {
         // A terminal sends these to all in the foreground: the command has it already.
-        if matches!(name, "INT" | "QUIT") && std::io::stdin().is_terminal() {
+        if matches!(name, "INT" | "QUIT") && terminal::ours().is_some_and(|terminal| terminal.foreground) {
             return;
         }
         let sent = Command::new("/bin/sh")

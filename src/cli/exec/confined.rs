@@ -14,7 +14,7 @@ use landlock::{
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
-use super::{grants, say};
+use super::{grants, say, terminal};
 
 /// As the command line knows it.
 pub(super) const NAME: &str = "confined";
@@ -97,6 +97,10 @@ pub(super) fn open_ways() -> Vec<&'static str> {
     // Connects by sending; the lowest bit is the client's side.
     if set("/proc/sys/net/ipv4/tcp_fastopen") & 1 != 0 {
         open.push("TCP Fast Open");
+    }
+    open.push("other families of sockets (VSOCK, SCTP, SMC)");
+    if terminal::takes_typing() {
+        open.push("typing into your shell (TIOCSTI)");
     }
     open
 }

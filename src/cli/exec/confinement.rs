@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use super::confined;
 use super::grants;
 use super::hidden::hidden;
+use super::terminal;
 use super::user::{self, User};
 use crate::app::Enforcement;
 use crate::config::Config;
@@ -130,6 +131,13 @@ impl Confinement {
                 "advisory: the command can go round the proxy ({})",
                 lacking.unwrap_or_default()
             )),
+        }
+        if terminal::takes_typing() {
+            lines.push(
+                "the command can type into this terminal what your shell then runs: `sysctl dev.tty.legacy_tiocsti=0` \
+                 forbids that (Linux 6.2), a terminal of its own does too"
+                    .to_owned(),
+            );
         }
         if self.landlock.is_some() {
             let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
