@@ -122,38 +122,43 @@ impl Coding {
         limits: &Limits,
         mut reserve: impl FnMut(usize) -> bool,
     ) -> Result<Vec<u8>, CodingError> {
+        let length = self.measure(wire, limits)?;
+        if !reserve(length) {
+            return Err(CodingError::NoMemory);
+        }
+        let mut stream = Stream::new(self, wire)?;
+        let mut out = vec![0; length];
+        let mut room = out.as_mut_slice();
+        while !room.is_empty() {
+            match stream.read(room)? {
+                0 => return Err(CodingError::Broken),
+                read => room = room.get_mut(read..).unwrap_or_default(),
+            }
+        }
+        Ok(out)
+    }
+
+    /// How long the content is, in bytes. Undone once for that, into a room of one step: memory that grows with the content
+    /// would be taken twice over, and by a bomb up to its limit.
+    fn measure(self, wire: &[u8], limits: &Limits) -> Result<usize, CodingError> {
         let by_ratio = wire.len().saturating_mul(limits.ratio).max(RATIO_FREE);
         let most = limits.decoded.min(by_ratio);
         let mut stream = Stream::new(self, wire)?;
-        let mut out: Vec<u8> = Vec::new();
-        let mut length = 0;
+        let (mut room, mut length) = (vec![0; STEP], 0);
         loop {
-            if length == out.len() {
-                // One byte more than may be, so that what is too much shows.
-                let target = (length * 2).max(STEP).min(most + 1);
-                if target == length {
-                    return Err(match most == limits.decoded {
-                        true => CodingError::TooLarge(most),
-                        false => CodingError::Ratio(limits.ratio),
-                    });
-                }
-                if !reserve(target - length) {
-                    return Err(CodingError::NoMemory);
-                }
-                out.reserve_exact(target - length);
-                out.resize(target, 0);
-            }
-            let room = out.get_mut(length..).unwrap_or_default();
-            match stream.read(room)? {
+            match stream.read(&mut room)? {
                 0 => break,
                 read => length += read,
             }
+            if length > most {
+                return Err(match most == limits.decoded {
+                    true => CodingError::TooLarge(most),
+                    false => CodingError::Ratio(limits.ratio),
+                });
+            }
         }
         match stream.rest() {
-            0 => {
-                out.truncate(length);
-                Ok(out)
-            }
+            0 => Ok(length),
             _ => Err(CodingError::Trailing),
         }
     }
