@@ -7,7 +7,6 @@ use crate::agent::Registry;
 use crate::config::Config;
 use crate::config::home::quoted;
 use crate::model::Secret;
-use std::fmt::Write;
 
 /// What there is to tell at start.
 pub(super) struct Banner<'a> {
@@ -30,8 +29,8 @@ impl Banner<'_> {
         } = self.listening;
         let mut text = String::new();
         let mut line = |shown: String| {
-            // Writing into a String cannot fail.
-            let _ = writeln!(text, "{shown}");
+            text.push_str(&shown);
+            text.push('\n');
         };
         line(format!("runplane {}", env!("CARGO_PKG_VERSION")));
         line(format!("  proxy     {proxy}"));

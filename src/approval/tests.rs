@@ -184,8 +184,8 @@ pub(crate) fn veto(approvals: &Approvals, id: &ApprovalId) -> Veto {
 }
 
 pub(crate) fn deny(approvals: &Approvals, id: &ApprovalId) {
-    // It gives the row, which is asked of the approvals instead.
-    let _ = veto(approvals, id).deny(&"alice".into(), "no".to_owned()).committed();
+    let denied = veto(approvals, id).deny(&"alice".into(), "no".to_owned()).committed();
+    assert_eq!(denied.state, State::Denied);
 }
 
 /// Takes the grant of a call and spends it.
@@ -235,8 +235,8 @@ async fn a_hundred_claims_at_once_spend_one_grant_once() {
                 match ticket.decided(&wait(60)).await {
                     Wake::Approved(claim) => {
                         tokio::time::sleep(Duration::from_millis(3)).await; // the commit
-                        // It gives the row, which is asked of the approvals instead.
-                        let _ = claim.consume(&CallId::random(), &fingerprint).committed();
+                        let spent = claim.consume(&CallId::random(), &fingerprint).committed();
+                        assert_eq!(spent.state, State::Consumed);
                         true
                     }
                     Wake::Executed(_) => false,

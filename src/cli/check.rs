@@ -10,8 +10,7 @@ use crate::model::Diagnostic;
 
 pub(super) fn run(home: Home) -> anyhow::Result<ExitCode> {
     let config = Config::load(home.clone());
-    // What is wrong with it is told below; mappings and policies are looked at all the same.
-    let known = config.as_ref().ok();
+    let known = config.as_ref().ok(); // what is wrong with it is told below
     let groups = known.and_then(app::known_groups);
     let rates = known.map(|config| config.rates.clone()).unwrap_or_default();
     let rules = app::load_rules(&home, groups.as_ref(), rates);

@@ -27,8 +27,7 @@ async fn the_sweep_puts_what_is_over_on_disk_and_forgets_it_later() {
     assert_eq!((sweep.expired.len(), sweep.jump), (1, None));
     for draft in sweep.expired {
         assert_eq!((draft.row().state, draft.row().revision), (State::Expired, 1));
-        // It gives the row, which is asked of the approvals instead.
-        let _ = draft.committed();
+        assert_eq!(draft.committed().state, State::Expired);
     }
     assert!(approvals.sweep().expired.is_empty());
     assert_eq!(approvals.get(&id).unwrap().state, State::Expired);

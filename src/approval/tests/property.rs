@@ -82,9 +82,9 @@ impl Disk {
                 evidence.satisfies(rule)
             }));
         }
+        let committed = draft.committed();
+        assert_eq!((&committed.id, committed.revision), (&row.id, row.revision));
         self.rows.insert(row.id.clone(), row);
-        // It gives the row, which is asked of the approvals instead.
-        let _ = draft.committed();
         true
     }
 }

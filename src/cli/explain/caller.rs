@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::agent::Registry;
+use crate::cli::agent_option;
 use crate::config::Config;
 use crate::model::{Caller, Reason, Refusal};
-use crate::store::Reader;
 
 /// The agent of this name, with the roles given, else those it has. Without a name: whoever calls without a key. Roles make
 /// an agent of any name: one that is not there yet.
@@ -13,15 +12,7 @@ use crate::store::Reader;
 /// # Errors
 /// Inside: `agent_unknown`, as the proxy would answer.
 pub(super) fn find(config: &Config, name: Option<&str>, roles: &[String]) -> anyhow::Result<Result<Caller, Refusal>> {
-    let database = config.home.database();
-    let (agents, people) = match database.exists() {
-        true => {
-            let reader = Reader::open(&database)?;
-            (reader.agents()?, reader.people()?)
-        }
-        false => (Vec::new(), Vec::new()),
-    };
-    let registry = Registry::new(&config.declared, agents, people)?;
+    let registry = agent_option::registry(config)?;
     let named = Caller {
         agent: name.unwrap_or("default").into(),
         roles: roles.iter().map(|role| Arc::from(role.as_str())).collect(),
