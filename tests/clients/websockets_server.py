@@ -3,11 +3,12 @@
 It echoes; the path says what else: `/close/4001` ends the connection with that code at the first message.
 """
 
+import asyncio
 import ssl
 import sys
 
+from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import serve
 
 certificate, key, port = sys.argv[1:]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -15,16 +16,16 @@ context.load_cert_chain(certificate, key)
 context.set_alpn_protocols(["http/1.1"])
 
 
-def echo(connection):
+async def echo(connection):
     words = connection.request.path.strip("/").split("/")
-    chosen = connection.socket.selected_alpn_protocol()
+    chosen = connection.transport.get_extra_info("ssl_object").selected_alpn_protocol()
     print(f"opened {connection.request.path} alpn {chosen}", flush=True)
     try:
-        for message in connection:
+        async for message in connection:
             if words[0] == "close":
-                connection.close(int(words[1]), "as the test wants it")
+                await connection.close(int(words[1]), "as the test wants it")
                 break
-            connection.send(message)
+            await connection.send(message)
     except ConnectionClosed:
         pass
     print(f"closed {connection.request.path} code {connection.close_code}", flush=True)
@@ -34,8 +35,12 @@ def choose(connection, offered):
     return "chat" if "chat" in offered else None
 
 
-with serve(
-    echo, "127.0.0.1", int(port), ssl=context, select_subprotocol=choose, max_size=None, ping_interval=None
-) as server:
-    print("ready", flush=True)
-    server.serve_forever()
+async def main():
+    async with serve(
+        echo, "127.0.0.1", int(port), ssl=context, select_subprotocol=choose, max_size=None, ping_interval=None
+    ):
+        print("ready", flush=True)
+        await asyncio.Future()
+
+
+asyncio.run(main())
