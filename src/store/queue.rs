@@ -21,8 +21,8 @@ const LINGER: Duration = Duration::from_millis(10);
 
 /// Where commits come thick, one waits for others to share its fsync with, as long as more come within each of these and
 /// no longer than [`GATHER_AT_MOST`]: an fsync costs as much as the rest of a call.
-const GATHER: Duration = Duration::from_micros(300);
-const GATHER_AT_MOST: u32 = 5;
+const GATHER: Duration = Duration::from_micros(150);
+const GATHER_AT_MOST: u32 = 20;
 /// Commits of the last group from which on the next one is gathered. Below, a commit waits for nobody.
 const THICK: usize = 3;
 
