@@ -1,5 +1,6 @@
 //! Floor 7: the command line. One file per command; each gives an exit code.
 
+mod actions;
 mod agent_option;
 pub mod agents;
 pub mod approvals;
@@ -12,6 +13,7 @@ mod exec;
 mod explain;
 mod init;
 pub mod people;
+mod policy;
 mod run;
 
 use std::io::Write;
@@ -53,6 +55,8 @@ enum Command {
     Check,
     /// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
     Init,
+    Actions(actions::Args),
+    Policy(policy::Args),
     /// Tell what would happen to a call, or what did
     Explain(Box<explain::Args>),
     /// See and decide what waits for people
@@ -85,6 +89,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(cli.home, &args),
         Command::Check => check::run(home),
         Command::Init => init::run(&home),
+        Command::Actions(args) => actions::run(&home, &args),
+        Command::Policy(args) => policy::run(&home, &args),
         Command::Explain(args) => explain::run(home, &args),
         Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
             approvals::run(&args, client, &home.option(), out).await

@@ -58,6 +58,20 @@ pub struct Mappings {
     built_ins: resolve::BuiltIns,
 }
 
+/// What a mapping file makes of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Meant<'a> {
+    /// The provider as people call it.
+    pub title: &'a str,
+    /// The provider's own word; with `in_bulk` how the words begin.
+    pub operation: &'a str,
+    pub in_bulk: bool,
+    /// A canonical action.
+    pub action: &'a str,
+    /// Only for some calls of the operation.
+    pub conditional: bool,
+}
+
 /// What the head of a call tells: which provider's rules apply and whether the content is needed.
 pub struct Route<'a> {
     place: Place<'a>,
@@ -169,6 +183,26 @@ impl Mappings {
     /// The providers as people call them, one for each file.
     pub fn titles(&self) -> impl Iterator<Item = &str> {
         self.services.iter().map(|service| &*service.title)
+    }
+
+    /// What the files say of each operation: its own meaning, and those that its content may give it. In no order.
+    pub fn meanings(&self) -> impl Iterator<Item = Meant<'_>> {
+        self.services.iter().flat_map(|service| {
+            service.dispatch.operations().flat_map(move |(operation, in_bulk)| {
+                let meant = move |action, conditional| Meant {
+                    title: &service.title,
+                    operation: &operation.name,
+                    in_bulk,
+                    action,
+                    conditional,
+                };
+                let conditional = operation
+                    .when
+                    .iter()
+                    .map(move |(_, meaning)| meant(&meaning.action, true));
+                std::iter::once(meant(&operation.meaning.action, false)).chain(conditional)
+            })
+        })
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {

@@ -42,6 +42,7 @@ use self::fit::Misfit;
 use self::index::Index;
 use self::request::Requests;
 use self::rule::{Kind, POLICY_ERROR, Rule};
+use self::schema::Strictness;
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Vocabulary};
 
@@ -91,6 +92,20 @@ impl Policies {
             authorizer: Authorizer::new(),
             digest: Self::digest_of(files),
         })
+    }
+
+    /// The Cedar schema that rules are checked against, as Cedar's own tools read it.
+    ///
+    /// # Errors
+    /// What of the vocabulary cannot become a schema.
+    pub fn schema(vocabulary: &Vocabulary) -> Result<String, Vec<Diagnostic>> {
+        load::schemas(vocabulary)?;
+        Ok(schema::text(vocabulary, Strictness::Strict))
+    }
+
+    /// Context that every action has, besides its own fields: name and Cedar type.
+    pub fn common_context() -> impl Iterator<Item = (&'static str, &'static str)> {
+        schema::COMMON.into_iter()
     }
 
     /// How many rules there are.

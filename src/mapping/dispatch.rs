@@ -22,6 +22,20 @@ pub(super) enum Dispatch {
 }
 
 impl Dispatch {
+    /// All operations, in no order; true beside those that are many, told by how their names begin.
+    pub(super) fn operations(&self) -> Box<dyn Iterator<Item = (&Operation, bool)> + '_> {
+        match self {
+            Dispatch::Path(routes) => {
+                let by_method = routes.shapes.iter().flat_map(HashMap::values);
+                Box::new(by_method.flatten().map(|operation| (operation, false)))
+            }
+            Dispatch::Name(names) => {
+                let exact = names.exact.values().map(|operation| (operation, false));
+                Box::new(exact.chain(names.prefixes.iter().map(|(_, operation)| (operation, true))))
+            }
+        }
+    }
+
     /// Refuses a path that has more than one reading.
     pub(super) fn check_path(&self, path: &str) -> Result<(), Refusal> {
         match self {

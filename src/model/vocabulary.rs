@@ -95,6 +95,18 @@ pub enum Incomplete {
     Block,
 }
 
+impl FieldType {
+    /// The type in Cedar.
+    pub fn cedar(self) -> &'static str {
+        match self {
+            FieldType::Int => "Long",
+            FieldType::String => "String",
+            FieldType::Bool => "Bool",
+            FieldType::Strings => "Set<String>",
+        }
+    }
+}
+
 impl ActionDefinition {
     /// All Cedar parents of the action: its own groups and the one that its access gives.
     pub fn parents(&self) -> impl Iterator<Item = &str> {

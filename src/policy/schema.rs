@@ -1,10 +1,10 @@
 //! The Cedar schema, written from the vocabulary, so that mapping and policy cannot drift apart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::model::Vocabulary;
-use crate::model::vocabulary::{ActionDefinition, FieldType};
+use crate::model::vocabulary::ActionDefinition;
 
 /// Context that every action has, besides its own fields: name and Cedar type.
 pub(super) const COMMON: [(&str, &str); 6] = [
@@ -89,22 +89,19 @@ pub(super) fn text(vocabulary: &Vocabulary, strictness: Strictness) -> String {
          entity Target in [Provider, Environment] {\n  \
            \"provider\": String,\n  \"kind\": String,\n  \"id\"?: String,\n  \"environment\": String\n};\n",
     );
-    let groups: BTreeSet<&str> = vocabulary
-        .groups
-        .keys()
-        .map(|name| &**name)
-        .chain(ACCESS_GROUPS)
-        .collect();
-    for group in groups {
-        let _ = writeln!(schema, "action \"{group}\";");
+    let of_access = ACCESS_GROUPS.map(|group| (group, ""));
+    let named = vocabulary.groups.iter().map(|(name, says)| (&**name, &**says));
+    for (group, says) in of_access.into_iter().chain(named).collect::<BTreeMap<_, _>>() {
+        let _ = writeln!(schema, "{}action \"{group}\";", doc("", says));
     }
     for (name, definition) in &vocabulary.actions {
         let parents: BTreeSet<String> = definition.parents().map(|group| format!("\"{group}\"")).collect();
         let parents = parents.into_iter().collect::<Vec<_>>().join(", ");
         let context = context(vocabulary, definition, strictness);
+        let doc = doc("", &definition.description);
         let _ = writeln!(
             schema,
-            "action \"{name}\" in [{parents}] appliesTo {{\n  principal: [Agent],\n  resource: [Target],\n  context: {{\n{context}  }}\n}};"
+            "{doc}action \"{name}\" in [{parents}] appliesTo {{\n  principal: [Agent],\n  resource: [Target],\n  context: {{\n{context}  }}\n}};"
         );
     }
     schema
@@ -117,7 +114,7 @@ fn context(vocabulary: &Vocabulary, definition: &ActionDefinition, strictness: S
     }
     // A name that stands in both lists is required.
     for field in fields_of(definition).collect::<BTreeSet<_>>() {
-        let Some(kind) = vocabulary.fields.get(field).map(|field| field.kind) else {
+        let Some(defined) = vocabulary.fields.get(field) else {
             continue;
         };
         let required = definition.required.iter().any(|name| &**name == field);
@@ -126,16 +123,29 @@ fn context(vocabulary: &Vocabulary, definition: &ActionDefinition, strictness: S
         } else {
             "?"
         };
-        let _ = writeln!(members, "    \"{field}\"{mark}: {},", cedar_type(kind));
+        let doc = doc("    ", &defined.description);
+        let _ = writeln!(members, "{doc}    \"{field}\"{mark}: {},", defined.kind.cedar());
     }
     members
 }
 
-fn cedar_type(kind: FieldType) -> &'static str {
-    match kind {
-        FieldType::Int => "Long",
-        FieldType::String => "String",
-        FieldType::Bool => "Bool",
-        FieldType::Strings => "Set<String>",
+/// What editors show beside a name.
+fn doc(indent: &str, says: &str) -> String {
+    match says {
+        "" => String::new(),
+        says => format!("{indent}@doc({})\n", quoted(says)),
     }
+}
+
+/// A Cedar string.
+fn quoted(text: &str) -> String {
+    let inside: String = text
+        .chars()
+        .map(|character| match character {
+            '"' | '\\' => format!("\\{character}"),
+            character if character.is_control() => format!("\\u{{{:x}}}", u32::from(character)),
+            character => character.to_string(),
+        })
+        .collect();
+    format!("\"{inside}\"")
 }

@@ -240,3 +240,33 @@ fn a_taken_port_is_said() {
     );
     assert_says(&said(&other.refuses_as_is()), &[&taken.to_string()]);
 }
+
+#[test]
+fn an_action_of_ones_own_is_in_schema_and_list_without_any_code() {
+    let configuration = Sidecar::new();
+    let home = configuration.home.path().to_str().unwrap().to_owned();
+    let run = |arguments: &[&str]| {
+        let mut command = runplane();
+        command.args(arguments).args(["--home", &home]);
+        said(&bounded(command))
+    };
+    run(&["init"]);
+    let file = configuration.home.path().join("mappings/actions.yaml");
+    let own = "  sign_lease:\n    description: Sign a \"lease\".\n    groups: [workflow]\n    access: write\n    reversible: no\n    class: create\n    required: [amount]\n    summary: \"Sign {target.id}\"\n";
+    fs::write(&file, fs::read_to_string(&file).unwrap() + own).unwrap();
+    assert_says(
+        &run(&["policy", "schema"]),
+        &["action \"sign_lease\" in [", "@doc(\"Sign a \\\"lease\\\".\")"],
+    );
+    assert_says(&run(&["actions"]), &["sign_lease", "process_refund"]);
+    assert_says(
+        &run(&["actions", "sign_lease"]),
+        &[
+            "Sign a \"lease\".",
+            "context.amount",
+            "No mapping has an operation",
+            "@id(\"sign-lease-needs-a-person\")",
+        ],
+    );
+    assert_says(&run(&["actions", "sign"]), &["near it: sign_lease"]);
+}

@@ -333,3 +333,19 @@ fn one_mistake_is_told_once_however_many_actions_it_is_made_for() {
     let both = format!("{text}\n{}", text.replace("\"x\"", "\"y\""));
     assert_eq!(load(&both).map(drop).unwrap_err().len(), 2);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn whatever_a_vocabulary_says_of_its_words_is_a_schema_that_cedar_reads(says in "(?s).{0,40}", name in "[a-z][a-z_]{0,8}") {
+        let mut vocabulary = vocabulary();
+        vocabulary.groups.insert(Arc::from("a_group"), Arc::from(says.as_str()));
+        if let Some(definition) = vocabulary.actions.values_mut().next() {
+            definition.description.clone_from(&says);
+        }
+        let described = FieldDefinition { kind: FieldType::Int, description: says, derived_from: None };
+        vocabulary.fields.insert(Arc::from(format!("of_ours_{name}")), described);
+        let text = Policies::schema(&vocabulary).unwrap();
+        proptest::prop_assert!(text.contains("action \"a_group\";"));
+    }
+}

@@ -1,0 +1,44 @@
+//! `runplane policy`: what rules are written against.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::check;
+use crate::config::home::Home;
+use crate::config::shipped;
+use crate::mapping::Mappings;
+use crate::policy::Policies;
+
+/// What policies are written against
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the Cedar schema of this home's vocabulary, for Cedar's own tools and editors
+    Schema,
+}
+
+pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Schema => schema(home),
+    }
+}
+
+fn schema(home: &Home) -> anyhow::Result<ExitCode> {
+    let text = shipped::mappings(&home.mappings())
+        .and_then(|(vocabulary, _)| Mappings::read_vocabulary(&vocabulary))
+        .and_then(|vocabulary| Policies::schema(&vocabulary));
+    match text {
+        Ok(text) => {
+            std::io::stdout().lock().write_all(text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(wrong) => check::print(&wrong),
+    }
+}
