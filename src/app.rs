@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -31,6 +32,7 @@ use crate::io::body::Capture;
 use crate::io::drain::{self, Drain};
 use crate::io::keys::{self, Secrets};
 use crate::io::tls::Server;
+use crate::metrics::Metrics;
 use crate::model::change::PersonRow;
 use crate::model::money::Rates;
 use crate::model::{Diagnostic, Timestamp};
@@ -103,6 +105,8 @@ pub fn terminal(out: impl Write + Send + 'static) -> anyhow::Result<Arc<dyn Noti
 pub struct Sidecar {
     proxy: (Vec<Door>, Arc<proxy::Parts>, Drain),
     control: (TcpListener, Option<Arc<Server>>, control::Parts),
+    health: Option<TcpListener>,
+    shutdown_within: Duration,
     reload: Reload,
     ready: watch::Sender<bool>,
     listening: [SocketAddr; 2],
@@ -129,6 +133,7 @@ impl Sidecar {
         let Listeners {
             doors,
             control,
+            health,
             addresses,
         } = listeners::bind(&config).await?;
         let upstream = Upstream::new(upstream::Config {
@@ -157,11 +162,14 @@ impl Sidecar {
         let gate = Arc::new(Gate::new(rules));
         let registry = Arc::new(registry);
         let (drain, (ready, is_ready)) = (Drain::default(), watch::channel(false));
+        let metrics = Arc::new(Metrics::default());
+        let shutdown_within = config.shutdown_within;
         let control_parts = control::Parts {
             approvals: approvals.clone(),
             gate: gate.clone(),
             registry: registry.clone(),
             store: store.clone(),
+            metrics: metrics.clone(),
             owner_may_approve: config.owner_may_approve,
             ready: is_ready,
             registering: Mutex::default(),
@@ -179,6 +187,7 @@ impl Sidecar {
             upstream,
             capture: Capture::new(config.limits.of_one_body(), config.limits.bodies),
             patience: config.patience.clone(),
+            metrics,
             notices: notices.clone(),
             home_option: config.home.option(),
             draining: drain.draining(),
@@ -189,6 +198,8 @@ impl Sidecar {
         Ok(Sidecar {
             proxy: (doors, Arc::new(parts), drain),
             control: (control.0, control.1, control_parts),
+            health,
+            shutdown_within,
             reload,
             ready,
             listening: [addresses.proxy.socket, addresses.control.socket],
@@ -206,14 +217,21 @@ impl Sidecar {
         &self.banner
     }
 
-    /// Serves until `stop`; then what is held is answered, what is under way gets a while, and the record is closed.
+    /// Serves until `stop`; then what is held is answered, what is under way gets a while, or until `at_once`, and the
+    /// record is closed.
     ///
     /// # Errors
     /// If the end cannot be recorded.
-    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+    pub async fn serve(
+        self,
+        stop: impl Future<Output = ()> + Send + 'static,
+        at_once: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
         let Sidecar {
             proxy: (doors, parts, drain),
             control: (control, tls, control_parts),
+            health,
+            shutdown_within,
             reload,
             ready,
             ..
@@ -221,7 +239,11 @@ impl Sidecar {
         let (store, approvals) = (parts.store.clone(), parts.approvals.clone());
         // People may decide until the last held call is answered: the control door closes after the proxy's.
         let (closing, closed) = watch::channel(false);
-        let router = control::router(control_parts, control.local_addr()?);
+        let (router, probed) = control::routers(control_parts, control.local_addr()?);
+        let health = health.map(|health| {
+            let stop = drain::stopping(closed.clone());
+            tokio::spawn(control::serve(health, None, probed, stop))
+        });
         let control = tokio::spawn(control::serve(control, tls, router, drain::stopping(closed.clone())));
         let sweep = tokio::spawn(control::expire(
             approvals,
@@ -230,11 +252,21 @@ impl Sidecar {
         ));
         let reload = tokio::spawn(reload.watch(drain::stopping(closed)));
         ready.send_replace(true);
-        Proxy::new(parts, drain).serve(doors, stop).await;
-        ready.send_replace(false);
+        let stop = async {
+            stop.await;
+            let seconds = shutdown_within.as_secs();
+            tracing::info!("stopping: calls under way have {seconds} s, a second signal ends them at once");
+            ready.send_replace(false);
+        };
+        Proxy::new(parts, drain)
+            .serve(doors, stop, at_once, shutdown_within)
+            .await;
         closing.send_replace(true);
         let (control, sweep, reload) = tokio::join!(control, sweep, reload);
         control.and(sweep).and(reload).context("a task died")?;
+        if let Some(health) = health {
+            health.await.context("a task died")?;
+        }
         store.flush().await.context("the last outcomes could not be recorded")?;
         store
             .write(audit::shutdown())

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::metrics::Decisions;
 use crate::model::change::ApprovalRow;
 use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
 
@@ -84,6 +85,7 @@ struct Shared {
     keys: Keys,
     clocks: Clocks,
     memory: Mutex<Memory>,
+    decisions: Arc<Decisions>,
 }
 
 /// An approval as it stands now.
@@ -127,6 +129,7 @@ impl Approvals {
                 keys,
                 clocks,
                 memory: Mutex::new(memory),
+                decisions: Arc::default(),
             }),
         }
     }
@@ -151,6 +154,21 @@ impl Approvals {
             .collect();
         list.sort_by(|one, other| (one.row.created, &one.row.id).cmp(&(other.row.created, &other.row.id)));
         list
+    }
+
+    /// How many wait for people.
+    pub fn pending(&self) -> usize {
+        let now = self.now();
+        let memory = self.memory();
+        memory
+            .settled()
+            .filter(|slot| slot.state(now) == State::Pending)
+            .count()
+    }
+
+    /// What came of approvals since the start.
+    pub fn decisions(&self) -> Arc<Decisions> {
+        self.shared.decisions.clone()
     }
 
     pub fn get(&self, id: &ApprovalId) -> Option<Standing> {

@@ -11,8 +11,10 @@ mod upstream_proxy;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::agent::{Declared, Registry};
 use crate::approval::{self, Patience};
@@ -32,6 +34,10 @@ pub struct Config {
     pub home: Home,
     pub proxy: Port,
     pub control: Port,
+    /// Where probes and monitoring find `/live`, `/ready` and `/metrics`, besides control.
+    pub health: Option<SocketAddr>,
+    /// For calls under way when we are to stop.
+    pub shutdown_within: Duration,
     /// By which people reach control.
     pub public_url: Option<PublicUrl>,
     /// Agents and people of the file.
@@ -174,6 +180,8 @@ impl Config {
             approvals: file.approvals.config(),
             owner_may_approve: file.approvals.owner_may_approve.unwrap_or(true),
             limits: file.limits.limits(),
+            health: file.health.listen.map(|listen| listen.0),
+            shutdown_within: file.shutdown.within(),
             home,
             proxy,
             control,

@@ -2,7 +2,7 @@
 //! person; errors are RFC 9457 problems. It never shares a listener with the proxy, which agents reach.
 //!
 //! ```text
-//! GET  /health /ready                                no key
+//! GET  /live /ready /metrics                         no key
 //! GET  /proof?key={name}&nonce={nonce}               no key: that this listener knows yours
 //! GET  /api/v1/approvals?state=pending
 //! GET  /api/v1/approvals/{id or prefix}
@@ -19,6 +19,8 @@ mod approvals;
 mod consent;
 mod expiry;
 mod guard;
+mod health;
+mod metrics;
 pub mod problem;
 mod registry;
 mod serve;
@@ -42,6 +44,7 @@ use crate::agent::Registry;
 use crate::approval::{Approvals, Notices};
 use crate::gate::Gate;
 use crate::io::proof::{self, Challenge, Proof};
+use crate::metrics::Metrics;
 use crate::model::Host;
 use crate::store::Store;
 
@@ -58,6 +61,7 @@ pub struct Parts {
     pub gate: Arc<Gate>,
     pub registry: Arc<Registry>,
     pub store: Store,
+    pub metrics: Arc<Metrics>,
     /// Whether the person answerable for an agent may approve its calls (`approvals.owner_may_approve`).
     pub owner_may_approve: bool,
     /// False while the proxy does not take calls.
@@ -74,14 +78,15 @@ pub struct Parts {
     pub public_host: Option<Host>,
 }
 
-/// The API as served at `listener`.
-pub fn router(parts: Parts, listener: SocketAddr) -> Router {
+/// The API as served at `listener`, and what a listener for probes serves.
+pub fn routers(parts: Parts, listener: SocketAddr) -> (Router, Router) {
     let listener = guard::Listener {
         address: listener,
         secure: parts.secure,
         public: parts.public_host.clone(),
     };
     let parts = Arc::new(parts);
+    let probed = metrics::listener(parts.clone());
     let api = Router::new()
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))
@@ -94,21 +99,19 @@ pub fn router(parts: Parts, listener: SocketAddr) -> Router {
         .route("/people/{name}/disable", post(registry::disable_person))
         .layer(middleware::from_fn_with_state(parts.clone(), guard::people));
     let router = Router::new()
-        .route("/health", get(|| async { Json(serde_json::json!({"status": "ok"})) }))
-        .route("/ready", get(ready))
         .route(proof::PATH, get(prove))
         .nest("/api/v1", api)
+        .merge(health::routes())
+        .merge(metrics::routes())
         .with_state(parts);
-    guarded(router, listener)
+    (guarded(router, listener), probed)
 }
 
 /// What every request passes first, and what has no place.
 fn guarded(router: Router, listener: guard::Listener) -> Router {
     router
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing by this path") })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
-        })
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(takes_not)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(guard::same_site))
         .layer(Extension(listener))
@@ -124,12 +127,10 @@ async fn prove(
     proof.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "nobody has this key"))
 }
 
-async fn ready(State(parts): State<Arc<Parts>>) -> Result<Json<serde_json::Value>, Problem> {
-    match *parts.ready.borrow() {
-        true => Ok(Json(serde_json::json!({"status": "ready"}))),
-        false => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the proxy does not take calls",
-        )),
-    }
+async fn nothing_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing by this path")
+}
+
+async fn takes_not() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
 }

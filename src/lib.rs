@@ -33,8 +33,9 @@
 
 // 0: model. Pure data.
 pub mod model;
-// 1: files and the database.
+// 1: files, counts and the database.
 pub mod io;
+pub mod metrics;
 pub mod store;
 // 2: stages, one noun and one verb each.
 pub mod agent;

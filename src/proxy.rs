@@ -40,6 +40,7 @@ use crate::gate::Gate;
 use crate::io::body::Capture;
 use crate::io::drain::{Drain, Working};
 use crate::io::tls;
+use crate::metrics::Metrics;
 use crate::model::{self, ApprovalId, CallId, ErrorShape, Refusal};
 use crate::policy::RuleReason;
 use crate::store::Store;
@@ -60,6 +61,7 @@ pub struct Parts {
     /// Reads bodies that have to be judged.
     pub capture: Capture,
     pub patience: Patience,
+    pub metrics: Arc<Metrics>,
     /// Where people are told at once of what was held or blocked.
     pub notices: Arc<dyn Notices>,
     /// ` --home DIR` for commands that are printed, where one is needed.

@@ -205,6 +205,11 @@ impl Store {
         self.reader()?.spent(since)
     }
 
+    /// How many entries the trail has, since its first.
+    pub fn entries(&self) -> u64 {
+        self.inner.queue.entries()
+    }
+
     /// When the last entry of the trail was written.
     ///
     /// # Errors

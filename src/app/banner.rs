@@ -25,6 +25,7 @@ impl Banner<'_> {
         let Addresses {
             proxy,
             control,
+            health,
             reverse,
         } = self.listening;
         let mut text = String::new();
@@ -37,6 +38,9 @@ impl Banner<'_> {
         let public = self.config.public_url.as_ref();
         let public = public.map(|url| format!(" (for people: {url})")).unwrap_or_default();
         line(format!("  control   {control}{public}"));
+        if let Some(health) = health {
+            line(format!("  health    {health} (/live, /ready, /metrics)"));
+        }
         for (address, reverse) in reverse {
             for route in &reverse.routes {
                 let prefix = route.prefix.as_deref().unwrap_or_default();

@@ -17,6 +17,8 @@ pub(super) struct Listeners {
     /// Where agents come in: the proxy's first.
     pub(super) doors: Vec<Door>,
     pub(super) control: (TcpListener, Option<Arc<Server>>),
+    /// For probes.
+    pub(super) health: Option<TcpListener>,
     pub(super) addresses: Addresses,
 }
 
@@ -24,6 +26,7 @@ pub(super) struct Listeners {
 pub(super) struct Addresses {
     pub(super) proxy: Address,
     pub(super) control: Address,
+    pub(super) health: Option<Address>,
     /// With what each leads to.
     pub(super) reverse: Vec<(Address, Arc<Reverse>)>,
 }
@@ -46,8 +49,10 @@ impl fmt::Display for Address {
 impl Addresses {
     pub(super) fn sockets(&self) -> Vec<SocketAddr> {
         let reverse = self.reverse.iter().map(|(address, _)| address.socket);
+        let health = self.health.map(|address| address.socket);
         [self.proxy.socket, self.control.socket]
             .into_iter()
+            .chain(health)
             .chain(reverse)
             .collect()
     }
@@ -55,8 +60,9 @@ impl Addresses {
     /// All of them with what they speak, for the record.
     pub(super) fn described(&self) -> String {
         let reverse = self.reverse.iter().map(|(address, _)| format!(", reverse {address}"));
-        let reverse: String = reverse.collect();
-        format!("proxy {}, control {}{reverse}", self.proxy, self.control)
+        let health = self.health.map(|address| format!(", health {address}"));
+        let more: String = health.into_iter().chain(reverse).collect();
+        format!("proxy {}, control {}{more}", self.proxy, self.control)
     }
 }
 
@@ -70,9 +76,15 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<Listeners> {
         reverse: None,
     };
     let (control, control_at) = listen("control.listen", &config.control).await?;
+    let health = match config.health {
+        Some(address) => Some(listen("health.listen", &Port { address, tls: None }).await?),
+        None => None,
+    };
+    let (health, health_at) = health.unzip();
     let mut addresses = Addresses {
         proxy: at,
         control: control_at,
+        health: health_at,
         reverse: Vec::new(),
     };
     let mut doors = Vec::new();
@@ -95,6 +107,7 @@ pub(super) async fn bind(config: &Config) -> anyhow::Result<Listeners> {
     Ok(Listeners {
         doors,
         control: (control, config.control.tls.clone()),
+        health,
         addresses,
     })
 }

@@ -56,6 +56,10 @@ impl Draft {
     pub fn committed(self) -> ApprovalRow {
         let Draft { mut turn, row, worth } = self;
         let until = worth.map(|worth| turn.approvals.now().running + worth);
+        if turn.row.state == State::Pending {
+            let waited = row.decided.map(|decided| decided.since(row.created));
+            turn.approvals.shared.decisions.count(row.state, waited);
+        }
         turn.approvals.memory().apply((*row).clone(), until);
         turn.over = true;
         *row

@@ -101,10 +101,13 @@ async fn play(demo: DemoHome, args: &Args) -> anyhow::Result<ExitCode> {
     let wire = Arc::new(Wire::new(proxy, &keys, &home.certs().join("ca.pem"))?);
     let interrupt = super::run::stop_signal()?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(sidecar.serve(async {
-        // Dropped or sent, it means the same.
-        let _ = stopped.await;
-    }));
+    let serving = tokio::spawn(sidecar.serve(
+        async {
+            // Dropped or sent, it means the same.
+            let _ = stopped.await;
+        },
+        std::future::pending(),
+    ));
 
     let mut out = std::io::stdout();
     let mut story = Story {

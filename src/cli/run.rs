@@ -49,7 +49,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         out.write_all(sidecar.banner().as_bytes())
             .and_then(|()| out.flush())
             .context("cannot write to standard output")?;
-        sidecar.serve(stop_signal()?).await?;
+        sidecar.serve(stop_signal()?, stop_again()).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -86,6 +86,17 @@ pub(super) fn log(format: LogFormat, default: &str) {
     match format {
         LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Resolves at the next SIGTERM or SIGINT once this is waited for.
+async fn stop_again() {
+    match stop_signal() {
+        Ok(signal) => signal.await,
+        Err(error) => {
+            tracing::warn!(%error, "a second signal would not be noticed");
+            std::future::pending().await
+        }
     }
 }
 

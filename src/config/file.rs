@@ -1,6 +1,7 @@
 //! `runplane.yaml` as people type it. Every key is optional; an unknown one is refused.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -13,11 +14,16 @@ use crate::upstream::{Destination, Endpoint};
 use super::scalar::{ClientKind, Count, Currency, HoldSpan, KeyHash, Name, Rate, Size, SocketAddress, Span};
 use super::{Limits, listen, reverse, upstream_proxy};
 
+/// For calls under way when we are to stop: Kubernetes gives 30 seconds in all where nothing else is said.
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(25);
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct FileConfig {
     pub(super) proxy: listen::Proxy,
     pub(super) control: listen::Control,
+    pub(super) health: listen::Health,
+    pub(super) shutdown: Shutdown,
     pub(super) reverse: Vec<Located<reverse::Entry>>,
     agent: Option<FixedAgent>,
     agents: Vec<Agent>,
@@ -145,6 +151,19 @@ pub(super) struct LimitsSection {
     decoded: Option<Size>,
     ratio: Option<Count>,
     connections: Option<Count>,
+}
+
+/// The end.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Shutdown {
+    within: Option<Span>,
+}
+
+impl Shutdown {
+    pub(super) fn within(&self) -> Duration {
+        self.within.map_or(SHUTDOWN_WITHIN, |span| span.0)
+    }
 }
 
 impl LimitsSection {

@@ -28,6 +28,14 @@ pub(super) struct Control {
     pub(super) public_url: Option<PublicUrl>,
 }
 
+/// For probes and monitoring.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Health {
+    // In clear anywhere: it tells no secret and changes nothing, and probes show no certificate.
+    pub(super) listen: Option<Listen>,
+}
+
 /// Paths in the home.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_rustls::server::TlsStream;
 
 use super::follow::Body;
@@ -28,6 +28,7 @@ use super::{Connection, Door, Parts, Proxy, connect, greeting};
 use crate::io::drain::{Working, stopping};
 use crate::io::stream::Stream;
 use crate::io::tls;
+use crate::metrics::TlsFailure;
 use crate::model::{Reason, Refusal};
 
 /// For a request's head to arrive, and for the next on a connection that is kept.
@@ -36,14 +37,21 @@ const HEAD_WITHIN: Duration = Duration::from_secs(75);
 const LARGEST_HEAD: usize = 32 << 10;
 /// Bytes read ahead of a connection.
 const READ_AHEAD: usize = 64 << 10;
-/// For calls under way when we are to stop.
-const DRAINED_WITHIN: Duration = Duration::from_secs(10);
+/// For what was cut off to close its records.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
 /// After an accept that failed (no file descriptors left): what is open may close meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Proxy {
-    /// Serves until `shutdown`, then ends: held calls are answered, calls under way get a while, the rest is cut off.
-    pub async fn serve(self, doors: Vec<Door>, shutdown: impl Future<Output = ()>) {
+    /// Serves until `shutdown`, then ends: held calls are answered, calls under way have `within` as long as `at_once` does
+    /// not come, and the rest is cut off.
+    pub async fn serve(
+        self,
+        doors: Vec<Door>,
+        shutdown: impl Future<Output = ()>,
+        at_once: impl Future<Output = ()>,
+        within: Duration,
+    ) {
         let Self { parts, drain } = self;
         let slots = Arc::new(Semaphore::new(parts.connections));
         let mut open: JoinSet<JoinSet<()>> = doors
@@ -59,12 +67,31 @@ impl Proxy {
                 }
             }
         };
-        if timeout(DRAINED_WITHIN, all_ended).await.is_err() {
-            // Their records close themselves as they are dropped.
-            tracing::warn!("connections are cut off");
-        }
+        let mut cut = pin!(async {
+            tokio::select! {
+                () = sleep(within) => {}
+                () = at_once => {}
+            }
+        });
+        let all_ended = tokio::select! {
+            biased;
+            () = all_ended => true,
+            () = &mut cut => {
+                // Their records close themselves as they are dropped.
+                tracing::warn!("connections are cut off");
+                false
+            }
+        };
         open.shutdown().await;
-        if !drain.finish(DRAINED_WITHIN).await {
+        let finished = match all_ended {
+            false => drain.finish(CUT_WITHIN).await,
+            true => tokio::select! {
+                biased;
+                finished = drain.finish(within) => finished,
+                () = cut => false,
+            },
+        };
+        if !finished {
             tracing::warn!("approved calls are still under way: their outcome will be unknown");
         }
     }
@@ -117,10 +144,10 @@ async fn enter(
     };
     let stream = tokio::select! {
         stream = tls::accept(tls, stream) => stream,
-        () = stopping(parts.draining.clone()) => None,
+        () = stopping(parts.draining.clone()) => return,
     };
     let Some(stream) = stream else {
-        return;
+        return parts.metrics.tls_failed(TlsFailure::OwnPort);
     };
     let is_proxy = reverse.as_ref().is_none_or(|reverse| reverse.shared);
     let outer = Connection {

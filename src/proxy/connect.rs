@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderMap, PROXY_AUTHORIZATION};
@@ -10,8 +10,8 @@ use http::{Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
 use rustls::server::Acceptor;
+use rustls::{AlertDescription, ServerConfig};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
@@ -24,8 +24,10 @@ use super::standing::Standing;
 use super::{Connection, Credentials, Parts, Tunnel, accept, internal, parse, respond, say, stream};
 use crate::agent::Registry;
 use crate::authority::LeafError;
+use crate::io::drain::stopping;
 use crate::io::stream::Stream;
 use crate::mapping::Mappings;
+use crate::metrics::{Metrics, TlsFailure};
 use crate::model::{
     self, Authority, Call, CallId, Caller, ErrorShape, Host, Origin, Reason, Refusal, Scheme, Timestamp, is_grpc,
 };
@@ -167,8 +169,13 @@ pub(super) async fn run(parts: &Arc<Parts>, outer: Connection, opened: Opened) {
     let Some((mut stream, mut early)) = upgrade.await.ok().and_then(bare) else {
         return;
     };
-    match first_byte(&mut stream, &mut early).await {
-        Some(HANDSHAKE) => match handshake(&mut inner, tls, Prefixed::new(early, stream)).await {
+    // Pools keep tunnels that they may never use: nothing was asked, so nothing is under way.
+    let first = tokio::select! {
+        first = first_byte(&mut stream, &mut early) => first,
+        () = stopping(parts.draining.clone()) => None,
+    };
+    match first {
+        Some(HANDSHAKE) => match handshake(&parts.metrics, &mut inner, tls, Prefixed::new(early, stream)).await {
             Ok(stream) => accept::inside(parts, Arc::new(inner), stream).await,
             Err(refusal) => refused(parts, &inner, &refusal).await,
         },
@@ -196,6 +203,7 @@ async fn first_byte(stream: &mut Stream, early: &mut Bytes) -> Option<u8> {
 
 /// Ends the client's TLS with the leaf of the CONNECT name, whatever the SNI says; the answer comes inside.
 async fn handshake(
+    metrics: &Metrics,
     connection: &mut Connection,
     tls: Arc<ServerConfig>,
     stream: Prefixed<Stream>,
@@ -213,10 +221,37 @@ async fn handshake(
         Ok(Err(error)) => error,
         Err(_) => io::ErrorKind::TimedOut.into(),
     };
+    metrics.tls_failed(why(&error));
     Err(tunnel.disagreement.take().unwrap_or_else(|| {
         let detail = format!("the TLS handshake failed ({error}): does the client trust Runplane's certificate?");
         Refusal::new(Reason::Malformed, detail)
     }))
+}
+
+fn why(error: &io::Error) -> TlsFailure {
+    if error.kind() == io::ErrorKind::TimedOut {
+        return TlsFailure::TimedOut;
+    }
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::AlertReceived(alert)) if doubts_us(*alert) => TlsFailure::Untrusted,
+        Some(_) => TlsFailure::Protocol,
+        None => TlsFailure::Closed,
+    }
+}
+
+/// Whether a client says by this alert that it does not take our certificate.
+fn doubts_us(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    [
+        A::UnknownCA,
+        A::BadCertificate,
+        A::CertificateUnknown,
+        A::CertificateExpired,
+        A::UnsupportedCertificate,
+        A::AccessDenied,
+    ]
+    .contains(&alert)
 }
 
 // SECURITY: domain fronting the other way round: the SNI names an allowed host, CONNECT another. Without an SNI the CONNECT
@@ -248,7 +283,7 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
         return refused(parts, connection, &Refusal::new(Reason::DestinationRefused, detail)).await;
     }
     let credentials = connection.credentials(&HeaderMap::new());
-    let call = as_call(id, caller, authority.clone());
+    let (call, asked) = (as_call(id, caller, authority.clone()), Instant::now());
     let rules = parts.gate.rules();
     let action = rules.mappings().tunnel(&call);
     // Nobody can be told to come back: what wants consent stays closed, and is recorded as that.
@@ -258,7 +293,7 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
     };
     match decision {
         Decision::Allow(permit) => {
-            if let Ok((permit, mut record)) = record::allowed(parts, &rules, permit).await {
+            if let Ok((permit, mut record)) = record::allowed(parts, &rules, permit, asked).await {
                 record.sending();
                 let standing = Standing::new(permit.get().call().clone(), credentials, None);
                 match parts.upstream.tunnel(permit).await {
@@ -271,7 +306,7 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
                 }
             }
         }
-        Decision::Block(blocked) => drop(record::blocked(parts, &rules, blocked).await),
+        Decision::Block(blocked) => drop(record::blocked(parts, &rules, blocked, asked).await),
         Decision::RequireApproval(_) => {}
     }
 }
@@ -294,6 +329,7 @@ fn as_call(id: CallId, caller: Caller, authority: Authority) -> Call {
 
 /// Puts what a connection was refused for into the trail; there is nobody to answer.
 pub(super) async fn refused(parts: &Parts, connection: &Connection, refusal: &Refusal) {
+    parts.metrics.refused(refusal.reason);
     let agent = connection
         .caller(&parts.registry, &HeaderMap::new())
         .ok()

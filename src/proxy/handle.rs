@@ -76,18 +76,18 @@ impl Exchange<'_> {
             return answer;
         }
         let shape = connection.error_shape(parts.gate.rules().mappings(), &head);
-        let (rules, decision) = match self.judge(head).await {
+        let (rules, decision, asked) = match self.judge(head).await {
             Ok(judged) => judged,
             Err(unheard) => return Err(record::turned_away(parts, connection, &self.id, shape, unheard).await),
         };
         match decision {
             Decision::Allow(permit) => {
-                let (permit, record) = record::allowed(parts, &rules, permit).await?;
+                let (permit, record) = record::allowed(parts, &rules, permit, asked).await?;
                 send(parts, permit, record, self.unread.take(), self.leaving.take(), None).await
             }
-            Decision::Block(blocked) => Err(record::blocked(parts, &rules, blocked).await),
+            Decision::Block(blocked) => Err(record::blocked(parts, &rules, blocked, asked).await),
             Decision::RequireApproval(hold) => {
-                let approved = hold::wait(parts, &self.credentials, rules, hold).await?;
+                let approved = hold::wait(parts, &self.credentials, rules, hold, asked).await?;
                 send_approved(parts, approved, self.leaving.take(), connection.working.clone()).await
             }
         }

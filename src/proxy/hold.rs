@@ -8,6 +8,7 @@ mod release;
 mod say;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use self::open::OpenCall;
 use self::release::release;
@@ -17,6 +18,7 @@ use crate::approval::{Draft, Fingerprint, Found, Standing, Ticket, Wait, Wake};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::io::drain::stopping;
+use crate::metrics::Ruled;
 use crate::model::change::{CallClosed, Change};
 use crate::model::{ApprovalId, Evidence, Outcome, Reason, Refusal, State, Timestamp};
 use crate::policy::{Hold, Permit};
@@ -55,7 +57,7 @@ enum Step {
 /// Gets people's consent to a call that `rules` hold, or tells why there is none. The content of the call must have been
 /// captured, and the caller be the one whom `credentials` prove.
 ///
-/// May be dropped when the client leaves: the approval stays, and nothing is spent.
+/// `asked`: when the request came. May be dropped when the client leaves: the approval stays, and nothing is spent.
 ///
 /// # Errors
 /// Everything but a consent that was spent on exactly this call, on disk.
@@ -64,6 +66,7 @@ pub async fn wait(
     credentials: &Credentials,
     rules: Arc<Rules>,
     mut hold: Hold,
+    asked: Instant,
 ) -> Result<Approved, Refused> {
     let wait = Wait::start(parts.patience.of(hold.call.header("user-agent")));
     let identity = match rules.mappings().identify(&hold.call, &hold.action) {
@@ -78,6 +81,7 @@ pub async fn wait(
         credentials: credentials.clone(),
     };
     let mut step = join(parts, &asking, rules, hold).await?;
+    parts.metrics.decided(asked);
     loop {
         match step {
             Step::Go(approved) => return Ok(*approved),
@@ -224,6 +228,8 @@ async fn turned_away(
     approval: Option<&ApprovalId>,
     refusal: Refusal,
 ) -> Refused {
+    drop(parts.metrics.tally(Ruled::RequireApproval(hold.action.access)));
+    parts.metrics.refused(refusal.reason);
     let mut changes = require_approval(rules, hold, approval);
     let closed = CallClosed {
         call: hold.call.id.clone(),

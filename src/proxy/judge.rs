@@ -1,7 +1,7 @@
 //! Parse, map and gate: what a request asks, and what the gate says to that.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::request;
 use tokio::time::timeout;
@@ -20,14 +20,16 @@ const STREAMED: &str = "people would have to be asked about it, and what they ap
                         messages, which did not come to an end";
 
 impl Exchange<'_> {
-    /// Who asks what, of whom, and what comes of it.
-    pub(super) async fn judge(&mut self, head: request::Parts) -> Result<(Arc<Rules>, Decision), Unheard> {
+    /// Who asks what, of whom, and what comes of it; and when that was asked.
+    pub(super) async fn judge(&mut self, head: request::Parts) -> Result<(Arc<Rules>, Decision, Instant), Unheard> {
+        let asked = Instant::now();
         let caller = self.caller().map_err(|refusal| Unheard::new(None, refusal))?;
         let agent = caller.agent.clone();
         let judged = async {
             let (settled, body) = (self.connection.authority()?, parse::body(&self.unread));
             let parsed = parse::call(settled, self.id.clone(), caller, head, body)?;
-            self.decide(parsed).await
+            let (rules, decision) = self.decide(parsed).await?;
+            Ok((rules, decision, asked))
         };
         judged.await.map_err(|refusal| Unheard::new(Some(&agent), refusal))
     }

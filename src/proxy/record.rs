@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::{Connection, Parts, Refused, respond, say};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
+use crate::metrics::{Ruled, Tally};
 use crate::model::change::{CallClosed, Carried};
 use crate::model::{ApprovalId, CallId, ErrorShape, Outcome, Reason, Refusal, Timestamp};
 use crate::policy::{Blocked, Permit};
@@ -36,6 +37,7 @@ pub(super) async fn turned_away(
     unheard: Unheard,
 ) -> Refused {
     let Unheard { agent, refusal } = unheard;
+    parts.metrics.undecided(refusal.reason);
     let changes = audit::refused(Some(id), agent.as_ref(), connection.peer, &refusal);
     let refusal = match parts.store.write(changes).await {
         Ok(()) => respond::told(&refusal),
@@ -57,6 +59,7 @@ pub(super) async fn allowed(
     parts: &Parts,
     rules: &Rules,
     permit: Permit,
+    asked: Instant,
 ) -> Result<(Recorded<Permit>, Record), Refused> {
     let ruling = Ruling {
         decision: "ALLOW",
@@ -67,7 +70,10 @@ pub(super) async fn allowed(
     let changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
     let record = Record::open(parts, &permit, None);
     match parts.store.commit(permit, changes).await {
-        Ok(permit) => Ok((permit, record)),
+        Ok(permit) => {
+            parts.metrics.decided(asked);
+            Ok((permit, record))
+        }
         Err((error, permit)) => {
             match error {
                 CommitError::Lost | CommitError::Overloaded => record.forget(),
@@ -83,7 +89,8 @@ pub(super) async fn allowed(
 }
 
 /// A block is in the trail before it is answered.
-pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked) -> Refused {
+pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked, asked: Instant) -> Refused {
+    drop(parts.metrics.tally(Ruled::Block(blocked.action.access)));
     let rules: Vec<Arc<str>> = blocked.rules.iter().map(|rule| rule.id.clone()).collect();
     let ruling = Ruling {
         decision: "BLOCK",
@@ -94,6 +101,7 @@ pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked) 
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let refusal = match parts.store.write(changes).await {
         Ok(()) => {
+            parts.metrics.decided(asked);
             parts.notices.line(say::blocked(&blocked));
             respond::told(&Refusal::new(blocked.reason, say::why_blocked(&blocked)))
         }
@@ -150,6 +158,7 @@ pub(super) struct Record {
     otherwise: Outcome,
     status: Option<u16>,
     meter: Option<Arc<Meter>>,
+    tally: Option<Tally>,
 }
 
 /// What goes through a connection that nobody reads.
@@ -187,10 +196,15 @@ impl Record {
     ///
     /// `spent`: the approval that was spent on it, whether or not the permit rests on it.
     pub(super) fn open(parts: &Parts, permit: &Permit, spent: Option<&ApprovalId>) -> Self {
-        let call = permit.call();
+        let (call, access) = (permit.call(), permit.action().access);
+        let ruled = match spent {
+            None => Ruled::Allow(access),
+            Some(_) => Ruled::RequireApproval(access),
+        };
+        let tally = parts.metrics.tally(ruled);
         let (store, agent, call) = (parts.store.clone(), call.caller.agent.clone(), call.id.clone());
         let spent = spent.map(|approval| (parts.approvals.clone(), approval.clone()));
-        Self::new(move |ending| {
+        let mut record = Self::new(move |ending| {
             if let Some((approvals, approval)) = spent {
                 approvals.ended(&approval, &call, ending.outcome, ending.status);
             }
@@ -213,7 +227,9 @@ impl Record {
                     carried,
                 },
             ));
-        })
+        });
+        record.tally = Some(tally);
+        record
     }
 
     pub(super) fn new(close: impl FnOnce(Ending) + Send + Sync + 'static) -> Self {
@@ -222,17 +238,24 @@ impl Record {
             otherwise: Outcome::NotSent,
             status: None,
             meter: None,
+            tally: None,
         }
     }
 
     /// From here on something may be written upstream.
     pub(super) fn sending(&mut self) {
         self.otherwise = Outcome::Abandoned;
+        if let Some(tally) = &mut self.tally {
+            tally.sending();
+        }
     }
 
     /// The provider's answer has begun.
     pub(super) fn answered(&mut self, status: u16) {
         self.status = Some(status);
+        if let Some(tally) = &mut self.tally {
+            tally.answered(status);
+        }
     }
 
     /// Bytes go both ways from here on, and nobody reads them.
@@ -263,6 +286,9 @@ impl Record {
 
     fn pay(&mut self, ending: Ending) {
         if let Some(close) = self.close.take() {
+            if let (Some(tally), Some(reason)) = (&self.tally, ending.reason) {
+                tally.refused(reason);
+            }
             let carried = self.meter.as_ref().map(|meter| meter.so_far());
             close(Ending { carried, ..ending });
         }

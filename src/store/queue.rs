@@ -1,6 +1,7 @@
 //! What waits for the writer: commits, a bounded number of them, and what may come later, never dropped.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub(super) async fn answer(verdict: Verdict) -> Result<(), CommitError> {
 pub(super) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
+    /// Place of the last entry on disk.
+    reached: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -120,7 +123,18 @@ impl Queue {
         Self {
             state: Mutex::default(),
             wake: Condvar::new(),
+            reached: AtomicI64::new(0),
         }
+    }
+
+    /// The trail is on disk up to there.
+    pub(super) fn reached(&self, place: i64) {
+        self.reached.store(place, Ordering::Relaxed);
+    }
+
+    /// How many entries the trail has.
+    pub(super) fn entries(&self) -> u64 {
+        u64::try_from(self.reached.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -75,6 +75,7 @@ pub(super) fn start(
 ) -> Result<JoinHandle<()>, OpenError> {
     let place = entries::last_place(&connection).map_err(|source| open::explain(path, source))?;
     let file = file_id(path).map_err(|source| open::unusable(path, source))?;
+    queue.reached(place.seq);
     let mut writer = Writer {
         queue,
         connect,
@@ -120,6 +121,7 @@ impl Writer {
         match written {
             Ok(verdicts) => {
                 let entries = self.place.seq - before.seq;
+                self.queue.reached(self.place.seq);
                 for (submission, verdict) in group.into_iter().zip(verdicts) {
                     submission.answer(verdict);
                 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate with their floor, lowest first.
-const FLOORS: [(&str, usize); 17] = [
+const FLOORS: [(&str, usize); 18] = [
     ("model", 0),
     ("store", 1),
     ("io", 1),
+    ("metrics", 1),
     ("agent", 2),
     ("approval", 2),
     ("audit", 2),

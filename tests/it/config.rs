@@ -171,7 +171,7 @@ fn two_sidecars_cannot_share_a_home() {
     fs::write(sidecar.home().join("runplane.yaml"), yaml).unwrap();
     assert_says(&refuses(&sidecar), &["state"]);
     assert_eq!(
-        sidecar.api("GET", "/health", "", None).status,
+        sidecar.api("GET", "/live", "", None).status,
         200,
         "the first one goes on"
     );

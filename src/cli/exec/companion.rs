@@ -50,10 +50,13 @@ impl Companion {
         let sidecar = Sidecar::start(config, rules, store, notices, &confinement.enforcement()).await?;
         let listening = sidecar.listening();
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(sidecar.serve(async {
-            // Dropped or sent, it means the same.
-            let _ = stopped.await;
-        }));
+        let serving = tokio::spawn(sidecar.serve(
+            async {
+                // Dropped or sent, it means the same.
+                let _ = stopped.await;
+            },
+            std::future::pending(),
+        ));
         let ours = Some(Ours { stop, serving });
         Ok(Ok(Companion { listening, ours }))
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex as StdMutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body as HttpBody;
@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, watch};
 use tower::ServiceExt;
 
-use super::super::{Parts, router};
+use super::super::{Parts, routers};
 use crate::agent::{Declared, DeclaredAgent, DeclaredPerson, Registry};
 use crate::approval::{Approvals, Config, Keys, Notices, Patience};
 use crate::authority::Authority;
@@ -21,6 +21,7 @@ use crate::config::Limits;
 use crate::gate::{Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::keys;
+use crate::metrics::Metrics;
 use crate::model::call::{Authority as Host, Body, Host as Name, Origin, Scheme};
 use crate::model::money::Rates;
 use crate::model::{Call, CallId, Caller, Outcome, Reason, Source, Timestamp};
@@ -122,12 +123,14 @@ impl Sidecar {
         }
         let (ready, is_ready) = watch::channel(true);
         let (draining, is_draining) = watch::channel(false);
+        let metrics = Arc::new(Metrics::default());
         let lines = Arc::new(Lines(StdMutex::default()));
         let control = Parts {
             approvals: approvals.clone(),
             gate: gate.clone(),
             registry: registry.clone(),
             store: store.clone(),
+            metrics: metrics.clone(),
             owner_may_approve,
             ready: is_ready,
             registering: Mutex::new(()),
@@ -153,6 +156,7 @@ impl Sidecar {
             store,
             authority: Arc::new(authority),
             upstream: Upstream::new(upstream).unwrap(),
+            metrics,
             capture: Capture::new(Limits::default().of_one_body(), 1 << 24),
             patience: Patience::default(),
             notices: lines.clone(),
@@ -164,7 +168,7 @@ impl Sidecar {
         Self {
             home,
             parts: Arc::new(parts),
-            router: router(control, SocketAddr::from(([127, 0, 0, 1], 8081))),
+            router: routers(control, SocketAddr::from(([127, 0, 0, 1], 8081))).0,
             lines,
             draining,
             _ready: ready,
@@ -202,7 +206,14 @@ impl Sidecar {
 
     pub(super) async fn wait(parts: &proxy::Parts, hold: Hold) -> Result<Recorded<Permit>, Refused> {
         let credentials = HeaderValue::from_str(&format!("Bearer {}", key_of("bot"))).unwrap();
-        let approved = hold::wait(parts, &Credentials::Proxy(Some(credentials)), parts.gate.rules(), hold).await?;
+        let approved = hold::wait(
+            parts,
+            &Credentials::Proxy(Some(credentials)),
+            parts.gate.rules(),
+            hold,
+            Instant::now(),
+        )
+        .await?;
         Ok(approved.permit)
     }
 

@@ -67,10 +67,16 @@ async fn shake(
         stream: stream::Slot::default(),
     };
     let name = ServerName::try_from(asked.to_owned()).unwrap();
+    let metrics = Metrics::default();
     let connector = TlsConnector::from(Arc::new(config));
     let (client, server) = tokio::join!(
         connector.connect(name, client),
-        handshake(&mut connection, tls, Prefixed::new(Bytes::new(), Stream::Clear(server)))
+        handshake(
+            &metrics,
+            &mut connection,
+            tls,
+            Prefixed::new(Bytes::new(), Stream::Clear(server))
+        )
     );
     let said = server.map(|_| connection.tunnel.and_then(|tunnel| tunnel.disagreement));
     (client.is_ok(), said)

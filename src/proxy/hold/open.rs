@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Parts;
 use crate::approval::Approvals;
 use crate::audit;
+use crate::metrics::{Ruled, Tally};
 use crate::model::change::CallClosed;
 use crate::model::{ApprovalId, CallId, Outcome, Reason, Timestamp};
 use crate::policy::Hold;
@@ -20,6 +21,7 @@ pub(super) struct OpenCall {
     reason: Reason,
     recorded: bool,
     spent: Option<ApprovalId>,
+    tally: Tally,
 }
 
 impl OpenCall {
@@ -33,6 +35,7 @@ impl OpenCall {
             reason: Reason::ApprovalPending,
             recorded: false,
             spent: None,
+            tally: parts.metrics.tally(Ruled::RequireApproval(hold.action.access)),
         }
     }
 
@@ -56,9 +59,10 @@ impl OpenCall {
         self.reason = Reason::ApprovedRepeat;
     }
 
-    /// Somebody else tells its end, or it is told.
+    /// Somebody else tells its end and counts it, or it is told.
     pub(super) fn hand_over(mut self) {
         self.recorded = false;
+        self.tally.hand_over();
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Answer, Approved, Asking, Held, Parts, Refused, Step, park, respond,
 use crate::approval::{Claim, Draft, Fingerprint, Ticket};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
+use crate::metrics::Ruled;
 use crate::model::{Action, Caller, Evidence, Reason, Refusal};
 use crate::policy::{Blocked, Decision, Hold, Permit};
 use crate::proxy::say::blocked as blocked_line;
@@ -80,6 +81,7 @@ async fn give_up(
     refusal: Refusal,
 ) -> Refused {
     if !open.is_recorded() {
+        open.hand_over();
         return turned_away(parts, rules, hold, Some(ticket.approval()), refusal).await;
     }
     open.because(refusal.reason);
@@ -193,12 +195,16 @@ async fn block(parts: &Parts, judged_by: &Rules, blocked: Blocked, ticket: Ticke
         approval: Some(ticket.approval()),
     };
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
+    let mut tally = parts.metrics.tally(Ruled::Block(blocked.action.access));
     let store = parts.store.clone();
     open.because(Reason::AuditUnavailable);
     let written = to_its_end(async move {
-        store.write(changes).await?;
-        open.hand_over();
-        Ok::<(), CommitError>(())
+        let written = store.write(changes).await;
+        match written {
+            Ok(()) => open.hand_over(),
+            Err(_) => tally.hand_over(),
+        }
+        written
     })
     .await;
     match written {

@@ -1,0 +1,160 @@
+//! What a monitoring system reads of a running sidecar: counts and times, by closed sets of words. Floor 1.
+//!
+//! Counting is a few atomic additions and nothing else: each count has its place from the start, and text is made only where
+//! it is asked for. No name of an agent, a host or a call is in it: whoever may read it learns how much is going on, not what.
+
+mod histogram;
+mod requests;
+mod text;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use crate::model::{Reason, State};
+
+use histogram::Histogram;
+use requests::Requests;
+pub use requests::{Ruled, Tally};
+pub use text::{CONTENT_TYPE, Now};
+
+/// Upper ends of buckets in seconds, for what should take no time: 100 µs to 10 s.
+const QUICK: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0,
+];
+/// For what is as quick as somebody else: 5 ms to 5 min.
+const REMOTE: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+];
+/// For people: 1 s to a day.
+const PEOPLE: &[f64] = &[
+    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 14400.0, 86400.0,
+];
+
+/// Everything that is counted on the way of a call.
+#[derive(Debug)]
+pub struct Metrics {
+    requests: Requests,
+    decision: Histogram,
+    upstream: Histogram,
+    tls_failures: [AtomicU64; TlsFailure::ALL.len()],
+    bypasses: AtomicU64,
+}
+
+/// Why a TLS handshake of an agent came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsFailure {
+    /// The client says that it does not trust our certificate.
+    Untrusted,
+    /// The client left in the middle.
+    Closed,
+    TimedOut,
+    /// Anything else that is no handshake we could agree on.
+    Protocol,
+    /// Whatever it was, on a port of ours that speaks TLS itself.
+    OwnPort,
+}
+
+impl TlsFailure {
+    const ALL: [TlsFailure; 5] = [
+        TlsFailure::Untrusted,
+        TlsFailure::Closed,
+        TlsFailure::TimedOut,
+        TlsFailure::Protocol,
+        TlsFailure::OwnPort,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            TlsFailure::Untrusted => "untrusted",
+            TlsFailure::Closed => "closed",
+            TlsFailure::TimedOut => "timed_out",
+            TlsFailure::Protocol => "protocol",
+            TlsFailure::OwnPort => "own_port",
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            requests: Requests::default(),
+            decision: Histogram::new(QUICK),
+            upstream: Histogram::new(REMOTE),
+            tls_failures: Default::default(),
+            bypasses: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Metrics {
+    /// A request that was refused before there was a decision on it.
+    pub fn undecided(&self, reason: Reason) {
+        self.requests.count(None, None, None);
+        self.refused(reason);
+    }
+
+    /// A decision is on disk that was asked for at `since`.
+    pub fn decided(&self, since: Instant) {
+        self.decision.observe(since.elapsed());
+    }
+
+    /// A request whose decision is `ruled`, to be counted once, when the tally is dropped.
+    pub fn tally(self: &Arc<Self>, ruled: Ruled) -> Tally {
+        Tally::new(self.clone(), ruled)
+    }
+
+    /// Something was refused. Counts what tried to come to other places than it said, or to where nothing may go.
+    pub fn refused(&self, reason: Reason) {
+        if matches!(reason, Reason::AuthorityMismatch | Reason::DestinationRefused) {
+            self.bypasses.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub fn tls_failed(&self, why: TlsFailure) {
+        // The places stand in the order of `ALL`, which is that of the variants.
+        if let Some(count) = self.tls_failures.get(why as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// What came of approvals since the start.
+#[derive(Debug)]
+pub struct Decisions {
+    approved: AtomicU64,
+    denied: AtomicU64,
+    expired: AtomicU64,
+    waited: Histogram,
+}
+
+impl Default for Decisions {
+    fn default() -> Self {
+        Self {
+            approved: AtomicU64::new(0),
+            denied: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+            waited: Histogram::new(PEOPLE),
+        }
+    }
+}
+
+impl Decisions {
+    /// An approval that waited for people has another state. `waited`: for how long.
+    pub fn count(&self, state: State, waited: Option<Duration>) {
+        let (count, by_people) = match state {
+            State::Approved => (&self.approved, true),
+            State::Denied => (&self.denied, true),
+            State::Expired => (&self.expired, false),
+            // It waits on; and what is spent was approved first.
+            State::Pending | State::Consumed => return,
+        };
+        count.fetch_add(1, Relaxed);
+        if let Some(waited) = waited.filter(|_| by_people) {
+            self.waited.observe(waited);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
