@@ -34,6 +34,7 @@ mod http2;
 mod internal;
 mod kill;
 mod large;
+mod metrics;
 mod people;
 mod reject;
 mod reload;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::{Configuration, Origin, Reply, Session, Sidecar, Tunnel, WebSockets, Wire, eventually};
 
-const FEED: &str = r#"
+pub const FEED: &str = r#"
 @id("market-feed")
 permit (principal, action == Action::"open_stream", resource) when { context.host == "feed.example" };
 "#;
