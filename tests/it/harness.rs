@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 pub use answers::{HttpAnswer, read_answer};
 pub use api::list as items;
-pub use certificates::Flaw;
+pub use certificates::{Flaw, trusted_pem};
 pub use configuration::Configuration;
 pub use corporate::Corporate;
 pub use curl::Curl;

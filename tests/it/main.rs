@@ -20,6 +20,7 @@ mod config;
 mod connect;
 mod corporate;
 mod demo;
+mod deploy;
 mod destinations;
 mod drain;
 mod events;
