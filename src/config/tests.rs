@@ -18,6 +18,7 @@ fn no_file_and_an_empty_file_give_the_defaults() {
     assert_eq!(config.proxy.address.to_string(), "127.0.0.1:8080");
     assert_eq!(config.control.address.to_string(), "127.0.0.1:8081");
     assert_eq!(config.rates.account.as_deref(), Some("usd"));
+    assert_eq!((config.health, config.shutdown_within.as_secs()), (None, 25));
     assert_eq!(parse("# nothing\n\n").unwrap().limits, Limits::default());
 }
 
@@ -34,6 +35,8 @@ resolve: {{ 'api.stripe.com:443': '127.0.0.1:9443' }}
 destinations: [ '127.0.0.1:9443', '10.0.0.0/8' ]
 approvals: {{ pending: 5m, grant: 1m, cool_down: 30s, max_pending_per_agent: 3, hold: {{ default: 2s, curl: 3s }} }}
 limits: {{ body: 1MiB, bodies: 64MiB, decoded: 2MiB, ratio: 20, connections: 10 }}
+health: {{ listen: '0.0.0.0:8082' }}
+shutdown: {{ within: 90s }}
 ",
         "cd".repeat(32)
     ))
@@ -53,6 +56,8 @@ limits: {{ body: 1MiB, bodies: 64MiB, decoded: 2MiB, ratio: 20, connections: 10 
             connections: 10
         }
     );
+    assert_eq!(config.health.unwrap().to_string(), "0.0.0.0:8082");
+    assert_eq!(config.shutdown_within.as_secs(), 90);
     assert_eq!(config.upstream.resolve.len(), 1);
     assert_eq!(config.upstream.destinations.len(), 2);
     assert!(config.groups().contains("finance"));
@@ -89,6 +94,9 @@ fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
         ("limits: { connections: 0 }", "at least 1"),
         ("limits: { ratio: 0 }", "at least 1"),
         ("limits: { decoded: 32MB }", "expected a size"),
+        ("health: { listen: 8082 }", "expected an address and a port"),
+        ("health: { tls: {} }", "unknown"),
+        ("shutdown: { within: 25 }", "expected a time with its unit"),
     ] {
         let wrong = parse(text).unwrap_err();
         assert!(wrong.contains(expected), "{text}: {wrong}");

@@ -1,10 +1,10 @@
 //! Ending work: say stop to all, wait for each, for a bounded while.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
 
 /// The one who ends the work.
 #[derive(Debug)]
@@ -12,13 +12,28 @@ pub struct Drain {
     stop: watch::Sender<bool>,
     working: mpsc::Sender<Infallible>,
     done: mpsc::Receiver<Infallible>,
+    apart: Apart,
 }
+
+/// Tasks that nobody else waits for.
+type Apart = Arc<Mutex<JoinSet<()>>>;
 
 /// A piece of work that is waited for until it drops this.
 #[derive(Clone, Debug)]
-pub struct Working(
-    #[expect(dead_code, reason = "held, never sent on: dropping it is the message")] mpsc::Sender<Infallible>,
-);
+pub struct Working {
+    #[expect(dead_code, reason = "held, never sent on: dropping it is the message")]
+    alive: mpsc::Sender<Infallible>,
+    apart: Apart,
+}
+
+impl Working {
+    /// Runs a task that outlives whoever started it, and ends with the drain at the latest. To be called on a runtime.
+    pub fn apart(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut apart = self.apart.lock().unwrap_or_else(PoisonError::into_inner);
+        while apart.try_join_next().is_some() {}
+        apart.spawn(task);
+    }
+}
 
 impl Default for Drain {
     fn default() -> Self {
@@ -27,6 +42,7 @@ impl Default for Drain {
             stop: watch::Sender::new(false),
             working,
             done,
+            apart: Apart::default(),
         }
     }
 }
@@ -43,19 +59,31 @@ impl Drain {
     }
 
     pub fn working(&self) -> Working {
-        Working(self.working.clone())
+        Working {
+            alive: self.working.clone(),
+            apart: self.apart.clone(),
+        }
     }
 
-    /// Says stop and waits until all work is done. False: some was still going on after `within`.
-    pub async fn finish(self, within: Duration) -> bool {
+    /// Says stop and waits until all work is done. False: some was still going on at the `end`; what of it are tasks apart is
+    /// dropped then.
+    pub async fn finish(self, end: impl Future<Output = ()>) -> bool {
         let Self {
             stop,
             working,
             mut done,
+            apart,
         } = self;
         stop.send_replace(true);
         drop(working);
-        timeout(within, done.recv()).await.is_ok()
+        let finished = tokio::select! {
+            biased;
+            _ = done.recv() => true,
+            () = end => false,
+        };
+        let mut left = std::mem::take(&mut *apart.lock().unwrap_or_else(PoisonError::into_inner));
+        left.shutdown().await;
+        finished
     }
 }
 
@@ -67,6 +95,10 @@ pub async fn stopping(mut draining: watch::Receiver<bool>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
     use super::*;
 
     #[tokio::test]
@@ -75,13 +107,25 @@ mod tests {
         let (draining, working) = (drain.draining(), drain.working());
         tokio::spawn(async move {
             stopping(draining).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
             drop(working);
         });
-        assert!(drain.finish(Duration::from_secs(5)).await);
+        assert!(drain.finish(sleep(Duration::from_secs(5))).await);
 
         let drain = Drain::default();
         let _never_ends = drain.working();
-        assert!(!drain.finish(Duration::from_millis(20)).await);
+        assert!(!drain.finish(sleep(Duration::from_millis(20))).await);
+    }
+
+    #[tokio::test]
+    async fn a_task_apart_is_dropped_when_the_drain_is_over() {
+        let (drain, dropped) = (Drain::default(), Arc::new(()));
+        let (working, held) = (drain.working(), dropped.clone());
+        working.clone().apart(async move {
+            let _held = (held, working);
+            std::future::pending::<()>().await;
+        });
+        assert!(!drain.finish(sleep(Duration::from_millis(20))).await);
+        assert_eq!(Arc::strong_count(&dropped), 1);
     }
 }

@@ -84,15 +84,11 @@ impl Proxy {
         };
         open.shutdown().await;
         let finished = match all_ended {
-            false => drain.finish(CUT_WITHIN).await,
-            true => tokio::select! {
-                biased;
-                finished = drain.finish(within) => finished,
-                () = cut => false,
-            },
+            true => drain.finish(cut).await,
+            false => drain.finish(sleep(CUT_WITHIN)).await,
         };
         if !finished {
-            tracing::warn!("approved calls are still under way: their outcome will be unknown");
+            tracing::warn!("approved calls are cut off");
         }
     }
 }

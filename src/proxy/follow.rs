@@ -272,7 +272,7 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Drop for Followe
         // Else the agent left. What people approved is followed to its end all the same; other records close themselves.
         if let (Some(reader), Some(body), Some(working)) = (self.reader.take(), self.body.take(), self.learns.take()) {
             match (reader.learns_more(), tokio::runtime::Handle::try_current()) {
-                (true, Ok(runtime)) => _ = runtime.spawn(learn(body, reader, working)),
+                (true, Ok(_)) => working.clone().apart(learn(body, reader, working)),
                 // The status says it all, or there is nobody left to read more.
                 (false, _) | (true, Err(_)) => reader.ended(),
             }

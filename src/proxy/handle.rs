@@ -139,7 +139,7 @@ async fn send_approved(
     let lost = say::Draft::of(permit.get());
     let (answered, answer) = oneshot::channel();
     let parts = parts.clone();
-    tokio::spawn(async move {
+    working.clone().apart(async move {
         let sent = send(&parts, permit, record, None, leaving, Some(working)).await;
         // Nobody there any more: the answer is dropped, and followed to its end all the same.
         let _left = answered.send(sent).is_err();

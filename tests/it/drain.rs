@@ -8,6 +8,13 @@ use crate::harness::{
 };
 use crate::streams::FEED;
 
+const GET: [(&str, &str); 4] = [
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":authority", "things.example"),
+    (":path", "/slow"),
+];
+
 const ALL: &str = r#"@id("all") permit (principal, action, resource);"#;
 
 #[test]
@@ -84,6 +91,45 @@ fn what_never_ends_has_as_long_as_the_configuration_says() {
     );
     while !wire.is_closed() {}
     gate.open();
+}
+
+#[test]
+fn streams_of_http2_that_never_end_are_recorded_too() {
+    let origin = Origin::of_things();
+    let configuration = Sidecar::new().resolve("things.example", &origin);
+    let sidecar = configuration.section("shutdown: { within: 1s }").start();
+    let gate = Gate::shut();
+    origin.answer_next_with(Reply::new(200).bytes("and so ").gate(&gate));
+    let mut client = Http2::to(&sidecar, "things.example");
+    client.head(1, &GET, true);
+    assert_eq!(client.read(), Frame::Head(1, 200, false));
+    sidecar.terminate();
+    assert_recorded(&sidecar, "abandoned");
+    while client.read() != Frame::Closed {}
+    gate.open();
+}
+
+#[test]
+fn what_was_approved_and_is_cut_off_is_recorded_as_that_and_never_sent_again() {
+    let origin = Origin::stripe();
+    let configuration = Sidecar::new().resolve("api.stripe.com", &origin);
+    let sidecar = configuration.section("shutdown: { within: 1s }").start();
+    let gate = Gate::shut();
+    origin.answer_next_with(Reply::new(200).gate(&gate));
+    let mut client = Session::stripe(&sidecar);
+    client.send("refund ch_1 amount=90000");
+    let id = sidecar.next_held();
+    sidecar.approve(&id);
+    eventually("the call is at the origin", || origin.seen().len() == 1);
+    sidecar.terminate();
+    assert_recorded(&sidecar, "abandoned");
+    gate.open();
+    assert!(!client.receive().ok);
+    sidecar.restart();
+    client
+        .call("refund ch_1 amount=90000")
+        .assert_refused("already_executed");
+    assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
 }
 
 #[test]
@@ -188,13 +234,7 @@ fn streams_of_http2_end_as_they_would_have_and_no_new_ones_begin() {
     let gate = Gate::shut();
     origin.answer_next_with(Reply::new(200).bytes("in ").gate(&gate).bytes("time"));
     let mut client = Http2::to(&sidecar, "things.example");
-    let get = [
-        (":method", "GET"),
-        (":scheme", "https"),
-        (":authority", "things.example"),
-        (":path", "/slow"),
-    ];
-    client.head(1, &get, true);
+    client.head(1, &GET, true);
     assert_eq!(client.read(), Frame::Head(1, 200, false));
     assert_eq!(client.read(), Frame::Data(1, b"in ".to_vec(), false));
     sidecar.terminate();

@@ -95,14 +95,17 @@ async fn the_outcome_of_an_approved_call_is_learnt_without_the_agent() {
         let (mut followed, endings) = answered(body, 200, answer, Some(drain.working()));
         followed.frame().await.unwrap().unwrap();
         drop(followed);
-        assert!(drain.finish(Duration::from_secs(5)).await, "it is waited for");
+        assert!(
+            drain.finish(tokio::time::sleep(Duration::from_secs(5))).await,
+            "it is waited for"
+        );
         assert_eq!(told(&endings), [(Outcome::Success, Some(200))]);
     }
     let drain = Drain::default();
     let broken = pieces(vec![data("{"), Err(std::io::Error::other("reset"))]);
     let (followed, endings) = answered(broken, 200, reads_content(), Some(drain.working()));
     drop(followed);
-    assert!(drain.finish(Duration::from_secs(5)).await);
+    assert!(drain.finish(tokio::time::sleep(Duration::from_secs(5))).await);
     assert_eq!(told(&endings), [(Outcome::Unknown, Some(200))]);
 }
 
@@ -255,7 +258,7 @@ async fn the_trailers_of_an_approved_call_are_learnt_without_the_agent() {
     let (mut followed, endings) = answered(body, 200, by_grpc(), Some(drain.working()));
     followed.frame().await.unwrap().unwrap();
     drop(followed);
-    assert!(drain.finish(Duration::from_secs(5)).await);
+    assert!(drain.finish(tokio::time::sleep(Duration::from_secs(5))).await);
     assert_eq!(told(&endings), [(Outcome::Failure, Some(200))]);
 }
 
