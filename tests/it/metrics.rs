@@ -12,7 +12,7 @@ fn read(text: &str) -> BTreeMap<String, f64> {
     std::fs::write(&file, text).unwrap();
     let mut parser = Command::new(python());
     let output = bounded({
-        parser.arg(root().join("tests/clients/metrics_reader.py")).arg(&file);
+        parser.arg(root().join("tests/deploy/metrics_reader.py")).arg(&file);
         parser
     });
     assert!(output.status.success(), "{}\n{text}", said(&output));
