@@ -49,6 +49,13 @@ fn what_is_counted_is_what_happened() {
     client.send("refund ch_1 amount=95000");
     sidecar.deny(&sidecar.next_held(), "no");
     client.receive().assert_refused("approval_denied");
+    let mut leaves = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    leaves.send(
+        "POST /v1/refunds HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 24\r\n\r\ncharge=ch_2&amount=90000",
+    );
+    sidecar.next_held();
+    drop(leaves);
     let mut fronted = Tunnel::to("evil.example:443").sni("api.stripe.com").open(&sidecar);
     let front = fronted.ask("GET / HTTP/1.1\r\nHost: api.stripe.com\r\n\r\n");
     assert_eq!(front.status, 421);
@@ -61,13 +68,13 @@ fn what_is_counted_is_what_happened() {
     let expected = [
         (requests("read", "ALLOW", "2xx"), 1.0),
         (requests("write", "REQUIRE_APPROVAL", "2xx"), 1.0),
-        (requests("write", "REQUIRE_APPROVAL", "none"), 1.0),
+        (requests("write", "REQUIRE_APPROVAL", "none"), 2.0),
         (requests("none", "none", "none"), 1.0),
         ("runplane_approval_decisions_total{result=approved}".to_owned(), 1.0),
         ("runplane_approval_decisions_total{result=denied}".to_owned(), 1.0),
         ("runplane_approval_decisions_total{result=expired}".to_owned(), 0.0),
         ("runplane_approval_wait_seconds_count".to_owned(), 2.0),
-        ("runplane_approvals_pending".to_owned(), 0.0),
+        ("runplane_approvals_pending".to_owned(), 1.0),
         ("runplane_upstream_duration_seconds_count".to_owned(), 2.0),
         ("runplane_bypass_rejected_total".to_owned(), 2.0),
     ];
@@ -81,7 +88,7 @@ fn what_is_counted_is_what_happened() {
         .filter(|(name, _)| name.starts_with("runplane_requests_total"))
         .map(|(_, count)| count)
         .sum();
-    assert_eq!(all, 5.0, "each request once: {found:#?}");
+    assert_eq!(all, 6.0, "each request once: {found:#?}");
     let entries = sidecar.trail().entries().len() as f64;
     assert_eq!(found["runplane_audit_entries_total"], entries);
     assert!(first["runplane_audit_entries_total"] < entries);

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
 use super::{HEAD_WITHIN, LARGEST_HEAD, note};
-use crate::io::drain::stopping;
+use crate::io::drain::{Working, stopping};
 use crate::proxy::{Connection, Parts, handle};
 
 /// Requests at a time on one connection.
@@ -34,8 +35,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 // SECURITY: each bound is there for a flood (resets, CONTINUATION, empty DATA, headers, half-open connections); extended
 // CONNECT stays off, for what it opens is not HTTP. Tests: `bypass::floods`.
-fn builder() -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn builder(working: Working) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(Streams(working));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
@@ -48,6 +49,21 @@ fn builder() -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(ASKED_AFTER)
         .keep_alive_timeout(ANSWERED_WITHIN);
     builder
+}
+
+/// Runs what a connection has running for each of its streams, and is waited for until all of that has ended: an answer's
+/// record closes with the answer, which may outlive its connection for a moment.
+#[derive(Clone)]
+struct Streams(Working);
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        let working = self.0.clone();
+        tokio::spawn(async move {
+            stream.await;
+            drop(working);
+        });
+    }
 }
 
 /// Held by each request of a connection; counts those that came.
@@ -67,7 +83,7 @@ where
             answer
         }
     });
-    let mut served = pin!(builder().serve_connection(TokioIo::new(stream), service));
+    let mut served = pin!(builder(connection.working.clone()).serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
         () = stopping(parts.draining.clone()) => {
