@@ -7,6 +7,7 @@ mod listeners;
 mod notices;
 pub mod public;
 mod reload;
+mod rotation;
 pub mod wiring;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ use crate::approval::{self, Approvals};
 use crate::authority::Authority;
 use crate::config::home::Home;
 use crate::config::{Config, shipped};
+use crate::control::health::Readiness;
 use crate::gate::{Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::drain::{self, Drain};
@@ -108,7 +110,7 @@ pub struct Sidecar {
     health: Option<TcpListener>,
     shutdown_within: Duration,
     reload: Reload,
-    ready: watch::Sender<bool>,
+    readiness: Arc<Readiness>,
     listening: [SocketAddr; 2],
     banner: String,
 }
@@ -128,7 +130,7 @@ impl Sidecar {
         let state = config.home.state();
         let secrets = Secrets::load_or_create(&state)?;
         let authority = Authority::load_or_create(&config.home.certs())?;
-        public::write_trust(&config.home.public(), authority.certificate_pem())?;
+        public::write_trust(&config.home.public(), &authority.trusted())?;
         let (registry, first_start) = registry(&config, &store).await?;
         let Listeners {
             doors,
@@ -139,7 +141,7 @@ impl Sidecar {
         let upstream = Upstream::new(upstream::Config {
             own_listeners: addresses.sockets(),
             own_names: config.own_names(),
-            own_authority: authority.public_key(),
+            own_authorities: own_keys(&authority),
             ..config.upstream.clone()
         })?;
         let described = rules.describe();
@@ -147,7 +149,7 @@ impl Sidecar {
         store.write(audit::recover(store.open_calls()?)).await?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
         store
-            .write(audit::boot(boot_members(&rules, &addresses, enforcement)))
+            .write(audit::boot(boot_members(&rules, &addresses, &authority, enforcement)))
             .await?;
 
         let banner = Banner {
@@ -160,8 +162,11 @@ impl Sidecar {
         };
         let banner = banner.text();
         let gate = Arc::new(Gate::new(rules));
-        let registry = Arc::new(registry);
-        let (drain, (ready, is_ready)) = (Drain::default(), watch::channel(false));
+        let (registry, authority) = (Arc::new(registry), Arc::new(authority));
+        let (drain, readiness) = (
+            Drain::default(),
+            Arc::new(Readiness::new(store.clone(), authority.clone())),
+        );
         let metrics = Arc::new(Metrics::default());
         let shutdown_within = config.shutdown_within;
         let control_parts = control::Parts {
@@ -171,7 +176,7 @@ impl Sidecar {
             store: store.clone(),
             metrics: metrics.clone(),
             owner_may_approve: config.owner_may_approve,
-            ready: is_ready,
+            readiness: readiness.clone(),
             registering: Mutex::default(),
             notices: notices.clone(),
             home_option: config.home.option(),
@@ -183,7 +188,7 @@ impl Sidecar {
             gate,
             approvals,
             store,
-            authority: Arc::new(authority),
+            authority: authority.clone(),
             upstream,
             capture: Capture::new(config.limits.of_one_body(), config.limits.bodies),
             patience: config.patience.clone(),
@@ -194,14 +199,14 @@ impl Sidecar {
             connections: config.limits.connections,
             waits: proxy::Waits::default(),
         };
-        let reload = Reload::new(config, parts.gate.clone(), parts.store.clone(), notices)?;
+        let reload = Reload::new(config, parts.gate.clone(), parts.store.clone(), authority, notices)?;
         Ok(Sidecar {
             proxy: (doors, Arc::new(parts), drain),
             control: (control.0, control.1, control_parts),
             health,
             shutdown_within,
             reload,
-            ready,
+            readiness,
             listening: [addresses.proxy.socket, addresses.control.socket],
             banner,
         })
@@ -233,7 +238,7 @@ impl Sidecar {
             health,
             shutdown_within,
             reload,
-            ready,
+            readiness,
             ..
         } = self;
         let (store, approvals) = (parts.store.clone(), parts.approvals.clone());
@@ -251,12 +256,12 @@ impl Sidecar {
             drain::stopping(closed.clone()),
         ));
         let reload = tokio::spawn(reload.watch(drain::stopping(closed)));
-        ready.send_replace(true);
+        readiness.serves();
         let stop = async {
             stop.await;
             let seconds = shutdown_within.as_secs();
             tracing::info!("stopping: calls under way have {seconds} s, a second signal ends them at once");
-            ready.send_replace(false);
+            readiness.stops();
         };
         Proxy::new(parts, drain)
             .serve(doors, stop, at_once, shutdown_within)
@@ -322,9 +327,20 @@ fn remember_ends(approvals: &Approvals, store: &Store, since: Timestamp) -> anyh
     Ok(())
 }
 
-fn boot_members(rules: &Rules, addresses: &Addresses, enforcement: &Enforcement) -> Vec<(&'static str, String)> {
+fn own_keys(authority: &Authority) -> Vec<Vec<u8>> {
+    let trusted = authority.trusted().into_iter();
+    trusted.map(|certificate| certificate.public_key).collect()
+}
+
+fn boot_members(
+    rules: &Rules,
+    addresses: &Addresses,
+    authority: &Authority,
+    enforcement: &Enforcement,
+) -> Vec<(&'static str, String)> {
     let digests = rules.digests();
     vec![
+        ("authority", authority.certificate().fingerprint()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("enforcement", enforcement.recorded()),
         ("listeners", addresses.described()),

@@ -45,7 +45,7 @@ use crate::model::{ApprovalId, Reason};
 
 pub use approvals::{approved, consumed, denied, expired, held};
 pub use calls::{closed, decided, recover, refused};
-pub use sidecar::{agent_put, boot, gap, person_put, reload, shutdown};
+pub use sidecar::{agent_put, authority_in_force, authority_next, boot, gap, person_put, reload, shutdown};
 
 /// The sets in force, as SHA-256 (hex), for the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,22 +1,28 @@
-//! The local certificate authority: made or loaded at start, mints a leaf for each host an agent connects to.
-//! Stage, floor 2.
+//! The local certificate authority: made or loaded at start, mints a leaf for each host an agent connects to, and is followed by
+//! another one before it ends. Stage, floor 2.
 
+mod certificate;
 mod files;
 mod leaf;
+mod rotation;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use moka::sync::Cache;
-use rcgen::{Issuer, KeyPair, PublicKeyData};
+use rcgen::{Issuer, KeyPair};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::ServerSessionMemoryCache;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{CipherSuite, ServerConfig};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::model::Host;
+use crate::model::{Host, Timestamp};
+
+pub use certificate::Certificate;
+pub use rotation::{Successor, hasten, rotate, successor, trusted};
 
 /// Hosts whose leaf is kept at a time. A leaf with its sessions takes about 20 kB.
 const CACHED_LEAVES: u64 = 1000;
@@ -57,7 +63,7 @@ pub enum Error {
     KeyMismatch { certificate: PathBuf, key: PathBuf },
     #[error("`{}` is not a certificate of an authority in PEM", .0.display())]
     NotAnAuthority(PathBuf),
-    #[error("`{}` is not valid at this time (check the clock): remove it and its key to have a new authority made (agents must then trust the new one)", .0.display())]
+    #[error("`{}` is not valid at this time (check the clock): `runplane ca rotate` makes another one (agents must then trust that)", .0.display())]
     NotValidNow(PathBuf),
     #[error("`{}` is not an ECDSA P-256 key in PEM (PKCS#8)", path.display())]
     Key {
@@ -65,10 +71,24 @@ pub enum Error {
         #[source]
         source: rcgen::Error,
     },
+    #[error("`{}` holds no time: expected one as 2026-11-28T09:00:00Z, from which on the certificate beside it signs", .0.display())]
+    NotATime(PathBuf),
+    #[error("there is no `{}`: the first one is made at the first start (`runplane run`)", .0.display())]
+    NothingToFollow(PathBuf),
+    #[error("another one is made already, and signs from {0} on: `runplane ca rotate --now` has it sign at once")]
+    FollowedAlready(Timestamp),
     #[error("the certificate could not be made")]
     Certificate(#[from] rcgen::Error),
     #[error("the key of the leaves could not be used")]
     Tls(#[from] rustls::Error),
+}
+
+fn file_error(action: &'static str, path: &Path) -> impl Fn(std::io::Error) -> Error {
+    move |source| Error::File {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Why there is no leaf for a host.
@@ -85,15 +105,43 @@ pub enum LeafError {
 
 /// The authority agents trust, and the leaves it has minted.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
-    certificate_pem: String,
+    certs: PathBuf,
+    signer: ArcSwap<Signer>,
+    successor: ArcSwapOption<Successor>,
     /// One key for all leaves of this process: it never leaves memory.
     leaf_key: KeyPair,
     leaf_signer: Arc<dyn SigningKey>,
     provider: Arc<CryptoProvider>,
-    configs: Cache<Host, Arc<ServerConfig>>,
     minting: Mutex<leaf::Allowance>,
+}
+
+/// Who signs, and what it has signed: it goes with it.
+struct Signer {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: Certificate,
+    configs: Cache<Host, Arc<ServerConfig>>,
+}
+
+impl Signer {
+    fn new(pair: files::Pair) -> Result<Signer, Error> {
+        Ok(Signer {
+            issuer: Issuer::from_ca_cert_der(&pair.certificate.der, pair.key)?,
+            certificate: pair.certificate,
+            configs: Cache::builder()
+                .max_capacity(CACHED_LEAVES)
+                .time_to_live(CACHED_FOR)
+                .build(),
+        })
+    }
+}
+
+/// What has changed on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// Another one is to be trusted besides, from another time on, or none any more.
+    Next(Option<Successor>),
+    /// Its time has come.
+    Due(Successor),
 }
 
 impl std::fmt::Debug for Authority {
@@ -103,38 +151,72 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// Loads `ca.pem` and `ca.key` of the directory, or makes both (key 0600, created exclusively).
+    /// Loads `ca.pem` and `ca.key` of the directory, or makes both (key 0600, created exclusively). One whose time has come
+    /// takes over.
     ///
     /// # Errors
     /// One of the two alone, a key that others may read or that is another's, a certificate out of its time.
     pub fn load_or_create(certs: &Path) -> Result<Authority, Error> {
-        let pair = files::load_or_create(certs)?;
+        rotation::settle(certs)?;
+        let signer = Signer::new(files::load_or_create(certs)?)?;
         let leaf_key = KeyPair::generate()?;
         let leaf_der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
         let leaf_signer = aws_lc_rs::sign::any_ecdsa_type(&leaf_der)?;
         Ok(Authority {
-            issuer: Issuer::from_ca_cert_der(&pair.certificate, pair.key)?,
-            certificate: pair.certificate,
-            certificate_pem: pair.certificate_pem,
+            certs: certs.to_owned(),
+            signer: ArcSwap::from_pointee(signer),
+            successor: ArcSwapOption::from_pointee(rotation::successor(certs)?),
             leaf_key,
             leaf_signer,
             provider: Arc::new(provider()),
-            configs: Cache::builder()
-                .max_capacity(CACHED_LEAVES)
-                .time_to_live(CACHED_FOR)
-                .build(),
             minting: Mutex::new(leaf::Allowance::new(MINTED_AT_ONCE, MINTED_PER_SECOND)),
         })
     }
 
-    /// What agents must trust.
-    pub fn certificate_pem(&self) -> &str {
-        &self.certificate_pem
+    /// The one that signs.
+    pub fn certificate(&self) -> Certificate {
+        self.signer.load().certificate.clone()
     }
 
-    /// The authority's public key (DER, SubjectPublicKeyInfo): what upstream must never trust.
-    pub fn public_key(&self) -> Vec<u8> {
-        self.issuer.key().subject_public_key_info()
+    /// The one that follows.
+    pub fn successor(&self) -> Option<Successor> {
+        self.successor.load().as_deref().cloned()
+    }
+
+    /// What agents must trust, the one that signs first.
+    pub fn trusted(&self) -> Vec<Certificate> {
+        let successor = self.successor().map(|successor| successor.certificate);
+        [self.certificate()].into_iter().chain(successor).collect()
+    }
+
+    /// What the disk says that is not so yet. Nothing changes by it: see [`Authority::apply`].
+    ///
+    /// # Errors
+    /// If what is there cannot be read.
+    pub fn look(&self) -> Result<Option<Rotation>, Error> {
+        let found = rotation::successor(&self.certs)?;
+        Ok(match found {
+            Some(found) if found.is_due(Timestamp::now()) => Some(Rotation::Due(found)),
+            found if found == self.successor() => None,
+            found => Some(Rotation::Next(found)),
+        })
+    }
+
+    /// Has it be so. Leaves come from the new one from then on.
+    ///
+    /// # Errors
+    /// If the files cannot be replaced; what was in force stays.
+    pub fn apply(&self, rotation: Rotation) -> Result<(), Error> {
+        match rotation {
+            Rotation::Next(next) => self.successor.store(next.map(Arc::new)),
+            Rotation::Due(_) => {
+                rotation::take_over(&self.certs)?;
+                self.signer
+                    .store(Arc::new(Signer::new(files::load_or_create(&self.certs)?)?));
+                self.successor.store(None);
+            }
+        }
+        Ok(())
     }
 
     /// TLS server configuration with a leaf for exactly this host; cached, bounded in number and rate.
@@ -142,7 +224,8 @@ impl Authority {
     /// # Errors
     /// [`LeafError::Busy`] if too many new hosts are asked for; else a host that no certificate can name.
     pub fn server_config(&self, host: &Host) -> Result<Arc<ServerConfig>, LeafError> {
-        if let Some(config) = self.configs.get(host) {
+        let signer = self.signer.load();
+        if let Some(config) = signer.configs.get(host) {
             return Ok(config);
         }
         // SECURITY: an agent that connects to ever new names must not keep us signing.
@@ -154,14 +237,14 @@ impl Authority {
         if !allowed {
             return Err(LeafError::Busy);
         }
-        let config = Arc::new(self.mint(host)?);
-        self.configs.insert(host.clone(), config.clone());
+        let config = Arc::new(self.mint(&signer, host)?);
+        signer.configs.insert(host.clone(), config.clone());
         Ok(config)
     }
 
-    fn mint(&self, host: &Host) -> Result<ServerConfig, LeafError> {
-        let leaf = leaf::parameters(host)?.signed_by(&self.leaf_key, &self.issuer)?;
-        let chain = vec![leaf.der().clone(), self.certificate.clone()];
+    fn mint(&self, signer: &Signer, host: &Host) -> Result<ServerConfig, LeafError> {
+        let leaf = leaf::parameters(host)?.signed_by(&self.leaf_key, &signer.issuer)?;
+        let chain = vec![leaf.der().clone(), signer.certificate.der.clone()];
         let key = CertifiedKey::new(chain, self.leaf_signer.clone());
         let mut config = ServerConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?

@@ -5,6 +5,7 @@ mod agent_option;
 pub mod agents;
 pub mod approvals;
 pub mod audit;
+mod ca;
 mod check;
 pub mod client;
 mod demo;
@@ -51,6 +52,7 @@ enum Command {
     Confined(exec::confined::Args),
     Env(env::Args),
     Demo(demo::Args),
+    Ca(ca::Args),
     /// Read configuration, mappings and policies, say everything that is wrong in them, and exit
     Check,
     /// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
@@ -87,6 +89,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Env(args) => env::run(home, &args),
         // It takes no home that is there by default: it writes into it.
         Command::Demo(args) => demo::run(cli.home, &args),
+        Command::Ca(args) => ca::run(&home, &args),
         Command::Check => check::run(home),
         Command::Init => init::run(&home),
         Command::Actions(args) => actions::run(&home, &args),

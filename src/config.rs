@@ -170,7 +170,7 @@ impl Config {
             own_listeners: Vec::new(),
             own_names: Vec::new(),
             proxy: upstream_proxy.transpose().map_err(|wrong| vec![wrong])?,
-            own_authority: Vec::new(),
+            own_authorities: Vec::new(),
         };
         let reverse = reverse::listeners(&file.reverse, (proxy_listen, control_listen), &upstream, &home, source)?;
         Ok(Config {

@@ -2,7 +2,7 @@
 //! person; errors are RFC 9457 problems. It never shares a listener with the proxy, which agents reach.
 //!
 //! ```text
-//! GET  /live /ready /metrics                         no key
+//! GET  /live /ready /metrics                         no key: see `health`
 //! GET  /proof?key={name}&nonce={nonce}               no key: that this listener knows yours
 //! GET  /api/v1/approvals?state=pending
 //! GET  /api/v1/approvals/{id or prefix}
@@ -19,7 +19,7 @@ mod approvals;
 mod consent;
 mod expiry;
 mod guard;
-mod health;
+pub mod health;
 mod metrics;
 pub mod problem;
 mod registry;
@@ -38,7 +38,7 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use http::StatusCode;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use crate::agent::Registry;
 use crate::approval::{Approvals, Notices};
@@ -49,6 +49,7 @@ use crate::model::Host;
 use crate::store::Store;
 
 pub use expiry::{expire, expire_all, mind_the_gap};
+use health::Readiness;
 use problem::Problem;
 pub use serve::serve;
 
@@ -64,8 +65,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Whether the person answerable for an agent may approve its calls (`approvals.owner_may_approve`).
     pub owner_may_approve: bool,
-    /// False while the proxy does not take calls.
-    pub ready: watch::Receiver<bool>,
+    pub readiness: Arc<Readiness>,
     /// Names are taken one at a time.
     pub registering: Mutex<()>,
     /// Where people are told at once that other people are still asked.
@@ -98,12 +98,13 @@ pub fn routers(parts: Parts, listener: SocketAddr) -> (Router, Router) {
         .route("/people", get(registry::people).post(registry::add_person))
         .route("/people/{name}/disable", post(registry::disable_person))
         .layer(middleware::from_fn_with_state(parts.clone(), guard::people));
+    let health = health::routes(parts.readiness.clone());
     let router = Router::new()
         .route(proof::PATH, get(prove))
         .nest("/api/v1", api)
-        .merge(health::routes())
         .merge(metrics::routes())
-        .with_state(parts);
+        .with_state(parts)
+        .merge(health);
     (guarded(router, listener), probed)
 }
 

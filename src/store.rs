@@ -173,6 +173,11 @@ impl Store {
         queue::answer(self.inner.queue.flush()?).await
     }
 
+    /// Whether commits are taken: not from a failed one until the database was opened again, checked and written to.
+    pub fn is_writable(&self) -> bool {
+        self.inner.queue.is_serving()
+    }
+
     /// A read-only connection of its own. What was committed before it was opened is seen.
     ///
     /// # Errors

@@ -64,8 +64,8 @@ pub struct Config {
     pub own_names: Vec<(Host, Option<u16>)>,
     /// The way out, where there is but one.
     pub proxy: Option<Proxy>,
-    /// Public key (DER) of our own authority: never trusted upstream.
-    pub own_authority: Vec<u8>,
+    /// Public keys (DER) of our own authority and the one that follows it: never trusted upstream.
+    pub own_authorities: Vec<Vec<u8>>,
 }
 
 impl Config {
@@ -138,7 +138,7 @@ impl Upstream {
     /// # Errors
     /// Roots that cannot be read, or that hold our own authority.
     pub fn new(config: Config) -> Result<Upstream, Error> {
-        let tls = trust::client_config(&config.roots, &config.own_authority)?;
+        let tls = trust::client_config(&config.roots, &config.own_authorities)?;
         let (own_listeners, own_names) = (config.own_listeners, config.own_names);
         let rules = destination::Rules::new(config.resolve, config.destinations, own_listeners, own_names);
         let dialer = dial::Dialer::new(Arc::new(rules), Arc::new(tls), config.proxy);

@@ -8,40 +8,38 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::authority::Certificate;
 use crate::io::pkcs12;
 use crate::upstream;
 
 /// The CA alone, for clients that add it to what they trust.
-pub(super) fn authority(directory: &Path) -> PathBuf {
+pub fn authority(directory: &Path) -> PathBuf {
     directory.join("ca.pem")
 }
 
 /// The system's roots and the CA, for clients that trust what one file says.
-pub(super) fn bundle(directory: &Path) -> PathBuf {
+pub fn bundle(directory: &Path) -> PathBuf {
     directory.join("bundle.pem")
 }
 
 /// The same for Java.
-pub(super) fn trust_store(directory: &Path) -> PathBuf {
+pub fn trust_store(directory: &Path) -> PathBuf {
     directory.join("bundle.p12")
 }
 
 /// Writes the CA and the bundles into `directory`, for everybody to read, where they are not there or not the same any more.
-/// `certificate`: the CA's, in PEM.
+/// `ours`: the CA, and the one that follows it.
 ///
 /// # Errors
-/// If it is no certificate, or a file cannot be written.
-pub fn write_trust(directory: &Path, certificate: &str) -> anyhow::Result<()> {
-    let ours = CertificateDer::from_pem_slice(certificate.as_bytes()).context("the CA is no certificate in PEM")?;
-    let (_, parsed) = X509Certificate::from_der(&ours).context("the CA is no certificate")?;
-    let mut all = vec![ours.clone()];
-    all.extend(upstream::system_certificates(parsed.public_key().raw));
+/// If a file cannot be written.
+pub fn write_trust(directory: &Path, ours: &[Certificate]) -> anyhow::Result<()> {
+    let keys: Vec<_> = ours.iter().map(|certificate| certificate.public_key.clone()).collect();
+    let mut all: Vec<_> = ours.iter().map(|certificate| certificate.der.clone()).collect();
+    all.extend(upstream::system_certificates(&keys));
     let text: String = all.iter().map(|certificate| pem(certificate)).collect();
-    write(&authority(directory), certificate.as_bytes())?;
+    let alone: String = ours.iter().map(|certificate| certificate.pem.as_str()).collect();
+    write(&authority(directory), alone.as_bytes())?;
     write(&bundle(directory), text.as_bytes())?;
     write(&trust_store(directory), &pkcs12::trust_store("runplane", &all))
 }
@@ -92,27 +90,33 @@ fn pem(certificate: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
 
     use super::*;
+    use crate::authority::Authority;
 
-    fn authority_pem() -> String {
-        let mut parameters = CertificateParams::default();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        parameters.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+    fn certificate() -> Certificate {
+        let directory = tempfile::TempDir::new().unwrap();
+        Authority::load_or_create(directory.path()).unwrap().certificate()
     }
 
     #[test]
     fn the_bundle_holds_the_ca_and_the_systems_roots_and_everybody_may_read_it() {
         let directory = tempfile::TempDir::new().unwrap();
         let public = directory.path().join("certs/public");
-        let certificate = authority_pem();
-        write_trust(&public, &certificate).unwrap();
-        let text = fs::read(bundle(&public)).unwrap();
-        let found: Vec<_> = CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().unwrap();
-        let ours = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
-        assert_eq!(found.first(), Some(&ours));
-        assert_eq!(found.len(), 1 + upstream::system_certificates(&[]).len());
+        let ours = [certificate(), certificate()];
+        write_trust(&public, &ours).unwrap();
+        let found = |file: PathBuf| {
+            let text = fs::read(file).unwrap();
+            let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+            found.unwrap()
+        };
+        let bundled = found(bundle(&public));
+        let ours: Vec<_> = ours.into_iter().map(|certificate| certificate.der).collect();
+        assert_eq!(found(authority(&public)), ours);
+        assert_eq!(bundled[..2], ours);
+        assert_eq!(bundled.len(), 2 + upstream::system_certificates(&[]).len());
         for file in [authority(&public), bundle(&public), trust_store(&public)] {
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o644);
         }
@@ -122,13 +126,13 @@ mod tests {
     fn what_is_the_same_is_left_alone_and_what_is_not_is_replaced() {
         let directory = tempfile::TempDir::new().unwrap();
         let changed = || fs::metadata(bundle(directory.path())).unwrap().modified().unwrap();
-        let first = authority_pem();
+        let first = [certificate()];
         write_trust(directory.path(), &first).unwrap();
         let then = changed();
         write_trust(directory.path(), &first).unwrap();
         assert_eq!(changed(), then);
-        write_trust(directory.path(), &authority_pem()).unwrap();
-        assert_ne!(fs::read_to_string(authority(directory.path())).unwrap(), first);
+        write_trust(directory.path(), &[certificate()]).unwrap();
+        assert_ne!(fs::read_to_string(authority(directory.path())).unwrap(), first[0].pem);
         assert_eq!(
             fs::read_dir(directory.path()).unwrap().count(),
             3,

@@ -13,8 +13,10 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::certificates::Certificates;
+use super::rotation::Rotations;
 use crate::approval::Notices;
 use crate::audit::{self, Digests};
+use crate::authority::Authority;
 use crate::config::Config;
 use crate::gate::{Gate, Rules};
 use crate::io::watch::Watch;
@@ -35,6 +37,7 @@ const SHOWN: usize = 20;
 pub(super) struct Reload {
     config: Arc<Config>,
     certificates: Certificates,
+    rotations: Rotations,
     gate: Arc<Gate>,
     store: Store,
     notices: Arc<dyn Notices>,
@@ -68,10 +71,11 @@ impl Reload {
         config: Config,
         gate: Arc<Gate>,
         store: Store,
+        authority: Arc<Authority>,
         notices: Arc<dyn Notices>,
     ) -> anyhow::Result<Reload> {
         let home = &config.home;
-        let files = Watch::start(home.path(), [home.mappings(), home.policies()]);
+        let files = Watch::start(home.path(), vec![home.mappings(), home.policies(), home.certs()]);
         Ok(Reload {
             files: files
                 .inspect_err(|error| {
@@ -80,6 +84,7 @@ impl Reload {
                 .ok(),
             hangup: signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?,
             certificates: Certificates::of(&config),
+            rotations: Rotations::new(authority, store.clone(), config.home.public()),
             config: Arc::new(config),
             gate,
             store,
@@ -98,6 +103,9 @@ impl Reload {
         let mut cause = Cause::Change;
         loop {
             for line in self.certificates.reload() {
+                self.say(line);
+            }
+            if let Some(line) = self.rotations.look().await {
                 self.say(line);
             }
             let pause = self.reload(cause).await;

@@ -4,7 +4,7 @@ use super::{Digests, joined, short};
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::entry::{Committed, Kind};
 use crate::model::time::Jump;
-use crate::model::{Change, Entry};
+use crate::model::{Change, Entry, Timestamp};
 
 /// An agent was added, changed or disabled, by the person `by` (or `first start`).
 pub fn agent_put(row: &AgentRow, by: &str) -> Vec<Change> {
@@ -52,6 +52,28 @@ pub fn reload(in_force: &Digests, wrong: &[String]) -> Vec<Change> {
             .with("result", "refused")
             .commit("wrong", Committed::keep(&wrong)),
     };
+    vec![Change::Append(entry)]
+}
+
+/// The authority with this fingerprint is to be trusted besides the one in force, and signs from then on. `None`: none is, after
+/// all.
+pub fn authority_next(next: Option<(&str, Timestamp)>) -> Vec<Change> {
+    let entry = Entry::new(Kind::Authority);
+    let entry = match next {
+        Some((fingerprint, signs_from)) => entry
+            .with("event", "next")
+            .with("fingerprint", fingerprint)
+            .with("signs_from", signs_from.0),
+        None => entry.with("event", "withdrawn"),
+    };
+    vec![Change::Append(entry)]
+}
+
+/// The authority with this fingerprint signs from here on, and no other is trusted.
+pub fn authority_in_force(fingerprint: &str) -> Vec<Change> {
+    let entry = Entry::new(Kind::Authority)
+        .with("event", "in_force")
+        .with("fingerprint", fingerprint);
     vec![Change::Append(entry)]
 }
 

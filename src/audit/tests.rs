@@ -193,6 +193,9 @@ fn one_of_each() -> Vec<Vec<Change>> {
         reload(&digests(), &[]),
         reload(&digests(), &["policies/house.cedar:3:8: expected a rule".to_owned()]),
         closed(&call.caller.agent, carried),
+        authority_next(Some((&"ef".repeat(32), Timestamp(1_795_788_300_000)))),
+        authority_next(None),
+        authority_in_force(&"ef".repeat(32)),
     ]
 }
 

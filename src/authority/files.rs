@@ -6,30 +6,33 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Error, leaf};
-use crate::model::Secret;
+use super::certificate::Certificate;
+use super::{Error, file_error, leaf};
+use crate::model::{Secret, Timestamp};
 
 /// The authority's certificate and key, checked against each other.
 pub(super) struct Pair {
-    pub(super) certificate: CertificateDer<'static>,
-    pub(super) certificate_pem: String,
+    pub(super) certificate: Certificate,
     pub(super) key: KeyPair,
 }
 
-struct Paths {
-    certificate: PathBuf,
-    key: PathBuf,
+pub(super) struct Paths {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+impl Paths {
+    pub(super) fn in_directory(directory: &Path) -> Paths {
+        Paths {
+            certificate: directory.join("ca.pem"),
+            key: directory.join("ca.key"),
+        }
+    }
 }
 
 pub(super) fn load_or_create(certs: &Path) -> Result<Pair, Error> {
-    let paths = Paths {
-        certificate: certs.join("ca.pem"),
-        key: certs.join("ca.key"),
-    };
+    let paths = Paths::in_directory(certs);
     match (exists(&paths.certificate)?, exists(&paths.key)?) {
         (true, true) => load(&paths),
         (false, false) => {
@@ -48,57 +51,35 @@ pub(super) fn load_or_create(certs: &Path) -> Result<Pair, Error> {
 }
 
 /// Whether something is there, be it a link to nowhere: what is not readable is not replaced.
-fn exists(path: &Path) -> Result<bool, Error> {
+pub(super) fn exists(path: &Path) -> Result<bool, Error> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(Error::File {
-            action: "look at",
-            path: path.to_owned(),
-            source,
-        }),
+        Err(error) => Err(file_error("look at", path)(error)),
     }
 }
 
-fn load(paths: &Paths) -> Result<Pair, Error> {
+pub(super) fn load(paths: &Paths) -> Result<Pair, Error> {
     let key = load_key(&paths.key)?;
-    let certificate_pem = fs::read_to_string(&paths.certificate).map_err(|source| Error::File {
-        action: "read",
-        path: paths.certificate.clone(),
-        source,
-    })?;
-    let not_an_authority = || Error::NotAnAuthority(paths.certificate.clone());
-    let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|_| not_an_authority())?;
-    let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|_| not_an_authority())?;
-    if !parsed.is_ca() {
-        return Err(not_an_authority());
-    }
-    if parsed.public_key().raw != key.subject_public_key_info() {
+    let certificate = Certificate::read(&paths.certificate)?;
+    if certificate.public_key != key.subject_public_key_info() {
         return Err(Error::KeyMismatch {
             certificate: paths.certificate.clone(),
             key: paths.key.clone(),
         });
     }
-    if !parsed.validity().is_valid() {
+    if !certificate.is_valid(Timestamp::now()) {
         return Err(Error::NotValidNow(paths.certificate.clone()));
     }
-    Ok(Pair {
-        certificate,
-        certificate_pem,
-        key,
-    })
+    Ok(Pair { certificate, key })
 }
 
 fn load_key(path: &Path) -> Result<KeyPair, Error> {
-    let cannot_read = |source| Error::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(cannot_read)?;
+    let cannot_read = file_error("read", path);
+    let file = File::open(path).map_err(&cannot_read)?;
     // SECURITY: whoever reads the key can pose as every provider to the agents that trust us. Checked on the open file,
     // so that it cannot be changed for another in between. Test: `a_key_that_others_may_read_is_refused`.
-    let mode = file.metadata().map_err(cannot_read)?.permissions().mode() & 0o777;
+    let mode = file.metadata().map_err(&cannot_read)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(Error::LaxMode {
             path: path.to_owned(),
@@ -112,12 +93,8 @@ fn load_key(path: &Path) -> Result<KeyPair, Error> {
     })
 }
 
-fn create(certs: &Path, paths: &Paths) -> Result<(), Error> {
-    fs::create_dir_all(certs).map_err(|source| Error::File {
-        action: "create",
-        path: certs.to_owned(),
-        source,
-    })?;
+pub(super) fn create(certs: &Path, paths: &Paths) -> Result<(), Error> {
+    fs::create_dir_all(certs).map_err(file_error("create", certs))?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let certificate = leaf::authority_parameters().self_signed(&key)?;
     let key_pem = Secret::new(key.serialize_pem());
@@ -141,28 +118,16 @@ fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), Error> {
         }
         written
     };
-    write().map_err(|source| Error::File {
-        action: "create",
-        path: path.to_owned(),
-        source,
-    })
+    write().map_err(file_error("create", path))
 }
 
-fn sync_directory(path: &Path) -> Result<(), Error> {
+pub(super) fn sync_directory(path: &Path) -> Result<(), Error> {
     let sync = || File::open(path)?.sync_all();
-    sync().map_err(|source| Error::File {
-        action: "write",
-        path: path.to_owned(),
-        source,
-    })
+    sync().map_err(file_error("write", path))
 }
 
 fn remove_our_own(path: &Path) -> Result<(), Error> {
-    fs::remove_file(path).map_err(|source| Error::File {
-        action: "remove",
-        path: path.to_owned(),
-        source,
-    })
+    fs::remove_file(path).map_err(file_error("remove", path))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use rcgen::{
     SanType, SerialNumber, date_time_ymd,
 };
 
+use crate::io::tls::AUTHORITY_NAME;
 use crate::model::{Host, secret};
 
 /// Life of a leaf.
@@ -24,7 +25,7 @@ pub(super) fn authority_parameters() -> CertificateParams {
     parameters.distinguished_name.push(DnType::OrganizationName, "Runplane");
     parameters
         .distinguished_name
-        .push(DnType::CommonName, format!("Runplane local authority {install}"));
+        .push(DnType::CommonName, format!("{AUTHORITY_NAME}{install}"));
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     set_life(&mut parameters, AUTHORITY_LIFE);

@@ -1,6 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use rustls_pki_types::CertificateDer;
 use tempfile::TempDir;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -24,7 +25,7 @@ fn host(text: &str) -> Host {
 fn leaf_of(authority: &Authority, host: &Host) -> CertificateDer<'static> {
     let parameters = leaf::parameters(host).unwrap();
     parameters
-        .signed_by(&authority.leaf_key, &authority.issuer)
+        .signed_by(&authority.leaf_key, &authority.signer.load().issuer)
         .unwrap()
         .der()
         .clone()
@@ -34,13 +35,12 @@ fn leaf_of(authority: &Authority, host: &Host) -> CertificateDer<'static> {
 fn what_is_made_is_found_again() {
     let (directory, first) = made();
     let second = Authority::load_or_create(&certs(&directory)).unwrap();
-    assert_eq!(first.certificate_pem(), second.certificate_pem());
-    assert_eq!(first.public_key(), second.public_key());
+    assert_eq!(first.certificate(), second.certificate());
     let mode = |name: &str| fs::metadata(certs(&directory).join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("ca.key"), 0o600);
     assert_eq!(mode("ca.pem") & 0o400, 0o400);
     let (_, other) = made();
-    assert_ne!(first.public_key(), other.public_key());
+    assert_ne!(first.certificate().public_key, other.certificate().public_key);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_leaf_names_its_host_only() {
         ));
         assert!(leaf.basic_constraints().unwrap().unwrap().critical);
         leaf.verify_signature(Some(
-            X509Certificate::from_der(&authority.certificate)
+            X509Certificate::from_der(&authority.certificate().der)
                 .unwrap()
                 .1
                 .public_key(),
@@ -207,7 +207,7 @@ fn only_what_is_parsed_is_spoken() {
 /// What a client with all suites, the strongest first, and a server with this configuration agree on.
 fn agreed_suite(authority: &Authority, version: &'static rustls::SupportedProtocolVersion) -> CipherSuite {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(authority.certificate.clone()).unwrap();
+    roots.add(authority.certificate().der).unwrap();
     let client = rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[version])
         .unwrap()

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use super::agent_option::{self, AgentOption};
 use crate::app::public;
 use crate::app::wiring::{SOMEBODY, Wiring};
+use crate::authority::{self, Certificate};
 use crate::config::Config;
 use crate::config::home::Home;
 use crate::model::Secret;
@@ -75,17 +76,14 @@ fn credentials(config: &Config, agent: &AgentOption) -> anyhow::Result<Option<Se
 /// If there is no CA yet, or the files cannot be written.
 pub(super) fn publish(home: &Home) -> anyhow::Result<std::path::PathBuf> {
     let directory = home.public();
-    public::write_trust(&directory, &authority(home)?)?;
+    public::write_trust(&directory, &authorities(home)?)?;
     Ok(directory)
 }
 
-/// The CA's certificate, in PEM.
-pub(super) fn authority(home: &Home) -> anyhow::Result<String> {
-    let path = home.certs().join("ca.pem");
-    std::fs::read_to_string(&path).with_context(|| {
-        let path = path.display();
-        format!("cannot read {path}: it is made at the first start (`runplane run` or `runplane exec`)")
-    })
+/// The CA, and the one that follows it.
+pub(super) fn authorities(home: &Home) -> anyhow::Result<Vec<Certificate>> {
+    authority::trusted(&home.certs())
+        .context("there is no CA, which is made at the first start (`runplane run` or `runplane exec`)")
 }
 
 impl Shell {

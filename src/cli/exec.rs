@@ -153,7 +153,7 @@ impl Public {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(made.directory(), mode)
             .with_context(|| format!("cannot open {} to others", made.directory().display()))?;
-        public::write_trust(made.directory(), &env::authority(home)?)?;
+        public::write_trust(made.directory(), &env::authorities(home)?)?;
         Ok(made)
     }
 

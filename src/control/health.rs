@@ -1,30 +1,181 @@
-//! `/live` and `/ready`: whether this process runs, and whether it takes calls.
+//! Whether the sidecar lives, and whether it may be sent calls. Told to whoever asks, so nothing of it is secret.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::StatusCode;
-use serde_json::{Value, json};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
 
-use super::Parts;
-use super::problem::Problem;
+use crate::authority::Authority;
+use crate::model::Timestamp;
+use crate::store::Store;
 
-pub(super) fn routes() -> Router<Arc<Parts>> {
-    Router::new().route("/live", get(live)).route("/ready", get(ready))
+/// Not ready from so long before the CA ends: long enough for another one to reach every agent.
+const CA_ENDS_WITHIN: Duration = Duration::from_secs(14 * DAY);
+const DAY: u64 = 24 * 3600;
+
+/// What readiness is read from. Whoever starts and ends the sidecar says so here.
+#[derive(Debug)]
+pub struct Readiness {
+    serving: AtomicBool,
+    stopping: AtomicBool,
+    store: Store,
+    authority: Arc<Authority>,
 }
 
-async fn live() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+/// Why it is not ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`.
+    pub code: String,
+    pub detail: String,
+    /// What to do.
+    pub fix: String,
 }
 
-async fn ready(State(parts): State<Arc<Parts>>) -> Result<Json<Value>, Problem> {
-    match *parts.ready.borrow() {
-        true => Ok(Json(json!({"status": "ready"}))),
-        false => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the proxy does not take calls",
-        )),
+impl Reason {
+    fn new(code: &str, detail: impl Into<String>, fix: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            detail: detail.into(),
+            fix: fix.to_owned(),
+        }
     }
 }
+
+/// The answer of `/live`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// Always `live`.
+    pub status: String,
+    /// False before it serves, and once it is told to stop.
+    pub takes_calls: bool,
+}
+
+/// The answer of `/ready` that it is not (RFC 9457).
+#[derive(Serialize)]
+struct NotReady {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    reasons: Vec<Reason>,
+}
+
+impl Readiness {
+    /// Not ready until [`Readiness::serves`].
+    pub fn new(store: Store, authority: Arc<Authority>) -> Self {
+        Self {
+            serving: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            store,
+            authority,
+        }
+    }
+
+    /// Calls are taken from now on.
+    pub fn serves(&self) {
+        self.serving.store(true, Ordering::Release);
+    }
+
+    /// No new ones are from now on; there is no way back.
+    pub fn stops(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub fn takes_calls(&self) -> bool {
+        self.serving.load(Ordering::Acquire) && !self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Everything that speaks against sending calls here; none: ready.
+    pub fn reasons(&self) -> Vec<Reason> {
+        let (serving, stopping) = (
+            self.serving.load(Ordering::Acquire),
+            self.stopping.load(Ordering::Acquire),
+        );
+        let starts = (!serving && !stopping)
+            .then(|| Reason::new("starting", "the proxy does not take calls yet", "wait a moment"));
+        let stops = stopping.then(|| {
+            Reason::new(
+                "stopping",
+                "the sidecar was told to stop and takes no new calls",
+                "send calls to another one, or start it again once it has ended",
+            )
+        });
+        let trail = (!self.store.is_writable()).then(|| {
+            Reason::new(
+                "trail_unavailable",
+                "the trail cannot be written, and nothing leaves that is not recorded",
+                "read the sidecar's log for the cause (a full disk, above all); it goes on by itself once that is gone",
+            )
+        });
+        [starts, stops, trail, self.ca_ends(Timestamp::now())]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// One that follows in time takes the place of the one that ends.
+    fn ca_ends(&self, now: Timestamp) -> Option<Reason> {
+        let last = self.authority.trusted().pop()?;
+        let left = last.left(now);
+        (left < CA_ENDS_WITHIN).then(|| {
+            Reason::new(
+                "ca_ends",
+                format!(
+                    "the CA that agents trust ends on {} (in {} days)",
+                    last.not_after,
+                    left.as_secs() / DAY
+                ),
+                "`runplane ca rotate` makes another one; start the agents again before it signs",
+            )
+        })
+    }
+}
+
+/// `/live` and `/ready`, for any listener: they need no key.
+pub fn routes(readiness: Arc<Readiness>) -> Router {
+    Router::new()
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+        .with_state(readiness)
+}
+
+/// That it answers is all there is to it.
+async fn live(State(readiness): State<Arc<Readiness>>) -> Json<Live> {
+    Json(Live {
+        status: "live".to_owned(),
+        takes_calls: readiness.takes_calls(),
+    })
+}
+
+async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
+    let reasons = readiness.reasons();
+    if reasons.is_empty() {
+        return Json(serde_json::json!({ "status": "ready" })).into_response();
+    }
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let told = reasons
+        .iter()
+        .map(|reason| format!("{}: {}", reason.detail, reason.fix));
+    let problem = NotReady {
+        kind: "about:blank",
+        title: "Service Unavailable",
+        status: status.as_u16(),
+        detail: told.collect::<Vec<_>>().join("; "),
+        reasons,
+    };
+    let mut response = (status, Json(problem)).into_response();
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+#[cfg(test)]
+mod tests;

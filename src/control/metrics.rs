@@ -22,7 +22,8 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
 // tell nothing of a call, an agent or a host, take no content and change nothing. Tests:
 // `the_health_listener_serves_probes_and_nothing_else`, `what_is_counted_names_no_agent_host_or_call`.
 pub(super) fn listener(parts: Arc<Parts>) -> Router {
-    let router = routes().merge(health::routes()).with_state(parts);
+    let health = health::routes(parts.readiness.clone());
+    let router = routes().with_state(parts).merge(health);
     router.fallback(nothing_here).method_not_allowed_fallback(takes_not)
 }
 

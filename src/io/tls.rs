@@ -21,6 +21,9 @@ use tokio_rustls::TlsAcceptor;
 use super::keys::{self, KeyError};
 use super::stream::Stream;
 
+/// What the names of authorities begin with that sidecars make, each with an id of its own after it.
+pub const AUTHORITY_NAME: &str = "Runplane local authority ";
+
 /// For a client's first byte and its handshake.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// For a client that speaks no TLS to read that.

@@ -24,7 +24,7 @@ const REMEMBERED: usize = 1024;
 /// Some directories of one parent.
 pub struct Watch {
     watcher: RecommendedWatcher,
-    directories: [PathBuf; 2],
+    directories: Vec<PathBuf>,
     changes: mpsc::Receiver<Change>,
     /// Changes that nobody was told of yet.
     unsettled: Option<Unsettled>,
@@ -49,7 +49,7 @@ impl Watch {
     ///
     /// # Errors
     /// If the system gives no means to watch.
-    pub fn start(parent: &Path, directories: [PathBuf; 2]) -> notify::Result<Watch> {
+    pub fn start(parent: &Path, directories: Vec<PathBuf>) -> notify::Result<Watch> {
         let (sender, changes) = mpsc::channel(REMEMBERED);
         let (above, inside) = (parent.to_owned(), directories.clone());
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {

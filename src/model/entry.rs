@@ -114,6 +114,8 @@ pub enum Kind {
     Boot,
     /// Other mappings or policies came into force, or were refused.
     Reload,
+    /// Agents are to trust another authority besides, or another one signs.
+    Authority,
     Shutdown,
     /// The wall clock jumped: times before and after cannot be compared.
     Gap,
@@ -133,6 +135,7 @@ impl Kind {
             Kind::Registry => "registry",
             Kind::Boot => "boot",
             Kind::Reload => "reload",
+            Kind::Authority => "authority",
             Kind::Shutdown => "shutdown",
             Kind::Gap => "gap",
         }

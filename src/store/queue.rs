@@ -142,6 +142,11 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a commit would be queued, if there were not too many.
+    pub(super) fn is_serving(&self) -> bool {
+        self.lock().refuse_if_failing().is_ok()
+    }
+
     /// Queues a commit, or refuses it at once.
     pub(super) fn submit(&self, changes: Vec<Change>) -> Result<Verdict, CommitError> {
         let state = self.lock();

@@ -11,6 +11,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::io::tls::AUTHORITY_NAME;
+
 /// Why the way out could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -34,8 +36,8 @@ pub enum Error {
     Tls(#[from] rustls::Error),
 }
 
-/// TLS towards providers. `own` is the public key (DER) of our own authority.
-pub(super) fn client_config(directory: &Path, own: &[u8]) -> Result<ClientConfig, Error> {
+/// TLS towards providers. `own` are the public keys (DER) of our own authority.
+pub(super) fn client_config(directory: &Path, own: &[Vec<u8>]) -> Result<ClientConfig, Error> {
     let mut roots = system_roots(own);
     add_directory(&mut roots, directory, own)?;
     if roots.is_empty() {
@@ -52,16 +54,16 @@ pub(super) fn client_config(directory: &Path, own: &[u8]) -> Result<ClientConfig
 // SECURITY: our own authority signs for every name. Trusted upstream, whoever holds its key (or a second sidecar that the
 // first one talks to) could pose as any provider to us. It is known by its key, whatever file it comes in.
 // Test: `our_own_authority_is_not_trusted_upstream`.
-fn system_roots(own: &[u8]) -> RootCertStore {
+fn system_roots(own: &[Vec<u8>]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     // Systems carry roots that no verifier takes; they are left out, as everywhere.
     roots.add_parsable_certificates(system_certificates(own));
     roots
 }
 
-/// The system's root certificates, as its files have them. `own` is the public key (DER) of our own authority, which is
-/// left out.
-pub fn system_certificates(own: &[u8]) -> Vec<CertificateDer<'static>> {
+/// The system's root certificates, as its files have them. `own` are the public keys (DER) of our own authority, which is
+/// left out, as is every one that a sidecar has made.
+pub fn system_certificates(own: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
     let (mut found, ourselves) = without(own, rustls_native_certs::load_native_certs());
     if ourselves {
         // Started from a shell with the agent's exports: SSL_CERT_FILE names our own authority, and hides the system's.
@@ -75,7 +77,7 @@ pub fn system_certificates(own: &[u8]) -> Vec<CertificateDer<'static>> {
 }
 
 /// True: our own authority was among them, and was left out.
-fn without(own: &[u8], found: rustls_native_certs::CertificateResult) -> (Vec<CertificateDer<'static>>, bool) {
+fn without(own: &[Vec<u8>], found: rustls_native_certs::CertificateResult) -> (Vec<CertificateDer<'static>>, bool) {
     for error in &found.errors {
         tracing::warn!(%error, "some system roots could not be read");
     }
@@ -83,13 +85,13 @@ fn without(own: &[u8], found: rustls_native_certs::CertificateResult) -> (Vec<Ce
     let others: Vec<_> = found
         .certs
         .into_iter()
-        .filter(|certificate| !has_key(certificate, own))
+        .filter(|certificate| !has_key(certificate, own) && !is_of_a_sidecar(certificate))
         .collect();
     let ourselves = others.len() < all;
     (others, ourselves)
 }
 
-fn add_directory(roots: &mut RootCertStore, directory: &Path, own: &[u8]) -> Result<(), Error> {
+fn add_directory(roots: &mut RootCertStore, directory: &Path, own: &[Vec<u8>]) -> Result<(), Error> {
     let unreadable = |source| Error::Read {
         path: directory.to_owned(),
         source,
@@ -108,7 +110,7 @@ fn add_directory(roots: &mut RootCertStore, directory: &Path, own: &[u8]) -> Res
     Ok(())
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path, own: &[u8]) -> Result<(), Error> {
+fn add_file(roots: &mut RootCertStore, path: &Path, own: &[Vec<u8>]) -> Result<(), Error> {
     let text = fs::read(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
@@ -130,8 +132,20 @@ fn add_file(roots: &mut RootCertStore, path: &Path, own: &[u8]) -> Result<(), Er
     Ok(())
 }
 
-fn has_key(certificate: &CertificateDer<'_>, key: &[u8]) -> bool {
-    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| parsed.public_key().raw == key)
+fn has_key(certificate: &CertificateDer<'_>, keys: &[Vec<u8>]) -> bool {
+    X509Certificate::from_der(certificate)
+        .is_ok_and(|(_, parsed)| keys.iter().any(|key| parsed.public_key().raw == key))
+}
+
+/// SECURITY: one that was ours may be trusted by the system still after another has followed it, for what `runplane ca trust`
+/// prints is not undone by that. Its key is gone here, and may be elsewhere. Test:
+/// `an_authority_that_was_ours_is_no_root_of_the_system`.
+fn is_of_a_sidecar(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    let mut names = parsed.subject().iter_common_name();
+    names.any(|name| name.as_str().is_ok_and(|name| name.starts_with(AUTHORITY_NAME)))
 }
 
 #[cfg(test)]
@@ -151,13 +165,27 @@ mod tests {
     fn our_own_authority_is_not_trusted_upstream() {
         let (own, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let directory = tempfile::TempDir::new().unwrap();
-        let load = || client_config(directory.path(), &own.subject_public_key_info());
+        let load = || client_config(directory.path(), &[own.subject_public_key_info()]);
         fs::write(directory.path().join("a.pem"), authority("Other", &other)).unwrap();
         assert!(load().is_ok());
         // Known by its key: another name, and company in the file, do not hide it.
         let both = authority("Other", &other) + &authority("Renamed", &own);
         fs::write(directory.path().join("b.pem"), both).unwrap();
         assert!(matches!(load(), Err(Error::OwnAuthority(path)) if path.ends_with("b.pem")));
+    }
+
+    #[test]
+    fn an_authority_that_was_ours_is_no_root_of_the_system() {
+        let found = |name: &str| {
+            let pem = authority(name, &KeyPair::generate().unwrap());
+            let mut found = rustls_native_certs::CertificateResult::default();
+            found.certs = vec![CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()];
+            without(&[], found)
+        };
+        let (kept, ourselves) = found(&format!("{AUTHORITY_NAME}1a2b3c4d"));
+        assert!(kept.is_empty() && ourselves);
+        let (kept, ourselves) = found("Corporate root");
+        assert!(kept.len() == 1 && !ourselves);
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl DemoHome {
         fs::remove_dir_all(&aside).with_context(|| format!("cannot remove {}", aside.display()))?;
         let roots = home.upstream_roots();
         fs::create_dir_all(&roots)
-            .and_then(|()| fs::write(roots.join("fakes.pem"), authority.certificate_pem()))
+            .and_then(|()| fs::write(roots.join("fakes.pem"), authority.certificate().pem))
             .with_context(|| format!("cannot write into {}", roots.display()))?;
         Ok(Self {
             home,

@@ -11,6 +11,7 @@ use crate::app::{self, Sidecar};
 use crate::cli::client::ClientError;
 use crate::cli::run::{self, Prepared};
 use crate::config::Config;
+use crate::control::health::Live;
 use crate::io::keys;
 use crate::model::Diagnostic;
 
@@ -92,11 +93,9 @@ async fn is_running(config: &Config) -> anyhow::Result<bool> {
     let Some(key) = keys::owner_key(&config.home.state())? else {
         return Ok(false);
     };
-    match crate::cli::control(config, key)?
-        .get::<serde_json::Value>("/ready")
-        .await
-    {
-        Ok(_) => Ok(true),
+    match crate::cli::control(config, key)?.get::<Live>("/live").await {
+        Ok(live) if live.takes_calls => Ok(true),
+        Ok(_) => bail!("the sidecar of this home starts or stops just now: try again in a moment"),
         Err(ClientError::NotRunning { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }

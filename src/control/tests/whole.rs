@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, watch};
 use tower::ServiceExt;
 
+use super::super::health::Readiness;
 use super::super::{Parts, routers};
 use crate::agent::{Declared, DeclaredAgent, DeclaredPerson, Registry};
 use crate::approval::{Approvals, Config, Keys, Notices, Patience};
@@ -48,7 +49,6 @@ pub(super) struct Sidecar {
     router: Router,
     pub(super) lines: Arc<Lines>,
     draining: watch::Sender<bool>,
-    _ready: watch::Sender<bool>,
 }
 
 pub(super) fn key_of(name: &str) -> String {
@@ -121,10 +121,10 @@ impl Sidecar {
         for spent in store.spent(Timestamp(0)).unwrap() {
             approvals.ended(&spent.approval, &spent.call, spent.outcome, spent.status);
         }
-        let (ready, is_ready) = watch::channel(true);
         let (draining, is_draining) = watch::channel(false);
         let metrics = Arc::new(Metrics::default());
         let lines = Arc::new(Lines(StdMutex::default()));
+        let authority = Arc::new(Authority::load_or_create(&home.path().join("certs")).unwrap());
         let control = Parts {
             approvals: approvals.clone(),
             gate: gate.clone(),
@@ -132,14 +132,13 @@ impl Sidecar {
             store: store.clone(),
             metrics: metrics.clone(),
             owner_may_approve,
-            ready: is_ready,
+            readiness: Arc::new(Readiness::new(store.clone(), authority.clone())),
             registering: Mutex::new(()),
             notices: lines.clone(),
             home_option: String::new(),
             secure: false,
             public_host: None,
         };
-        let authority = Authority::load_or_create(&home.path().join("certs")).unwrap();
         let upstream = upstream::Config {
             resolve: std::collections::BTreeMap::new(),
             destinations: Vec::new(),
@@ -147,14 +146,14 @@ impl Sidecar {
             proxy: None,
             own_listeners: Vec::new(),
             own_names: Vec::new(),
-            own_authority: authority.public_key(),
+            own_authorities: vec![authority.certificate().public_key],
         };
         let parts = proxy::Parts {
             registry,
             gate,
             approvals,
             store,
-            authority: Arc::new(authority),
+            authority,
             upstream: Upstream::new(upstream).unwrap(),
             metrics,
             capture: Capture::new(Limits::default().of_one_body(), 1 << 24),
@@ -171,7 +170,6 @@ impl Sidecar {
             router: routers(control, SocketAddr::from(([127, 0, 0, 1], 8081))).0,
             lines,
             draining,
-            _ready: ready,
         }
     }
 

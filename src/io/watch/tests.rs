@@ -10,7 +10,7 @@ fn home() -> (tempfile::TempDir, Watch) {
     let home = tempfile::tempdir().unwrap();
     let [one, two] = ["mappings", "policies"].map(|name| home.path().join(name));
     fs::create_dir(&one).unwrap();
-    let watch = Watch::start(home.path(), [one, two]).unwrap();
+    let watch = Watch::start(home.path(), vec![one, two]).unwrap();
     (home, watch)
 }
 

@@ -1,7 +1,5 @@
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,9 +24,7 @@ fn house() -> House {
 
 fn trusting(house: &House) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(house.authority.certificate_pem().as_bytes()).unwrap())
-        .unwrap();
+    roots.add(house.authority.certificate().der).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
