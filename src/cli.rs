@@ -9,11 +9,13 @@ mod ca;
 mod check;
 pub mod client;
 mod demo;
+mod doctor;
 mod env;
 mod exec;
 mod explain;
 mod init;
 pub mod people;
+mod plain;
 mod policy;
 mod run;
 
@@ -51,6 +53,7 @@ enum Command {
     #[command(hide = true)]
     Confined(exec::confined::Args),
     Env(env::Args),
+    Doctor(doctor::Args),
     Demo(demo::Args),
     Ca(ca::Args),
     /// Read configuration, mappings and policies, say everything that is wrong in them, and exit
@@ -87,6 +90,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Exec(args) => exec::run(home, &args),
         Command::Confined(args) => Ok(exec::confined::run(&args)),
         Command::Env(args) => env::run(home, &args),
+        Command::Doctor(args) => doctor::run(home, &args),
         // It takes no home that is there by default: it writes into it.
         Command::Demo(args) => demo::run(cli.home, &args),
         Command::Ca(args) => ca::run(&home, &args),

@@ -7,6 +7,7 @@
 //! A file (`file`) is compiled (`compile`) into a `service` with its `dispatch`; a call's parts are decoded (`content`,
 //! `json`, `form`, `multipart`, `xml`) into a `document`, from which `field`s are read and the `summary` is written.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::io::yaml;
@@ -203,6 +204,15 @@ impl Mappings {
                 std::iter::once(meant(&operation.meaning.action, false)).chain(conditional)
             })
         })
+    }
+
+    /// Those of them that have a host of this name, or below it; each once.
+    pub fn titles_below(&self, domain: &str) -> BTreeSet<&str> {
+        let services = self
+            .hosts
+            .below(domain)
+            .filter_map(|service| self.services.get(service));
+        services.map(|service| &*service.title).collect()
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {

@@ -35,7 +35,8 @@ use confinement::{Confinement, Wish};
 use surroundings::Surroundings;
 use watch::Watch;
 
-pub(super) use inside::refuse_inside;
+pub(super) use inside::{is_inside, refuse_inside};
+pub(super) use surroundings::OTHER_WAYS;
 
 /// Run a command whose calls go through the sidecar, and that cannot go round it.
 ///
@@ -67,7 +68,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
-    if inside::is_inside() {
+    if is_inside() {
         bail!("this is inside `runplane exec` already: its calls go through the sidecar");
     }
     super::run::log(super::run::LogFormat::Text, "warn");

@@ -104,6 +104,16 @@ impl Pattern {
         rest.next().is_none().then_some(captures)
     }
 
+    /// Some host that it fits is this name, or lies below it.
+    fn is_below(&self, domain: &str) -> bool {
+        let mut labels = self.labels.iter().rev();
+        domain.rsplit('.').all(|wanted| match labels.next() {
+            Some(Label::Text(text)) => text.eq_ignore_ascii_case(wanted),
+            Some(Label::Capture(_)) => !wanted.is_empty(),
+            None => false,
+        })
+    }
+
     /// Some host fits both.
     fn meets(&self, other: &Self) -> bool {
         let together = |(a, b): (&Label, &Label)| match (a, b) {
@@ -115,6 +125,13 @@ impl Pattern {
 }
 
 impl Hosts {
+    /// The services that have a host of this name, or below it.
+    pub(super) fn below(&self, domain: &str) -> impl Iterator<Item = usize> {
+        let all = self.exact.values().chain(&self.captured);
+        all.filter(move |(pattern, _)| pattern.is_below(domain))
+            .map(|(_, service)| *service)
+    }
+
     /// Adds a pattern.
     ///
     /// # Errors

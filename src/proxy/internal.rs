@@ -20,6 +20,7 @@ use crate::approval::Standing;
 use crate::io::drain::stopping;
 use crate::model::{ApprovalId, ErrorShape, Host, State};
 
+mod doctor;
 mod guide;
 mod state;
 
@@ -122,6 +123,8 @@ async fn page(parts: &Parts, agent: &Arc<str>, head: &request::Parts) -> Page {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     match segments.as_slice() {
         [""] => guide::page(parts, agent),
+        ["doctor", nonce] => doctor::page(parts, agent, nonce).unwrap_or_else(nothing),
+        ["doctor", nonce, "info", "refs"] => doctor::repository(nonce, head.uri.query()).unwrap_or_else(nothing),
         ["approvals", id] => match own(parts, agent, id) {
             Some(standing) => state(&standing),
             None => unknown(),
@@ -130,8 +133,12 @@ async fn page(parts: &Parts, agent: &Arc<str>, head: &request::Parts) -> Page {
             Ok(span) => wait(parts, agent, id, span).await,
             Err(detail) => Page::error(StatusCode::BAD_REQUEST, "bad_request", detail),
         },
-        _ => Page::missing("there are `/`, `/approvals/{id}` and `/approvals/{id}/wait?timeout=60`"),
+        _ => nothing(),
     }
+}
+
+fn nothing() -> Page {
+    Page::missing("there are `/`, `/approvals/{id}` and `/approvals/{id}/wait?timeout=60`")
 }
 
 /// An approval of this agent.

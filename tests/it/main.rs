@@ -13,6 +13,7 @@
 
 mod architecture;
 mod audit;
+mod authority;
 mod bypass;
 mod clients;
 mod codings;
@@ -22,6 +23,7 @@ mod corporate;
 mod demo;
 mod deploy;
 mod destinations;
+mod doctor;
 mod drain;
 mod events;
 mod exec;

@@ -12,7 +12,7 @@ use super::user::User;
 use crate::app::wiring::{JAVA, NO_PROXY, Wiring};
 
 /// What some clients prefer over HTTPS_PROXY, or send round it; without regard to case.
-const OTHER_WAYS: [&str; 15] = [
+pub(in crate::cli) const OTHER_WAYS: [&str; 15] = [
     "ALL_PROXY",
     "FTP_PROXY",
     "WS_PROXY",

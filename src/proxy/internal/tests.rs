@@ -70,3 +70,20 @@ async fn what_is_said_of_an_approval_names_no_person() {
     let person = ticket.standing().unwrap().row.denial.unwrap().person;
     assert!(!denied.content.contains(&*person), "{}", denied.content);
 }
+
+#[test]
+fn a_nonce_is_given_back_and_nothing_else_is() {
+    let git = |nonce: &str| doctor::repository(nonce, Some("service=git-upload-pack")).map(|page| page.content);
+    let refs = git("0123abCD").unwrap();
+    assert!(refs.starts_with("001e# service=git-upload-pack\n0000"), "{refs}");
+    let (_, line) = refs.split_at("001e# service=git-upload-pack\n0000".len());
+    let length = usize::from_str_radix(&line[..4], 16).unwrap();
+    assert_eq!(&line[length..], "0000");
+    assert!(line.contains(" refs/heads/0123abCD\0"), "{line}");
+    let long = "a".repeat(65);
+    for wrong in ["", "a b", "<script>", "a\n0000", "a/b", "..", "%41", "\u{e9}", &long] {
+        assert!(git(wrong).is_none(), "{wrong}");
+    }
+    assert!(doctor::repository("0123", Some("service=git-receive-pack")).is_none());
+    assert!(doctor::repository("0123", None).is_none());
+}

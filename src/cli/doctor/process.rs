@@ -1,0 +1,196 @@
+//! Other programs, each for a limited time and with a limited answer.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use crate::model::secret::random_bytes;
+
+/// Bytes of each of its two streams.
+const LONGEST: u64 = 64 << 10;
+/// Between two looks at whether it has ended.
+const PAUSE: Duration = Duration::from_millis(20);
+/// For what it has written by its end.
+const LAST: Duration = Duration::from_secs(2);
+
+/// How a program ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// `None`: it was ended because its time was over.
+    pub(super) status: Option<ExitStatus>,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Ended {
+    pub(super) fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
+    /// What it says of a failure: the last line that says anything.
+    pub(super) fn complaint(&self) -> String {
+        let said = |text: &str| {
+            text.lines()
+                .map(str::trim)
+                .rfind(|line| !line.is_empty())
+                .map(str::to_owned)
+        };
+        match (self.status, said(&self.err).or_else(|| said(&self.out))) {
+            (None, _) => "it did not end in time".to_owned(),
+            (Some(_), Some(line)) => line,
+            (Some(status), None) => status.to_string(),
+        }
+    }
+}
+
+/// Where a program is, as a shell finds it.
+pub(super) fn find(name: &str) -> Option<PathBuf> {
+    let runs = |path: &Path| {
+        let found = fs::metadata(path);
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|path| runs(path))
+}
+
+/// Runs a program in the environment that we have, and ends it with all that it started if it takes longer than `limit`.
+///
+/// # Errors
+/// If it cannot be started.
+pub(super) fn run(mut command: Command, limit: Duration) -> std::io::Result<Ended> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let (out, err) = (read(child.stdout.take()), read(child.stderr.take()));
+    let until = Instant::now() + limit;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break Some(status),
+            None if Instant::now() >= until => break None,
+            None => std::thread::sleep(PAUSE),
+        }
+    };
+    if status.is_none() {
+        end(&mut child)?;
+    }
+    Ok(Ended {
+        status,
+        out: taken(&out),
+        err: taken(&err),
+    })
+}
+
+/// By the shell's `kill`, which reaches what it has started, too.
+fn end(child: &mut Child) -> std::io::Result<()> {
+    Command::new("/bin/sh")
+        .args(["-c", "kill -s KILL -- \"-$1\"", "kill", &child.id().to_string()])
+        .stderr(Stdio::null())
+        .status()?;
+    child.kill()?;
+    child.wait().map(drop)
+}
+
+fn read(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut read = Vec::new();
+        if let Some(stream) = stream {
+            // What was read before an error is told, and nobody may want it any more.
+            let _ = stream.take(LONGEST).read_to_end(&mut read);
+        }
+        let _ = sender.send(read);
+    });
+    receiver
+}
+
+fn taken(stream: &Receiver<Vec<u8>>) -> String {
+    let read = stream.recv_timeout(LAST).unwrap_or_default();
+    String::from_utf8_lossy(&read).into_owned()
+}
+
+/// A directory for what must be a file, removed when dropped.
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// # Errors
+    /// If it cannot be made.
+    pub(super) fn new() -> std::io::Result<Scratch> {
+        let path = std::env::temp_dir().join(format!("runplane-doctor-{}", hex::encode(random_bytes::<8>())));
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Scratch(path))
+    }
+
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn write(&self, name: &str, text: &str) -> std::io::Result<PathBuf> {
+        let path = self.0.join(name);
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, directory = %self.0.display(), "not removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Ended {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        run(command, limit).unwrap()
+    }
+
+    #[test]
+    fn what_hangs_is_ended_with_all_that_it_started() {
+        let start = Instant::now();
+        let ended = shell("echo before; sleep 1000 & echo $!; wait", Duration::from_millis(300));
+        assert!(ended.status.is_none() && ended.complaint().contains("did not end in time"));
+        let started: u32 = ended.out.lines().nth(1).unwrap().parse().unwrap();
+        // Killed, and waited for by whoever inherits it: at most a zombie for a moment.
+        let gone = || {
+            let state = fs::read_to_string(format!("/proc/{started}/stat")).unwrap_or_default();
+            state.is_empty() || state.contains(") Z ")
+        };
+        while !gone() {
+            assert!(start.elapsed() < Duration::from_secs(60), "it lives on");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    #[test]
+    fn an_endless_answer_is_cut_and_a_complaint_is_its_last_line() {
+        let ended = shell(
+            "yes | head -c 300000; echo first >&2; echo 'it broke' >&2; exit 3",
+            Duration::from_secs(60),
+        );
+        assert_eq!(ended.complaint(), "it broke");
+        assert_eq!(ended.out.len() as u64, LONGEST);
+        assert!(!ended.is_success());
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_scratch_directory() {
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.write("a", "b").unwrap();
+        assert!(path.exists());
+        drop(scratch);
+        assert!(!path.parent().unwrap().exists());
+    }
+}
