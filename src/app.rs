@@ -339,14 +339,18 @@ fn boot_members(
     enforcement: &Enforcement,
 ) -> Vec<(&'static str, String)> {
     let digests = rules.digests();
-    vec![
+    let next = authority
+        .successor()
+        .map(|next| ("authority_next", next.certificate.fingerprint()));
+    let members = [
         ("authority", authority.certificate().fingerprint()),
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("enforcement", enforcement.recorded()),
         ("listeners", addresses.described()),
         ("mappings", digests.mappings.to_string()),
         ("policies", digests.policies.to_string()),
-    ]
+    ];
+    members.into_iter().chain(next).collect()
 }
 
 /// The home, for its owner alone if it has to be made.

@@ -165,7 +165,8 @@ mod tests {
     fn our_own_authority_is_not_trusted_upstream() {
         let (own, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let directory = tempfile::TempDir::new().unwrap();
-        let load = || client_config(directory.path(), &[own.subject_public_key_info()]);
+        let next = KeyPair::generate().unwrap().subject_public_key_info();
+        let load = || client_config(directory.path(), &[next.clone(), own.subject_public_key_info()]);
         fs::write(directory.path().join("a.pem"), authority("Other", &other)).unwrap();
         assert!(load().is_ok());
         // Known by its key: another name, and company in the file, do not hide it.

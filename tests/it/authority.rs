@@ -95,6 +95,26 @@ fn agents_trust_both_until_the_new_one_signs_and_nothing_is_restarted() {
 }
 
 #[test]
+fn one_that_is_made_while_no_sidecar_runs_is_in_force_at_its_next_start() {
+    let sidecar = Sidecar::new().start();
+    sidecar.terminate();
+    assert!(sidecar.ended().success());
+    rotates(sidecar.home(), &[]);
+    sidecar.restart();
+    let boot = sidecar.trail().of_kind("boot").pop().unwrap();
+    assert_ne!(boot["authority"], boot["authority_next"]);
+    assert_eq!(certificates(sidecar.home().join("certs/public/ca.pem")), 2);
+    sidecar.terminate();
+    assert!(sidecar.ended().success());
+    rotates(sidecar.home(), &["--now"]);
+    sidecar.restart();
+    let last = sidecar.trail().of_kind("boot").pop().unwrap();
+    assert_eq!(last["authority"], boot["authority_next"]);
+    assert!(last.get("authority_next").is_none());
+    assert!(is_trusted_by(&sidecar, &sidecar.ca_file()));
+}
+
+#[test]
 fn nobody_rotates_from_inside_exec() {
     let configuration = Sidecar::new().in_target();
     configuration.write();

@@ -101,7 +101,7 @@ fn past(environment: &Environment, told: &Told) -> (String, String) {
             return (why, "export NODE_USE_ENV_PROXY='1'".to_owned());
         }
     }
-    let why = "it does as the variables do not say".to_owned();
+    let why = "the variables are right, so it has settings of its own".to_owned();
     (why, format!("look into {}", own_settings(&told.client)))
 }
 

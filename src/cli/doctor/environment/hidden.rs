@@ -40,7 +40,7 @@ fn is_elsewhere(entry: &str) -> bool {
 fn of_variable(environment: &Environment, name: &str, entries: &[&str]) -> Finding {
     let fix = format!("{}; or export {name}={NO_PROXY}", environment.rewire());
     let told = entries.join(", ");
-    if entries.iter().any(|entry| *entry == "*") {
+    if entries.contains(&"*") {
         return Finding::wrong(name, "is *: every call goes past the sidecar", fix);
     }
     let mappings = match mappings(&environment.place) {
