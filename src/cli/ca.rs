@@ -104,7 +104,7 @@ fn describe(out: &mut impl Write, when: &str, certificate: &Certificate, directo
         false => "NOT VALID NOW: `runplane ca rotate` makes another one".to_owned(),
     };
     writeln!(out, "CA            {}", certificate.subject)?;
-    writeln!(out, "it            {when}")?;
+    writeln!(out, "role          {when}")?;
     writeln!(out, "SHA-256       {}", colons(&certificate.fingerprint()))?;
     writeln!(
         out,

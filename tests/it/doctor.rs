@@ -92,7 +92,7 @@ fn a_ca_that_is_not_trusted_is_told_by_client_and_its_exports_mend_it() {
         sidecar.home().join("certs/upstream/test.pem").to_str().unwrap(),
     );
     let told = shell.told(sidecar.home());
-    told.assert_wrong("curl", "CA NOT trusted", "export CURL_CA_BUNDLE='");
+    told.assert_wrong("curl", "CA NOT trusted: curl: (60)", "export CURL_CA_BUNDLE='");
     told.assert_wrong("git", "CA NOT trusted", "export GIT_SSL_CAINFO='");
     told.assert_wrong("Python: urllib", "CA NOT trusted", "export SSL_CERT_FILE='");
     told.assert_wrong("Python: requests", "CA NOT trusted", "export REQUESTS_CA_BUNDLE='");
@@ -112,7 +112,7 @@ fn a_provider_that_no_proxy_hides_is_wrong_although_every_client_is_well() {
     let told = shell.set("NO_PROXY", "localhost,api.stripe.com").told(sidecar.home());
     told.assert_wrong(
         "NO_PROXY",
-        "Stripe (api.stripe.com)",
+        "api.stripe.com (Stripe)",
         "export NO_PROXY=localhost,127.0.0.1,::1",
     );
     told.assert_well("curl");

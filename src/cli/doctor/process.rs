@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// For what it has written by its end.
 const LAST: Duration = Duration::from_secs(2);
 
+/// What lines begin with that name the trouble; advice comes after them.
+const COMPLAINTS: [&str; 3] = ["curl: (", "fatal: ", "error: "];
+
 /// How a program ended.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -32,13 +35,12 @@ impl Ended {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// What it says of a failure: the last line that says anything.
+    /// What it says of a failure: the line that says so, else the last that says anything.
     pub(super) fn complaint(&self) -> String {
         let said = |text: &str| {
-            text.lines()
-                .map(str::trim)
-                .rfind(|line| !line.is_empty())
-                .map(str::to_owned)
+            let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let says_so = |line: &&str| COMPLAINTS.iter().any(|start| line.starts_with(start));
+            lines().find(says_so).or_else(|| lines().next_back()).map(str::to_owned)
         };
         match (self.status, said(&self.err).or_else(|| said(&self.out))) {
             (None, _) => "it did not end in time".to_owned(),
@@ -172,6 +174,16 @@ mod tests {
             assert!(start.elapsed() < Duration::from_secs(60), "it lives on");
             std::thread::sleep(PAUSE);
         }
+    }
+
+    #[test]
+    fn a_complaint_is_the_line_that_names_the_trouble_and_not_the_advice_after_it() {
+        let said = |script: &str| shell(script, Duration::from_secs(60)).complaint();
+        let curl =
+            "echo 'curl: (60) SSL certificate problem' >&2; echo 'More details here: https://curl.se' >&2; exit 60";
+        assert_eq!(said(curl), "curl: (60) SSL certificate problem");
+        assert_eq!(said("echo only here; exit 1"), "only here");
+        assert_eq!(said("exit 4"), "exit status: 4");
     }
 
     #[test]

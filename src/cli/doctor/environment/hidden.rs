@@ -11,6 +11,8 @@ use crate::mapping::Mappings;
 
 /// The name that clients are tried with.
 const OUR_NAME: &str = "runplane.internal";
+/// Providers that are named for one entry.
+const SHOWN: usize = 3;
 
 pub(super) fn findings(environment: &Environment) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -54,9 +56,15 @@ fn of_variable(environment: &Environment, name: &str, entries: &[&str]) -> Findi
     let mut providers: Vec<String> = Vec::new();
     for entry in entries {
         let domain = domain(entry);
-        let titles = mappings.titles_below(&domain);
+        let titles = mappings.titles_below(&domain).into_iter();
         let ours = is_or_below(OUR_NAME, &domain).then_some("the sidecar's own name");
-        providers.extend(titles.into_iter().chain(ours).map(|title| format!("{title} ({entry})")));
+        let hidden: Vec<&str> = ours.into_iter().chain(titles).collect();
+        if let Some(more) = hidden.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            let first = hidden.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+            providers.push(format!("{entry} ({first} and {more} more)"));
+        } else if !hidden.is_empty() {
+            providers.push(format!("{entry} ({})", hidden.join(", ")));
+        }
     }
     match providers.is_empty() {
         true => Finding::note(name, &format!("these go past the sidecar, unseen: {told}")),

@@ -66,13 +66,16 @@ fn what_no_proxy_hides_is_told_by_its_provider() {
     assert_eq!(told("localhost,127.0.0.1,::1"), []);
     assert_eq!(told("localhost, 127.0.0.0/8"), []);
     for (entries, provider) in [
-        ("localhost,api.stripe.com", "Stripe (api.stripe.com)"),
-        ("stripe.com", "Stripe (stripe.com)"),
-        (".STRIPE.com", "Stripe (.STRIPE.com)"),
-        ("*.stripe.com:443", "Stripe (*.stripe.com:443)"),
-        (".amazonaws.com", "AWS"),
-        ("s3.eu-west-1.amazonaws.com", "AWS S3"),
-        ("com", "Stripe"),
+        ("localhost,api.stripe.com", "api.stripe.com (Stripe)"),
+        ("stripe.com", "stripe.com (Stripe, Stripe files)"),
+        (".STRIPE.com", ".STRIPE.com (Stripe, Stripe files)"),
+        ("*.stripe.com:443", "*.stripe.com:443 (Stripe, Stripe files)"),
+        (
+            ".amazonaws.com",
+            ".amazonaws.com (AWS Auto Scaling, AWS CloudWatch Logs, AWS DynamoDB and ",
+        ),
+        ("s3.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com (AWS S3)"),
+        ("com,git.corp", "com (AWS Auto Scaling, "),
         ("*", "every call"),
         (".internal", "the sidecar's own name"),
     ] {
