@@ -47,6 +47,14 @@ impl Dispatch {
             Dispatch::Name(_) => path::check(path),
         }
     }
+
+    /// Whether a header field names the operation.
+    pub(super) fn is_by_header(&self) -> bool {
+        match self {
+            Dispatch::Name(names) => matches!(names.source, NameSource::Header { .. }),
+            Dispatch::Path(_) => false,
+        }
+    }
 }
 
 /// Operations by method and path template, and by query and header fields where the file says so.

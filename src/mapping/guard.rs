@@ -66,7 +66,13 @@ pub(super) fn check(call: &Call, service: &Service, path: &str) -> Result<(), Re
         ));
     }
     content::once(&call.headers, &AUTHORIZATION)?;
-    let refused = |name: &str| name == METHOD || service.refuse_query.iter().any(|known| **known == *name);
+    let refused = |name: &str| {
+        name == METHOD
+            || service
+                .refuse_query
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+    };
     match has_parameter(call.query.as_deref(), refused) {
         Ok(false) => Ok(()),
         Ok(true) => refuse("a query parameter names a method or operation beside the request's own".to_owned()),

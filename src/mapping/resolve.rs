@@ -69,6 +69,11 @@ impl Mappings {
         if odd && matches!(service.dispatch, Dispatch::Path(_)) && operation.meaning.access == Access::Read {
             return Ok(self.unnamed(call, Some(service), false));
         }
+        // SECURITY: where a field names the operation, a form beside it may name another, for a service that takes both
+        // (test `r_two_targets_are_refused`).
+        if service.dispatch.is_by_header() && !content::is_empty(&call.body) {
+            content::of_media_type(call, service)?;
+        }
         let decoded = match operation.needs_body || !operation.reads_query.is_empty() {
             true => {
                 let decoder = operation.decoder;

@@ -5,10 +5,13 @@
 //! Not here: O49 and O50 (answers of the DNS) are tested beside the resolver, O49's other half in `destinations`;
 //! O84, O85 and O100 stand in `codings`.
 
+mod content;
 mod floods;
 mod framing;
 mod http2;
+mod meaning;
 mod names;
+mod people;
 mod requests;
 mod streams;
 mod tunnels;

@@ -244,6 +244,18 @@ fn r_two_targets_are_refused() {
         refused(&post(query, &[target("DynamoDB_20120810.DeleteTable"), json_type])),
         Some(Reason::Malformed)
     );
+    // Presigned calls carry their `X-Amz-` fields in the query.
+    for name in ["X-Amz-Target", "x-amz-target"] {
+        let query = format!("{url}?{name}=DynamoDB_20120810.DeleteTable");
+        let call = post(&query, &[target("DynamoDB_20120810.ListTables"), json_type]);
+        assert_eq!(refused(&call), Some(Reason::Malformed), "{name}");
+    }
+    let queues = "https://sqs.us-east-1.amazonaws.com/";
+    let form = Some("Action=PurgeQueue&QueueUrl=q");
+    assert_eq!(
+        refused(&call("POST", queues, &[target("AmazonSQS.ListQueues"), FORM], form)),
+        Some(Reason::NotInspectable)
+    );
     let with_target = [target("DynamoDB_20120810.ListTables"), FORM];
     assert_eq!(
         refused(&call(
