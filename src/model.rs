@@ -12,6 +12,7 @@ pub mod inert;
 pub mod money;
 pub mod number;
 pub mod reason;
+pub mod retargeting;
 pub mod secret;
 pub mod time;
 pub mod vocabulary;

@@ -7,25 +7,11 @@ use http::{HeaderMap, HeaderName};
 
 use super::service::Service;
 use super::{content, form, strangers};
-use crate::model::{Call, Reason, Refusal};
+use crate::model::{Call, Reason, Refusal, retargeting};
 
 /// Bytes that the query of a call on a mapped host may have.
 const MAX_QUERY: usize = 8 * 1024;
-/// Header fields by which servers and frameworks put another method or target in the place of the request line's. Some
-/// of them no request may have, whatever its host (`proxy::parse`); this is the list for hosts with a mapping.
-const RETARGETING: [&str; 10] = [
-    "x-forwarded-method",
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-    "x-original-method",
-    "x-original-url",
-    "x-original-uri",
-    "x-rewrite-url",
-    "x-forwarded-uri",
-    "x-forwarded-prefix",
-];
-/// The same, where the field is no sign of ill will on a host that nobody knows.
+/// Fields of the kind of [`retargeting::AS_FORWARDED`] that are no sign of ill will on a host that nobody knows.
 const FORWARDING: [&str; 2] = ["forwarded", "x-forwarded-proto"];
 /// The query parameter that frameworks take for the method.
 const METHOD: &str = "_method";
@@ -44,7 +30,11 @@ pub(super) fn retargets(call: &Call) -> bool {
 }
 
 fn retargeting(headers: &HeaderMap) -> Option<&HeaderName> {
-    headers.keys().find(|name| RETARGETING.contains(&name.as_str()))
+    let known = retargeting::METHOD
+        .iter()
+        .chain(&retargeting::TARGET)
+        .chain(&retargeting::AS_FORWARDED);
+    headers.keys().find(|name| known.clone().any(|known| name == known))
 }
 
 /// Checks what can be checked by the head of a call on a mapped host. `path`: as the templates have it.

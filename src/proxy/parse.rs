@@ -12,7 +12,9 @@ use http_body::Body as _;
 
 use self::upgrade::Upgrade;
 use crate::io::body::Unread;
-use crate::model::{Authority, Body, Call, CallId, Caller, Origin, Reason, Refusal, Scheme, Timestamp, is_grpc};
+use crate::model::{
+    Authority, Body, Call, CallId, Caller, Origin, Reason, Refusal, Scheme, Timestamp, is_grpc, retargeting,
+};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -29,15 +31,6 @@ pub(super) const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
     HTTP2_SETTINGS,
 ];
-/// Fields that make another request of this one at servers that heed them.
-const RETARGETING: [&str; 5] = [
-    "x-original-url",
-    "x-rewrite-url",
-    "x-original-uri",
-    "x-forwarded-host",
-    "x-original-host",
-];
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 /// Fields that may not be declared hop-by-hop: a request is not the same without them.
 const NEVER_DROPPED: [&str; 6] = [
     "host",
@@ -281,7 +274,7 @@ fn check_fields(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
     // SECURITY: a GET that the server carries out as DELETE was judged as a read. Only the harmless direction passes: a POST
     // that asks to be a GET (long queries of Google's clients) is judged as the POST it is.
     // Tests: `a_method_override_is_refused`, `a_field_that_names_another_target_is_refused`.
-    for name in METHOD_OVERRIDES {
+    for name in retargeting::METHOD {
         let mut values = headers.get_all(name).iter();
         let harmless = |value: &HeaderValue| *method == Method::POST && value.as_bytes() == b"GET";
         if !values.all(harmless) {
@@ -290,7 +283,7 @@ fn check_fields(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
             )));
         }
     }
-    match RETARGETING.iter().find(|name| headers.contains_key(**name)) {
+    match retargeting::TARGET.iter().find(|name| headers.contains_key(**name)) {
         Some(name) => Err(malformed(format!(
             "{name} would change the request's target: send the target itself"
         ))),
