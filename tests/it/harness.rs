@@ -11,11 +11,12 @@
 
 mod answers;
 mod api;
+mod broken;
 mod certificates;
 mod configuration;
 mod corporate;
 mod curl;
-mod frames;
+pub mod frames;
 mod grpc;
 mod matrix;
 mod moto;
@@ -38,10 +39,12 @@ use std::time::{Duration, Instant};
 pub use answers::{HttpAnswer, read_answer};
 pub use api::list as items;
 pub use certificates::{Flaw, trusted_pem};
+pub use broken::Broken;
+pub use certificates::Flaw;
 pub use configuration::Configuration;
 pub use corporate::Corporate;
 pub use curl::Curl;
-pub use frames::{Frame, Habit, Http2, Refuser};
+pub use frames::{Frame, Http2};
 pub use grpc::GrpcServer;
 pub use matrix::Matrix;
 pub use moto::Moto;

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use http::Version;
 
-use crate::harness::{
-    Configuration, Curl, Frame, Gate, Habit, Http2, Origin, Refuser, Reply, Sidecar, Tunnel, eventually,
-};
+use crate::harness::frames::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, frame};
+use crate::harness::{Broken, Configuration, Curl, Frame, Gate, Http2, Origin, Reply, Sidecar, Tunnel, eventually};
 use crate::reject::NO_PAYOUTS;
 
 const ALL: &str = r#"@id("all") permit (principal, action, resource);"#;
@@ -229,24 +228,31 @@ fn a_content_that_is_cut_off_is_not_whole_for_the_provider() {
 /// What the provider did not begin with was written all the same: it is not sent again, and the agent is told.
 #[test]
 fn a_call_that_the_provider_gives_back_is_not_repeated() {
+    type Habit = fn(u32) -> (Vec<u8>, bool);
+    // RST_STREAM with REFUSED_STREAM.
+    let refuses: Habit = |stream| (frame(RST_STREAM, 0, stream, &7u32.to_be_bytes()), false);
+    // GOAWAY that says that no stream after the first was begun with, and the connection is closed.
+    let goes_away: Habit = |stream| {
+        let last = [(stream - 2).to_be_bytes(), [0; 4]].concat();
+        (frame(GOAWAY, 0, 0, &last), true)
+    };
     for (habit, told, outcome) in [
-        (Habit::Refuses, "NOT executed", "failure"),
-        (Habit::GoesAway, "It MAY have been executed", "unknown"),
+        (refuses, "NOT executed", "failure"),
+        (goes_away, "It MAY have been executed", "unknown"),
     ] {
         for agent in ["--http1.1", "--http2"] {
             for content in [&[][..], &["-d", "a=1"]] {
-                let refuser = Refuser::new(habit);
-                let address = refuser.address().to_string();
-                let sidecar = Sidecar::new()
-                    .resolve_to("things.example", &address)
-                    .destination(&address);
-                let sidecar = sidecar.only_policy(ALL).start();
+                let provider = Broken::http2([], move |count, stream| match count {
+                    0 => (frame(HEADERS, END_HEADERS | END_STREAM, stream, &[0x88]), false),
+                    _ => habit(stream),
+                });
+                let sidecar = provider.known().only_policy(ALL).start();
                 let call = || Curl::call(&sidecar, &[content, &[agent, "https://things.example/a"]].concat());
                 call().assert_ok();
                 let given_back = call();
                 assert_eq!(given_back.status, Some(502), "{given_back:?}");
                 given_back.assert_refused("upstream_unreachable").assert_refused(told);
-                assert_eq!(refuser.heads(), 2, "{habit:?} {agent}");
+                assert_eq!(provider.heads(), 2, "{outcome} {agent}");
                 eventually("it is in the trail", || outcomes(&sidecar) == ["success", outcome]);
             }
         }
@@ -310,7 +316,8 @@ fn what_is_under_way_is_finished_before_the_sidecar_ends() {
     gate.open();
     assert_eq!(client.answer(1), Some(200));
     assert_eq!(client.read(), Frame::Data(1, b"last".to_vec(), true));
-    assert!(client.is_ended() && sidecar.ended().success());
+    assert_eq!(client.ended_with(), None);
+    assert!(sidecar.ended().success());
     assert_eq!(outcomes(&sidecar), ["success"]);
 }
 

@@ -18,6 +18,7 @@ mod bypass;
 mod clients;
 mod codings;
 mod config;
+mod conformance;
 mod connect;
 mod corporate;
 mod demo;

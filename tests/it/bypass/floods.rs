@@ -34,7 +34,7 @@ fn bears(flood: impl Fn(&mut Http2)) {
     let before = memory(&sidecar);
     for _ in 0..4 {
         let mut client = Http2::to(&sidecar, "things.example");
-        client.wire().patience(std::time::Duration::from_secs(10));
+        client.wire().patience(std::time::Duration::from_secs(30));
         flood(&mut client);
         assert!(
             memory(&sidecar) < before + (32 << 10),
@@ -66,7 +66,7 @@ fn a_flood_of_continuation_ends_the_connection() {
         for _ in 0..20_000 {
             client.continuation(1, &[("x-more", &more)]);
         }
-        assert!(client.is_ended());
+        client.ended_with();
     });
 }
 
@@ -77,7 +77,7 @@ fn a_flood_of_continuation_without_content_ends_the_connection() {
         for _ in 0..20_000 {
             client.continuation(1, &[]);
         }
-        assert!(client.is_ended());
+        client.ended_with();
     });
 }
 

@@ -1,28 +1,26 @@
-//! HTTP/2 frame by frame: what no client library would send, and origins that no server library is.
+//! HTTP/2 frame by frame: what no client library would send.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::io::{self, Read};
 
-use rustls::{ServerConnection, StreamOwned};
-
-use super::certificates::server_config;
 use super::{Sidecar, Tunnel, Wire};
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const ACK: u8 = 1;
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const PRIORITY: u8 = 2;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PUSH_PROMISE: u8 = 5;
+pub const PING: u8 = 6;
+pub const GOAWAY: u8 = 7;
+pub const WINDOW_UPDATE: u8 = 8;
+pub const CONTINUATION: u8 = 9;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
+pub const PADDED: u8 = 8;
+pub const WITH_PRIORITY: u8 = 32;
+pub const ACK: u8 = 1;
 
 /// What came, as far as tests look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,10 +90,25 @@ impl Http2 {
         self.frame(RST_STREAM, 0, stream, &8u32.to_be_bytes())
     }
 
+    /// The next frame; `None` if the connection was closed.
+    ///
+    /// # Panics
+    /// If nothing comes.
+    #[track_caller]
+    fn raw(&mut self) -> Option<Raw> {
+        match read(&mut self.0) {
+            Ok(frame) => Some(frame),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                panic!("neither a frame nor the end: {error}")
+            }
+            Err(_) => None,
+        }
+    }
+
     /// The next frame that tells something; settings and pings are answered.
     pub fn read(&mut self) -> Frame {
         loop {
-            let Some((kind, flags, stream, payload)) = read(&mut self.0) else {
+            let Some((kind, flags, stream, payload)) = self.raw() else {
                 return Frame::Closed;
             };
             let ends = flags & END_STREAM != 0;
@@ -154,13 +167,39 @@ impl Http2 {
         }
     }
 
-    /// Whether the connection is ended, whatever else comes before.
-    pub fn is_ended(&mut self) -> bool {
+    /// The code that the connection is ended with, whatever else comes before; `None` if it is closed without one.
+    pub fn ended_with(&mut self) -> Option<u32> {
         loop {
             match self.read() {
-                Frame::GoAway(code) if code != 0 => return true,
-                Frame::Closed => return true,
+                Frame::GoAway(code) if code != 0 => return Some(code),
+                Frame::Closed => return None,
                 Frame::Head(..) | Frame::Data(..) | Frame::Reset(..) | Frame::GoAway(_) => {}
+            }
+        }
+    }
+
+    /// The code that a stream is reset with, or the connection ended, whatever else comes before; `None` if the connection
+    /// is closed without one.
+    pub fn reset_of(&mut self, stream: u32) -> Option<u32> {
+        loop {
+            match self.read() {
+                Frame::Reset(of, code) if of == stream => return Some(code),
+                Frame::GoAway(code) => return Some(code),
+                Frame::Closed => return None,
+                Frame::Head(..) | Frame::Data(..) | Frame::Reset(..) => {}
+            }
+        }
+    }
+
+    /// Whether the connection answers a ping, whatever else comes before.
+    pub fn is_alive(&mut self) -> bool {
+        let token = b"anybody?";
+        self.frame(PING, 0, 0, token);
+        loop {
+            match self.raw() {
+                Some((PING, flags, _, payload)) if flags & ACK != 0 && payload == token => return true,
+                Some((GOAWAY, ..)) | None => return false,
+                Some(_) => {}
             }
         }
     }
@@ -170,7 +209,8 @@ impl Http2 {
     }
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+/// A frame, whole.
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
     frame.extend([kind, flags]);
     frame.extend(stream.to_be_bytes());
@@ -179,7 +219,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Fields as literals that no table keeps (RFC 7541, 6.2.2), without Huffman coding.
-fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     let text = |block: &mut Vec<u8>, text: &str| {
         let mut length = text.len();
@@ -231,94 +271,16 @@ fn status(block: &[u8]) -> u16 {
     }
 }
 
-fn read(stream: &mut impl Read) -> Option<(u8, u8, u32, Vec<u8>)> {
+/// Kind, flags, stream and payload.
+pub type Raw = (u8, u8, u32, Vec<u8>);
+
+/// The next frame.
+pub fn read(stream: &mut impl Read) -> io::Result<Raw> {
     let mut head = [0; 9];
-    stream.read_exact(&mut head).ok()?;
+    stream.read_exact(&mut head)?;
     let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
     let mut payload = vec![0; length as usize];
-    stream.read_exact(&mut payload).ok()?;
+    stream.read_exact(&mut payload)?;
     let stream = u32::from_be_bytes(head[5..9].try_into().unwrap());
-    Some((head[3], head[4], stream, payload))
-}
-
-/// How an origin of frames treats a request once its head is there.
-#[derive(Clone, Copy, Debug)]
-pub enum Habit {
-    /// RST_STREAM with REFUSED_STREAM.
-    Refuses,
-    /// GOAWAY that says that no stream was begun with, and the connection is closed.
-    GoesAway,
-}
-
-/// An origin that answers its first request with 200 and no other; counts the heads that it saw.
-pub struct Refuser {
-    address: SocketAddr,
-    heads: Arc<AtomicUsize>,
-    ends: Arc<Mutex<bool>>,
-}
-
-impl Refuser {
-    pub fn new(habit: Habit) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (heads, ends) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(false)));
-        let (counted, ended) = (heads.clone(), ends.clone());
-        std::thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                if *ended.lock().unwrap() {
-                    return;
-                }
-                let counted = counted.clone();
-                std::thread::spawn(move || {
-                    let tls = ServerConnection::new(server_config(None, &["h2"])).unwrap();
-                    // A connection that breaks is the other side's affair.
-                    let _ = serve(StreamOwned::new(tls, stream), habit, &counted);
-                });
-            }
-        });
-        Self { address, heads, ends }
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Heads of requests so far.
-    pub fn heads(&self) -> usize {
-        self.heads.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for Refuser {
-    fn drop(&mut self) {
-        *self.ends.lock().unwrap() = true;
-        let _ = std::net::TcpStream::connect(self.address);
-    }
-}
-
-fn serve(mut stream: impl Read + Write, habit: Habit, heads: &AtomicUsize) -> io::Result<()> {
-    stream.read_exact(&mut [0; PREFACE.len()])?;
-    stream.write_all(&frame(SETTINGS, 0, 0, &[]))?;
-    stream.flush()?;
-    while let Some((kind, flags, id, payload)) = read(&mut stream) {
-        match kind {
-            SETTINGS | PING if flags & ACK == 0 => {
-                let echo = if kind == PING { payload } else { Vec::new() };
-                stream.write_all(&frame(kind, ACK, 0, &echo))?;
-            }
-            HEADERS => match (heads.fetch_add(1, Ordering::SeqCst), habit) {
-                (0, _) => stream.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, id, &[0x88]))?,
-                (_, Habit::Refuses) => stream.write_all(&frame(RST_STREAM, 0, id, &7u32.to_be_bytes()))?,
-                (_, Habit::GoesAway) => {
-                    // The last stream is the one before, the code NO_ERROR.
-                    let last = [(id - 2).to_be_bytes(), [0; 4]].concat();
-                    stream.write_all(&frame(GOAWAY, 0, 0, &last))?;
-                    return stream.flush();
-                }
-            },
-            _ => {}
-        }
-        stream.flush()?;
-    }
-    Ok(())
+    Ok((head[3], head[4], stream, payload))
 }
