@@ -89,6 +89,8 @@ pub(super) struct Followed<B: http_body::Body<Data = Bytes> + Unpin + Send + 'st
     body: Option<B>,
     reader: Option<Reader>,
     learns: Option<Working>,
+    /// Why the content broke off, until the agent is told.
+    broken: Option<B::Error>,
     _stream: Option<Stream>,
 }
 
@@ -188,6 +190,7 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Followed<B> {
             body: body.into(),
             reader: Some(reader),
             learns,
+            broken: None,
             _stream: None,
         };
         // hyper does not read a content that it knows to be empty.
@@ -208,12 +211,19 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Followed<B> {
     }
 }
 
-impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> http_body::Body for Followed<B> {
+impl<B> http_body::Body for Followed<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Unpin,
+{
     type Data = Bytes;
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.get_mut();
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let Some(body) = &mut this.body else {
             return Poll::Ready(None);
         };
@@ -239,12 +249,16 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> http_body::Body 
                     Poll::Ready(Some(Ok(Frame::trailers(trailers))))
                 }
             },
-            // The agent gets the error too, so that what it has does not look whole.
+            // The agent gets the error too, so that what it has does not look whole. SECURITY: not before what it has is out:
+            // hyper would drop the head with the connection, and clients send a call again that had no answer at all on a
+            // connection that was kept (test `an_answer_of_http1_that_breaks_off_does_not_look_whole`).
             Some(Err(error)) => {
                 if let Some(reader) = this.reader.take() {
                     reader.broke_off();
                 }
-                Poll::Ready(Some(Err(error)))
+                this.broken = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
             }
             None => {
                 this.ended();
