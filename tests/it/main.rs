@@ -33,6 +33,7 @@ mod forward;
 mod grpc;
 mod harness;
 mod hold;
+mod hostile;
 mod http1;
 mod http2;
 mod internal;
