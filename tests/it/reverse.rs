@@ -1,5 +1,7 @@
 //! Reverse: ports and prefixes of ours that stand for providers, for clients that take a base URL but no proxy and no CA.
 
+mod streams;
+
 use std::io::Read;
 
 use serde_json::json;
