@@ -6,6 +6,7 @@ mod destination;
 mod dial;
 mod handshake;
 mod http2;
+mod paced;
 mod proxy;
 mod streams;
 mod trust;

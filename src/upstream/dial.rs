@@ -20,6 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::destination::Rules;
+use super::paced::Paced;
 use super::proxy::{Fault, Proxy, Way};
 use crate::io::stream::Stream;
 use crate::model::host::ParseHostError;
@@ -198,7 +199,7 @@ impl Dialer {
         }
         let name = server_name(&asked.host)?;
         match timeout(HANDSHAKE_WITHIN, self.tls.connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(TokioIo::new(Transport::Tls(Box::new(stream)))),
+            Ok(Ok(stream)) => Ok(TokioIo::new(Transport::Tls(Box::new(Paced::new(stream))))),
             Ok(Err(error)) => Err(DialError::Tls(asked, error)),
             Err(_) => Err(DialError::TlsTimeout(asked)),
         }
@@ -239,13 +240,13 @@ pub(super) enum Transport {
     Plain(Stream),
     /// To a proxy, which wants whole URIs.
     Proxied(Stream),
-    Tls(Box<TlsStream<Stream>>),
+    Tls(Box<Paced<TlsStream<Stream>>>),
 }
 
 impl Connection for Transport {
     fn connected(&self) -> Connected {
         match self {
-            Transport::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            Transport::Tls(stream) if stream.get_ref().get_ref().1.alpn_protocol() == Some(b"h2") => {
                 Connected::new().negotiated_h2()
             }
             Transport::Tls(_) | Transport::Plain(_) => Connected::new(),

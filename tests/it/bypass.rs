@@ -2,8 +2,7 @@
 //! charges above $10 too; `/v1/balance` and small charges pass. Each case says what must be answered and asserts that nothing
 //! reached the origin that should not have.
 //!
-//! Not here: O49 and O50 (answers of the DNS) are tested beside the resolver, O49's other half in `destinations`;
-//! O84, O85 and O100 stand in `codings`.
+//! Not here: O84, O85 and O100 stand in `codings`; those that need more than stands are listed in `tests/README.md`.
 
 mod content;
 mod floods;
@@ -12,6 +11,7 @@ mod http2;
 mod meaning;
 mod names;
 mod people;
+mod rebinding;
 mod requests;
 mod streams;
 mod tunnels;

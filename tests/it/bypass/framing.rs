@@ -164,6 +164,10 @@ fn o33_content_that_was_to_be_asked_for() {
     std::thread::sleep(Duration::from_millis(200));
     let answer = wire.ask(content);
     assert_eq!(answer.status, 403, "{answer:?}");
+    assert!(
+        answer.text().contains("policy_blocked"),
+        "judged by its content: {answer:?}"
+    );
     case.assert_nothing_seen();
 }
 
