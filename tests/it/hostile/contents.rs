@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HELLO, World, honest};
+use super::{HELLO, World};
 use crate::harness::{Origin, Tunnel, Wire, read_answer};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
@@ -41,7 +41,7 @@ fn content_in_the_smallest_pieces_is_read_in_little_memory() {
     let stripe = Origin::stripe();
     let world = World::with(|sidecar| sidecar.resolve("api.stripe.com", &stripe));
     let head = format!("POST /v1/charges HTTP/1.1\r\nHost: api.stripe.com\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n");
-    let content = format!("amount=1&currency=usd&source=x&description={}", "x".repeat(300_000));
+    let content = format!("amount=1&currency=usd&source=x&description={}", "x".repeat(100_000));
     let mut pieces = String::new();
     for byte in content.chars() {
         pieces.push_str("1\r\n");
@@ -62,13 +62,12 @@ fn a_content_that_never_comes_to_its_end_is_refused() {
     let start = "1e\r\namount=1&currency=usd&source=x\r\n";
     let trailers = format!("{start}0\r\n{}", "X-Trailer: v\r\n".repeat(8));
     for (beginning, more) in [
-        // Trailers, extensions of chunks, digits of a size, chunks.
+        // Trailers, extensions of chunks, chunks.
         (
             trailers.as_str(),
             format!("X-More: {}\r\n", "v".repeat(1000)).repeat(64),
         ),
         ("1;x=", "y".repeat(64 << 10)),
-        ("", "0".repeat(64 << 10)),
         (start, format!("10000\r\n{}\r\n", "x".repeat(0x10000))),
     ] {
         let mut wire = Tunnel::to("api.stripe.com:443").open(&world.sidecar);
@@ -93,17 +92,17 @@ fn a_content_that_never_comes_to_its_end_is_refused() {
 #[test]
 fn requests_whose_answers_nobody_reads_are_not_taken() {
     let world = World::new();
-    let mut wire = Wire::to(&world.sidecar);
+    let mut wire = world.tunnel();
     wire.patience(Duration::from_secs(2));
     let many = HELLO
-        .replace("/hello", "http://things.example/piled")
+        .replace("/hello", "/bytes/100000")
         .replacen("\r\n\r\n", &format!("\r\nX-Long: {}\r\n\r\n", "v".repeat(4000)), 1)
-        .repeat(64);
+        .repeat(16);
     let mut sent = 0;
-    while sent < 256 << 20 && wire.try_send(many.as_bytes()).is_ok() {
+    while sent < 32 << 20 && wire.try_send(many.as_bytes()).is_ok() {
         sent += many.len();
-        honest(&world.sidecar);
     }
-    assert!(sent < 64 << 20, "{sent} bytes of requests were taken, and no answer");
+    // Most of it lies in the buffers of two sockets.
+    assert!(sent < 16 << 20, "{sent} bytes of requests were taken, and no answer");
     world.assert_bears(16);
 }
