@@ -12,7 +12,7 @@ use super::field::{Reducer, Type};
 use super::file::Decoder;
 use super::service::{Operation, Service};
 use super::summary::Wording;
-use super::{Mappings, Rule, content, guard, spelling};
+use super::{Mappings, Rule, content, guard, spelling, strangers};
 use crate::mapping::form::Nesting;
 use crate::model::{Access, Action, Call, Reason, Refusal, Value};
 
@@ -51,11 +51,10 @@ impl Mappings {
         let (operation, name, parameters) = match rule {
             Rule::OtherPort => return Ok(self.unnamed(call, Some(service), false)),
             Rule::None => {
-                return Ok(self.unnamed(
-                    call,
-                    Some(service),
-                    service.is_safe_at(&call.path) && unnamed::is_safe(call),
-                ));
+                // SECURITY: GraphQL says in its query what it does (test `o94_o95_graphql_in_a_query`).
+                let changes = strangers::changes_by_graphql(call.query.as_deref().unwrap_or_default());
+                let reads = service.is_safe_at(&call.path) && unnamed::is_safe(call) && !changes;
+                return Ok(self.unnamed(call, Some(service), reads));
             }
             Rule::Path(operation, parameters) => {
                 let names = operation.parameters.iter().cloned();

@@ -74,16 +74,28 @@ const CHANGES: [&str; 70] = [
     "write",
 ];
 
-/// Whether path or query ask for a change: a parameter of one of these names, a GraphQL mutation, or a verb that
+/// Whether path or query ask for a change: a parameter of one of these names, a change by GraphQL, or a verb that
 /// changes in a last segment like `noun.verb`.
 pub(super) fn names_change(path: &str, query: &str, parameters: &[&str]) -> bool {
     changing_verb(path)
-        || query.split(['&', ';']).any(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = bytes(name.as_bytes());
-            parameters.iter().any(|parameter| *parameter.as_bytes() == *name)
-                || (name.eq_ignore_ascii_case(b"query") && is_mutation(&bytes(value.as_bytes())))
-        })
+        || changes_by_graphql(query)
+        || pairs(query).any(|(name, _)| parameters.iter().any(|parameter| *parameter.as_bytes() == *name))
+}
+
+/// Whether the query holds a GraphQL mutation, or an operation of which only the digest is told.
+pub(super) fn changes_by_graphql(query: &str) -> bool {
+    pairs(query).any(|(name, value)| {
+        (name.eq_ignore_ascii_case(b"query") && is_mutation(&bytes(value.as_bytes())))
+            || (name.eq_ignore_ascii_case(b"extensions") && is_persisted(&bytes(value.as_bytes())))
+    })
+}
+
+/// Decoded names, with values as they stand.
+fn pairs(query: &str) -> impl Iterator<Item = (Vec<u8>, &str)> {
+    query.split(['&', ';']).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (bytes(name.as_bytes()), value)
+    })
 }
 
 /// Percent-decoded; what cannot be decoded stays as it is, since it may be no escape at all.
@@ -117,6 +129,11 @@ fn is_mutation(document: &[u8]) -> bool {
     first == Some("mutation") || (text.contains('{') && words.any(|word| word == "mutation"))
 }
 
+/// A GraphQL operation of which only the digest is sent: nobody here can tell what it does.
+fn is_persisted(extensions: &[u8]) -> bool {
+    String::from_utf8_lossy(extensions).contains("persistedQuery")
+}
+
 /// `chat.postMessage`, `files.upload`, `users.profile.set`, `mail.send.json`.
 fn changing_verb(path: &str) -> bool {
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
@@ -144,6 +161,7 @@ mod tests {
             "/graphql?query=%20%23c%0amutation+M%7Ba%7D",
             "/graphql?Query=query+A%7Ba%7D+mutation+B%7Bb%7D&operationName=B",
             "/graphql?query=mutation",
+            "/graphql?extensions=%7B%22persistedQuery%22:%7B%22version%22:1,%22sha256Hash%22:%22ab%22%7D%7D",
             "/api/chat.postMessage?text=x",
             "/api/files.delete/",
             "/api/users.profile.set",

@@ -2,7 +2,7 @@
 //! charges above $10 too; `/v1/balance` and small charges pass. Each case says what must be answered and asserts that nothing
 //! reached the origin that should not have.
 //!
-//! Not here: O84, O85 and O100 stand in `codings`; those that need more than stands are listed in `tests/README.md`.
+//! Not here: O84, O85 and O100 stand in `codings`; those that more is to be said of later are listed in `tests/README.md`.
 
 mod content;
 mod floods;
@@ -15,6 +15,7 @@ mod rebinding;
 mod requests;
 mod streams;
 mod tunnels;
+mod unread;
 
 use std::sync::Arc;
 

@@ -40,7 +40,6 @@ pub use answers::{HttpAnswer, read_answer};
 pub use api::list as items;
 pub use certificates::{Flaw, trusted_pem};
 pub use broken::Broken;
-pub use certificates::Flaw;
 pub use configuration::Configuration;
 pub use corporate::Corporate;
 pub use curl::Curl;
