@@ -6,6 +6,7 @@ use super::*;
 use crate::model::Identity;
 
 mod property;
+mod unmapped;
 
 fn identify(call: &Call) -> Identity {
     let mappings = shipped();
