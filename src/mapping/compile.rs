@@ -14,6 +14,7 @@ use crate::io::yaml::Located;
 use crate::model::{Answer, Diagnostic, ErrorShape, Source, Vocabulary, money};
 
 mod fields;
+mod meanings;
 mod operations;
 
 /// One file being made ready.

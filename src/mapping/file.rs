@@ -195,7 +195,8 @@ pub(super) struct Operation {
     pub target: Target,
     #[serde(default)]
     pub fields: BTreeMap<String, Located<Field>>,
-    /// What the content makes of the call. The strictest that applies counts; none may be milder than the operation.
+    /// What the content makes of the call. The strictest that applies counts; none may be milder than the operation, but of
+    /// what is done to another target.
     #[serde(default)]
     pub when: Vec<Located<When>>,
     /// The action's own unless it is said.
@@ -233,6 +234,10 @@ pub(super) struct Target {
     /// An ending that the id may have or not, in upper or lower case: it is told without it. `.git`
     #[serde(default)]
     pub without: Option<String>,
+    /// The id is written as the path of a URL: it is told without the slash before it, the version after it and its
+    /// escapes. `/bucket/a%20key?versionId=1`
+    #[serde(default)]
+    pub url_path: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -252,6 +257,10 @@ pub(super) struct When {
     pub action: Located<String>,
     #[serde(default)]
     pub access: Option<Access>,
+    /// The call does this besides, to something else than the operation's target: what is copied is read. Each id that is
+    /// found is a meaning of its own, and none has the operation's fields.
+    #[serde(default)]
+    pub target: Option<Target>,
     #[serde(default)]
     pub summary: Option<String>,
 }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::dispatch::{Dispatch, NameSource, Names};
 use super::document::{Document, Node, Path};
-use super::field::{Reducer, Type};
+use super::field::Reducer;
 use super::file::Decoder;
 use super::service::{Operation, Service};
 use super::summary::Wording;
@@ -17,6 +17,7 @@ use crate::mapping::form::Nesting;
 use crate::model::{Access, Action, Call, Reason, Refusal, Value};
 
 mod named;
+mod target;
 mod unnamed;
 
 pub(super) use unnamed::BuiltIns;
@@ -167,38 +168,6 @@ impl Mappings {
 
 fn full_name(service: &Service, name: &str) -> Arc<str> {
     format!("{}{name}", service.name_prefix).into()
-}
-
-/// `holder/id`, or the id alone; none unless each path finds exactly one.
-fn id(operation: &Operation, document: &Document<'_>) -> Option<String> {
-    let paths = operation.target_id.iter();
-    let mut parts: Vec<_> = paths.map(|path| one_id(path, document)).collect::<Option<_>>()?;
-    if let (Some(ending), Some(last)) = (&operation.target_without, parts.last_mut()) {
-        strip_ending(last, ending);
-    }
-    (!parts.is_empty()).then(|| parts.join("/"))
-}
-
-/// SECURITY: a rule about `acme/app` would not see a push to `acme/app.git`, which is the same repository (test
-/// `a_repository_is_one_target_with_git_at_its_end_and_without`).
-fn strip_ending(id: &mut String, ending: &str) {
-    let at = id.len().checked_sub(ending.len()).filter(|at| *at > 0);
-    let ends = |at: &usize| id.get(*at..).is_some_and(|end| end.eq_ignore_ascii_case(ending));
-    if let Some(at) = at.filter(ends) {
-        id.truncate(at);
-    }
-}
-
-/// The one id that a path finds; none if it finds several.
-fn one_id(path: &Path, document: &Document<'_>) -> Option<String> {
-    let nodes = path.select(document);
-    match nodes.as_slice() {
-        [node] => match Type::Text.read(*node, document) {
-            Ok(Value::Text(id)) => Some(id),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// Decodes query and content. What both name is refused.

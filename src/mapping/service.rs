@@ -108,11 +108,7 @@ pub(super) struct Operation {
     /// What the content may make of it.
     pub when: Vec<(Trigger, Meaning)>,
     pub fields: Vec<(Arc<str>, Rule)>,
-    pub target_kind: Arc<str>,
-    /// What holds the target, if that is told, and the target.
-    pub target_id: Vec<Path>,
-    /// The ending that the target's id is told without.
-    pub target_without: Option<Box<str>>,
+    pub target: TargetRule,
     /// The template's parameters.
     pub parameters: Vec<Arc<str>>,
     /// Which segments of the path may stand in the record.
@@ -156,6 +152,20 @@ impl Trigger {
     }
 }
 
+/// The field that is missing of what is done to a target that cannot be told: a rule about that target could not be asked.
+pub(super) const UNTOLD: &str = "resource_ids";
+
+/// How the target of a meaning is told.
+pub(super) struct TargetRule {
+    pub kind: Arc<str>,
+    /// What holds it, if that is told, and its id.
+    pub id: Vec<Path>,
+    /// The ending that the id is told without.
+    pub without: Option<Box<str>>,
+    /// The id is written as the path of a URL.
+    pub url_path: bool,
+}
+
 /// What an operation does, in canonical words.
 pub(super) struct Meaning {
     pub action: Arc<str>,
@@ -164,6 +174,8 @@ pub(super) struct Meaning {
     pub required: Vec<Arc<str>>,
     /// All fields of the vocabulary that this action has.
     pub allowed: HashSet<Arc<str>>,
+    /// What it is done to, if not to the operation's target.
+    pub target: Option<TargetRule>,
     pub summary: Template,
 }
 
@@ -173,15 +185,23 @@ impl Operation {
         self.fields
             .iter()
             .flat_map(|(_, rule)| rule.paths())
-            .chain(self.when.iter().map(|(trigger, _)| &trigger.any))
-            .chain(&self.target_id)
+            .chain(self.when.iter().flat_map(|(trigger, meaning)| {
+                let target = meaning.target.iter().flat_map(|target| &target.id);
+                std::iter::once(&trigger.any).chain(target)
+            }))
+            .chain(&self.target.id)
     }
 
     /// What a call means of which the predicates in `applies` hold: the strictest by its access (of equals the one named
-    /// first, but any before the operation's own), and all the others. Each action and access once.
+    /// first, but any before the operation's own), and all the others. Each action and access once, and all that is done to
+    /// other targets last.
     pub(super) fn meanings(&self, applies: impl Fn(&Trigger) -> bool) -> (&Meaning, Vec<&Meaning>) {
         let (mut first, mut others): (&Meaning, Vec<&Meaning>) = (&self.meaning, Vec::new());
-        for (_, meaning) in self.when.iter().filter(|(trigger, _)| applies(trigger)) {
+        let all = self.when.iter().filter(|(trigger, _)| applies(trigger));
+        let (elsewhere, here): (Vec<_>, Vec<_>) = all
+            .map(|(_, meaning)| meaning)
+            .partition(|meaning| meaning.target.is_some());
+        for meaning in here {
             let same = |other: &&Meaning| other.action == meaning.action && other.access == meaning.access;
             if std::ptr::eq(first, &self.meaning) {
                 // The same action in better words.
@@ -194,6 +214,7 @@ impl Operation {
                 }
             }
         }
+        others.extend(elsewhere);
         (first, others)
     }
 }

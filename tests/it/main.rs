@@ -20,6 +20,7 @@ mod codings;
 mod config;
 mod conformance;
 mod connect;
+mod copies;
 mod corporate;
 mod demo;
 mod deploy;

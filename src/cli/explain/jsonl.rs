@@ -95,6 +95,7 @@ struct Also<'a> {
     action: &'a str,
     access: &'a str,
     fields: &'a BTreeMap<Arc<str>, Value>,
+    target: &'a Target,
 }
 
 /// One result for each request, in their order. Empty lines are passed over.
@@ -178,6 +179,7 @@ fn told(id: Option<Json>, judged: &Judged) -> Outcome<'_> {
         action: &also.name,
         access: also.access.as_str(),
         fields: &also.fields,
+        target: &also.target,
     });
     Outcome {
         id,

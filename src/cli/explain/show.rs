@@ -89,6 +89,9 @@ fn action(action: &Action, out: &mut impl Write) -> io::Result<()> {
     for also in &action.also {
         line(out, "also", &format!("{} ({})", also.name, also.access.as_str()))?;
         list(out, "  fields", &fields(also))?;
+        if also.target != action.target {
+            line(out, "  target", &target(also))?;
+        }
     }
     let missing: Vec<String> = action
         .all_missing()
@@ -103,10 +106,14 @@ fn action(action: &Action, out: &mut impl Write) -> io::Result<()> {
         })
         .collect();
     list(out, "missing", &missing)?;
-    let id = action.target.id.as_deref().unwrap_or_default();
-    line(out, "target", format!("{} {id}", action.target.kind).trim_end())?;
+    line(out, "target", &target(action))?;
     line(out, "environment", &action.environment)?;
     line(out, "summary", &action.summary)
+}
+
+fn target(action: &Action) -> String {
+    let id = action.target.id.as_deref().unwrap_or_default();
+    format!("{} {id}", action.target.kind).trim_end().to_owned()
 }
 
 fn fields(action: &Action) -> Vec<String> {

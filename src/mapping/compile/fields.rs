@@ -22,7 +22,11 @@ impl Compiler<'_> {
         when: &[(Trigger, Meaning)],
         context: &Context<'_>,
     ) -> Vec<(Arc<str>, Rule)> {
-        let meanings = || std::iter::once(meaning).chain(when.iter().map(|(_, meaning)| meaning));
+        let here = when
+            .iter()
+            .map(|(_, meaning)| meaning)
+            .filter(|meaning| meaning.target.is_none());
+        let meanings = || std::iter::once(meaning).chain(here.clone());
         for meaning in meanings() {
             for field in meaning
                 .required

@@ -10,11 +10,8 @@ use crate::io::yaml::Located;
 use crate::mapping::dispatch::{self, Closed, Conditions, Dispatch, NameSource, Names, Routes};
 use crate::mapping::document::Path;
 use crate::mapping::file::{self, File};
-use crate::mapping::service::{Meaning, Operation, Trigger};
-use crate::mapping::spelling;
-use crate::mapping::summary::Template;
+use crate::mapping::service::Operation;
 use crate::model::Access;
-use crate::model::vocabulary::ActionDefinition;
 
 impl Compiler<'_> {
     pub(super) fn dispatch(&mut self, file: &File, context: &Context<'_>) -> Dispatch {
@@ -221,29 +218,17 @@ impl Compiler<'_> {
             .collect();
         let meaning = meaning?;
         let fields = self.fields(at, &meaning, &when, context);
-        let target = operation.target.within.iter().chain(&operation.target.id);
-        let target_id: Vec<_> = target.filter_map(|path| self.path(path, context)).collect();
-        if operation.target.within.is_some() && operation.target.id.is_none() {
-            self.wrong(
-                at,
-                "`within` says what holds the target of that `id`, which is not said",
-            );
-        }
-        if operation.target.without.as_ref().is_some_and(String::is_empty) {
-            self.wrong(
-                at,
-                "expected the ending that the target's id is told without, as `.git`",
-            );
-        }
-        if operation.target.without.is_some() && operation.target.id.is_none() {
-            self.wrong(at, "`without` is about the target's `id`, which is not said");
-        }
+        let target = self.target(at, &operation.target, context);
         let paths = || {
             fields
                 .iter()
                 .flat_map(|(_, rule)| rule.paths())
                 .chain(when.iter().map(|(trigger, _)| &trigger.any))
-                .chain(&target_id)
+                .chain(
+                    when.iter()
+                        .flat_map(|(_, meaning)| meaning.target.iter().flat_map(|target| &target.id)),
+                )
+                .chain(&target.id)
         };
         let reads_body = paths().any(Path::reads_body);
         let content_ignored = operation.content_ignored || file.grpc;
@@ -266,7 +251,6 @@ impl Compiler<'_> {
             conditions: self.conditions(file, at),
             content_ignored,
             decoder: operation.content,
-            target_kind: operation.target.kind.as_str().into(),
             needs_body: reads_body || (meaning.access != Access::Read && !content_ignored),
             answer: operation
                 .answer
@@ -278,91 +262,7 @@ impl Compiler<'_> {
             meaning,
             when,
             fields,
-            target_id,
-            target_without: operation.target.without.as_deref().map(Box::from),
-        })
-    }
-
-    fn when(
-        &mut self,
-        when: &Located<file::When>,
-        base: Option<&Meaning>,
-        context: &Context<'_>,
-    ) -> Option<(Trigger, Meaning)> {
-        let any = self.path(&when.value.any, context);
-        let texts = |texts: &[String]| texts.iter().map(|text| text.as_str().into()).collect();
-        let (values, except) = (texts(&when.value.values), texts(&when.value.except));
-        let meaning = self.meaning(
-            when,
-            &when.value.action,
-            when.value.access,
-            when.value.summary.as_deref(),
-        )?;
-        if base.is_some_and(|base| meaning.access < base.access) {
-            self.wrong(
-                when,
-                "what the content makes of a call may not be milder than the operation: turn the two round",
-            );
-        }
-        let absent = when.value.absent;
-        if absent && !(when.value.values.is_empty() && when.value.except.is_empty()) {
-            self.wrong(
-                when,
-                "where nothing is found (`absent`) there are no `values`, and nothing to `except`",
-            );
-        }
-        let trigger = Trigger {
-            any: any?,
-            values,
-            except,
-            absent,
-        };
-        Some((trigger, meaning))
-    }
-
-    fn meaning<T>(
-        &mut self,
-        at: &Located<T>,
-        action: &Located<String>,
-        access: Option<Access>,
-        summary: Option<&str>,
-    ) -> Option<Meaning> {
-        let vocabulary = self.vocabulary;
-        let Some((name, definition)) = vocabulary.actions.get_key_value(action.value.as_str()) else {
-            let hint = spelling::hint(&action.value, vocabulary.actions.keys().map(AsRef::as_ref));
-            self.wrong(action, format!("unknown action `{}`{hint}", action.value));
-            return None;
-        };
-        let access = access.unwrap_or(definition.access);
-        if (access == Access::Read) != (definition.access == Access::Read) {
-            self.wrong(
-                at,
-                format!(
-                    "`{name}` is {}, so the operation cannot be {}",
-                    definition.access.as_str(),
-                    access.as_str()
-                ),
-            );
-        }
-        let known = |slot: &str| fields_of(definition).any(|field| **field == *slot);
-        let summary = self.keep(at, Template::parse(summary.unwrap_or(&definition.summary), known))?;
-        let computed = |field: &Arc<str>| {
-            vocabulary
-                .fields
-                .get(field)
-                .is_some_and(|field| field.derived_from.is_some())
-        };
-        Some(Meaning {
-            action: name.clone(),
-            access,
-            required: definition
-                .required
-                .iter()
-                .filter(|field| !computed(field))
-                .cloned()
-                .collect(),
-            allowed: fields_of(definition).cloned().collect(),
-            summary,
+            target,
         })
     }
 }
@@ -374,8 +274,4 @@ pub(super) fn path_prefix(text: &str) -> Result<Box<str>, String> {
         true => Ok(text.into()),
         false => Err(format!("expected the beginning of a path, as `/api/`, found `{text}`")),
     }
-}
-
-fn fields_of(definition: &ActionDefinition) -> impl Iterator<Item = &Arc<str>> {
-    definition.required.iter().chain(&definition.optional)
 }

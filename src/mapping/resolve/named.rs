@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::{Decoded, Matched, id};
+use super::{Decoded, Matched};
 use crate::mapping::document::{Document, Path};
 use crate::mapping::file::Decoder;
 use crate::mapping::record::{self, Known};
-use crate::mapping::service::{Meaning, Operation, Service};
+use crate::mapping::service::{Meaning, Operation, Service, TargetRule, UNTOLD};
 use crate::mapping::{Mappings, content, inert, outline};
 use crate::model::action::MAX_INT;
 use crate::model::{Action, Call, Missing, Target, Value, Why, money};
+
+type Fields = BTreeMap<Arc<str>, Value>;
 
 impl Mappings {
     /// A call that a rule names, with everything it does.
@@ -36,10 +38,7 @@ impl Mappings {
             access: meaning.access,
             fields,
             missing,
-            target: Target {
-                kind: operation.target_kind.clone(),
-                id: id(operation, &document),
-            },
+            target: operation.target.own(&document),
             environment: self.environment(call, service, &document),
             unmapped: false,
             inspected: decoded.body.is_some() || content::is_empty(&call.body),
@@ -48,13 +47,25 @@ impl Mappings {
             answer: operation.answer.clone(),
             also: Vec::new(),
         };
-        let others = others.into_iter().map(|other| {
-            let (fields, missing) = self.read(matched, other, &document);
+        let others = others.into_iter().flat_map(|other| {
+            let (fields, missing, targets) = match &other.target {
+                None => {
+                    let (fields, missing) = self.read(matched, other, &document);
+                    (fields, missing, vec![action.target.clone()])
+                }
+                Some(target) => elsewhere(other, target, &document),
+            };
+            targets
+                .into_iter()
+                .map(move |target| (other, target, fields.clone(), missing.clone()))
+        });
+        let others = others.map(|(other, target, fields, missing)| {
             let mut also = Action {
                 name: other.action.clone(),
                 access: other.access,
                 fields,
                 missing,
+                target,
                 ..action.clone()
             };
             also.summary = other.summary.render(&also, self.wording(&service.title));
@@ -80,12 +91,7 @@ impl Mappings {
     }
 
     /// Fields of one meaning, and what is missing of them.
-    fn read(
-        &self,
-        matched: &Matched<'_>,
-        meaning: &Meaning,
-        document: &Document<'_>,
-    ) -> (BTreeMap<Arc<str>, Value>, Vec<Missing>) {
+    fn read(&self, matched: &Matched<'_>, meaning: &Meaning, document: &Document<'_>) -> (Fields, Vec<Missing>) {
         let Matched { service, operation, .. } = matched;
         let mut fields = BTreeMap::new();
         let mut missing = Vec::new();
@@ -115,16 +121,29 @@ impl Mappings {
     }
 }
 
+/// The targets of what is done besides, one for each meaning. None of the operation's fields is about them.
+///
+/// SECURITY: a rule about a target that cannot be told could not be asked, so that it is missing (test
+/// `a_source_that_cannot_be_told_is_missing`).
+fn elsewhere(meaning: &Meaning, rule: &TargetRule, document: &Document<'_>) -> (Fields, Vec<Missing>, Vec<Target>) {
+    let missing = |field: &Arc<str>, why| Missing {
+        field: field.clone(),
+        why,
+    };
+    let required = meaning.required.iter().filter(|field| ***field != *UNTOLD);
+    let mut untold: Vec<_> = required.map(|field| missing(field, Why::Absent)).collect();
+    let targets = rule.others(document).unwrap_or_else(|| {
+        untold.push(missing(&UNTOLD.into(), Why::Unreadable));
+        vec![rule.target(None)]
+    });
+    (BTreeMap::new(), untold, targets)
+}
+
 /// Turns an amount with the provider's decimal places into minor units of ISO 4217, rounded up.
 ///
 /// SECURITY: Stripe counts whole ariary where ISO 4217 has two places, so that an amount would look a hundred times
 /// smaller than it is (test `amounts_are_in_iso_minor_units`).
-fn settle_places(
-    service: &Service,
-    account_currency: Option<&str>,
-    fields: &mut BTreeMap<Arc<str>, Value>,
-    missing: &mut Vec<Missing>,
-) {
+fn settle_places(service: &Service, account_currency: Option<&str>, fields: &mut Fields, missing: &mut Vec<Missing>) {
     let currency = match fields.get("currency") {
         Some(Value::Text(code)) => Some(code.as_str()),
         _ => account_currency,

@@ -100,6 +100,21 @@ fn each_mistake_is_told_with_its_place() {
         ),
         (
             "target: {",
+            "when: [ { any: $.body.x, action: read_record, target: { kind: b } } ], target: {",
+            "needs its `id`",
+        ),
+        (
+            "target: {",
+            "when: [ { any: $.body.x, action: call_tool, target: { kind: b, id: $.body.x } } ], target: {",
+            "`call_tool` has no field `resource_ids`",
+        ),
+        (
+            "id: $.path.id",
+            "url_path: true",
+            "`url_path` is about the target's `id`, which is not said",
+        ),
+        (
+            "target: {",
             "when: [ { any: $.query.x, values: [y], absent: true, action: delete_record } ], target: {",
             "there are no `values`",
         ),

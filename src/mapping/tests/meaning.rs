@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::{Access, Value, Why};
 
+mod copies;
 mod disguises;
 mod permissions;
 mod strangers;

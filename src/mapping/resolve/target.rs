@@ -1,0 +1,92 @@
+//! What a call does something to.
+
+use crate::mapping::document::{Document, Node, Path};
+use crate::mapping::field::Type;
+use crate::mapping::path;
+use crate::mapping::service::TargetRule;
+use crate::model::{Target, Value};
+
+/// How many things besides its own target a call may name, each of which is judged: Cloud Storage composes so many.
+const MAX_OTHERS: usize = 32;
+
+impl TargetRule {
+    /// The operation's own: without an id unless each path finds exactly one.
+    pub(super) fn own(&self, document: &Document<'_>) -> Target {
+        let ids = self.ids(document);
+        let id = match ids.as_deref() {
+            Some([id]) => Some(id.clone()),
+            Some(_) | None => None,
+        };
+        self.target(id)
+    }
+
+    /// Another's: each id that is there. None if one of them cannot be told, or if there are none or too many.
+    pub(super) fn others(&self, document: &Document<'_>) -> Option<Vec<Target>> {
+        let ids = self.ids(document)?;
+        let told = (1..=MAX_OTHERS).contains(&ids.len());
+        told.then(|| ids.into_iter().map(|id| self.target(Some(id))).collect())
+    }
+
+    pub(super) fn target(&self, id: Option<String>) -> Target {
+        Target {
+            kind: self.kind.clone(),
+            id,
+        }
+    }
+
+    /// `holder/id`, or the id alone, for each id that is there; what holds them is one.
+    fn ids(&self, document: &Document<'_>) -> Option<Vec<String>> {
+        let (last, holders) = self.id.split_last()?;
+        let holder = |path: &Path| match path.select(document).as_slice() {
+            [node] => self.text(*node, document),
+            _ => None,
+        };
+        let holders: Vec<_> = holders.iter().map(holder).collect::<Option<_>>()?;
+        let nodes = last.select(document);
+        let id = |node: &Node<'_>| {
+            let mut id = self.text(*node, document)?;
+            if let Some(ending) = &self.without {
+                strip_ending(&mut id, ending);
+            }
+            let parts: Vec<&str> = holders.iter().map(String::as_str).chain([&*id]).collect();
+            Some(parts.join("/"))
+        };
+        nodes.iter().take(MAX_OTHERS + 1).map(id).collect()
+    }
+
+    fn text(&self, node: Node<'_>, document: &Document<'_>) -> Option<String> {
+        match Type::Text.read(node, document) {
+            Ok(Value::Text(text)) if self.url_path => of_url_path(&text),
+            Ok(Value::Text(text)) => Some(text),
+            Ok(Value::Bool(_) | Value::Int(_) | Value::List(_)) | Err(_) => None,
+        }
+    }
+}
+
+/// SECURITY: a rule about `acme/app` would not see a push to `acme/app.git`, which is the same repository (test
+/// `a_repository_is_one_target_with_git_at_its_end_and_without`).
+fn strip_ending(id: &mut String, ending: &str) {
+    let at = id.len().checked_sub(ending.len()).filter(|at| *at > 0);
+    let ends = |at: &usize| id.get(*at..).is_some_and(|end| end.eq_ignore_ascii_case(ending));
+    if let Some(at) = at.filter(ends) {
+        id.truncate(at);
+    }
+}
+
+/// `bucket/a key` of `/bucket/a%20key?versionId=1`.
+///
+/// SECURITY: what may be read in two ways is not told: `+` is a space or a plus, and what has a `:` before its first slash
+/// is no path but an ARN or a URL, which name the same thing by another name (test
+/// `a_source_that_cannot_be_told_is_missing`).
+fn of_url_path(text: &str) -> Option<String> {
+    let (written, query) = text.split_once('?').unwrap_or((text, "versionId="));
+    let version = query.strip_prefix("versionId=")?;
+    if written.contains('+') || version.contains(['&', '?']) {
+        return None;
+    }
+    let decoded = path::parameter(written).ok()?;
+    let id = decoded.strip_prefix('/').unwrap_or(&decoded);
+    let (first, rest) = id.split_once('/')?;
+    let plain = !first.is_empty() && !first.contains(':') && !rest.is_empty();
+    plain.then(|| id.to_owned())
+}
