@@ -5,6 +5,7 @@ use crate::model::{Access, Value, Why};
 
 mod copies;
 mod disguises;
+mod hidden;
 mod permissions;
 mod strangers;
 

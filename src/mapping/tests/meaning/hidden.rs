@@ -1,0 +1,82 @@
+//! What a plain-looking call does besides: it makes unreadable, expires, ends, opens.
+
+use super::*;
+
+fn actions(call: &Call) -> Vec<String> {
+    let action = resolve(shipped(), call).unwrap();
+    action.meanings().map(|meaning| meaning.name.to_string()).collect()
+}
+
+fn aws(service: &str, target: &str, body: &Json) -> Call {
+    let url = format!("https://{service}.us-east-1.amazonaws.com/");
+    let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
+    call("POST", &url, &headers, Some(&body.to_string()))
+}
+
+fn query(service: &str, form: &str) -> Call {
+    let url = format!("https://{service}.us-east-1.amazonaws.com/");
+    call("POST", &url, &[FORM], Some(form))
+}
+
+/// SECURITY: an object rewritten under a key that only the agent has is gone for everyone else.
+#[test]
+fn a_key_of_the_callers_own_changes_who_can_read() {
+    let object = "https://s3.us-west-2.amazonaws.com/b/k";
+    for (method, query) in [("PUT", ""), ("POST", "?uploads"), ("PUT", "?partNumber=1&uploadId=u")] {
+        for copy in [None, Some(("x-amz-copy-source", "b/k"))] {
+            for name in [
+                "x-amz-server-side-encryption-customer-algorithm",
+                "x-amz-server-side-encryption-customer-key-md5",
+                "x-amz-server-side-encryption-aws-kms-key-id",
+            ] {
+                let mut headers = vec![(name, "x")];
+                headers.extend(copy.filter(|_| method == "PUT"));
+                let call = call(method, &format!("{object}{query}"), &headers, None);
+                assert_eq!(actions(&call)[0], "modify_security", "{method} {query} {name} {copy:?}");
+            }
+        }
+    }
+    let plain = call("PUT", object, &[("x-amz-server-side-encryption", "aws:kms")], None);
+    assert_eq!(actions(&plain), ["modify_record"]);
+    let key = "x-amz-server-side-encryption-customer-key";
+    let kept = call("PUT", object, &[(key, "c2VjcmV0"), (&format!("{key}-md5"), "x")], None);
+    let action = resolve(shipped(), &kept).unwrap();
+    assert!(!action.summary.contains("c2VjcmV0"), "{}", action.summary);
+
+    let objects = "https://storage.googleapis.com/storage/v1/b/acme-data/o";
+    let upload = "https://storage.googleapis.com/upload/storage/v1/b/acme-data/o?uploadType=media&name=a";
+    let google = |method: &str, url: &str, header: Option<(&str, &str)>, body: &Json| {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(header);
+        actions(&call(method, url, &headers, Some(&body.to_string())))
+    };
+    for (method, url) in [
+        ("POST", upload.to_owned()),
+        ("POST", format!("{objects}?name=a")),
+        ("POST", format!("{objects}/a/copyTo/b/acme-data/o/a?x=1")),
+        ("POST", format!("{objects}/a/rewriteTo/b/acme-data/o/a?x=1")),
+        ("POST", format!("{objects}/a/compose?x=1")),
+    ] {
+        let with = |header, query: &str| google(method, &format!("{url}{query}"), header, &json!({}))[0].clone();
+        assert_eq!(with(None, ""), "modify_record", "{url}");
+        for name in ["x-goog-encryption-algorithm", "x-goog-encryption-key-sha256"] {
+            assert_eq!(with(Some((name, "x")), ""), "modify_security", "{url} {name}");
+        }
+        for name in ["kmsKeyName", "destinationKmsKeyName"] {
+            assert_eq!(with(None, &format!("&{name}=k")), "modify_security", "{url} {name}");
+        }
+    }
+    for (url, body) in [
+        (format!("{objects}?name=a"), json!({"kmsKeyName": "k"})),
+        (
+            format!("{objects}/a/rewriteTo/b/acme-data/o/a"),
+            json!({"kmsKeyName": "k"}),
+        ),
+        (
+            format!("{objects}/a/compose"),
+            json!({"destination": {"kmsKeyName": "k"}}),
+        ),
+    ] {
+        assert_eq!(google("POST", &url, None, &body)[0], "modify_security", "{url}");
+    }
+}
