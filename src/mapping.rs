@@ -354,7 +354,11 @@ fn decoder(call: &Call, service: &Service, found: &Found) -> Option<file::Decode
     };
     match rule {
         Rule::OtherPort => None,
-        Rule::Path(operation, _) | Rule::Name(operation, _) if operation.content_ignored => None,
+        // What nobody reads may be anything; but a boundary is another one each time.
+        Rule::Path(operation, _) | Rule::Name(operation, _) if operation.content_ignored => {
+            let decoder = content::of_media_type(call, service).ok();
+            decoder.filter(|decoder| *decoder == file::Decoder::Multipart)
+        }
         Rule::Path(operation, _) | Rule::Name(operation, _) => {
             operation.decoder.or_else(|| content::of_media_type(call, service).ok())
         }

@@ -189,14 +189,15 @@ impl Compiler<'_> {
                 format!("`{name}` is no media type in lower case without parameters"),
             );
         }
+        let of_parts = |name: &str| matches!(name, "multipart/form-data" | "multipart/related");
         for (name, _) in file
             .content
             .iter()
-            .filter(|(name, decoder)| (*name == "multipart/form-data") != (**decoder == file::Decoder::Multipart))
+            .filter(|(name, decoder)| of_parts(name) != (**decoder == file::Decoder::Multipart))
         {
             self.wrong(
                 &file.provider,
-                format!("`content`: `{name}`: `multipart` is for `multipart/form-data`, and only that"),
+                format!("`content`: `{name}`: `multipart` is for `multipart/form-data` and `multipart/related`, and only those"),
             );
         }
         file.content

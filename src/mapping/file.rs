@@ -125,7 +125,8 @@ pub(super) enum Decoder {
     Form,
     /// `Filter.1.Value.2`
     AwsQuery,
-    /// `multipart/form-data`: a field is text, a file `{filename, content_type, size, sha256}`.
+    /// `multipart/form-data`: a field is text, a file `{filename, content_type, size, sha256}`. The parts of
+    /// `multipart/related` have no names: no field reads them, but a call is known again by them.
     Multipart,
     Xml,
 }

@@ -53,6 +53,7 @@ pub(super) fn identify(
     match &parts {
         // The boundary is another one each time.
         Body::Parts(charset, _) => content.put(b'm', &[u8::from(*charset)]),
+        Body::Related(charset, _) => content.put(b'R', &[u8::from(*charset)]),
         Body::Empty | Body::Json(_) | Body::Form(..) | Body::Raw(_) => content.header(&call.headers, &CONTENT_TYPE),
     }
     content.header(&call.headers, &CONTENT_ENCODING);
@@ -239,6 +240,8 @@ enum Body<'a> {
     Form(&'a str, Vec<Exact>),
     /// Whether the Content-Type names a charset, and the parts.
     Parts(bool, Vec<Part<'a>>),
+    /// The same of parts that have no names: each as it came, with its head.
+    Related(bool, Vec<&'a [u8]>),
     Raw(&'a [u8]),
 }
 
@@ -257,9 +260,15 @@ impl<'a> Body<'a> {
             }
             Decoder::Multipart => {
                 let content_type = decoded::once(&call.headers, &CONTENT_TYPE).ok()??;
+                let charset = names_charset(content_type);
+                if let Ok(boundary) = multipart::related_boundary(content_type) {
+                    let content = call.body.captured().filter(|_| !matches!(call.body, Content::Coded(_)));
+                    let parts = multipart::split(content?, boundary).ok()?;
+                    return Some(Body::Related(charset, parts));
+                }
                 let boundary = multipart::boundary(content_type).ok()?;
                 let parts = multipart::parse(decoded::settled(call)?, boundary).ok()?;
-                Some(Body::Parts(names_charset(content_type), parts))
+                Some(Body::Parts(charset, parts))
             }
             Decoder::Xml => None,
         }
@@ -272,6 +281,10 @@ impl<'a> Body<'a> {
             Body::Raw(bytes) => content.put(b'r', bytes),
             Body::Form(_, pairs) => content.pairs(b'f', pairs, volatile),
             Body::Parts(_, parts) => content.parts(parts, volatile),
+            Body::Related(_, parts) => {
+                content.count(b'M', parts.len());
+                parts.iter().for_each(|part| content.put(b'd', part));
+            }
             Body::Json(value) => {
                 content.put(b'j', b"");
                 content.json(value, &|name| is_volatile(name.as_bytes(), volatile));
@@ -281,7 +294,7 @@ impl<'a> Body<'a> {
 
     fn parameter(&self, wanted: &str) -> Option<String> {
         match self {
-            Body::Empty | Body::Raw(_) => None,
+            Body::Empty | Body::Raw(_) | Body::Related(..) => None,
             Body::Json(value) => value.get(wanted)?.as_str().map(str::to_owned),
             Body::Form(text, _) => find(text, wanted),
             Body::Parts(_, parts) => {

@@ -87,8 +87,25 @@ impl Part<'_> {
 /// readers differ in what ends one. PHP cuts `a,b` at the comma, Ruby's Rack does so in quotation marks too, and takes
 /// `aboundary=b` for `b` (tests `one_plain_boundary`, `a_boundary_that_some_would_cut_is_refused`).
 pub(super) fn boundary(content_type: &str) -> Result<&str, Error> {
+    let boundary = named_boundary(content_type, "multipart/form-data")?;
+    match boundary.contains('=') {
+        true => Err(Error::Boundary),
+        false => Ok(boundary),
+    }
+}
+
+/// The same of `multipart/related` (RFC 2387), where Python's libraries write `=` in quotation marks.
+pub(super) fn related_boundary(content_type: &str) -> Result<&str, Error> {
+    let boundary = named_boundary(content_type, "multipart/related")?;
+    match boundary.contains('=') && !content_type.contains(&format!("\"{boundary}\"")) {
+        true => Err(Error::Boundary),
+        false => Ok(boundary),
+    }
+}
+
+fn named_boundary<'a>(content_type: &'a str, expected: &str) -> Result<&'a str, Error> {
     let (media_type, mut rest) = content_type.split_once(';').ok_or(Error::Boundary)?;
-    if !media_type.trim().eq_ignore_ascii_case("multipart/form-data") {
+    if !media_type.trim().eq_ignore_ascii_case(expected) {
         return Err(Error::Boundary);
     }
     let (mut boundary, mut charset) = (None, false);
@@ -109,7 +126,7 @@ pub(super) fn boundary(content_type: &str) -> Result<&str, Error> {
         }
     }
     // Of what RFC 2046 allows, what nobody takes for anything but a letter, quoted or not: all that clients write.
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.'+".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.'+=".contains(&byte);
     let boundary = boundary.ok_or(Error::Boundary)?;
     match (1..=70).contains(&boundary.len()) && boundary.bytes().all(plain) {
         true => Ok(boundary),
@@ -118,11 +135,16 @@ pub(super) fn boundary(content_type: &str) -> Result<&str, Error> {
 }
 
 /// The parts in the order sent.
+pub(super) fn parse<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, Error> {
+    split(content, boundary)?.into_iter().map(part::read).collect()
+}
+
+/// The parts, each with its head, as they stand between the boundaries.
 ///
 /// SECURITY: wherever the boundary stands it must part, with CRLF before and after it: readers differ in whether a bare
 /// line feed, spaces or a longer line make a boundary, and in what a preamble is (test
 /// `what_two_servers_may_part_differently_is_refused`).
-pub(super) fn parse<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, Error> {
+pub(super) fn split<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<&'a [u8]>, Error> {
     let dashed = format!("--{boundary}");
     let mut rest = match find(content, dashed.as_bytes()) {
         Some(0) => content.get(dashed.len()..).unwrap_or_default(),
@@ -145,7 +167,7 @@ pub(super) fn parse<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<Part<'a
         if parts.len() == MAX_PARTS {
             return Err(Error::TooMany);
         }
-        parts.push(part::read(part)?);
+        parts.push(part);
         rest = after.get(dashed.len()..).unwrap_or_default();
     }
 }

@@ -7,6 +7,7 @@ use crate::model::Identity;
 
 mod property;
 mod unmapped;
+mod uploads;
 
 fn identify(call: &Call) -> Identity {
     let mappings = shipped();
