@@ -80,3 +80,15 @@ fn a_key_of_the_callers_own_changes_who_can_read() {
         assert_eq!(google("POST", &url, None, &body)[0], "modify_security", "{url}");
     }
 }
+
+#[test]
+fn a_shorter_retention_deletes_what_is_older() {
+    let put = aws(
+        "logs",
+        "Logs_20140328.PutRetentionPolicy",
+        &json!({"logGroupName": "g", "retentionInDays": 1}),
+    );
+    let action = resolve(shipped(), &put).unwrap();
+    assert_eq!(&*action.name, "modify_schema");
+    assert!(action.summary.contains("older"), "{}", action.summary);
+}
