@@ -92,3 +92,28 @@ fn a_shorter_retention_deletes_what_is_older() {
     assert_eq!(&*action.name, "modify_schema");
     assert!(action.summary.contains("older"), "{}", action.summary);
 }
+
+#[test]
+fn a_smaller_group_terminates_what_is_too_many() {
+    for form in [
+        "Action=SetDesiredCapacity&DesiredCapacity=0",
+        "Action=SetDesiredCapacity&DesiredCapacity=5",
+        "Action=UpdateAutoScalingGroup&MinSize=0&MaxSize=0",
+        "Action=UpdateAutoScalingGroup&MaxSize=3",
+        "Action=UpdateAutoScalingGroup&DesiredCapacity=x",
+    ] {
+        let call = query("autoscaling", &format!("{form}&AutoScalingGroupName=g"));
+        assert_eq!(actions(&call)[..2], ["scale_resources", "terminate_instance"], "{form}");
+        let action = resolve(shipped(), &call).unwrap();
+        assert_eq!(
+            action.also[0].fields.get("instance_count"),
+            None,
+            "how many it ends, the call does not tell"
+        );
+    }
+    let call = query(
+        "autoscaling",
+        "Action=UpdateAutoScalingGroup&AutoScalingGroupName=g&MinSize=2",
+    );
+    assert_eq!(actions(&call), ["scale_resources"]);
+}
