@@ -117,3 +117,60 @@ fn a_smaller_group_terminates_what_is_too_many() {
     );
     assert_eq!(actions(&call), ["scale_resources"]);
 }
+
+#[test]
+fn what_is_opened_as_it_is_made_is_opened() {
+    let topic = |attributes: &str| actions(&query("sns", &format!("Action=CreateTopic&Name=t{attributes}")));
+    let attribute = |name: &str| topic(&format!("&Attributes.entry.1.key={name}&Attributes.entry.1.value=x"));
+    assert_eq!(topic(""), ["modify_record"]);
+    for name in ["FifoTopic", "DisplayName", "ContentBasedDeduplication"] {
+        assert_eq!(attribute(name), ["modify_record"], "{name}");
+    }
+    for name in ["Policy", "DeliveryPolicy", "KmsMasterKeyId", "NobodyKnows"] {
+        assert_eq!(attribute(name)[0], "modify_security", "{name}");
+    }
+    assert_eq!(
+        topic("&Attributes.entry.1.key=FifoTopic&Attributes.entry.2.key=Policy&Attributes.entry.2.value=x")[0],
+        "modify_security"
+    );
+    assert_eq!(topic("&DataProtectionPolicy=x")[0], "modify_security");
+
+    let queue = |attributes: &Json| {
+        actions(&aws(
+            "sqs",
+            "AmazonSQS.CreateQueue",
+            &json!({"QueueName": "q", "Attributes": attributes}),
+        ))
+    };
+    assert_eq!(
+        queue(&json!({"FifoQueue": "true", "VisibilityTimeout": "30"})),
+        ["modify_record"]
+    );
+    for name in [
+        "Policy",
+        "RedrivePolicy",
+        "RedriveAllowPolicy",
+        "KmsMasterKeyId",
+        "SqsManagedSseEnabled",
+    ] {
+        assert_eq!(queue(&json!({ name: "x" }))[0], "modify_security", "{name}");
+    }
+
+    let secret =
+        |operation: &str, body: &Json| actions(&aws("secretsmanager", &format!("secretsmanager.{operation}"), body));
+    assert_eq!(
+        secret("CreateSecret", &json!({"Name": "s", "SecretString": "x"})),
+        ["modify_record"]
+    );
+    for (operation, name) in [
+        ("CreateSecret", "AddReplicaRegions"),
+        ("CreateSecret", "ForceOverwriteReplicaSecret"),
+        ("UpdateSecret", "KmsKeyId"),
+    ] {
+        assert_eq!(
+            secret(operation, &json!({ name: "x" }))[0],
+            "modify_security",
+            "{operation} {name}"
+        );
+    }
+}
