@@ -174,3 +174,28 @@ fn what_is_opened_as_it_is_made_is_opened() {
         );
     }
 }
+
+#[test]
+fn a_task_with_overrides_runs_what_the_caller_says() {
+    for operation in ["RunTask", "StartTask"] {
+        let run = |body: &Json| {
+            actions(&aws(
+                "ecs",
+                &format!("AmazonEC2ContainerServiceV20141113.{operation}"),
+                body,
+            ))
+        };
+        assert_eq!(run(&json!({"taskDefinition": "t", "count": 1})), ["provision_instance"]);
+        for overrides in [
+            json!({"taskRoleArn": "arn:aws:iam::1:role/admin"}),
+            json!({"containerOverrides": [{"name": "c", "command": ["sh"]}]}),
+            json!({}),
+        ] {
+            let body = json!({"taskDefinition": "t", "count": 1, "overrides": overrides});
+            assert!(
+                run(&body).contains(&"deploy_service".to_owned()),
+                "{operation} {overrides}"
+            );
+        }
+    }
+}
