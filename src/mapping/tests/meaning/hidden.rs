@@ -199,3 +199,13 @@ fn a_task_with_overrides_runs_what_the_caller_says() {
         }
     }
 }
+
+#[test]
+fn a_session_that_begins_is_no_plain_upload() {
+    let put = |query: &str| {
+        let url = format!("https://storage.googleapis.com/upload/storage/v1/b/acme-data/o?uploadType=resumable{query}");
+        actions(&call("PUT", &url, &[("content-type", "text/csv")], Some("a,b")))
+    };
+    assert_eq!(put("&name=x")[0], "modify_security");
+    assert_eq!(put("&name=x&upload_id=u"), ["modify_record"]);
+}
