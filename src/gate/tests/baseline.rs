@@ -108,7 +108,6 @@ fn other_mapped_changes_are_allowed() {
         "generate_document",
         "modify_record",
         "approve_request",
-        "revoke_token",
         "call_tool",
     ] {
         gets(&action(name, &[]), "ALLOW changes");
@@ -233,6 +232,12 @@ fn renewing_a_credential_is_allowed_and_issuing_one_held() {
         "REQUIRE_APPROVAL new-credential",
     );
     gets(&action("issue_token", &[]), "REQUIRE_APPROVAL new-credential");
+}
+
+/// What is deleted cannot be switched on again, and locks out whoever worked with it.
+#[test]
+fn revoking_a_credential_is_held() {
+    gets(&action("revoke_token", &[]), "REQUIRE_APPROVAL revocation");
 }
 
 #[test]
