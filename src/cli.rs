@@ -36,8 +36,8 @@ use client::{Client, ClientError};
 #[derive(Debug, Parser)]
 #[command(name = "runplane", version, max_term_width = 110)]
 pub struct Cli {
-    /// Directory of this sidecar (certs, mappings, policies, state, runplane.yaml). Default: the working directory if it
-    /// holds runplane.yaml or mappings/, else $XDG_DATA_HOME/runplane
+    /// Directory of this sidecar (certs, mappings, policies, state, runplane.yaml). Default: $XDG_DATA_HOME/runplane; the
+    /// working directory if it holds runplane.yaml or mappings/ and there is no other
     #[arg(long, global = true, env = "RUNPLANE_HOME", value_name = "DIR")]
     home: Option<PathBuf>,
 
@@ -80,39 +80,50 @@ enum Command {
 /// Whatever stops a command; the text is for the person at the terminal.
 pub fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
-    if let Command::Confined(args) = &cli.command {
-        // It knows no home: it is kept out of it.
-        return Ok(exec::confined::run(args));
-    }
-    let home = Home::choose(cli.home.clone())?;
+    let home = || chosen(cli.home.clone());
     match cli.command {
-        Command::Run(args) => run::run(home, &args),
-        Command::Exec(args) => exec::run(home, &args),
+        Command::Run(args) => run::run(home()?, &args),
+        Command::Exec(args) => exec::run(home()?, &args),
+        // It knows no home: it is kept out of it.
         Command::Confined(args) => Ok(exec::confined::run(&args)),
-        Command::Env(args) => env::run(home, &args),
-        Command::Doctor(args) => doctor::run(home, &args),
+        Command::Env(args) => env::run(home()?, &args),
+        Command::Doctor(args) => doctor::run(home()?, &args),
         // It takes no home that is there by default: it writes into it.
         Command::Demo(args) => demo::run(cli.home, &args),
-        Command::Ca(args) => ca::run(&home, &args),
-        Command::Check => check::run(home),
-        Command::Init => init::run(&home),
-        Command::Actions(args) => actions::run(&home, &args),
-        Command::Policy(args) => policy::run(&home, &args),
-        Command::Explain(args) => explain::run(home, &args),
-        Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
-            approvals::run(&args, client, &home.option(), out).await
-        }),
-        Command::Agents(args) => ask(&home, "agents", async |client, out| {
+        Command::Ca(args) => ca::run(&home()?, &args),
+        Command::Check => check::run(home()?),
+        Command::Init => init::run(&home()?),
+        Command::Actions(args) => actions::run(&home()?, &args),
+        Command::Policy(args) => policy::run(&home()?, &args),
+        Command::Explain(args) => explain::run(home()?, &args),
+        Command::Approvals(args) => {
+            let home = home()?;
+            ask(&home, "approvals", async |client, out| {
+                approvals::run(&args, client, &home.option(), out).await
+            })
+        }
+        Command::Agents(args) => ask(&home()?, "agents", async |client, out| {
             agents::run(&args, client, out).await
         }),
-        Command::People(args) => ask(&home, "people", async |client, out| {
+        Command::People(args) => ask(&home()?, "people", async |client, out| {
             people::run(&args, client, out).await
         }),
         Command::Audit(args) => {
-            audit::run(&args, home.path(), &mut std::io::stdout().lock())?;
+            audit::run(&args, home()?.path(), &mut std::io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// The home; where it is the working directory without anybody having said so, that is told.
+fn chosen(given: Option<PathBuf>) -> anyhow::Result<Home> {
+    let said = given.is_some();
+    let home = Home::choose(given)?;
+    if !said && !home.option().is_empty() {
+        let path = home.path().display();
+        writeln!(std::io::stderr(), "runplane: the home is the working directory, {path}")?;
+    }
+    Ok(home)
 }
 
 /// The control port of a home's sidecar, by TLS with the very certificate that is configured if it has one.

@@ -120,7 +120,12 @@ async fn accompany(
         confinement.user(),
         std::env::vars_os(),
     );
-    say(format!("agent {}, proxy {proxy} ({})", caller.agent, companion.told()));
+    let home = config.home.path().display();
+    say(format!(
+        "agent {}, proxy {proxy} ({}), home {home}",
+        caller.agent,
+        companion.told()
+    ));
     confinement.lines(config).into_iter().for_each(say);
     surroundings.lines().into_iter().for_each(say);
 

@@ -30,26 +30,50 @@ pub fn quoted(path: &Path) -> String {
 }
 
 /// No directory could be chosen.
-#[derive(Debug, thiserror::Error)]
-#[error("no home directory: give one with --home DIR or RUNPLANE_HOME")]
-pub struct NoHome;
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoHome {
+    #[error("no home directory: give one with --home DIR or RUNPLANE_HOME")]
+    Nowhere,
+    #[error(
+        "two directories may be meant as the home: the working directory holds runplane.yaml or mappings/, and {} is there: say which, by \
+         --home . or --home {}, or by RUNPLANE_HOME",
+        by_default.display(),
+        quoted(by_default)
+    )]
+    Two { by_default: PathBuf },
+}
 
 impl Home {
-    /// `given` (`--home` or `RUNPLANE_HOME`), else the working directory if it holds `runplane.yaml` or `mappings/`, else
-    /// `$XDG_DATA_HOME/runplane` (`~/.local/share/runplane`).
+    /// `given` (`--home` or `RUNPLANE_HOME`), else `$XDG_DATA_HOME/runplane` (`~/.local/share/runplane`). The working directory
+    /// if it holds `runplane.yaml` or `mappings/` and there is no other.
     ///
     /// # Errors
-    /// If none of these can be had.
+    /// If none of these can be had, or both may be meant.
     pub fn choose(given: Option<PathBuf>) -> Result<Home, NoHome> {
+        Self::choose_among(given, std::env::current_dir().ok(), by_default())
+    }
+
+    // SECURITY: an agent writes in the directory where it works, and the next command typed there would take the agent's
+    // policies for the house's. Test: `a_directory_in_which_an_agent_worked_does_not_become_the_home`.
+    fn choose_among(
+        given: Option<PathBuf>,
+        here: Option<PathBuf>,
+        by_default: Option<PathBuf>,
+    ) -> Result<Home, NoHome> {
         if let Some(given) = given {
             return Ok(Home::at(std::path::absolute(&given).unwrap_or(given)));
         }
-        if let Ok(here) = std::env::current_dir()
-            && (here.join("runplane.yaml").is_file() || here.join("mappings").is_dir())
-        {
-            return Ok(Home::at(here));
+        let looks_like_one = |here: &PathBuf| here.join("runplane.yaml").exists() || here.join("mappings").exists();
+        let here = here.filter(looks_like_one).map(Home::at);
+        match (here, by_default) {
+            (Some(here), Some(path)) if path.exists() => match here.real == Home::at(path.clone()).real {
+                true => Ok(here),
+                false => Err(NoHome::Two { by_default: path }),
+            },
+            (Some(here), _) => Ok(here),
+            (None, Some(path)) => Ok(Home::at(path)),
+            (None, None) => Err(NoHome::Nowhere),
         }
-        by_default().map(Home::at).ok_or(NoHome)
     }
 
     /// SECURITY: who replaces a link on the way would replace the policies at the next reload.
@@ -139,5 +163,42 @@ mod tests {
             let home = Home::choose(Some(root.join(given))).unwrap();
             assert_eq!((home.path(), home.typed()), (&*root.join(path), &*root.join(given)));
         }
+    }
+
+    #[test]
+    fn a_directory_in_which_an_agent_worked_does_not_become_the_home() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        let (work, default) = (root.join("work"), root.join("data/runplane"));
+        let choose = |given: Option<&str>, here: &Path| {
+            let given = given.map(|given| root.join(given));
+            let home = Home::choose_among(given, Some(here.to_owned()), Some(default.clone()));
+            home.map(|home| home.path().to_owned())
+        };
+        let two = Err(NoHome::Two {
+            by_default: default.clone(),
+        });
+        std::fs::create_dir_all(&work).unwrap();
+        assert_eq!(choose(None, &work), Ok(default.clone()));
+        std::fs::create_dir_all(work.join("mappings")).unwrap();
+        assert_eq!(choose(None, &work), Ok(work.clone()), "there is no other");
+        std::fs::create_dir_all(&default).unwrap();
+        assert_eq!(choose(None, &work), two);
+        std::fs::remove_dir(work.join("mappings")).unwrap();
+        std::fs::write(work.join("runplane.yaml"), "").unwrap();
+        assert_eq!(choose(None, &work), two);
+        assert_eq!(choose(Some("work"), &work), Ok(work.clone()));
+        assert_eq!(choose(Some("data/runplane"), &work), Ok(default.clone()));
+        // Whatever it is that has the name.
+        std::fs::remove_file(work.join("runplane.yaml")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", work.join("runplane.yaml")).unwrap();
+        assert_eq!(choose(None, &work), two);
+        std::fs::create_dir_all(default.join("mappings")).unwrap();
+        assert_eq!(choose(None, &default), Ok(default.clone()));
+        let said = two.unwrap_err().to_string();
+        assert!(
+            said.contains("--home . or --home") && said.contains("data/runplane"),
+            "{said}"
+        );
     }
 }
