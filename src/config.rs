@@ -201,13 +201,21 @@ impl Config {
         pairs.chain(self.password_file.clone()).collect()
     }
 
-    /// What the file calls us, at one port or all. A name that `reverse:` also leads on to is the provider's.
+    /// What the file and the certificates of our ports call us, at one port or all. A name that `reverse:` also leads on to is
+    /// the provider's.
     pub fn own_names(&self) -> Vec<(Host, Option<u16>)> {
         let reverse = || self.reverse.iter().map(|listener| &listener.reverse);
         let leads_to = |host: &Host| reverse().any(|it| it.routes.iter().any(|route| route.authority.host == *host));
         let listeners = reverse().flat_map(|it| it.hosts.iter().filter(|(host, _)| !leads_to(host)).cloned());
         let public = self.public_url.iter().map(|url| (url.host().clone(), None));
-        listeners.chain(public).collect()
+        let own = [&self.proxy, &self.control].into_iter();
+        let ports = own.chain(self.reverse.iter().map(|listener| &listener.port));
+        let shown = ports.flat_map(|port| {
+            let names = port.tls.as_ref().map(|server| server.names()).unwrap_or_default();
+            names.into_iter().map(|name| (name, Some(port.address.port())))
+        });
+        let shown = shown.filter(|(name, _)| !leads_to(name));
+        listeners.chain(public).chain(shown).collect()
     }
 
     /// Groups of the people that the file declares.

@@ -73,7 +73,7 @@ impl Config {
     /// Whether `destinations` names this authority, or the address that is dialled for it.
     pub fn names(&self, asked: &Authority) -> bool {
         let (resolve, destinations) = (self.resolve.clone(), self.destinations.clone());
-        let rules = destination::Rules::new(resolve, destinations, Vec::new(), Vec::new());
+        let rules = destination::Rules::new(resolve, destinations, Vec::new(), Vec::new(), None);
         rules.names(asked)
     }
 }
@@ -141,7 +141,13 @@ impl Upstream {
     pub fn new(config: Config) -> Result<Upstream, Error> {
         let tls = trust::client_config(&config.roots, &config.own_authorities)?;
         let (own_listeners, own_names) = (config.own_listeners, config.own_names);
-        let rules = destination::Rules::new(config.resolve, config.destinations, own_listeners, own_names);
+        let rules = destination::Rules::new(
+            config.resolve,
+            config.destinations,
+            own_listeners,
+            own_names,
+            destination::machine(),
+        );
         let dialer = dial::Dialer::new(Arc::new(rules), Arc::new(tls), config.proxy);
         let client = |retry: bool, idle: usize, dialer: &dial::Dialer| {
             let mut builder = Client::builder(TokioExecutor::new());

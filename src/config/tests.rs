@@ -138,6 +138,25 @@ fn our_names_are_those_that_no_provider_has() {
 }
 
 #[test]
+fn the_names_of_a_certificate_that_we_show_are_ours() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let names = ["runplane.corp", "*.corp", "a.test", "10.1.2.3"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(directory.path().join("port.pem"), made.cert.pem()).unwrap();
+    let key = directory.path().join("port.key");
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::write(
+        directory.path().join("runplane.yaml"),
+        "proxy: { listen: '127.0.0.1:8443', tls: { certificate: port.pem, key: port.key } }\n\
+         reverse: [ { listen: '127.0.0.1:8090', to: 'https://a.test' } ]\n",
+    )
+    .unwrap();
+    let config = Config::load(Home::choose(Some(directory.path().to_owned())).unwrap()).unwrap();
+    assert_eq!(config.own_names(), [("runplane.corp".parse().unwrap(), Some(8443))]);
+}
+
+#[test]
 fn the_public_url_is_https_or_of_this_machine() {
     let read = |url: &str| parse(&format!("control: {{ public_url: '{url}' }}"));
     for url in [

@@ -17,9 +17,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::keys::{self, KeyError};
 use super::stream::Stream;
+use crate::model::Host;
 
 /// What the names of authorities begin with that sidecars make, each with an id of its own after it.
 pub const AUTHORITY_NAME: &str = "Runplane local authority ";
@@ -121,6 +124,28 @@ impl Server {
 
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// The names that the certificate is for, but for wildcards.
+    pub fn names(&self) -> Vec<Host> {
+        let shown = self.shown.0.load();
+        let parsed = shown
+            .cert
+            .first()
+            .and_then(|first| X509Certificate::from_der(first).ok());
+        // One that cannot be read so was read by rustls, and names nothing that a client would take.
+        let names = parsed.as_ref().and_then(|(_, it)| it.subject_alternative_name().ok()?);
+        let names = names
+            .map(|names| names.value.general_names.as_slice())
+            .unwrap_or_default();
+        let host = |name: &GeneralName<'_>| {
+            let GeneralName::DNSName(name) = name else {
+                return None;
+            };
+            // A wildcard is no name that leads anywhere.
+            name.parse().ok().filter(|_| !name.contains('*'))
+        };
+        names.iter().filter_map(host).collect()
     }
 
     /// Ends the TLS of a connection that came in. `None`: there is nobody to serve on it.

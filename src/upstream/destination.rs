@@ -125,6 +125,21 @@ impl Destination {
     }
 }
 
+/// Names of this machine on every machine, besides `localhost` and what ends so.
+const LOOPBACK: [&str; 7] = [
+    "localhost.localdomain",
+    "localhost4",
+    "localhost4.localdomain4",
+    "localhost6",
+    "localhost6.localdomain6",
+    "ip6-localhost",
+    "ip6-loopback",
+];
+/// Names by which the machines of clouds find what tells them their credentials.
+const METADATA: [&str; 4] = ["metadata", "metadata.google.internal", "metadata.goog", "instance-data"];
+/// Where that is, by whatever name.
+const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+
 /// The configuration's word on where calls may go.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
@@ -132,6 +147,8 @@ pub(super) struct Rules {
     destinations: Vec<Destination>,
     own_listeners: Vec<SocketAddr>,
     own_names: Vec<(Host, Option<u16>)>,
+    /// The name that the system gives this machine, in lower case.
+    machine: Option<String>,
 }
 
 impl Rules {
@@ -140,12 +157,14 @@ impl Rules {
         destinations: Vec<Destination>,
         own_listeners: Vec<SocketAddr>,
         own_names: Vec<(Host, Option<u16>)>,
+        machine: Option<String>,
     ) -> Self {
         Self {
             resolve,
             destinations,
             own_listeners,
             own_names,
+            machine,
         }
     }
 
@@ -193,19 +212,21 @@ impl Rules {
     ///
     /// # Errors
     /// An address, or a name of this machine's own, that may not be dialled.
-    // SECURITY: `169.254.169.254` and `localhost` are the proxy's own network and itself: what lies there is not on the
+    // SECURITY: `169.254.169.254` and `localhost`, by whatever name everyone knows them, are the proxy's own network and itself: what lies there is not on the
     // public internet either. Test: `what_is_private_by_its_spelling_is_not_asked_of_the_proxy`.
     // Nor does the proxy lead back to us by a name or an address of ours: `the_proxy_is_not_asked_to_lead_back_to_us`.
     pub(super) fn admit_unresolved(&self, asked: &Authority) -> Result<(), DialError> {
         let is_asked =
             |(host, port): &(Host, Option<u16>)| *host == asked.host && port.is_none_or(|port| port == asked.port);
-        if self.own_names.iter().any(is_asked) {
+        if self.own_names.iter().any(is_asked) || self.names_our_port(asked) {
             return Err(DialError::OwnListener);
         }
         let address = match &asked.host {
             Host::Address(address) => *address,
-            Host::Name(name) if &**name == "localhost" || name.ends_with(".localhost") => Ipv4Addr::LOCALHOST.into(),
-            Host::Name(_) => return Ok(()),
+            Host::Name(name) => match known_address(name) {
+                Some(address) => address.into(),
+                None => return Ok(()),
+            },
         };
         let address = SocketAddr::new(address, asked.port);
         match self.listens_everywhere(asked.port) && is_of_this_machine(address.ip()) {
@@ -265,11 +286,35 @@ impl Rules {
         own_address && self.listens_everywhere(to.port())
     }
 
+    /// Whether a port of ours is asked for by the name of this machine.
+    fn names_our_port(&self, asked: &Authority) -> bool {
+        let machine = |name: &str| self.machine.as_deref() == Some(name);
+        let ours = self.own_listeners.iter().any(|own| own.port() == asked.port);
+        ours && matches!(&asked.host, Host::Name(name) if machine(name))
+    }
+
     /// Whether a listener of ours has this port of every address of this machine.
     fn listens_everywhere(&self, port: u16) -> bool {
         let mut own = self.own_listeners.iter();
         own.any(|own| own.port() == port && own.ip().is_unspecified())
     }
+}
+
+/// The name that Linux gives this machine; elsewhere it is not known.
+pub(super) fn machine() -> Option<String> {
+    // Without it a name less is refused, and the ports are refused by their other names.
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = name.trim().to_ascii_lowercase();
+    (!name.is_empty()).then_some(name)
+}
+
+/// Where a name leads on any machine. `name`: in lower case.
+fn known_address(name: &str) -> Option<Ipv4Addr> {
+    if name == "localhost" || name.ends_with(".localhost") || LOOPBACK.contains(&name) {
+        return Some(Ipv4Addr::LOCALHOST);
+    }
+    let metadata = METADATA.contains(&name) || name.starts_with("instance-data.");
+    metadata.then_some(METADATA_ADDRESS)
 }
 
 /// Whether this machine has the address: nobody else can bind it.

@@ -13,7 +13,9 @@ fn rules(destinations: &[&str]) -> Rules {
         vec![
             ("runplane.corp".parse().unwrap(), None),
             ("reverse.corp".parse().unwrap(), Some(8090)),
+            ("shown.corp".parse().unwrap(), Some(8081)),
         ],
+        Some("machine".to_owned()),
     )
 }
 
@@ -96,10 +98,26 @@ fn the_proxy_is_not_asked_to_lead_back_to_us() {
         "127.0.0.9:8081",
         "[::1]:8081",
         "localhost:8080",
+        "localhost.localdomain:8080",
+        "IP6-localhost.:8080",
+        "ip6-loopback:8081",
+        "localhost6.localdomain6:8081",
+        "machine:8080",
+        "Machine.:8081",
+        "shown.corp:8081",
     ] {
         assert!(matches!(asks(own), Err(DialError::OwnListener)), "{own}");
     }
-    for other in ["a.runplane.corp:8081", "reverse.corp", "192.0.2.77:8081", "a.test:8081"] {
+    for other in [
+        "a.runplane.corp:8081",
+        "reverse.corp",
+        "192.0.2.77:8081",
+        "a.test:8081",
+        "machine",
+        // A provider may have that before its domain.
+        "machine.test:8081",
+        "shown.corp:8080",
+    ] {
         assert!(asks(other).is_ok(), "{other}");
     }
     // An address of this machine that is not the loopback's; there is none without a network.
@@ -114,6 +132,39 @@ fn the_proxy_is_not_asked_to_lead_back_to_us() {
     }
     assert!(is_of_this_machine("::ffff:127.0.0.1".parse().unwrap()));
     assert!(!is_of_this_machine("192.0.2.77".parse().unwrap()));
+}
+
+/// What a name of every machine's or every cloud's says is as private as its address.
+#[test]
+fn names_that_lead_to_private_addresses_everywhere_are_not_asked_of_the_proxy() {
+    let asks = |destinations: &[&str], asked: &str| {
+        let asked = Authority::parse(asked, Some(80)).unwrap();
+        rules(destinations).admit_unresolved(&asked)
+    };
+    for name in [
+        "localhost",
+        "a.localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "ip6-localhost",
+        "metadata.google.internal",
+        "METADATA.google.internal.",
+        "metadata.goog",
+        "metadata",
+        "instance-data",
+        "instance-data.ec2.internal",
+    ] {
+        assert!(matches!(asks(&[], name), Err(DialError::NotGlobal { .. })), "{name}");
+        assert!(asks(&[name], name).is_ok(), "{name} is named");
+    }
+    for name in [
+        "google.internal",
+        "metadata.example",
+        "localhost.example",
+        "instance-data-a.example",
+    ] {
+        assert!(asks(&[], name).is_ok(), "{name}");
+    }
 }
 
 #[test]
