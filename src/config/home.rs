@@ -175,9 +175,15 @@ mod tests {
             let home = Home::choose_among(given, Some(here.to_owned()), Some(default.clone()));
             home.map(|home| home.path().to_owned())
         };
-        let two = Err(NoHome::Two {
+        let both = NoHome::Two {
             by_default: default.clone(),
-        });
+        };
+        let said = both.to_string();
+        assert!(
+            said.contains("--home . or --home") && said.contains("data/runplane"),
+            "{said}"
+        );
+        let two = Err(both);
         std::fs::create_dir_all(&work).unwrap();
         assert_eq!(choose(None, &work), Ok(default.clone()));
         std::fs::create_dir_all(work.join("mappings")).unwrap();
@@ -195,10 +201,5 @@ mod tests {
         assert_eq!(choose(None, &work), two);
         std::fs::create_dir_all(default.join("mappings")).unwrap();
         assert_eq!(choose(None, &default), Ok(default.clone()));
-        let said = two.unwrap_err().to_string();
-        assert!(
-            said.contains("--home . or --home") && said.contains("data/runplane"),
-            "{said}"
-        );
     }
 }
