@@ -80,36 +80,40 @@ enum Command {
 /// Whatever stops a command; the text is for the person at the terminal.
 pub fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
-    let home = || chosen(cli.home.clone());
-    match cli.command {
-        Command::Run(args) => run::run(home()?, &args),
-        Command::Exec(args) => exec::run(home()?, &args),
+    if let Command::Confined(args) = &cli.command {
         // It knows no home: it is kept out of it.
+        return Ok(exec::confined::run(args));
+    }
+    if let Command::Demo(args) = &cli.command {
+        // It has a home of its own, whichever there are.
+        return demo::run(cli.home, args);
+    }
+    let home = chosen(cli.home.clone())?;
+    match cli.command {
+        Command::Run(args) => run::run(home, &args),
+        Command::Exec(args) => exec::run(home, &args),
         Command::Confined(args) => Ok(exec::confined::run(&args)),
-        Command::Env(args) => env::run(home()?, &args),
-        Command::Doctor(args) => doctor::run(home()?, &args),
+        Command::Env(args) => env::run(home, &args),
+        Command::Doctor(args) => doctor::run(home, &args),
         // It takes no home that is there by default: it writes into it.
         Command::Demo(args) => demo::run(cli.home, &args),
-        Command::Ca(args) => ca::run(&home()?, &args),
-        Command::Check => check::run(home()?),
-        Command::Init => init::run(&home()?),
-        Command::Actions(args) => actions::run(&home()?, &args),
-        Command::Policy(args) => policy::run(&home()?, &args),
-        Command::Explain(args) => explain::run(home()?, &args),
-        Command::Approvals(args) => {
-            let home = home()?;
-            ask(&home, "approvals", async |client, out| {
-                approvals::run(&args, client, &home.option(), out).await
-            })
-        }
-        Command::Agents(args) => ask(&home()?, "agents", async |client, out| {
+        Command::Ca(args) => ca::run(&home, &args),
+        Command::Check => check::run(home),
+        Command::Init => init::run(&home),
+        Command::Actions(args) => actions::run(&home, &args),
+        Command::Policy(args) => policy::run(&home, &args),
+        Command::Explain(args) => explain::run(home, &args),
+        Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
+            approvals::run(&args, client, &home.option(), out).await
+        }),
+        Command::Agents(args) => ask(&home, "agents", async |client, out| {
             agents::run(&args, client, out).await
         }),
-        Command::People(args) => ask(&home()?, "people", async |client, out| {
+        Command::People(args) => ask(&home, "people", async |client, out| {
             people::run(&args, client, out).await
         }),
         Command::Audit(args) => {
-            audit::run(&args, home()?.path(), &mut std::io::stdout().lock())?;
+            audit::run(&args, home.path(), &mut std::io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
     }

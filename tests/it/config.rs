@@ -24,6 +24,37 @@ fn an_unknown_key_is_refused_at_its_place() {
     assert_says(&text, &["runplane.yaml:3:3", "acount"]);
 }
 
+/// SECURITY: an agent writes `./mappings` and `./policies/all.cedar` where it works, and waits for the next command there.
+#[test]
+fn what_an_agent_wrote_where_it_works_is_not_taken_for_the_house() {
+    let directory = tempfile::tempdir().unwrap();
+    let (work, data) = (directory.path().join("work"), directory.path().join("data"));
+    fs::create_dir_all(work.join("mappings")).unwrap();
+    fs::create_dir_all(work.join("policies")).unwrap();
+    let all = "@id(\"all\") permit (principal, action, resource);";
+    fs::write(work.join("policies/all.cedar"), all).unwrap();
+    let check = |more: &[&str]| {
+        let mut command = runplane();
+        command
+            .args(["check"])
+            .args(more)
+            .current_dir(&work)
+            .env("XDG_DATA_HOME", &data);
+        bounded(command)
+    };
+    let output = check(&[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_says(&said(&output), &["the home is the working directory", "/work"]);
+    fs::create_dir_all(data.join("runplane")).unwrap();
+    let output = check(&[]);
+    assert!(!output.status.success(), "{}", said(&output));
+    assert_says(&said(&output), &["--home . or --home", "data/runplane"]);
+    for home in [".", "../data/runplane"] {
+        let output = check(&["--home", home]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
 #[test]
 fn a_wrong_value_is_refused_at_its_place() {
     assert_says(
@@ -269,35 +300,4 @@ fn an_action_of_ones_own_is_in_schema_and_list_without_any_code() {
         ],
     );
     assert_says(&run(&["actions", "sign"]), &["near it: sign_lease"]);
-}
-
-/// SECURITY: an agent writes `./mappings` and `./policies/all.cedar` where it works, and waits for the next command there.
-#[test]
-fn what_an_agent_wrote_where_it_works_is_not_taken_for_the_house() {
-    let directory = tempfile::tempdir().unwrap();
-    let (work, data) = (directory.path().join("work"), directory.path().join("data"));
-    fs::create_dir_all(work.join("mappings")).unwrap();
-    fs::create_dir_all(work.join("policies")).unwrap();
-    let all = "@id(\"all\") permit (principal, action, resource);";
-    fs::write(work.join("policies/all.cedar"), all).unwrap();
-    let check = |more: &[&str]| {
-        let mut command = runplane();
-        command
-            .args(["check"])
-            .args(more)
-            .current_dir(&work)
-            .env("XDG_DATA_HOME", &data);
-        bounded(command)
-    };
-    let output = check(&[]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert_says(&said(&output), &["the home is the working directory", "/work"]);
-    fs::create_dir_all(data.join("runplane")).unwrap();
-    let output = check(&[]);
-    assert!(!output.status.success(), "{}", said(&output));
-    assert_says(&said(&output), &["--home . or --home", "data/runplane"]);
-    for home in [".", "../data/runplane"] {
-        let output = check(&["--home", home]);
-        assert!(output.status.success(), "{}", said(&output));
-    }
 }
