@@ -11,7 +11,7 @@
 
 mod answers;
 mod api;
-mod broken;
+pub mod broken;
 mod certificates;
 mod configuration;
 mod corporate;
@@ -39,7 +39,6 @@ use std::time::{Duration, Instant};
 pub use answers::{HttpAnswer, read_answer};
 pub use api::list as items;
 pub use certificates::{Flaw, trusted_pem};
-pub use broken::Broken;
 pub use configuration::Configuration;
 pub use corporate::Corporate;
 pub use curl::Curl;

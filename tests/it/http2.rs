@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use http::Version;
 
 use crate::harness::frames::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, frame};
-use crate::harness::{Broken, Configuration, Curl, Frame, Gate, Http2, Origin, Reply, Sidecar, Tunnel, eventually};
+use crate::harness::{
+    Configuration, Curl, Frame, Gate, Http2, Origin, Reply, Sidecar, Tunnel, broken::Broken, eventually,
+};
 use crate::reject::NO_PAYOUTS;
 
 const ALL: &str = r#"@id("all") permit (principal, action, resource);"#;

@@ -6,7 +6,7 @@ use crate::harness::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PUSH_PROMISE, RST_STREAM, SETTINGS,
     WINDOW_UPDATE, block, frame,
 };
-use crate::harness::{Broken, HttpAnswer, Sidecar, Tunnel, eventually};
+use crate::harness::{HttpAnswer, Sidecar, Tunnel, broken::Broken, eventually};
 
 /// What a provider says to the call, given the call's stream.
 type Breach = fn(u32) -> Vec<u8>;

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::harness::frames::{END_HEADERS, END_STREAM, HEADERS, SETTINGS, block, frame};
-use crate::harness::{Broken, Frame, Http2, Tunnel, eventually, noise};
+use crate::harness::{Frame, Http2, Tunnel, broken::Broken, eventually, noise};
 
 /// Large answers that nobody takes, many at a time: the providers are kept from sending.
 #[test]
