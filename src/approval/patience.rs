@@ -20,9 +20,9 @@ struct Profile {
 
 /// Measured (default time-outs): httpx 5 s, PyGithub 15 s, slack 30 s, boto3 60 s, stripe 80 s, undici 300 s,
 /// requests, axios and curl never. SendGrid's and Twilio's libraries wait as their languages do, Ruby's 60 s, Python's for
-/// ever. By their sources: Google's libraries for Python 60 s, aiohttp 300 s, those of OpenAI and Anthropic 600 s, OkHttp
+/// ever, pip 15 s between two bytes, websockets (Python) 10 s. By their sources: Google's libraries for Python 60 s, aiohttp 300 s, those of OpenAI and Anthropic 600 s, OkHttp
 /// 10 s between two bytes; Go's and Java's own clients and git never.
-const PROFILES: [Profile; 20] = [
+const PROFILES: [Profile; 22] = [
     Profile {
         name: "stripe",
         products: &["stripe/"],
@@ -119,6 +119,16 @@ const PROFILES: [Profile; 20] = [
         name: "git",
         products: &["git/"],
         seconds: 300,
+    },
+    Profile {
+        name: "pip",
+        products: &["pip/"],
+        seconds: 12,
+    },
+    Profile {
+        name: "websockets",
+        products: &["websockets/"],
+        seconds: 8,
     },
     Profile {
         name: "axios",
@@ -278,6 +288,8 @@ mod tests {
         assert_eq!(seconds("okhttp/5.1.0"), 8);
         assert_eq!(seconds("Java-http-client/25"), 300);
         assert_eq!(seconds("git/2.51.0"), 300);
+        assert_eq!(seconds("Python/3.13 websockets/17.4"), 8);
+        assert_eq!(seconds("pip/26.3 {\"ci\":null}"), 12);
     }
 
     #[test]

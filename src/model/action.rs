@@ -166,12 +166,15 @@ pub enum ErrorShape {
     OpenAi,
     /// `{"type": "error", "error": {"type", "message"}}`.
     Anthropic,
+    /// What git's client takes for an error of the server it pushes to: a packet of side-band 3, with status 200. Of every
+    /// other answer it tells the status alone.
+    GitPush,
     /// `grpc-status` and `grpc-message`, without content. Follows from the call, never from a mapping.
     Grpc,
 }
 
 impl ErrorShape {
-    pub const ALL: [ErrorShape; 15] = [
+    pub const ALL: [ErrorShape; 16] = [
         ErrorShape::Problem,
         ErrorShape::Stripe,
         ErrorShape::AwsQuery,
@@ -187,6 +190,7 @@ impl ErrorShape {
         ErrorShape::OAuth,
         ErrorShape::OpenAi,
         ErrorShape::Anthropic,
+        ErrorShape::GitPush,
     ];
 }
 

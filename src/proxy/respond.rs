@@ -10,11 +10,12 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{Response, StatusCode, Version, response};
+use hyper::ext::ReasonPhrase;
 
 use super::Refused;
 use super::follow::Body;
 use super::parse::{HOP_BY_HOP, named_in_connection};
-use crate::model::{CallId, ErrorShape, Reason};
+use crate::model::{CallId, ErrorShape, Reason, Refusal};
 
 pub(super) use words::{meaning, told, undelivered, unrecorded};
 
@@ -109,11 +110,14 @@ impl Row {
     }
 
     /// The status in the provider's own way of saying no: Slack's libraries read a 200 and try anything else again,
-    /// which is right for what failed on the way only. gRPC's read a status of their own.
+    /// which is right for what failed on the way only. git reads no content but that of a 200, and gRPC's libraries a status of
+    /// their own.
     fn status(&self, refused: &Refused) -> StatusCode {
         match (refused.shape, self.retry) {
             (ErrorShape::Grpc, _) => StatusCode::OK,
-            (ErrorShape::Slack, Retry::No) if refused.refusal.reason != Reason::AgentUnknown => StatusCode::OK,
+            (ErrorShape::Slack | ErrorShape::GitPush, Retry::No) if refused.refusal.reason != Reason::AgentUnknown => {
+                StatusCode::OK
+            }
             _ => self.status,
         }
     }
@@ -131,6 +135,9 @@ pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool, reverse: b
     let content = (!head_only && !content.is_empty()).then(|| Bytes::from(content));
     let mut response = Response::new(Body::Whole(content));
     *response.status_mut() = row.status(refused);
+    if let Some(phrase) = phrase(&refused.refusal) {
+        response.extensions_mut().insert(phrase);
+    }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -161,6 +168,17 @@ pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool, reverse: b
     }
     stamp(response, id)
 }
+
+/// The sentence in the status line of HTTP/1.1, which is all that some clients show of a refusal: pip, `raise_for_status` of
+/// requests, Python's urllib. Whatever is not of ASCII's visible characters stays out of it.
+fn phrase(refusal: &Refusal) -> Option<ReasonPhrase> {
+    let sentence = format!("{}: {}", refusal.reason, refusal.detail);
+    let visible = sentence.bytes().map(|byte| if (b' '..=b'~').contains(&byte) { byte } else { b'?' });
+    ReasonPhrase::try_from(visible.take(LONGEST_PHRASE).collect::<Vec<u8>>()).ok()
+}
+
+/// Bytes. Clients bound a status line by 8 KiB or more.
+const LONGEST_PHRASE: usize = 512;
 
 /// Every answer names the call it belongs to.
 pub(super) fn stamp(mut response: Response<Body>, id: &CallId) -> Response<Body> {

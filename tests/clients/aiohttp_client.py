@@ -1,4 +1,4 @@
-"""aiohttp, as an agent would use it: proxy (`trust_env`) and CA (SSL_CERT_FILE) from the environment."""
+"""aiohttp, as an agent would use it: CA (SSL_CERT_FILE) from the environment; it asks that for a proxy where the preload has it do so."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ KEY = {"authorization": "Bearer sk_test_not-a-secret"}
 
 
 async def send(method, url, pairs):
-    async with aiohttp.ClientSession(trust_env=True, headers=KEY) as session:
+    async with aiohttp.ClientSession(headers=KEY) as session:
         form = dict(pair.split("=", 1) for pair in pairs) or None
         async with session.request(method, url, data=form) as response:
             content = await response.read()

@@ -44,7 +44,7 @@ pub use corporate::Corporate;
 pub use curl::Curl;
 pub use frames::{Frame, Http2};
 pub use grpc::GrpcServer;
-pub use matrix::Matrix;
+pub use matrix::{CLIENTS, Matrix, cells, shown, table};
 pub use moto::Moto;
 pub use origin::things::noise;
 pub use origin::{Gate, Origin, Reply, Seen};
@@ -82,19 +82,26 @@ pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// Python with the official clients, as `tests/run` made it.
+/// Python with the official clients.
 pub fn python() -> PathBuf {
-    let python = std::env::var_os("RUNPLANE_TEST_PYTHON");
-    PathBuf::from(
-        python.expect("RUNPLANE_TEST_PYTHON is not set: run the tests with tests/run, which installs what they need"),
-    )
+    made("RUNPLANE_TEST_PYTHON")
 }
 
-/// The directory whose `node_modules` has the official clients of Node, as `tests/run` made it.
+/// The directory whose `node_modules` has the official clients of Node.
 pub fn node_packages() -> PathBuf {
-    let packages = std::env::var_os("RUNPLANE_TEST_NODE");
+    made("RUNPLANE_TEST_NODE")
+}
+
+/// `tests/clients/go_client.go`, compiled.
+fn go_client() -> PathBuf {
+    made("RUNPLANE_TEST_GO")
+}
+
+/// What `tests/run` made, and names by this variable.
+fn made(variable: &str) -> PathBuf {
+    let made = std::env::var_os(variable);
     PathBuf::from(
-        packages.expect("RUNPLANE_TEST_NODE is not set: run the tests with tests/run, which installs what they need"),
+        made.unwrap_or_else(|| panic!("{variable} is not set: run the tests with tests/run, which installs what they need")),
     )
 }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use crate::clients::before_s3;
+use crate::clients::aws::before_s3;
 use crate::harness::{Moto, Origin, PATIENCE, Reply, Session, Sidecar, Tunnel, Wire, contains, noise, sha256};
 use crate::reject::MOTO;
 

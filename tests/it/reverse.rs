@@ -6,7 +6,8 @@ use std::io::Read;
 
 use serde_json::json;
 
-use crate::clients::{NO_INVITATIONS, SENDGRID, SLACK, STRIPE, repeats, row};
+use crate::clients::messages::{NO_INVITATIONS, SENDGRID, SLACK};
+use crate::clients::{STRIPE, repeats, row};
 use crate::harness::{
     Configuration, Curl, Gate, HttpAnswer, Matrix, Origin, Reply, Session, Sidecar, Tunnel, Wire, free_port, key, said,
 };

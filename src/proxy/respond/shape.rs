@@ -22,6 +22,7 @@ pub(super) fn content(refused: &Refused, row: &Row, id: &CallId) -> (&'static st
         | ErrorShape::OAuth
         | ErrorShape::OpenAi
         | ErrorShape::Anthropic => "application/json",
+        ErrorShape::GitPush => return ("application/x-git-receive-pack-result", side_band(&refused.refusal)),
         // Said in `grpc-status` and `grpc-message`.
         ErrorShape::Grpc => return ("application/grpc", String::new()),
     };
@@ -54,6 +55,7 @@ fn xml(refused: &Refused, id: &CallId) -> Option<String> {
         | ErrorShape::OAuth
         | ErrorShape::OpenAi
         | ErrorShape::Anthropic
+        | ErrorShape::GitPush
         | ErrorShape::Grpc => return None,
     };
     Some(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{document}"))
@@ -101,11 +103,25 @@ fn json_of(refused: &Refused, row: &Row, id: &CallId) -> Value {
             "type": "error", "error": { "type": "permission_error", "message": message }, "request_id": id,
             "runplane": problem,
         }),
-        ErrorShape::Problem | ErrorShape::AwsQuery | ErrorShape::AwsEc2 | ErrorShape::AwsRest | ErrorShape::Grpc => {
-            problem
-        }
+        ErrorShape::Problem
+        | ErrorShape::AwsQuery
+        | ErrorShape::AwsEc2
+        | ErrorShape::AwsRest
+        | ErrorShape::GitPush
+        | ErrorShape::Grpc => problem,
     }
 }
+
+/// A packet of git's (four digits for its length) on the band of fatal errors, and the one that ends them. What is longer than a
+/// packet can be is cut.
+fn side_band(refusal: &Refusal) -> String {
+    let message: String = format!("{}: {}", refusal.reason, refusal.detail).chars().take(LONGEST_MESSAGE).collect();
+    let packet = format!("\u{3}{message}\n");
+    format!("{:04x}{packet}0000", packet.len() + 4)
+}
+
+/// Characters, of which each has four bytes at most: a packet has 65,520.
+const LONGEST_MESSAGE: usize = 4_000;
 
 /// `403 Forbidden`, by Twilio's list of error codes.
 const TWILIO_FORBIDDEN: u32 = 20_403;

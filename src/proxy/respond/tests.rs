@@ -80,6 +80,19 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
     assert_eq!(Reason::ALL.len(), 19, "a new code has its line above");
 }
 
+#[test]
+fn the_status_line_says_it_too_in_one_line_of_plain_characters() {
+    let refused = Refused {
+        refusal: Refusal::new(Reason::PolicyBlocked, format!("für\r\nSet-Cookie: a=1 {}", "x".repeat(9_000))),
+        ..refused(Reason::PolicyBlocked, ErrorShape::Problem)
+    };
+    let response = refuse(&refused, &CallId::random(), false, false);
+    let phrase = response.extensions().get::<ReasonPhrase>().unwrap().as_bytes().to_vec();
+    let phrase = String::from_utf8(phrase).unwrap();
+    assert!(phrase.starts_with("policy_blocked: f??r??Set-Cookie: a=1 xxx"), "{phrase}");
+    assert_eq!(phrase.len(), LONGEST_PHRASE);
+}
+
 #[tokio::test]
 async fn xml_holds_no_markup_of_ours_and_no_control_characters() {
     let shown = |shape| {
@@ -140,6 +153,12 @@ fn read_as_its_sdk_does(shape: ErrorShape, content: &str) -> (String, String) {
         ErrorShape::OpenAi => (of_json("/error/code"), of_json("/error/message")),
         ErrorShape::Anthropic => of_message("/error/message"),
         ErrorShape::Slack => (of_json("/error"), of_json("/response_metadata/messages/0")),
+        ErrorShape::GitPush => {
+            let (packet, end) = content.split_at(content.len() - 4);
+            assert_eq!((usize::from_str_radix(&packet[..4], 16), end), (Ok(packet.len()), "0000"));
+            let message = packet[4..].strip_prefix('\u{3}').unwrap();
+            (message.split(':').next().unwrap().to_owned(), message.to_owned())
+        }
         // `content` is its message.
         ErrorShape::Grpc => (content.split(':').next().unwrap().to_owned(), content.to_owned()),
     }
@@ -151,10 +170,10 @@ async fn every_code_in_every_shape_is_what_its_sdk_reads() {
         let plain = refuse(&refused(reason, ErrorShape::Problem), &CallId::random(), false, false).status();
         for shape in ErrorShape::ALL {
             let response = refuse(&refused(reason, shape), &CallId::random(), false, false);
-            // Slack's libraries try again whatever is not a 200: right only for what failed on the way.
+            // Slack's libraries try again whatever is not a 200, and git reads nothing else: right only for what failed on the way.
             let status = match (shape, plain.as_u16()) {
-                (ErrorShape::Slack, 502..=504 | 407) => plain,
-                (ErrorShape::Slack | ErrorShape::Grpc, _) => StatusCode::OK,
+                (ErrorShape::Slack | ErrorShape::GitPush, 502..=504 | 407) => plain,
+                (ErrorShape::Slack | ErrorShape::GitPush | ErrorShape::Grpc, _) => StatusCode::OK,
                 _ => plain,
             };
             assert_eq!(response.status(), status, "{reason} {shape:?}");

@@ -1,7 +1,21 @@
 // As session.py: a command per line on standard input, an answer per line of JSON on standard output.
 "use strict";
 
+const crypto = require("crypto");
 const readline = require("readline");
+
+const digest = (content) => crypto.createHash("sha256").update(content).digest("hex");
+
+// What came last through a fetch that was given to a library, which itself gives the content read only.
+const last = {};
+
+async function remember(...request) {
+  const response = await fetch(...request);
+  last.sha256 = digest(Buffer.from(await response.clone().arrayBuffer()));
+  last.headers = Object.fromEntries(response.headers);
+  last.status = response.status;
+  return response;
+}
 
 function answer(ok, { status = null, sha256 = null, value = null, error = null, headers = {} } = {}) {
   return { ok, status, sha256, value, error, headers };
@@ -27,4 +41,4 @@ async function serve(commands) {
   }
 }
 
-module.exports = { answer, failure, serve };
+module.exports = { answer, digest, failure, last, remember, serve };

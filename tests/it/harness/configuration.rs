@@ -257,6 +257,14 @@ impl Configuration {
             "anthropic",
             "google",
             "aiohttp",
+            "undici",
+            "octokit",
+            "axios",
+            "pip",
+            "websockets",
+            "git",
+            "go",
+            "java",
         ];
         yaml.push_str(&clients.map(|client| format!("{client}: {}", self.hold)).join(", "));
         yaml.push_str(" }\n");

@@ -6,6 +6,9 @@ use std::process::{Child, Command, Stdio};
 use super::session::ClientError;
 use super::{Answer, Sidecar, read_answer, sha256};
 
+/// No ~/.curlrc, the head before the content, and errors in words; -q must be the first.
+const SHOWN: [&str; 7] = ["-q", "-s", "-S", "-i", "--suppress-connect-headers", "--max-time", "60"];
+
 /// A curl that was started; `finish` waits for it.
 pub struct Curl(Child);
 
@@ -20,24 +23,19 @@ impl Curl {
         let credentials = key.map(|key| format!("{key}@")).unwrap_or_default();
         let proxy = format!("http://{credentials}127.0.0.1:{}", sidecar.proxy_port());
         let mut command = Command::new("curl");
-        // -q: no ~/.curlrc. -i: the head comes before the content.
-        command.args([
-            "-q",
-            "-s",
-            "-S",
-            "-i",
-            "--suppress-connect-headers",
-            "--max-time",
-            "60",
-            "--noproxy",
-            "",
-        ]);
-        command
-            .arg("--proxy")
-            .arg(&proxy)
-            .arg("--cacert")
-            .arg(sidecar.ca_file())
-            .args(arguments);
+        command.args(SHOWN).args(["--noproxy", "", "--proxy", &proxy, "--cacert"]);
+        command.arg(sidecar.ca_file()).args(arguments);
+        Self::run(command)
+    }
+
+    /// The same, told of proxy and CA by what `runplane env` prints alone.
+    pub fn wired(sidecar: &Sidecar, arguments: &[&str]) -> Self {
+        let mut command = Command::new("curl");
+        command.envs(sidecar.wiring(None)).args(SHOWN).args(arguments);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,47 +1,96 @@
-//! What was seen of each client, as a table that people read: `client-matrix.md` beside the build.
+//! What was seen of each client, as a table that people read: `client-matrix.md` beside the build, and `docs/clients.md`.
+
+mod document;
+mod known;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 
-const COLUMNS: [&str; 5] = ["allow", "block", "hold", "re-attach", "repeat"];
+use runplane::approval::Patience;
 
-/// Cells found so far, by client and column.
-static FOUND: Mutex<BTreeMap<(String, &'static str), String>> = Mutex::new(BTreeMap::new());
+pub use document::shown;
+pub use known::{CLIENTS, Known};
+
+/// What a test finds; the columns before these stand in [`CLIENTS`].
+const COLUMNS: [&str; 6] = ["allow", "block", "hold", "re-attach", "repeat", "held for"];
+
+/// Cells by client and column.
+pub type Cells = BTreeMap<(&'static str, &'static str), String>;
+
+static FOUND: Mutex<Cells> = Mutex::new(BTreeMap::new());
 
 /// One client's row; a cell is written once its assertions have held.
-pub struct Matrix(&'static str);
+pub struct Matrix(&'static Known);
 
 impl Matrix {
-    pub fn of(client: &'static str) -> Self {
-        Self(client)
+    /// # Panics
+    /// If [`CLIENTS`] has no such client.
+    pub fn of(client: &str) -> Self {
+        let known = CLIENTS.iter().find(|known| known.name == client);
+        Self(known.unwrap_or_else(|| panic!("{client} is not among the clients of matrix/known.rs")))
     }
 
+    /// # Panics
+    /// If `docs/clients.md` says otherwise.
+    #[track_caller]
     pub fn found(&self, column: &'static str, what: impl Into<String>) {
         assert!(COLUMNS.contains(&column));
-        let mut found = FOUND.lock().unwrap();
-        found.insert((self.0.to_owned(), column), what.into());
-        std::fs::write(path(), table(&found)).unwrap();
+        let what = what.into();
+        {
+            let mut found = FOUND.lock().unwrap();
+            found.insert((self.0.name, column), what.clone());
+            std::fs::write(path(), table(&found)).unwrap();
+        }
+        document::holds(self.0.name, column, &what);
+    }
+
+    /// What the client calls itself, which is what its connection is held by.
+    ///
+    /// # Panics
+    /// If it is held longer than it waits.
+    #[track_caller]
+    pub fn calls_itself(&self, user_agent: Option<&str>) {
+        let held = Patience::default().of(user_agent);
+        let waits = self.0.waits.map(Duration::from_secs);
+        assert!(waits.is_none_or(|waits| held < waits), "{user_agent:?} is held {held:?}");
+        self.found("held for", format!("{} s", held.as_secs()));
     }
 }
 
-fn table(found: &BTreeMap<(String, &'static str), String>) -> String {
+/// The rows of those clients of which anything is found.
+pub fn table(found: &Cells) -> String {
     let mut text = format!(
-        "| client | {} |\n|{}\n",
+        "| client | version | wired by | waits | {} |\n|{}\n",
         COLUMNS.join(" | "),
-        "---|".repeat(COLUMNS.len() + 1)
+        "---|".repeat(COLUMNS.len() + 4)
     );
-    let mut clients: Vec<&String> = found.keys().map(|(client, _)| client).collect();
-    clients.dedup();
-    for client in clients {
-        let cell = |column| {
-            found
-                .get(&(client.clone(), column))
-                .map_or("**not shown**", String::as_str)
-        };
-        text.push_str(&format!("| {client} | {} |\n", COLUMNS.map(cell).join(" | ")));
+    for known in &CLIENTS {
+        if !found.keys().any(|(client, _)| *client == known.name) {
+            continue;
+        }
+        let cell = |column| found.get(&(known.name, column)).map_or("**not shown**", String::as_str);
+        let waits = known.waits.map_or("for ever".to_owned(), |seconds| format!("{seconds} s"));
+        let fixed = [known.name, &known.version(), known.wired.as_str(), &waits].join(" | ");
+        text.push_str(&format!("| {fixed} | {} |\n", COLUMNS.map(cell).join(" | ")));
     }
     text
+}
+
+/// The cells of a table of that form.
+pub fn cells(table: &str) -> Cells {
+    let rows = table.lines().skip(2).map(|line| line.trim_matches('|').split('|').map(str::trim));
+    let mut cells = Cells::new();
+    for mut row in rows {
+        let name = row.next().unwrap_or_default();
+        let Some(known) = CLIENTS.iter().find(|known| known.name == name) else {
+            continue;
+        };
+        let found = COLUMNS.iter().zip(row.skip(3));
+        cells.extend(found.map(|(column, cell)| ((known.name, *column), cell.to_owned())));
+    }
+    cells
 }
 
 fn path() -> PathBuf {

@@ -24,6 +24,7 @@ use super::runtime;
 
 mod reply;
 mod socket;
+mod sources;
 mod tap;
 pub mod things;
 

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use serde::Deserialize;
 
 use super::output::Output;
-use super::{PATIENCE, Sidecar, key, python, root};
+use super::{PATIENCE, Sidecar, go_client, node_packages, python, root};
 
 /// What a client told its caller.
 #[derive(Clone, Debug, Deserialize)]
@@ -139,10 +139,6 @@ impl Session {
         Self::open("google_client.py", sidecar, None, &[])
     }
 
-    pub fn aiohttp(sidecar: &Sidecar) -> Self {
-        Self::open("aiohttp_client.py", sidecar, None, &[])
-    }
-
     /// httpx waits 5 s of its own accord: enough for a person at hand, not for a machine that runs every test at once.
     pub fn httpx(sidecar: &Sidecar) -> Self {
         Self::open("httpx_client.py", sidecar, None, &[("HTTPX_TIMEOUT", "60")])
@@ -164,30 +160,31 @@ impl Session {
         )
     }
 
-    /// A script of `tests/clients`, wired as an agent is: proxy and CA by its environment. `agent` shows `key(agent)`.
+    /// A script of `tests/clients`, wired by the variables that `runplane env` prints. `agent` shows `key(agent)`.
     pub fn open(script: &str, sidecar: &Sidecar, agent: Option<&str>, environment: &[(&str, &str)]) -> Self {
-        let mut command = command(script);
-        let credentials = agent.map(|name| format!("{name}:{}@", key(name))).unwrap_or_default();
-        let proxy = format!("http://{credentials}127.0.0.1:{}", sidecar.proxy_port());
-        for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
-            command.env(name, &proxy);
-        }
-        for name in [
-            "REQUESTS_CA_BUNDLE",
-            "AWS_CA_BUNDLE",
-            "STRIPE_CA_BUNDLE",
-            "SSL_CERT_FILE",
-            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
-        ] {
-            command.env(name, sidecar.ca_file());
-        }
+        let mut command = surrounded(started(script));
+        command.envs(sidecar.wiring(agent));
+        // Of the script's own making: the library knows no such variable.
+        command.env("STRIPE_CA_BUNDLE", sidecar.ca_file());
+        command.envs(environment.iter().copied());
+        Self::run(command)
+    }
+
+    /// A script of `tests/clients`, wired by `runplane exec`: with what that loads into Python and Node.
+    pub fn preloaded(script: &str, sidecar: &Sidecar, environment: &[(&str, &str)]) -> Self {
+        let started = started(script);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runplane"));
+        command.args(["exec", "--confine", "off", "--"]);
+        command.arg(started.get_program()).args(started.get_args());
+        let mut command = surrounded(command);
+        command.env("RUNPLANE_HOME", sidecar.home());
         command.envs(environment.iter().copied());
         Self::run(command)
     }
 
     /// A script of `tests/clients` that knows neither proxy nor CA: a variable of its environment names a base URL.
     pub fn at(script: &str, variable: &str, url: &str) -> Self {
-        let mut command = command(script);
+        let mut command = surrounded(started(script));
         command.env(variable, url);
         Self::run(command)
     }
@@ -236,13 +233,21 @@ impl Session {
     }
 }
 
-/// A script in its language, with little of our surroundings.
-fn command(script: &str) -> Command {
-    let mut command = match script.ends_with(".js") {
-        true => Command::new("node"),
-        false => Command::new(python()),
+/// A script in its language; without one it is the program in Go, which `tests/run` has compiled.
+fn started(script: &str) -> Command {
+    let mut command = match script.rsplit_once('.').map(|(_, language)| language) {
+        Some("js") => Command::new("node"),
+        Some("java") => Command::new("java"),
+        Some(_) => Command::new(python()),
+        None => return Command::new(go_client()),
     };
-    command.arg(root().join("tests/clients").join(script)).env_clear();
+    command.arg(root().join("tests/clients").join(script));
+    command
+}
+
+/// The command with little of our surroundings.
+fn surrounded(mut command: Command) -> Command {
+    command.env_clear();
     for kept in ["PATH", "HOME", "LANG", "TMPDIR"] {
         if let Some(value) = std::env::var_os(kept) {
             command.env(kept, value);
@@ -253,13 +258,12 @@ fn command(script: &str) -> Command {
         .env("AWS_SECRET_ACCESS_KEY", "not-a-secret");
     command
         .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_REGION", "us-east-1")
         .env("AWS_EC2_METADATA_DISABLED", "true");
     command
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    if script.ends_with(".js") {
-        command.env("NODE_PATH", super::node_packages().join("node_modules"));
-    }
+    command.env("NODE_PATH", node_packages().join("node_modules"));
     command
 }
 

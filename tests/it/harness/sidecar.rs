@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::output;
 use super::record::Trail;
-use super::{Configuration, HttpAnswer, PATIENCE, api, approval_id, eventually};
+use super::{Configuration, HttpAnswer, PATIENCE, api, approval_id, eventually, key};
 
 /// A running sidecar. Killed, by its own process id, when dropped.
 pub struct Sidecar {
@@ -148,6 +148,20 @@ impl Sidecar {
             said(&output)
         );
         said(&output)
+    }
+
+    /// The variables that `runplane env` prints, for an agent that shows `key(agent)`.
+    pub fn wiring(&self, agent: Option<&str>) -> Vec<(String, String)> {
+        let mut command = runplane();
+        command.args(["env", "--shell", "docker"]).env("RUNPLANE_HOME", self.home());
+        if let Some(agent) = agent {
+            command.args(["--agent", agent]).env("RUNPLANE_AGENT_KEY", key(agent));
+        }
+        let output = bounded(command);
+        assert!(output.status.success(), "{}", said(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     pub fn approve(&self, id: &str) {
