@@ -173,7 +173,9 @@ pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool, reverse: b
 /// requests, Python's urllib. Whatever is not of ASCII's visible characters stays out of it.
 fn phrase(refusal: &Refusal) -> Option<ReasonPhrase> {
     let sentence = format!("{}: {}", refusal.reason, refusal.detail);
-    let visible = sentence.bytes().map(|byte| if (b' '..=b'~').contains(&byte) { byte } else { b'?' });
+    let visible = sentence
+        .bytes()
+        .map(|byte| if (b' '..=b'~').contains(&byte) { byte } else { b'?' });
     ReasonPhrase::try_from(visible.take(LONGEST_PHRASE).collect::<Vec<u8>>()).ok()
 }
 

@@ -1,6 +1,8 @@
 """git over HTTPS, as an agent would use it: proxy and CA (GIT_SSL_CAINFO) from the environment."""
 
-from program import ran
+import os
+
+from program import directory, ran
 from session import serve
 
 WHO = {
@@ -23,9 +25,20 @@ def git(*words):
 git("init", "-q", "work")
 git("-C", "work", "commit", "-q", "--allow-empty", "-m", "by an agent")
 
+
+def push_large(url):
+    """More than git sends in one piece."""
+    with open(os.path.join(directory.name, "work/large"), "wb") as file:
+        file.write(os.urandom(200_000))
+    git("-C", "work", "add", "large")
+    git("-C", "work", "commit", "-q", "-m", "more")
+    return git("-C", "work", "-c", "http.postBuffer=65536", "push", "-q", url, "HEAD:refs/heads/large")
+
+
 serve(
     {
         "clone": lambda url: git("clone", "-q", url, "cloned"),
+        "push_large": push_large,
         "push": lambda url: git("-C", "work", "push", "-q", url, "HEAD:refs/heads/agent"),
     }
 )

@@ -65,7 +65,9 @@ fn shows<C: Client>(
 ) {
     let matrix = Matrix::of(client);
     let before = |hold: &str| {
-        let sidecar = hosts.iter().fold(Sidecar::new(), |sidecar, host| sidecar.resolve(host, origin));
+        let sidecar = hosts
+            .iter()
+            .fold(Sidecar::new(), |sidecar, host| sidecar.resolve(host, origin));
         sidecar.policy(rule).hold(hold).start()
     };
     let sidecar = before("30s");
@@ -80,14 +82,25 @@ pub fn row(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, c
     let seen = origin.seen();
     let answered = |seen: &&Seen| seen.answered.is_some() && seen.answered == allowed.sha256;
     let whole = seen.iter().find(answered);
-    assert!(whole.is_some() || allowed.sha256.is_none(), "byte for byte: {allowed:?}");
+    assert!(
+        whole.is_some() || allowed.sha256.is_none(),
+        "byte for byte: {allowed:?}"
+    );
     matrix.calls_itself(seen[0].header("user-agent"));
     matrix.found("allow", whole.map_or("the answer", |_| "byte for byte"));
 
-    let before = origin.seen().len();
+    // A browser asks for that when it likes.
+    let reached = || {
+        origin
+            .seen()
+            .iter()
+            .filter(|seen| seen.path() != "/favicon.ico")
+            .count()
+    };
+    let before = reached();
     let (blocked, allowed) = refused_once(sidecar, "BLOCK", || client.call(calls.block.0));
     blocked.assert_refused("policy_blocked").assert_refused(calls.block.1);
-    assert_eq!(origin.seen().len(), before + allowed, "nothing of it reached the provider");
+    assert!(reached() <= before + allowed, "nothing of it reached the provider");
     matrix.found("block", told(&blocked));
 
     let before = (calls.executed)(origin);
@@ -103,7 +116,9 @@ pub fn row(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, c
 pub fn repeats(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, client: &mut dyn Client) {
     let before = (calls.executed)(origin);
     let (pending, _) = refused_once(sidecar, "REQUIRE_APPROVAL", || client.call(calls.hold));
-    pending.assert_refused("approval_pending").assert_refused("NOT executed");
+    pending
+        .assert_refused("approval_pending")
+        .assert_refused("NOT executed");
     assert_eq!((calls.executed)(origin), before);
     sidecar.approve(&pending.approval());
     client.call(calls.hold).assert_ok();
@@ -115,21 +130,29 @@ pub fn repeats(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sideca
     matrix.found("repeat", told(&third));
 }
 
-/// What the call is told, and how many calls were allowed on the way to it: of those that were not, the client made one, and
-/// did not try again.
+/// What the call is told, and how many calls were allowed meanwhile: of those that were not, the client made one, and did not
+/// try again. What a browser calls by itself, elsewhere, has a rule of its own.
 #[track_caller]
 fn refused_once(sidecar: &Sidecar, decision: &str, call: impl FnOnce() -> Answer) -> (Answer, usize) {
     let decided = |decision: &str| {
-        let decided = sidecar.trail().of_kind("decided");
-        decided.iter().filter(|entry| entry["decision"] == decision).count()
+        let decided = sidecar.trail().of_kind("decided").into_iter();
+        decided
+            .filter(|entry| entry["decision"] == decision && entry["rules"] != "writes-to-unknown-hosts")
+            .count()
     };
-    let before = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"].map(decided);
+    let other = if decision == "BLOCK" {
+        "REQUIRE_APPROVAL"
+    } else {
+        "BLOCK"
+    };
+    let count = [decision, other, "ALLOW"].map(decided);
     let answer = call();
-    let after = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"].map(decided);
-    let refused = after[1] + after[2] - before[1] - before[2];
-    assert_eq!(refused, 1, "one attempt: {answer:?}");
-    assert_eq!(decided(decision), before[if decision == "BLOCK" { 1 } else { 2 }] + 1);
-    (answer, after[0] - before[0])
+    assert_eq!(
+        [decided(decision), decided(other)],
+        [count[0] + 1, count[1]],
+        "one attempt: {answer:?}"
+    );
+    (answer, decided("ALLOW") - count[2])
 }
 
 /// The client's own error in few words.
@@ -166,14 +189,24 @@ fn before_stripe(origin: &Origin, hold: &str) -> Sidecar {
 #[test]
 fn the_document_has_a_whole_row_for_every_client_and_each_has_a_test() {
     let shown = shown();
-    assert_eq!(table(&cells(&shown)), shown, "docs/clients.md: names, versions and wiring as they are");
+    assert_eq!(
+        table(&cells(&shown)),
+        shown,
+        "docs/clients.md: names, versions and wiring as they are"
+    );
     assert_eq!(shown.lines().count(), CLIENTS.len() + 2);
     assert!(!shown.contains("**not shown**"), "{shown}");
-    let tests: String = ["clients", "."].iter().flat_map(|directory| {
-        let files = std::fs::read_dir(root().join("tests/it").join(directory)).unwrap();
-        files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap_or_default())
-    }).collect();
+    let tests: String = ["clients", "."]
+        .iter()
+        .flat_map(|directory| {
+            let files = std::fs::read_dir(root().join("tests/it").join(directory)).unwrap();
+            files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap_or_default())
+        })
+        .collect();
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    let tests = dense(&tests);
     for client in &CLIENTS {
-        assert!(tests.contains(&format!("(\"{}\"", client.name)), "{} has no test", client.name);
+        let named = dense(&format!("(\"{}\"", client.name));
+        assert!(tests.contains(&named), "{} has no test", client.name);
     }
 }

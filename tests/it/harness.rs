@@ -100,9 +100,9 @@ fn go_client() -> PathBuf {
 /// What `tests/run` made, and names by this variable.
 fn made(variable: &str) -> PathBuf {
     let made = std::env::var_os(variable);
-    PathBuf::from(
-        made.unwrap_or_else(|| panic!("{variable} is not set: run the tests with tests/run, which installs what they need")),
-    )
+    PathBuf::from(made.unwrap_or_else(|| {
+        panic!("{variable} is not set: run the tests with tests/run, which installs what they need")
+    }))
 }
 
 /// The repository.

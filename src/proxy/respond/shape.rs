@@ -115,7 +115,10 @@ fn json_of(refused: &Refused, row: &Row, id: &CallId) -> Value {
 /// A packet of git's (four digits for its length) on the band of fatal errors, and the one that ends them. What is longer than a
 /// packet can be is cut.
 fn side_band(refusal: &Refusal) -> String {
-    let message: String = format!("{}: {}", refusal.reason, refusal.detail).chars().take(LONGEST_MESSAGE).collect();
+    let message: String = format!("{}: {}", refusal.reason, refusal.detail)
+        .chars()
+        .take(LONGEST_MESSAGE)
+        .collect();
     let packet = format!("\u{3}{message}\n");
     format!("{:04x}{packet}0000", packet.len() + 4)
 }

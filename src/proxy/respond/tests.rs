@@ -83,13 +83,19 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
 #[test]
 fn the_status_line_says_it_too_in_one_line_of_plain_characters() {
     let refused = Refused {
-        refusal: Refusal::new(Reason::PolicyBlocked, format!("für\r\nSet-Cookie: a=1 {}", "x".repeat(9_000))),
+        refusal: Refusal::new(
+            Reason::PolicyBlocked,
+            format!("für\r\nSet-Cookie: a=1 {}", "x".repeat(9_000)),
+        ),
         ..refused(Reason::PolicyBlocked, ErrorShape::Problem)
     };
     let response = refuse(&refused, &CallId::random(), false, false);
     let phrase = response.extensions().get::<ReasonPhrase>().unwrap().as_bytes().to_vec();
     let phrase = String::from_utf8(phrase).unwrap();
-    assert!(phrase.starts_with("policy_blocked: f??r??Set-Cookie: a=1 xxx"), "{phrase}");
+    assert!(
+        phrase.starts_with("policy_blocked: f??r??Set-Cookie: a=1 xxx"),
+        "{phrase}"
+    );
     assert_eq!(phrase.len(), LONGEST_PHRASE);
 }
 
@@ -155,7 +161,10 @@ fn read_as_its_sdk_does(shape: ErrorShape, content: &str) -> (String, String) {
         ErrorShape::Slack => (of_json("/error"), of_json("/response_metadata/messages/0")),
         ErrorShape::GitPush => {
             let (packet, end) = content.split_at(content.len() - 4);
-            assert_eq!((usize::from_str_radix(&packet[..4], 16), end), (Ok(packet.len()), "0000"));
+            assert_eq!(
+                (usize::from_str_radix(&packet[..4], 16), end),
+                (Ok(packet.len()), "0000")
+            );
             let message = packet[4..].strip_prefix('\u{3}').unwrap();
             (message.split(':').next().unwrap().to_owned(), message.to_owned())
         }

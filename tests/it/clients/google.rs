@@ -30,7 +30,9 @@ fn google_api_python_client() {
 #[test]
 fn google_renews_its_token_unasked_and_a_code_is_exchanged_by_people() {
     let origin = Origin::google();
-    let sidecar = HOSTS.iter().fold(Sidecar::new(), |sidecar, host| sidecar.resolve(host, &origin));
+    let sidecar = HOSTS
+        .iter()
+        .fold(Sidecar::new(), |sidecar, host| sidecar.resolve(host, &origin));
     let sidecar = sidecar.hold("1s").start();
     let mut google = Session::google(&sidecar);
     google.call("download acme-data a.csv").assert_ok();

@@ -32,7 +32,13 @@ const TWILIO: Calls = Calls {
 #[test]
 fn sendgrid() {
     let hosts: &[&str] = &["api.sendgrid.com"];
-    shows("sendgrid", &SENDGRID, &Origin::sendgrid(), (hosts, ""), Session::sendgrid);
+    shows(
+        "sendgrid",
+        &SENDGRID,
+        &Origin::sendgrid(),
+        (hosts, ""),
+        Session::sendgrid,
+    );
 }
 
 #[test]
@@ -53,7 +59,13 @@ fn sendgrid_up_to_a_hundred_recipients_are_mailed_unasked() {
 #[test]
 fn slack_sdk() {
     let hosts: &[&str] = &["slack.com"];
-    shows("slack_sdk", &SLACK, &Origin::slack(), (hosts, NO_INVITATIONS), Session::slack);
+    shows(
+        "slack_sdk",
+        &SLACK,
+        &Origin::slack(),
+        (hosts, NO_INVITATIONS),
+        Session::slack,
+    );
 }
 
 /// It tries again whatever is not a 200.
@@ -61,13 +73,25 @@ fn slack_sdk() {
 fn slack_for_node() {
     let start = |sidecar: &Sidecar| Session::open("node/slack_client.js", sidecar, None, &[]);
     let hosts: &[&str] = &["slack.com"];
-    shows("@slack/web-api", &SLACK, &Origin::slack(), (hosts, NO_INVITATIONS), start);
+    shows(
+        "@slack/web-api",
+        &SLACK,
+        &Origin::slack(),
+        (hosts, NO_INVITATIONS),
+        start,
+    );
 }
 
 #[test]
 fn twilio() {
     let rule = no("send_sms", "twilio", "Nobody is written to by an agent");
-    shows("twilio", &TWILIO, &Origin::twilio(), (&["api.twilio.com"], &rule), Session::twilio);
+    shows(
+        "twilio",
+        &TWILIO,
+        &Origin::twilio(),
+        (&["api.twilio.com"], &rule),
+        Session::twilio,
+    );
 }
 
 #[test]

@@ -21,20 +21,38 @@ const NO_BATCHES: &str = "Batches are started by people only";
 #[test]
 fn openai() {
     let rule = no("modify_record", "openai", NO_BATCHES);
-    shows("openai", &OPENAI, &Origin::openai(), (&["api.openai.com"], &rule), Session::openai);
+    shows(
+        "openai",
+        &OPENAI,
+        &Origin::openai(),
+        (&["api.openai.com"], &rule),
+        Session::openai,
+    );
 }
 
 #[test]
 fn openai_for_node() {
     let start = |sidecar: &Sidecar| Session::open("node/openai_client.js", sidecar, None, &[]);
     let rule = no("modify_record", "openai", NO_BATCHES);
-    shows("openai for Node", &OPENAI, &Origin::openai(), (&["api.openai.com"], &rule), start);
+    shows(
+        "openai for Node",
+        &OPENAI,
+        &Origin::openai(),
+        (&["api.openai.com"], &rule),
+        start,
+    );
 }
 
 #[test]
 fn anthropic() {
     let rule = no("call_api", "anthropic", NO_BATCHES);
-    shows("anthropic", &ANTHROPIC, &Origin::anthropic(), (&["api.anthropic.com"], &rule), Session::anthropic);
+    shows(
+        "anthropic",
+        &ANTHROPIC,
+        &Origin::anthropic(),
+        (&["api.anthropic.com"], &rule),
+        Session::anthropic,
+    );
 }
 
 /// Both try again by themselves, but for what says that they should not.

@@ -13,5 +13,11 @@ fn stripe() {
 fn stripe_for_node() {
     let start = |sidecar: &Sidecar| Session::preloaded("node/stripe_client.js", sidecar, &[]);
     let hosts: &[&str] = &["api.stripe.com"];
-    shows("stripe for Node", &STRIPE, &Origin::stripe(), (hosts, NO_PAYOUTS), start);
+    shows(
+        "stripe for Node",
+        &STRIPE,
+        &Origin::stripe(),
+        (hosts, NO_PAYOUTS),
+        start,
+    );
 }

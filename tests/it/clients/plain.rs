@@ -70,7 +70,9 @@ fn requests() {
 
 #[test]
 fn aiohttp() {
-    shows_plain("aiohttp", |sidecar| Session::preloaded("aiohttp_client.py", sidecar, &[]));
+    shows_plain("aiohttp", |sidecar| {
+        Session::preloaded("aiohttp_client.py", sidecar, &[])
+    });
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn nodes_fetch() {
 #[test]
 fn undici() {
     let environment = [("HTTP_CLIENT", "undici")];
-    let start = |sidecar: &Sidecar| Session::preloaded("node/http_client.js", sidecar, &environment);
+    let start = |sidecar: &Sidecar| Session::open("node/http_client.js", sidecar, None, &environment);
     shows_plain("undici", start);
 }
 
@@ -96,12 +98,16 @@ fn axios() {
 
 #[test]
 fn go() {
-    shows_plain("Go (net/http)", |sidecar| Session::open("go_client", sidecar, None, &[]));
+    shows_plain("Go (net/http)", |sidecar| {
+        Session::open("go_client", sidecar, None, &[])
+    });
 }
 
 #[test]
 fn java() {
-    shows_plain("Java (HttpClient)", |sidecar| Session::open("HttpClientSession.java", sidecar, None, &[]));
+    shows_plain("Java (HttpClient)", |sidecar| {
+        Session::open("HttpClientSession.java", sidecar, None, &[])
+    });
 }
 
 #[test]
@@ -145,3 +151,11 @@ fn curl_http2() {
     repeats(&matrix, &CURL, &origin, &sidecar, &mut Curls(&sidecar, None, "--http2"));
 }
 
+/// A page's own calls to its site. What a page calls elsewhere is the same; the browser shows it answers of other sites only if
+/// they say so, and a refusal does not.
+#[test]
+fn chromium() {
+    shows_plain("Chromium", |sidecar| {
+        Session::open("chromium_client.py", sidecar, None, &[])
+    });
+}

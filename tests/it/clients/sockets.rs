@@ -31,7 +31,9 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
     let before = |hold: &str| {
         let servers = [("feed.example", &feed), ("held.example", &held)];
         let sidecar = servers.iter().fold(Sidecar::new(), |sidecar, (name, server)| {
-            sidecar.resolve_to(name, &server.address()).destination(&server.address())
+            sidecar
+                .resolve_to(name, &server.address())
+                .destination(&server.address())
         });
         sidecar.policy(FEEDS).hold(hold).start()
     };
@@ -44,7 +46,9 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
     matrix.calls_itself(user_agent);
     matrix.found("allow", "word for word");
     let (blocked, _) = refused_once(&sidecar, "BLOCK", || client.call("open b wss://else.example/chat"));
-    blocked.assert_refused("policy_blocked").assert_refused("Other feeds are not opened");
+    blocked
+        .assert_refused("policy_blocked")
+        .assert_refused("Other feeds are not opened");
     matrix.found("block", told(&blocked));
     client.send(HOLD);
     let id = sidecar.next_held();
@@ -57,7 +61,9 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
     let sidecar = before("1s");
     let mut client = start(&sidecar);
     let (pending, _) = refused_once(&sidecar, "REQUIRE_APPROVAL", || client.call(HOLD));
-    pending.assert_refused("approval_pending").assert_refused("NOT executed");
+    pending
+        .assert_refused("approval_pending")
+        .assert_refused("NOT executed");
     sidecar.approve(&pending.approval());
     client.call(HOLD).assert_ok();
     assert_eq!(opened(), 2);
@@ -75,5 +81,7 @@ fn websockets() {
 
 #[test]
 fn ws() {
-    shows_sockets("ws", None, |sidecar| Session::open("node/ws_client.js", sidecar, None, &[]));
+    shows_sockets("ws", None, |sidecar| {
+        Session::open("node/ws_client.js", sidecar, None, &[])
+    });
 }

@@ -21,7 +21,9 @@ fn github() {
 
 #[test]
 fn octokit() {
-    shows_github("octokit", |sidecar| Session::open("node/octokit_client.js", sidecar, None, &[]));
+    shows_github("octokit", |sidecar| {
+        Session::open("node/octokit_client.js", sidecar, None, &[])
+    });
 }
 
 /// With a `Retry-After` it would try ten times, and wait for hours.
@@ -57,6 +59,25 @@ forbid (principal, action == Action::"deploy_service", resource) when { resource
 fn git() {
     let start = |sidecar: &Sidecar| Session::open("git_client.py", sidecar, None, &[]);
     shows("git", &GIT, &Origin::git(), (&["github.com"], LOCKED), start);
+}
+
+/// What is more than git sends in one piece goes in pieces, after a question whether it may push at all.
+#[test]
+fn a_large_push_is_asked_about_once() {
+    let origin = Origin::git();
+    let sidecar = Sidecar::new().resolve("github.com", &origin).start();
+    let mut git = Session::open("git_client.py", &sidecar, None, &[]);
+    git.send("push_large https://github.com/acme/app.git");
+    let id = sidecar.next_held();
+    let sizes = || {
+        let pushes = origin.calls("POST", "/acme/app.git/git-receive-pack");
+        pushes.iter().map(|push| push.body.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(), [4]);
+    sidecar.approve(&id);
+    git.receive().assert_ok();
+    assert!(sizes().len() == 2 && sizes()[1] > 200_000, "{:?}", sizes());
+    assert!(sidecar.approvals("pending").is_empty());
 }
 
 const PIP: Calls = Calls {

@@ -23,7 +23,9 @@ impl Curl {
         let credentials = key.map(|key| format!("{key}@")).unwrap_or_default();
         let proxy = format!("http://{credentials}127.0.0.1:{}", sidecar.proxy_port());
         let mut command = Command::new("curl");
-        command.args(SHOWN).args(["--noproxy", "", "--proxy", &proxy, "--cacert"]);
+        command
+            .args(SHOWN)
+            .args(["--noproxy", "", "--proxy", &proxy, "--cacert"]);
         command.arg(sidecar.ca_file()).args(arguments);
         Self::run(command)
     }

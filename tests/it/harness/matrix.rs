@@ -54,7 +54,10 @@ impl Matrix {
     pub fn calls_itself(&self, user_agent: Option<&str>) {
         let held = Patience::default().of(user_agent);
         let waits = self.0.waits.map(Duration::from_secs);
-        assert!(waits.is_none_or(|waits| held < waits), "{user_agent:?} is held {held:?}");
+        assert!(
+            waits.is_none_or(|waits| held < waits),
+            "{user_agent:?} is held {held:?}"
+        );
         self.found("held for", format!("{} s", held.as_secs()));
     }
 }
@@ -71,7 +74,9 @@ pub fn table(found: &Cells) -> String {
             continue;
         }
         let cell = |column| found.get(&(known.name, column)).map_or("**not shown**", String::as_str);
-        let waits = known.waits.map_or("for ever".to_owned(), |seconds| format!("{seconds} s"));
+        let waits = known
+            .waits
+            .map_or("for ever".to_owned(), |seconds| format!("{seconds} s"));
         let fixed = [known.name, &known.version(), known.wired.as_str(), &waits].join(" | ");
         text.push_str(&format!("| {fixed} | {} |\n", COLUMNS.map(cell).join(" | ")));
     }
@@ -80,7 +85,10 @@ pub fn table(found: &Cells) -> String {
 
 /// The cells of a table of that form.
 pub fn cells(table: &str) -> Cells {
-    let rows = table.lines().skip(2).map(|line| line.trim_matches('|').split('|').map(str::trim));
+    let rows = table
+        .lines()
+        .skip(2)
+        .map(|line| line.trim_matches('|').split('|').map(str::trim));
     let mut cells = Cells::new();
     for mut row in rows {
         let name = row.next().unwrap_or_default();

@@ -82,6 +82,8 @@ pub struct Session {
     output: Output,
     errors: Output,
     read: usize,
+    /// Where it keeps what it needs for a while.
+    _files: tempfile::TempDir,
 }
 
 impl Session {
@@ -190,7 +192,9 @@ impl Session {
     }
 
     fn run(mut command: Command) -> Self {
+        let files = tempfile::tempdir().unwrap();
         command
+            .env("TMPDIR", files.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -205,6 +209,7 @@ impl Session {
             output,
             errors,
             read: 0,
+            _files: files,
         };
         session.line();
         session
@@ -248,7 +253,7 @@ fn started(script: &str) -> Command {
 /// The command with little of our surroundings.
 fn surrounded(mut command: Command) -> Command {
     command.env_clear();
-    for kept in ["PATH", "HOME", "LANG", "TMPDIR"] {
+    for kept in ["PATH", "HOME", "LANG"] {
         if let Some(value) = std::env::var_os(kept) {
             command.env(kept, value);
         }

@@ -153,7 +153,9 @@ impl Sidecar {
     /// The variables that `runplane env` prints, for an agent that shows `key(agent)`.
     pub fn wiring(&self, agent: Option<&str>) -> Vec<(String, String)> {
         let mut command = runplane();
-        command.args(["env", "--shell", "docker"]).env("RUNPLANE_HOME", self.home());
+        command
+            .args(["env", "--shell", "docker"])
+            .env("RUNPLANE_HOME", self.home());
         if let Some(agent) = agent {
             command.args(["--agent", agent]).env("RUNPLANE_AGENT_KEY", key(agent));
         }

@@ -20,7 +20,9 @@ fn path() -> PathBuf {
 /// What stands before the table, the table, and what stands after it.
 fn parts() -> [String; 3] {
     let text = std::fs::read_to_string(path()).unwrap();
-    let (before, rest) = text.split_once(BEGINS).expect("docs/clients.md has its table's beginning");
+    let (before, rest) = text
+        .split_once(BEGINS)
+        .expect("docs/clients.md has its table's beginning");
     let (table, after) = rest.split_once(ENDS).expect("docs/clients.md has its table's end");
     [before, table, after].map(str::to_owned)
 }

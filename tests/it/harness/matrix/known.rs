@@ -47,7 +47,12 @@ use Package::{Npm, Pip, System};
 use Wired::{BaseUrl, Code, Environment, Preload};
 
 const fn client(name: &'static str, package: Package, wired: Wired, waits: Option<u64>) -> Known {
-    Known { name, package, wired, waits }
+    Known {
+        name,
+        package,
+        wired,
+        waits,
+    }
 }
 
 /// In the order of the table.
@@ -56,8 +61,18 @@ pub const CLIENTS: [Known; 38] = [
     client("anthropic", Pip("anthropic"), Environment, Some(600)),
     client("boto3", Pip("boto3"), Environment, Some(60)),
     client("boto3 (S3)", Pip("boto3"), Environment, Some(60)),
-    client("google-api-python-client", Pip("google-api-python-client"), Environment, Some(60)),
-    client("google-cloud-storage", Pip("google-cloud-storage"), Environment, Some(60)),
+    client(
+        "google-api-python-client",
+        Pip("google-api-python-client"),
+        Environment,
+        Some(60),
+    ),
+    client(
+        "google-cloud-storage",
+        Pip("google-cloud-storage"),
+        Environment,
+        Some(60),
+    ),
     client("grpcio", Pip("grpcio"), Environment, None),
     client("httpx", Pip("httpx"), Environment, Some(5)),
     client("httpx (HTTP/2)", Pip("httpx"), Environment, Some(5)),
@@ -82,7 +97,7 @@ pub const CLIENTS: [Known; 38] = [
     client("openai for Node", Npm("openai"), Environment, Some(600)),
     client("stripe for Node", Npm("stripe"), Preload, Some(80)),
     client("stripe for Node (base URL)", Npm("stripe"), BaseUrl, Some(80)),
-    client("undici", Npm("undici"), Preload, Some(300)),
+    client("undici", Npm("undici"), Environment, Some(300)),
     client("ws", Npm("ws"), Code, None),
     client("Chromium", System, Code, None),
     client("curl", System, Environment, None),

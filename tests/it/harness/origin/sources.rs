@@ -38,7 +38,9 @@ with zipfile.ZipFile(f"{name}-1.0-py3-none-any.whl", "w") as wheel:
 fn alone(program: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(directory).env_clear().stdin(Stdio::null());
-    command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", directory);
+    command
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", directory);
     for who in ["AUTHOR", "COMMITTER"] {
         command.env(format!("GIT_{who}_NAME"), "Somebody");
         command.env(format!("GIT_{who}_EMAIL"), "somebody@example.com");
@@ -97,9 +99,15 @@ impl Origin {
 /// What `git http-backend` answers, by RFC 3875.
 fn by_cgi(directory: &Path, seen: &Seen) -> Reply {
     let mut backend = alone("git", directory);
-    backend.arg("http-backend").env("GIT_PROJECT_ROOT", directory).env("GIT_HTTP_EXPORT_ALL", "1");
+    backend
+        .arg("http-backend")
+        .env("GIT_PROJECT_ROOT", directory)
+        .env("GIT_HTTP_EXPORT_ALL", "1");
     let query = seen.target.split_once('?').map_or("", |(_, query)| query);
-    backend.env("PATH_INFO", seen.path()).env("QUERY_STRING", query).env("REQUEST_METHOD", &seen.method);
+    backend
+        .env("PATH_INFO", seen.path())
+        .env("QUERY_STRING", query)
+        .env("REQUEST_METHOD", &seen.method);
     backend.env("CONTENT_LENGTH", seen.body.len().to_string());
     let told = [
         ("content-type", "CONTENT_TYPE"),
@@ -112,7 +120,10 @@ fn by_cgi(directory: &Path, seen: &Seen) -> Reply {
     let mut child = backend.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(&seen.body).unwrap();
     let output = child.wait_with_output().unwrap().stdout;
-    let head = output.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer by CGI");
+    let head = output
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("an answer by CGI");
     let fields = String::from_utf8(output[..head].to_vec()).unwrap();
     let fields = fields.lines().filter_map(|line| line.split_once(": "));
     let reply = fields.fold(Reply::new(200), |reply, (name, value)| match name {
