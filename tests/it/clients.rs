@@ -86,7 +86,7 @@ pub fn row(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, c
         whole.is_some() || allowed.sha256.is_none(),
         "byte for byte: {allowed:?}"
     );
-    matrix.calls_itself(seen[0].header("user-agent"));
+    matrix.calls_itself(whole.unwrap_or(&seen[0]).header("user-agent"));
     matrix.found("allow", whole.map_or("the answer", |_| "byte for byte"));
 
     // A browser asks for that when it likes.

@@ -1,7 +1,7 @@
 //! Libraries for WebSockets: what is judged is the handshake.
 
 use super::*;
-use crate::harness::WebSockets;
+use crate::harness::{WebSockets, eventually};
 
 const FEEDS: &str = r#"
 @id("feeds")
@@ -55,7 +55,8 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
     assert_eq!(opened(), 0);
     sidecar.approve(&id);
     client.receive().assert_ok();
-    assert_eq!((client.call("say c hello").value, opened()), ("hello".into(), 1));
+    assert_eq!(client.call("say c hello").value, "hello");
+    eventually("it is opened", || opened() == 1);
     matrix.found("hold", "the answer");
 
     let sidecar = before("1s");
@@ -66,7 +67,7 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
         .assert_refused("NOT executed");
     sidecar.approve(&pending.approval());
     client.call(HOLD).assert_ok();
-    assert_eq!(opened(), 2);
+    eventually("it is opened again", || opened() == 2);
     matrix.found("re-attach", format!("{}, then the answer", told(&pending)));
     let (third, _) = refused_once(&sidecar, "REQUIRE_APPROVAL", || client.call(HOLD));
     third.assert_refused("already_executed");
