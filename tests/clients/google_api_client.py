@@ -1,24 +1,13 @@
 """Google's library for all of its APIs, as an agent would use it: proxy and CA (HTTPLIB2_CA_CERTS) from the environment."""
 
-import datetime
-
 from google.auth.exceptions import RefreshError
-from google.oauth2.credentials import Credentials
 from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
+from google_credentials import credentials
 from session import answer, failure, serve
 
-# It has run out, so that the library renews it first.
-credentials = Credentials(
-    "ya29.run-out",
-    refresh_token="not-a-secret",
-    client_id="client-1",
-    client_secret="not-a-secret",
-    token_uri="https://oauth2.googleapis.com/token",
-    expiry=datetime.datetime(2020, 1, 1),
-)
 storage = build("storage", "v1", http=AuthorizedHttp(credentials), static_discovery=True)
 
 

@@ -3,24 +3,15 @@
 Its token has run out, so that it renews that first.
 """
 
-import datetime
 import threading
 
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import RefreshError
 from google.cloud import storage
-from google.oauth2.credentials import Credentials
 
+from google_credentials import credentials
 from session import answer, failure, serve
 
-credentials = Credentials(
-    "ya29.run-out",
-    refresh_token="not-a-secret",
-    client_id="client-1",
-    client_secret="not-a-secret",
-    token_uri="https://oauth2.googleapis.com/token",
-    expiry=datetime.datetime(2020, 1, 1),
-)
 client = storage.Client(project="acme", credentials=credentials)
 
 
