@@ -7,7 +7,6 @@
 //! A file (`file`) is compiled (`compile`) into a `service` with its `dispatch`; a call's parts are decoded (`content`,
 //! `json`, `form`, `multipart`, `xml`) into a `document`, from which `field`s are read and the `summary` is written.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::io::yaml;
@@ -17,6 +16,7 @@ mod answer;
 mod aws;
 mod compile;
 mod content;
+mod contents;
 mod dispatch;
 mod document;
 mod field;
@@ -41,6 +41,7 @@ pub mod vocabulary;
 mod xml;
 
 pub use answer::{Reading, read_answer, wants_content};
+pub use contents::Meant;
 
 use dispatch::{Dispatch, NameSource};
 use hosts::{Found, Hosts};
@@ -57,20 +58,6 @@ pub struct Mappings {
     digest: Arc<str>,
     account_currency: Option<Box<str>>,
     built_ins: resolve::BuiltIns,
-}
-
-/// What a mapping file makes of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Meant<'a> {
-    /// The provider as people call it.
-    pub title: &'a str,
-    /// The provider's own word; with `in_bulk` how the words begin.
-    pub operation: &'a str,
-    pub in_bulk: bool,
-    /// A canonical action.
-    pub action: &'a str,
-    /// Only for some calls of the operation.
-    pub conditional: bool,
 }
 
 /// What the head of a call tells: which provider's rules apply and whether the content is needed.
@@ -179,40 +166,6 @@ impl Mappings {
     pub fn with_account_currency(mut self, currency: Option<&str>) -> Mappings {
         self.account_currency = currency.map(Box::from);
         self
-    }
-
-    /// The providers as people call them, one for each file.
-    pub fn titles(&self) -> impl Iterator<Item = &str> {
-        self.services.iter().map(|service| &*service.title)
-    }
-
-    /// What the files say of each operation: its own meaning, and those that its content may give it. In no order.
-    pub fn meanings(&self) -> impl Iterator<Item = Meant<'_>> {
-        self.services.iter().flat_map(|service| {
-            service.dispatch.operations().flat_map(move |(operation, in_bulk)| {
-                let meant = move |action, conditional| Meant {
-                    title: &service.title,
-                    operation: &operation.name,
-                    in_bulk,
-                    action,
-                    conditional,
-                };
-                let conditional = operation
-                    .when
-                    .iter()
-                    .map(move |(_, meaning)| meant(&meaning.action, true));
-                std::iter::once(meant(&operation.meaning.action, false)).chain(conditional)
-            })
-        })
-    }
-
-    /// Those of them that have a host of this name, or below it; each once.
-    pub fn titles_below(&self, domain: &str) -> BTreeSet<&str> {
-        let services = self
-            .hosts
-            .below(domain)
-            .filter_map(|service| self.services.get(service));
-        services.map(|service| &*service.title).collect()
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {

@@ -12,6 +12,22 @@ pub const NO_PROXY: &str = "localhost,127.0.0.1,::1";
 /// The only variable that others have something to say in, too.
 pub const JAVA: &str = "JAVA_TOOL_OPTIONS";
 
+/// Names of a file of CAs; each replaces what its clients trust.
+pub const BUNDLES: [&str; 10] = [
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+    "CARGO_HTTP_CAINFO",
+    "DENO_CERT",
+    "HTTPLIB2_CA_CERTS",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+];
+/// Names a file of CAs that is trusted beside the others.
+pub const ADDED: &str = "NODE_EXTRA_CA_CERTS";
+
 /// Takes the place of an agent's name and key where they are not known.
 pub const SOMEBODY: &str = "NAME:KEY";
 
@@ -40,25 +56,9 @@ impl Wiring {
         // Lower case too: curl and wget read `http_proxy` in lower case only.
         add(&["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"], &proxy);
         add(&["NO_PROXY", "no_proxy"], NO_PROXY);
-        // Each of these replaces what the client trusts.
-        add(
-            &[
-                "SSL_CERT_FILE",
-                "REQUESTS_CA_BUNDLE",
-                "CURL_CA_BUNDLE",
-                "AWS_CA_BUNDLE",
-                "GIT_SSL_CAINFO",
-                "PIP_CERT",
-                "CARGO_HTTP_CAINFO",
-                "DENO_CERT",
-                "HTTPLIB2_CA_CERTS",
-                "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
-            ],
-            &bundle,
-        );
+        add(&BUNDLES, &bundle);
         add(&["SSL_CERT_DIR"], &path(self.public.clone()));
-        // Adds to it.
-        add(&["NODE_EXTRA_CA_CERTS"], &path(public::authority(&self.public)));
+        add(&[ADDED], &path(public::authority(&self.public)));
         add(&["NODE_USE_ENV_PROXY"], "1");
         add(&["UV_NATIVE_TLS"], "true");
         add(&[JAVA], &self.java_options());

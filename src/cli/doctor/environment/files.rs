@@ -7,30 +7,15 @@ use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
 use super::{Environment, Reached};
+use crate::app::wiring::{ADDED, BUNDLES};
 use crate::cli::doctor::finding::Finding;
 use crate::cli::doctor::sidecar::{Place, certificates};
-
-/// Each replaces what its clients trust, or adds to it. In step with `app::wiring` by the test
-/// `every_variable_that_names_a_file_is_looked_into`.
-pub(super) const FILES: [&str; 11] = [
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "AWS_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "PIP_CERT",
-    "CARGO_HTTP_CAINFO",
-    "DENO_CERT",
-    "HTTPLIB2_CA_CERTS",
-    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
-    "NODE_EXTRA_CA_CERTS",
-];
 
 pub(super) fn findings(environment: &Environment) -> Vec<Finding> {
     let trusted = trusted(environment);
     // Variables with the same fault are one finding.
     let mut found: BTreeMap<State, Vec<&str>> = BTreeMap::new();
-    for name in FILES {
+    for name in BUNDLES.into_iter().chain([ADDED]) {
         if let Some(path) = environment.variable(name) {
             found.entry(state(path, &trusted)).or_default().push(name);
         }

@@ -1,8 +1,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::files::FILES;
 use super::*;
+use crate::app::wiring::{ADDED, BUNDLES};
 use crate::cli::doctor::finding::Verdict;
 use crate::cli::doctor::finding::Verdict::{Note, Ok as Well, Wrong};
 
@@ -130,7 +130,10 @@ fn every_variable_that_names_a_file_is_looked_into() {
     let named = variables
         .filter(|(_, value)| value.starts_with("/public/"))
         .map(|(name, _)| name);
-    let (mut named, mut known) = (named.collect::<Vec<_>>(), FILES.to_vec());
+    let (mut named, mut known) = (
+        named.collect::<Vec<_>>(),
+        BUNDLES.into_iter().chain([ADDED]).collect::<Vec<_>>(),
+    );
     named.sort_unstable();
     known.sort_unstable();
     assert_eq!(named, known);
