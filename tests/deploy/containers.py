@@ -16,7 +16,7 @@ def check_compose():
     only(told, "name", "services", "networks", "volumes")
     services = told["services"]
     assert list(services) == ["certificates", "runplane", "agent"]
-    fields = "image build entrypoint command network_mode networks healthcheck volumes read_only cap_drop security_opt"
+    fields = "image build pull_policy entrypoint command network_mode networks healthcheck volumes read_only cap_drop security_opt"
     fields += " depends_on env_file user pids_limit mem_limit stop_grace_period restart"
     for name, service in services.items():
         only(service, *fields.split())
@@ -51,7 +51,9 @@ def check_compose():
         source = volume.split(":")[0]
         exists = (ROOT / "deploy/compose" / source).exists() if source.startswith(".") else source in told["volumes"]
         assert exists, volume
-    build = sidecar["build"]
+    (build,) = (service["build"] for service in services.values() if "build" in service)
+    assert "build" in certificates, "it runs first, and two builds of one tag at a time fail"
+    assert sidecar["image"] == certificates["image"] and sidecar["pull_policy"] == "never"
     assert (ROOT / "deploy/compose" / build["context"] / build["dockerfile"]).exists()
 
 
