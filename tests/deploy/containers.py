@@ -122,6 +122,7 @@ def check_systemd():
     for service in (sidecar, agent):
         assert service["NoNewPrivileges"] == "yes" and service["CapabilityBoundingSet"] == ""
         assert service["ProtectSystem"] == "strict" and service["ProtectHome"] == "yes"
+    assert "ProcSubset" not in sidecar, "/proc/sys/kernel/hostname and /proc/uptime are read"
     # The wall: the kernel lets the agent reach the loopback only, and no file of the home but the bundle.
     assert (agent["IPAddressDeny"], agent["IPAddressAllow"]) == ("any", "localhost")
     assert agent["RestrictAddressFamilies"] == "AF_INET AF_INET6"
