@@ -123,8 +123,9 @@ def check_systemd():
         assert service["NoNewPrivileges"] == "yes" and service["CapabilityBoundingSet"] == ""
         assert service["ProtectSystem"] == "strict" and service["ProtectHome"] == "yes"
     assert "ProcSubset" not in sidecar, "/proc/sys/kernel/hostname and /proc/uptime are read"
-    # The wall: the kernel lets the agent reach the loopback only, and no file of the home but the bundle.
-    assert (agent["IPAddressDeny"], agent["IPAddressAllow"]) == ("any", "localhost")
+    # The wall: the kernel lets the agent reach two addresses of the loopback only, and no file of the home but the bundle.
+    allowed = "127.0.0.1 ::1"
+    assert (agent["IPAddressDeny"], agent["IPAddressAllow"]) == ("any", allowed), "not systemd-resolved on 127.0.0.53"
     assert agent["RestrictAddressFamilies"] == "AF_INET AF_INET6"
     assert agent["TemporaryFileSystem"] == "/var/lib/runplane:ro"
     assert agent["BindReadOnlyPaths"] == "/var/lib/runplane/certs/public"
