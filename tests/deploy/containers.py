@@ -110,11 +110,14 @@ def unit(name):
     parser = configparser.RawConfigParser(strict=False, interpolation=None, delimiters=("=",))
     parser.optionxform = str
     parser.read(ROOT / "deploy/systemd" / name)
-    return parser["Service"]
+    return parser
 
 
 def check_systemd():
-    sidecar, agent = unit("runplane.service"), unit("agent.service")
+    agent_unit = unit("agent.service")["Unit"]
+    sidecar, agent = (unit(name)["Service"] for name in ("runplane.service", "agent.service"))
+    assert agent_unit["After"] == agent_unit["Requires"] == "runplane.service"
+    assert "ExecStartPost" in sidecar and int(sidecar["TimeoutStartSec"]) <= 90, "the agent comes once calls are taken"
     configured = int(sidecar["TimeoutStopSec"])
     assert configured >= 25 + 10 and sidecar["StateDirectory"] == "runplane"
     assert sidecar["Environment"] == "RUNPLANE_HOME=/var/lib/runplane"

@@ -71,8 +71,10 @@ def check_pod(pod, configuration):
     address, port = configuration["health"]["listen"].rsplit(":", 1)
     assert address == "0.0.0.0", "kubelet asks at the pod's address"
     assert sidecar["ports"] == [{"name": "health", "containerPort": int(port)}]
-    for probe, path in (("startupProbe", "/ready"), ("readinessProbe", "/ready"), ("livenessProbe", "/live")):
+    for probe, path in (("readinessProbe", "/ready"), ("livenessProbe", "/live")):
         assert sidecar[probe]["httpGet"] == {"path": path, "port": "health"}, probe
+    assert sidecar["startupProbe"]["exec"] == {"command": ["/usr/local/bin/ready"]}, "/ready would have it killed for its CA"
+    assert configuration["control"]["listen"].endswith(":8081"), "where that asks"
     for listener in ("proxy", "control"):
         assert configuration[listener]["listen"].startswith("127.0.0.1:"), listener
     within = configuration["shutdown"]["within"]

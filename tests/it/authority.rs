@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
-use crate::harness::{Configuration, Curl, Sidecar, bounded, eventually, runplane, said};
+use crate::harness::{Configuration, Curl, Sidecar, bounded, eventually, root, runplane, said};
 
 fn rotates(home: &Path, options: &[&str]) -> String {
     let mut command = runplane();
@@ -230,7 +230,10 @@ fn not_ready_before_the_ca_ends_and_ready_again_once_another_one_follows() {
         told.contains("WRONG  not ready") && told.contains("runplane ca rotate"),
         "{told}"
     );
-    // Agents are started all the same.
+    // It is not ended for that, and agents are started all the same: what waits for its start asks whether it takes calls.
+    let mut started = Command::new(root().join("deploy/docker/ready"));
+    started.env("RUNPLANE_CONTROL_PORT", port.to_string());
+    assert!(bounded(started).status.success());
     let mut exec = runplane();
     exec.arg("--home")
         .arg(configuration.home.path())

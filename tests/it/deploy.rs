@@ -95,6 +95,35 @@ fn the_units_are_taken_by_systemd_and_leave_little_exposed() {
     }
 }
 
+/// What the unit's `ExecStartPost=` runs, beside this main process and for a sidecar with this control port.
+fn waits_for_start(main: u32, port: u16) -> Command {
+    let unit = file("systemd/runplane.service");
+    let mut lines = unit.lines();
+    let script = lines.find_map(|line| line.strip_prefix("ExecStartPost=/bin/sh -c '")?.strip_suffix('\''));
+    let ready = root().join("deploy/docker/ready").display().to_string();
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", &script.unwrap().replace("/usr/local/lib/runplane/ready", &ready)])
+        .env("MAINPID", main.to_string())
+        .env("RUNPLANE_CONTROL_PORT", port.to_string());
+    command
+}
+
+#[test]
+fn the_unit_is_started_once_calls_are_taken_and_fails_with_its_process() {
+    let configuration = Sidecar::new();
+    let mut waits = waits_for_start(std::process::id(), configuration.control_port);
+    let mut waiting = waits.spawn().unwrap();
+    assert!(waiting.try_wait().unwrap().is_none(), "there is no sidecar yet");
+    let _sidecar = configuration.start();
+    assert!(waiting.wait().unwrap().success());
+
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let output = bounded(waits_for_start(gone.id(), free_port()));
+    assert!(!output.status.success(), "{}", said(&output));
+}
+
 #[test]
 fn what_is_deployed_passes_check_and_starts() {
     for (configuration, files) in [

@@ -31,7 +31,7 @@ fn stage() -> Stage {
         for name in mappings/billing.yaml policies/house.cedar; do
             (cd ${{name%/*}} && mkdir ..1 && cp {base}/$name ..1 && ln -s ..1 ..data && ln -s ..data/${{name#*/}} .)
         done
-        cp {base}/runplane.yaml /var/lib/image/runplane.yaml
+        cp {base}/runplane.yaml {base}/../../docker/ready /var/lib/image
         touch runplane.yaml
         mount --bind /var/lib/image/runplane.yaml runplane.yaml
         cd /
@@ -68,7 +68,12 @@ fn in_its_pod_it_serves_reloads_and_ends() {
         command.arg(format!("http://127.0.0.1:8082{path}"));
         said(&bounded(command))
     };
-    eventually("the startup probe is content", || health("/ready") == "200");
+    eventually("the startup probe is content", || {
+        let mut probe = stage.enter_as(65_532);
+        probe.arg("/var/lib/image/ready");
+        bounded(probe).status.success()
+    });
+    assert_eq!(health("/ready"), "200");
     assert_eq!((health("/live"), health("/metrics")), ("200".into(), "200".into()));
     stage.sh("! touch /probe /var/probe /tmp/probe /etc/probe 2>/dev/null");
 
