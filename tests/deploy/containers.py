@@ -104,6 +104,7 @@ def check_context(cargo):
     for source in (ROOT / "src").rglob("*.rs"):
         embedded |= set(re.findall(r'include_dir!\("\$CARGO_MANIFEST_DIR/([a-z]+)', source.read_text()))
     assert embedded and embedded <= set(let_in), embedded
+    assert ".cargo/config.toml" in let_in, "how SQLite is built"
 
 
 def unit(name):
