@@ -190,7 +190,15 @@ fn certificates_are_made_once_and_again_where_they_would_not_do() {
         let mode = std::fs::metadata(home.path().join("certs").join(name)).unwrap();
         assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{name}");
     }
-    // Of another CA, which the sidecar made at its start.
+    let lasts = |days: u32| {
+        let mut command = Command::new("openssl");
+        let file = home.path().join("certs/ca.pem");
+        command.args(["x509", "-noout", "-checkend", &(days * 86_400).to_string(), "-in"]);
+        command.arg(file);
+        bounded(command).status.success()
+    };
+    assert!(lasts(729) && !lasts(731), "as docs/ca.md has it");
+    // Of another CA, as after a rotation.
     for name in ["ca.pem", "ca.key"] {
         std::fs::remove_file(home.path().join("certs").join(name)).unwrap();
     }
