@@ -65,7 +65,7 @@ fn a_hundred_megabytes_go_up_and_down_in_little_memory() {
     }
 
     // A debug build starts with more than a release build ends with, and its frames are larger: what counts here is that
-    // the content is nowhere kept. `benches` holds the release build to its figure in all.
+    // the content is nowhere kept.
     let grown = sidecar.peak() - before;
     assert!(grown < 24, "{grown} MiB for four times 100, after {before}");
 }
