@@ -57,6 +57,10 @@ impl Wiring {
         add(&["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"], &proxy);
         add(&["NO_PROXY", "no_proxy"], NO_PROXY);
         add(&BUNDLES, &bundle);
+        if self.secure {
+            // git has another one for the proxy itself.
+            add(&["GIT_PROXY_SSL_CAINFO"], &bundle);
+        }
         add(&["SSL_CERT_DIR"], &path(self.public.clone()));
         add(&[ADDED], &path(public::authority(&self.public)));
         add(&["NODE_USE_ENV_PROXY"], "1");
@@ -111,7 +115,11 @@ mod tests {
 
     #[test]
     fn no_variable_is_named_twice() {
-        let mut names: Vec<_> = wiring("/p").variables().into_iter().map(|(name, _)| name).collect();
+        let secure = Wiring {
+            secure: true,
+            ..wiring("/p")
+        };
+        let mut names: Vec<_> = secure.variables().into_iter().map(|(name, _)| name).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

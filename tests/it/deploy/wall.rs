@@ -134,13 +134,21 @@ fn an_agent_in_the_sidecars_network_has_no_way_round() {
     let balance = "https://api.stripe.com/v1/balance";
     let (through, answer) = curl(true, &["--proxy-cacert", bundle, balance]);
     assert!(through && answer.contains("balance"), "{answer}");
-    let mut requests = outer.enter();
-    let script = "import requests, sys; print(requests.get(sys.argv[1]).status_code)";
-    requests
-        .envs(variables.iter().copied())
-        .arg(python())
-        .args(["-c", script, balance]);
-    assert_eq!(said(&bounded(requests)).trim(), "200");
+    // Told by nothing but the variables, as docs/deploy.md has it.
+    for module in ["requests", "httpx", "pip._vendor.requests"] {
+        let script = format!("import {module} as client, sys; print(client.get(sys.argv[1]).status_code)");
+        let mut client = outer.enter();
+        client
+            .envs(variables.iter().copied())
+            .arg(python())
+            .args(["-c", &script, balance]);
+        assert_eq!(said(&bounded(client)).trim(), "200", "{module}");
+    }
+    let mut git = outer.enter();
+    git.envs(variables.iter().copied())
+        .args(["git", "ls-remote", "https://runplane.internal/doctor/wall"]);
+    let told = said(&bounded(git));
+    assert!(told.contains("refs/heads/wall"), "{told}");
     let (_, refused) = curl(
         true,
         &["--proxy-cacert", bundle, "-d", "a=b", "https://unknown.example/"],
