@@ -62,7 +62,13 @@ impl Wiring {
             add(&["GIT_PROXY_SSL_CAINFO"], &bundle);
         }
         add(&["SSL_CERT_DIR"], &path(self.public.clone()));
-        add(&[ADDED], &path(public::authority(&self.public)));
+        // Node has roots of its own, and the port's certificate may be signed by one of the system's.
+        let added = if self.secure {
+            bundle
+        } else {
+            path(public::authority(&self.public))
+        };
+        add(&[ADDED], &added);
         add(&["NODE_USE_ENV_PROXY"], "1");
         add(&["UV_NATIVE_TLS"], "true");
         add(&[JAVA], &self.java_options());

@@ -10,12 +10,17 @@ use rcgen::{CertificateParams, KeyPair};
 
 use crate::harness::{Configuration, Curl, Origin, Session, Sidecar, Wire, free_port, said};
 
-const TLS: &str = "tls: { certificate: own.pem, key: own.key }";
+pub const TLS: &str = "tls: { certificate: own.pem, key: own.key }";
 
 /// A new certificate for this machine, with its key.
 fn certify(home: &Path) {
+    certify_as(&["localhost", "127.0.0.1"], home);
+}
+
+/// A new certificate for these names, with its key.
+pub fn certify_as(names: &[&str], home: &Path) {
     let key = KeyPair::generate().unwrap();
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
     std::fs::write(home.join("own.pem"), certificate.pem()).unwrap();
     let file = home.join("own.key");

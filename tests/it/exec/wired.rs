@@ -4,6 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::{exec, home, ran};
 use crate::harness::{Configuration, Origin, bounded, key, node_packages, python, root, runplane, said};
+use crate::secured::{TLS, certify_as};
 
 const PYTHON: &str = r"
 import os, sys
@@ -174,6 +175,69 @@ fn an_agents_key_reaches_the_proxy_from_node() {
     for seen in things.seen().iter().chain(&origin.seen()) {
         assert_eq!(seen.header("proxy-authorization"), None, "the key stays here");
     }
+}
+
+/// What a command says whose proxy speaks TLS for these names, by a certificate that its system trusts or not.
+fn ran_by_tls(names: &[&str], trusted: bool, configuration: Configuration, command: &[&str]) -> Output {
+    let configuration = configuration.agent("ops-bot", "sre").proxy(TLS);
+    certify_as(names, configuration.home.path());
+    let mut exec = exec(&configuration, &["--agent", "ops-bot"], command);
+    exec.env("RUNPLANE_AGENT_KEY", key("ops-bot"));
+    if trusted {
+        exec.env("SSL_CERT_FILE", configuration.home.path().join("own.pem"));
+    }
+    bounded(exec)
+}
+
+#[test]
+fn pythons_clients_speak_tls_to_a_proxy_that_does() {
+    let origin = Origin::stripe();
+    // Python's own urllib cannot.
+    let (script, _) = PYTHON.split_once("import urllib").unwrap();
+    let python = python();
+    let command = [python.to_str().unwrap(), "-c", script];
+    let output = ran_by_tls(&["127.0.0.1"], true, wired(&origin), &command);
+    let expected = ["path False", "stripe balance", "requests 200", "httpx 200"];
+    assert_eq!(lines(&output), expected);
+    assert_eq!(origin.calls("GET", "/v1/balance").len(), 3);
+}
+
+#[test]
+fn node_speaks_tls_to_a_proxy_that_does_and_gives_it_the_agents_key() {
+    let origin = Origin::stripe();
+    let things = Origin::of_things_in_clear();
+    let packages = node_packages();
+    for (script, asked, of) in [("builtin.mjs", 9, (4, 4)), ("packages.mjs", 5, (8, 5))] {
+        let configuration = home()
+            .resolve("api.stripe.com", &origin)
+            .resolve("things.example:80", &things);
+        let path = root().join("tests/clients/node").join(script);
+        let command = ["node", path.to_str().unwrap(), packages.to_str().unwrap()];
+        let output = ran_by_tls(&["127.0.0.1"], true, configuration, &command);
+        assert_eq!(lines(&output).len(), asked, "{}", said(&output));
+        assert_eq!((origin.seen().len(), things.seen().len()), of);
+    }
+    for seen in things.seen().iter().chain(&origin.seen()) {
+        assert_eq!(seen.header("proxy-authorization"), None, "the key stays here");
+    }
+}
+
+#[test]
+fn node_tells_nothing_to_a_proxy_that_it_does_not_know() {
+    let origin = Origin::stripe();
+    // It is not for the program to say whom the key may be told.
+    let script = "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+        require('node:https').get('https://api.stripe.com/v1/balance').on('error', (e) => console.log(e.code))";
+    for (name, trusted, expected) in [
+        ("elsewhere.example", true, "ERR_TLS_CERT_ALTNAME_INVALID"),
+        ("127.0.0.2", true, "ERR_TLS_CERT_ALTNAME_INVALID"),
+        ("127.0.0.1", false, "DEPTH_ZERO_SELF_SIGNED_CERT"),
+    ] {
+        let configuration = home().resolve("api.stripe.com", &origin);
+        let output = ran_by_tls(&[name], trusted, configuration, &["node", "-e", script]);
+        assert_eq!(lines(&output), [expected], "{name}");
+    }
+    assert!(origin.seen().is_empty());
 }
 
 #[test]

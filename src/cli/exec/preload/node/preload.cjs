@@ -22,7 +22,20 @@ const credentials = proxy && proxy.username
   ? `Basic ${Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`).toString('base64')}`
   : undefined;
 
-const toProxy = () => net.connect({ host: host(proxy.hostname), port: Number(proxy.port) || 80 });
+// The proxy's port, which may speak TLS. SECURITY: whoever takes its place would be told the agent's key, so its certificate has
+// to be one that Node trusts, for the proxy's own name or address, whatever NODE_TLS_REJECT_UNAUTHORIZED says of others. Test:
+// `node_tells_nothing_to_a_proxy_that_it_does_not_know`.
+const secure = Boolean(proxy) && proxy.protocol === 'https:';
+const proxyPort = proxy && (Number(proxy.port) || (secure ? 443 : 80));
+const ready = secure ? 'secureConnect' : 'connect';
+const isProxy = (name, port) => host(name) === host(proxy.hostname) && Number(port) === proxyPort;
+
+function toProxy() {
+  const at = { host: host(proxy.hostname), port: proxyPort };
+  if (!secure) return net.connect(at);
+  const servername = net.isIP(at.host) ? undefined : at.host;
+  return tls.connect({ ...at, servername, ALPNProtocols: ['http/1.1'], rejectUnauthorized: true });
+}
 
 // A socket to host and port through the proxy; done(error, socket).
 function tunnel(name, port, done) {
@@ -50,7 +63,7 @@ function tunnel(name, port, done) {
   socket.on('error', fail);
   socket.on('end', ended);
   socket.on('data', take);
-  socket.once('connect', () => {
+  socket.once(ready, () => {
     const by = credentials ? `Proxy-Authorization: ${credentials}\r\n` : '';
     socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${by}\r\n`);
   });
@@ -70,6 +83,8 @@ function wireGlobalAgents() {
 function wireHttps() {
   const connect = https.Agent.prototype.createConnection;
   https.Agent.prototype.createConnection = function createConnection(options, done) {
+    // A library may ask the proxy itself (axios), and name another host in its head, which Node would look for in the certificate.
+    if (secure && !options.socket && !options.socketPath && isProxy(options.host, options.port)) return toProxy();
     const plain = options.socket || options.socketPath || typeof done !== 'function';
     if (plain || hasItsOwn(this) || isDirect(options.host)) return connect.call(this, options, done);
     tunnel(options.host, options.port || 443, (error, socket) => {
@@ -82,7 +97,13 @@ function wireHttps() {
 }
 
 // http: requests name the whole URI, and go to the proxy itself.
+const VIA = Symbol('to the proxy');
+
 function wireHttp() {
+  const connect = http.Agent.prototype.createConnection;
+  http.Agent.prototype.createConnection = function createConnection(options, ...more) {
+    return options[VIA] ? toProxy() : connect.call(this, options, ...more);
+  };
   const add = http.Agent.prototype.addRequest;
   http.Agent.prototype.addRequest = function addRequest(request, options, ...more) {
     const plain = this.protocol !== 'http:' || options.socketPath || options.createConnection || /^https?:/.test(request.path);
@@ -97,7 +118,7 @@ function wireHttp() {
       request.setHeader('Proxy-Authorization', credentials);
     }
     request.path = path;
-    return add.call(this, request, { ...options, host: host(proxy.hostname), port: Number(proxy.port) || 80 }, ...more);
+    return add.call(this, request, { ...options, host: host(proxy.hostname), port: proxyPort, [VIA]: secure }, ...more);
   };
 }
 
@@ -107,11 +128,12 @@ const DISPATCHER = Symbol.for('undici.globalDispatcher.1');
 function dispatcherOf(Agent) {
   const agent = new Agent({
     connect(options, done) {
-      const secure = options.protocol === 'https:';
-      const port = Number(options.port) || (secure ? 443 : 80);
+      const encrypts = options.protocol === 'https:';
+      const port = Number(options.port) || (encrypts ? 443 : 80);
+      const reached = isProxy(options.hostname, port) && encrypts === secure;
       const over = (error, socket) => {
         if (error) return done(error, null);
-        if (!secure) return done(null, socket);
+        if (!encrypts || reached) return done(null, socket);
         const servername = options.servername || (net.isIP(host(options.hostname)) ? undefined : host(options.hostname));
         const encrypted = tls.connect({ socket, servername, host: host(options.hostname), ALPNProtocols: ['http/1.1'] });
         const fail = (problem) => done(problem, null);
@@ -121,10 +143,10 @@ function dispatcherOf(Agent) {
           done(null, encrypted);
         });
       };
-      if (secure && !isDirect(options.hostname)) return tunnel(options.hostname, port, over);
-      const socket = net.connect({ host: host(options.hostname), port });
+      if (encrypts && !reached && !isDirect(options.hostname)) return tunnel(options.hostname, port, over);
+      const socket = reached ? toProxy() : net.connect({ host: host(options.hostname), port });
       socket.once('error', over);
-      socket.once('connect', () => {
+      socket.once(reached ? ready : 'connect', () => {
         socket.removeListener('error', over);
         over(null, socket);
       });
@@ -191,7 +213,7 @@ function wireUndici() {
   const seen = new WeakSet();
 }
 
-if (proxy && proxy.protocol === 'http:') {
+if (proxy && (secure || proxy.protocol === 'http:')) {
   wireGlobalAgents();
   wireHttps();
   wireHttp();
