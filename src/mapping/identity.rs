@@ -12,7 +12,7 @@ use super::service::{IdempotencyKey, Service};
 use super::{aws, content as decoded, form, json, multipart};
 use crate::model::{Action, Body as Content, Call, Identity, Reason, Refusal};
 
-mod headers;
+pub(super) mod headers;
 
 /// The name by which calls without a mapping are asked for their idempotency key.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -145,11 +145,7 @@ impl Framed {
     }
 
     fn all_headers(&mut self, fields: &HeaderMap, service: Option<&Service>) {
-        let mut names: Vec<_> = fields
-            .keys()
-            .filter(|name| !headers::is_ignored(name, fields, service))
-            .collect();
-        names.sort_unstable_by_key(|name| name.as_str());
+        let names = headers::counted(fields, service);
         self.count(b'H', names.len());
         names.iter().for_each(|name| self.header(fields, name));
     }

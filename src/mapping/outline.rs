@@ -1,4 +1,5 @@
-//! What people see of a change that no mapping names: enough to tell it from another, and no value.
+//! What people see of a change that no mapping names: enough to tell it from another, and no value but what header fields
+//! say in plain words.
 
 use std::fmt::Write as _;
 
@@ -11,6 +12,10 @@ use super::file::Decoder;
 use super::service::Service;
 use super::{content, form, inert, json, multipart, record};
 use crate::model::{Body, Call};
+
+mod fields;
+
+pub(super) use fields::header_fields;
 
 /// Names that are shown.
 const MAX_NAMES: usize = 12;

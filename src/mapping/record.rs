@@ -145,7 +145,7 @@ fn digit_run(text: &str) -> usize {
 /// What may stand in the record of a path that nobody knows: words as paths have them, versions, short numbers.
 ///
 /// SECURITY: a short password or code in a path looks like nothing else (test `only_ordinary_words_of_strangers_are_kept`).
-fn is_ordinary(segment: &str) -> bool {
+pub(super) fn is_ordinary(segment: &str) -> bool {
     let digits = segment.bytes().filter(u8::is_ascii_digit).count();
     !looks_secret(segment)
         && digits <= 8

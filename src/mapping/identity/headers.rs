@@ -58,8 +58,18 @@ const IGNORED_PREFIXES: [&str; 4] = ["accept", "grpc-accept-", "x-b3-", "x-datad
 /// The content's digest, or how S3 is to read the content.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
+/// The names of those that are part of what a call is, in their order.
+pub(in crate::mapping) fn counted<'a>(headers: &'a HeaderMap, service: Option<&Service>) -> Vec<&'a HeaderName> {
+    let mut names: Vec<_> = headers
+        .keys()
+        .filter(|name| !is_ignored(name, headers, service))
+        .collect();
+    names.sort_unstable_by_key(|name| name.as_str());
+    names
+}
+
 /// Whether a field differs between two sendings of one call, or the call's other parts tell it.
-pub(super) fn is_ignored(name: &HeaderName, headers: &HeaderMap, service: Option<&Service>) -> bool {
+fn is_ignored(name: &HeaderName, headers: &HeaderMap, service: Option<&Service>) -> bool {
     let key = service.and_then(|service| service.idempotency.as_ref());
     let text = name.as_str();
     IGNORED.contains(&text)

@@ -100,7 +100,8 @@ impl Mappings {
                     Some(service) => content::of_media_type(call, service).ok(),
                     None => content::usual(call),
                 };
-                self.summary(built_in, &action, service) + &outline::outline(call, service, decoder)
+                let summary = self.summary(built_in, &action, service);
+                summary + &outline::outline(call, service, decoder) + &outline::header_fields(call, service)
             }
         };
         action

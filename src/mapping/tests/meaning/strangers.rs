@@ -152,3 +152,62 @@ fn pieces_of_content_are_no_names() {
         assert!(!summary.contains(piece), "{summary}");
     }
 }
+
+/// SECURITY: an empty PUT is a copy by its header field alone.
+#[test]
+fn header_fields_of_an_unmapped_change_are_shown() {
+    let summary = |url: &str, headers: &[(&str, &str)]| {
+        let action = resolve(shipped(), &call("PUT", url, headers, None)).unwrap();
+        assert!(action.unmapped, "{url}");
+        action.summary
+    };
+    for url in [
+        "https://storage.googleapis.com/scratch/x",
+        "https://scratch.storage.googleapis.com/x",
+        "https://example.com/scratch/x",
+    ] {
+        let of = |headers: &[(&str, &str)]| summary(url, headers);
+        let plain = of(&[]);
+        assert_eq!(plain, of(&[KEY, ("user-agent", "a"), ("traceparent", "b")]), "{url}");
+        let copy = of(&[
+            ("x-goog-copy-source", "payroll/salaries.csv"),
+            ("x-goog-acl", "public-read"),
+        ]);
+        let end = " (with x-goog-acl: public-read, x-goog-copy-source: payroll/salaries.csv)";
+        assert_eq!(copy, plain + end, "{url}");
+        let hidden = ["payroll/%73alaries.csv", "payroll/salaries of all.csv"].map(|source| of(&[("x-copy", source)]));
+        assert!(
+            hidden.iter().all(|hidden| hidden.contains("x-copy: sha256 ")),
+            "{hidden:?}"
+        );
+        assert_ne!(hidden[0], hidden[1]);
+        let twice = of(&[("x-copy", "a/b"), ("x-copy", "c/d")]);
+        assert!(twice.ends_with(" (with x-copy: a/b: c/d)"), "{twice}");
+        let long = of(&[("x-copy", &"a/".repeat(5_000))]);
+        assert!(long.len() < 300 && long.contains("x-copy: sha256 "), "{long}");
+        let names: Vec<_> = (10..30).map(|at| format!("x-field-{at}")).collect();
+        let many: Vec<_> = names.iter().map(|name| (name.as_str(), "a")).collect();
+        assert!(of(&many).ends_with("x-field-21: a and 8 more)"), "{}", of(&many));
+    }
+}
+
+#[test]
+fn secrets_in_header_fields_are_not_shown() {
+    for (host, name, value) in [
+        ("api.stripe.com", "x-api-key", "hunter"),
+        ("api.stripe.com", "cookie", "sid=hunter"),
+        ("api.stripe.com", "x-password", "hunter"),
+        ("api.stripe.com", "x-thing", "sk_live_hunter4Eq8RtYuP"),
+        ("api.stripe.com", "x-thing", "\u{202e}hunter"),
+        ("storage.googleapis.com", "x-goog-encryption-key", "hunter"),
+        ("example.com", "x-auth", "hunter"),
+        ("example.com", "x-thing", "hunter222"),
+        ("example.com", "x-thing", "hunter two"),
+    ] {
+        let url = format!("https://{host}/v1/strange");
+        let summary = resolve(shipped(), &call("POST", &url, &[(name, value)], None))
+            .unwrap()
+            .summary;
+        assert!(summary.contains(name) && !summary.contains("hunter"), "{summary}");
+    }
+}
