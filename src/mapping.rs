@@ -282,10 +282,14 @@ impl Mappings {
     /// `not_inspectable` if it was not; `malformed` for an AWS signature that cannot be read.
     pub fn identify(&self, call: &Call, action: &Action) -> Result<Identity, Refusal> {
         match self.service(call) {
-            None => identity::identify(call, action, None, content::usual(call)),
+            // A host that nobody knows may store parts as they come.
+            None => {
+                let decoder = content::usual(call).filter(|decoder| *decoder != file::Decoder::Multipart);
+                identity::identify(call, action, None, decoder)
+            }
             Some((service, found)) => {
-                // Of what no rule names nobody knows how the provider reads it; but a boundary is another one each time.
-                let known = |decoder: &file::Decoder| !action.unmapped || *decoder == file::Decoder::Multipart;
+                // Of what no rule names nobody knows how the provider reads it; but a form's boundary is another one each time.
+                let known = |decoder: &file::Decoder| !action.unmapped || is_form(call, *decoder);
                 let decoder = decoder(call, service, &found).filter(known);
                 identity::identify(call, action, Some(service), decoder)
             }
@@ -307,16 +311,25 @@ fn decoder(call: &Call, service: &Service, found: &Found) -> Option<file::Decode
     };
     match rule {
         Rule::OtherPort => None,
-        // What nobody reads may be anything; but a boundary is another one each time.
+        // What nobody reads may be anything; but the boundary of what the provider takes apart is another one each time.
         Rule::Path(operation, _) | Rule::Name(operation, _) if operation.content_ignored => {
             let decoder = content::of_media_type(call, service).ok();
-            decoder.filter(|decoder| *decoder == file::Decoder::Multipart)
+            let parted = |decoder| decoder == file::Decoder::Multipart && operation.takes_apart(call);
+            decoder.filter(|decoder| is_form(call, *decoder) || parted(*decoder))
         }
         Rule::Path(operation, _) | Rule::Name(operation, _) => {
             operation.decoder.or_else(|| content::of_media_type(call, service).ok())
         }
         Rule::None | Rule::Parameter(_) => content::of_media_type(call, service).ok(),
     }
+}
+
+/// Whether it is a form in parts, which a provider that takes any reads.
+///
+/// SECURITY: who stores parts as they come stores their boundary, so that an approval would be spent on other bytes (tests
+/// `an_object_made_of_parts_is_another_one_under_another_boundary`, `a_stranger_may_store_parts_as_they_come`).
+fn is_form(call: &Call, decoder: file::Decoder) -> bool {
+    decoder == file::Decoder::Multipart && content::usual(call) == Some(file::Decoder::Multipart)
 }
 
 /// Which rule of a mapping a call's head leads to. `path`: as the templates have it.

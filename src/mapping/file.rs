@@ -126,7 +126,7 @@ pub(super) enum Decoder {
     /// `Filter.1.Value.2`
     AwsQuery,
     /// `multipart/form-data`: a field is text, a file `{filename, content_type, size, sha256}`. The parts of
-    /// `multipart/related` have no names: no field reads them, but a call is known again by them.
+    /// `multipart/related` have no names: no field reads them, but a call is known again by them (`in_parts`).
     Multipart,
     Xml,
 }
@@ -209,6 +209,10 @@ pub(super) struct Operation {
     /// The content need not be read although something changes.
     #[serde(default)]
     pub content_ignored: bool,
+    /// The provider takes that content apart where it is `multipart/related` and the query has these, each once: its boundary
+    /// may be another one each time. `{ uploadType: multipart }`
+    #[serde(default)]
+    pub in_parts: BTreeMap<String, String>,
     #[serde(default)]
     pub answer: Option<Answer>,
 }

@@ -11,7 +11,7 @@ use super::dispatch::{Conditions, Dispatch, NameSource};
 use super::document::{Document, Node, Path};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
-use super::form::Semicolons;
+use super::form::{self, Semicolons};
 use super::hosts::Found;
 use super::summary::Template;
 use crate::model::{Access, Answer, Call};
@@ -118,6 +118,8 @@ pub(super) struct Operation {
     pub needs_body: bool,
     /// Nothing is known of the content.
     pub content_ignored: bool,
+    /// Pairs of the query by which the provider takes that content apart, if it does.
+    pub in_parts: Vec<(Box<str>, Box<str>)>,
     /// Whatever the content's media type.
     pub decoder: Option<Decoder>,
     pub answer: Arc<Answer>,
@@ -180,6 +182,22 @@ pub(super) struct Meaning {
 }
 
 impl Operation {
+    /// Whether the provider reads the parts of ignored content, rather than storing it as it is.
+    ///
+    /// SECURITY: what is said twice, or in other letters, is not relied upon (test
+    /// `parts_are_taken_apart_only_where_the_query_says_it_once`).
+    pub(super) fn takes_apart(&self, call: &Call) -> bool {
+        let pairs = form::pairs(call.query.as_deref().unwrap_or_default()).unwrap_or_default();
+        let has = |(name, value): &(Box<str>, Box<str>)| {
+            let mut same = pairs.iter().filter(|pair| pair.name.eq_ignore_ascii_case(name));
+            let said = same
+                .next()
+                .is_some_and(|pair| pair.name == **name && pair.value == **value);
+            said && same.next().is_none()
+        };
+        !self.in_parts.is_empty() && self.in_parts.iter().all(has)
+    }
+
     /// Everything of a call that is looked at.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.fields

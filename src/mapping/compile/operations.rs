@@ -246,10 +246,16 @@ impl Compiler<'_> {
                 "`content` says how the content is read, `content_ignored` that it is not",
             );
         }
+        if !operation.in_parts.is_empty() && !operation.content_ignored {
+            self.wrong(at, "`in_parts` is about content that is not read (`content_ignored`)");
+        }
+        let in_parts = operation.in_parts.iter();
+        let in_parts = in_parts.map(|(name, value)| (name.as_str().into(), value.as_str().into()));
         Some(Operation {
             name: format!("{}{name}", file.name_prefix).into(),
             conditions: self.conditions(file, at),
             content_ignored,
+            in_parts: in_parts.collect(),
             decoder: operation.content,
             needs_body: reads_body || (meaning.access != Access::Read && !content_ignored),
             answer: operation

@@ -101,13 +101,85 @@ fn a_file_that_no_rule_reads_is_known_again_and_no_other_is() {
 /// What is stored is the parts and their boundary, where the provider reads neither.
 #[test]
 fn an_object_made_of_parts_is_another_one_under_another_boundary() {
-    let put = |boundary: &str| {
-        content(&call(
-            "PUT",
-            "https://s3.us-east-1.amazonaws.com/b/key",
-            &[("content-type", &format!("multipart/related; boundary={boundary}"))],
+    let storage = "https://storage.googleapis.com";
+    let upload_to = format!("{storage}/upload/storage/v1/b/acme-data/o");
+    for (method, url) in [
+        ("PUT", "https://s3.us-east-1.amazonaws.com/b/key".to_owned()),
+        ("PUT", format!("{storage}/b/o")),
+        ("PUT", format!("{storage}/b/o?uploadType=multipart")),
+        ("PUT", "https://b.storage.googleapis.com/o".to_owned()),
+        (
+            "POST",
+            "https://www.googleapis.com/upload/storage/v1/b/b/o?uploadType=multipart".to_owned(),
+        ),
+        ("PUT", "https://example.com/o".to_owned()),
+        ("POST", upload_to.clone()),
+        ("POST", format!("{upload_to}?uploadType=media&name=o")),
+        ("POST", format!("{upload_to}?uploadType=Multipart&name=o")),
+        ("PUT", format!("{upload_to}?uploadType=multipart&upload_id=1")),
+    ] {
+        for kind in ["multipart/related", "multipart/form-data"] {
+            let put = |boundary: &str| {
+                let kind = format!("{kind}; boundary={boundary}");
+                let parts = upload(boundary, METADATA, "a,b").replace(
+                    "content-type: application",
+                    "content-disposition: form-data; name=\"a\"\r\ncontent-type: application",
+                );
+                let parts = parts.replace(
+                    "content-type: text/csv",
+                    "content-disposition: form-data; name=\"b\"\r\ncontent-type: text/csv",
+                );
+                content(&call(method, &url, &[("content-type", &kind)], Some(&parts)))
+            };
+            assert_ne!(put("b1"), put("b2"), "{method} {url} {kind}");
+            assert_eq!(put("b1"), put("b1"), "{method} {url} {kind}");
+        }
+    }
+}
+
+/// SECURITY: of a pair that is said twice nobody knows which one counts.
+#[test]
+fn parts_are_taken_apart_only_where_the_query_says_it_once() {
+    let text = "provider: hook\ntitle: Hook\nhosts: [hooks.example.com]\ndispatch: path\ncontent: { multipart/related: multipart }\noperations:\n  put: { call: POST /o, action: modify_record, target: { kind: object }, content_ignored: true, in_parts: { type: parts } }\n";
+    let mappings = load(&[("hook.yaml", text)]).unwrap();
+    let put = |query: &str, boundary: &str| {
+        let kind = format!("multipart/related; boundary={boundary}");
+        let url = format!("https://hooks.example.com/o?{query}");
+        let call = call(
+            "POST",
+            &url,
+            &[("content-type", &kind)],
             Some(&upload(boundary, METADATA, "a,b")),
+        );
+        let action = resolve(&mappings, &call).unwrap();
+        mappings.identify(&call, &action).unwrap().content
+    };
+    for (query, known) in [
+        ("type=parts", true),
+        ("a=b&t%79pe=parts", true),
+        ("type=media", false),
+        ("type=Parts", false),
+        ("Type=parts", false),
+        ("type=parts&type=parts", false),
+        ("type=parts&TYPE=media", false),
+        ("a=b", false),
+    ] {
+        assert_eq!(put(query, "b1") == put(query, "b2"), known, "{query}");
+    }
+}
+
+/// A presigned upload to a host without a mapping stores what it is sent.
+#[test]
+fn a_stranger_may_store_parts_as_they_come() {
+    let form = |host: &str, boundary: &str| {
+        let part = "Content-Disposition: form-data; name=\"purpose\"\r\n\r\nx";
+        content(&call(
+            "POST",
+            &format!("https://{host}/api/files.upload"),
+            &[("content-type", &format!("multipart/form-data; boundary={boundary}"))],
+            Some(&format!("--{boundary}\r\n{part}\r\n--{boundary}--\r\n")),
         ))
     };
-    assert_ne!(put("b1"), put("b2"));
+    assert_ne!(form("example.com", "b1"), form("example.com", "b2"));
+    assert_eq!(form("slack.com", "b1"), form("slack.com", "b2"));
 }
