@@ -243,6 +243,9 @@ pub(super) struct Target {
     /// escapes. `/bucket/a%20key?versionId=1`
     #[serde(default)]
     pub url_path: bool,
+    /// The id may be written as an ARN: it is told by the name at its end. `arn:aws:rds:eu-west-1:123456789012:snapshot:name`
+    #[serde(default)]
+    pub arn: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -166,6 +166,8 @@ pub(super) struct TargetRule {
     pub without: Option<Box<str>>,
     /// The id is written as the path of a URL.
     pub url_path: bool,
+    /// The id may be written as an ARN.
+    pub arn: bool,
 }
 
 /// What an operation does, in canonical words.

@@ -74,6 +74,7 @@ impl Compiler<'_> {
             ),
             (target.without.is_some(), "`without` is about the target's `id`"),
             (target.url_path, "`url_path` is about the target's `id`"),
+            (target.arn, "`arn` is about the target's `id`"),
         ] {
             if said && target.id.is_none() {
                 self.wrong(at, format!("{what}, which is not said"));
@@ -85,11 +86,18 @@ impl Compiler<'_> {
                 "expected the ending that the target's id is told without, as `.git`",
             );
         }
+        if target.url_path && target.arn {
+            self.wrong(
+                at,
+                "the target's `id` is a path (`url_path`) or an ARN (`arn`), not both",
+            );
+        }
         TargetRule {
             kind: target.kind.as_str().into(),
             id,
             without: target.without.as_deref().map(Box::from),
             url_path: target.url_path,
+            arn: target.arn,
         }
     }
 

@@ -187,7 +187,7 @@ fn what_is_restored_is_read() {
         ),
         (
             "Action=CreateDBCluster&DBClusterIdentifier=scratch&ReplicationSourceIdentifier=arn:aws:rds:eu-west-1:1:cluster:payroll",
-            "arn:aws:rds:eu-west-1:1:cluster:payroll",
+            "payroll",
         ),
     ] {
         assert_eq!(
@@ -200,4 +200,56 @@ fn what_is_restored_is_read() {
     assert_eq!(meanings(&fork)[1], is("read_record", "acme/payroll"));
     let plain = query("rds", "Action=CreateDBCluster&DBClusterIdentifier=scratch");
     assert_eq!(meanings(&plain), [is("provision_instance", "scratch")]);
+}
+
+/// SECURITY: a rule about a snapshot's name is not got around by its ARN.
+#[test]
+fn what_is_restored_by_its_arn_has_its_name() {
+    let read = |parameter: &str, source: &str| {
+        let form = format!("Action=RestoreDBInstanceFromDBSnapshot&DBInstanceIdentifier=scratch&{parameter}={source}");
+        let action = resolve(shipped(), &query("rds", &form)).unwrap();
+        assert_eq!(action.also.len(), 1, "{source}");
+        action.also[0].clone()
+    };
+    for (parameter, source, name) in [
+        (
+            "DBSnapshotIdentifier",
+            "arn:aws:rds:eu-west-1:1:snapshot:payroll",
+            "payroll",
+        ),
+        (
+            "DBSnapshotIdentifier",
+            "arn:aws-cn:rds:cn-north-1:1:snapshot:rds:payroll-2026",
+            "rds:payroll-2026",
+        ),
+        ("DBSnapshotIdentifier", "rds:payroll-2026", "rds:payroll-2026"),
+        (
+            "DBClusterSnapshotIdentifier",
+            "arn%3Aaws%3Ards%3Aeu-west-1%3A1%3Acluster-snapshot%3Apayroll",
+            "payroll",
+        ),
+    ] {
+        let read = read(parameter, source);
+        assert_eq!(
+            (read.target.id.as_deref(), read.missing.len()),
+            (Some(name), 0),
+            "{source}"
+        );
+    }
+    for source in [
+        "ARN:aws:rds:eu-west-1:1:snapshot:payroll",
+        "arn:aws:rds:eu-west-1:1:payroll",
+        "arn:aws:rds:eu-west-1:1:snapshot:",
+        "arn:aws:rds:eu-west-1:1:snapshot::payroll",
+        "arn:aws:rds:eu-west-1:1:snapshot/payroll",
+        "arn:payroll",
+        "+arn:aws:rds:eu-west-1:1:snapshot:payroll",
+        "payroll+",
+        "https://payroll",
+        "",
+    ] {
+        let read = read("DBSnapshotIdentifier", source);
+        assert_eq!(read.target.id, None, "{source}");
+        assert_eq!(why(&read, "resource_ids"), Some(Why::Unreadable), "{source}");
+    }
 }
