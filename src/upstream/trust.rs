@@ -176,6 +176,12 @@ mod tests {
     }
 
     #[test]
+    fn the_authority_that_compose_makes_is_known_by_its_name() {
+        let script = include_str!("../../deploy/compose/certificates");
+        assert!(script.contains(&format!("-subj \"/CN={AUTHORITY_NAME}$(")));
+    }
+
+    #[test]
     fn an_authority_that_was_ours_is_no_root_of_the_system() {
         let found = |name: &str| {
             let pem = authority(name, &KeyPair::generate().unwrap());
