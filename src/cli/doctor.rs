@@ -6,6 +6,7 @@ mod environment;
 mod finding;
 mod process;
 mod reasons;
+mod secrets;
 mod sidecar;
 
 use std::process::ExitCode;

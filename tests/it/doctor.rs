@@ -229,3 +229,68 @@ fn a_client_that_cannot_run_is_told_and_is_no_fault_of_the_wiring() {
             .contains("pyenv: no such version")
     );
 }
+
+#[test]
+fn nothing_that_lies_in_the_working_directory_is_run_or_read() {
+    let sidecar = Sidecar::new().start();
+    let shell = Shell::with(&QUICK).wired(&sidecar);
+    let here = shell.directory.path().to_owned();
+    let ran = here.join("ran");
+    let touch = format!("echo \"$0\" >> '{}'", ran.display());
+    for module in ["json", "ssl", "requests", "httpx", "urllib"] {
+        let planted = format!(
+            "open({:?}, 'a').write(__name__)\nraise ImportError\n",
+            ran.display().to_string()
+        );
+        fs::write(here.join(module).with_extension("py"), planted).unwrap();
+    }
+    // A repository around the working directory and around what is made for temporary files, too.
+    for part in [".git/objects", ".git/refs"] {
+        fs::create_dir_all(here.join(part)).unwrap();
+    }
+    fs::write(here.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    script(&here.join("ssh"), &touch);
+    let config = format!(
+        "[core]\n\tsshCommand = {}\n[url \"ssh://planted/\"]\n\tinsteadOf = https://runplane.internal/\n",
+        here.join("ssh").display()
+    );
+    fs::write(here.join(".git/config"), config).unwrap();
+    // Found first by whoever takes relative entries of the path.
+    script(&here.join("curl"), &touch);
+    let path = format!(".::{}", here.join("bin").display());
+    let shell = shell.set("PATH", &path);
+    let told = shell.told(sidecar.home());
+    assert!(!ran.exists(), "{}: {:#}", fs::read_to_string(&ran).unwrap(), told.value);
+    for client in ["curl", "git", "Python: urllib", "Python: requests"] {
+        told.assert_well(client);
+    }
+}
+
+#[test]
+fn a_key_that_a_client_repeats_in_its_complaint_is_not_shown() {
+    let sidecar = Sidecar::new().agent("ops-bot", "sre").start();
+    let shell = Shell::with(&[]).wired(&sidecar);
+    let key = key("ops-bot");
+    // As curl does of a proxy that it cannot read, and as others do in their own ways.
+    for complaint in [
+        "curl: (5) Unsupported proxy syntax in '$HTTPS_PROXY'",
+        "proxyconnect tcp: dial $HTTPS_PROXY: refused",
+        "http: ops-bot:hunter2@127.0.0.1 is no proxy; neither is $RUNPLANE_AGENT_KEY",
+    ] {
+        script(
+            &shell.directory.path().join("bin/curl"),
+            &format!("echo \"{complaint}\" >&2; exit 5"),
+        );
+        let proxy = format!("http://ops-bot:{key}@127.0.0.1:{}", sidecar.proxy_port());
+        let mut command = shell.command();
+        command
+            .env("HTTPS_PROXY", &proxy)
+            .env("https_proxy", &proxy)
+            .env("ALL_PROXY", "http://ops-bot:hunter2@127.0.0.1:808O")
+            .env("RUNPLANE_AGENT_KEY", &key);
+        command.arg("--home").arg(sidecar.home()).args(["doctor", "--json"]);
+        let told = said(&bounded(command));
+        assert!(told.contains("127.0.0.1"), "{told}");
+        assert!(!told.contains(&key) && !told.contains("hunter2"), "{told}");
+    }
+}

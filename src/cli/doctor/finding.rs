@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::secrets;
 use crate::model::inert::inert;
 
 /// Characters of what a program says that are shown.
@@ -36,11 +37,13 @@ pub(super) struct Finding {
 }
 
 impl Finding {
+    // SECURITY: what clients complain of may repeat the agent's key, and what we print is shown to others. Test:
+    // `a_key_that_a_client_repeats_in_its_complaint_is_not_shown`.
     fn new(check: impl Into<String>, verdict: Verdict, detail: &str) -> Self {
         Self {
             check: check.into(),
             verdict,
-            detail: cut(detail),
+            detail: cut(&secrets::hidden(detail)),
             fix: None,
             proxy: None,
             ca: None,

@@ -50,7 +50,7 @@ impl Ended {
     }
 }
 
-/// Where a program is, as a shell finds it.
+/// Where a program is, as a shell finds it; but not beside whoever calls us, where relative entries of the path lead.
 pub(super) fn find(name: &str) -> Option<PathBuf> {
     let runs = |path: &Path| {
         let found = fs::metadata(path);
@@ -58,16 +58,25 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
     };
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
+        .filter(|directory| directory.is_absolute())
         .map(|directory| directory.join(name))
         .find(|path| runs(path))
 }
 
-/// Runs a program in the environment that we have, and ends it with all that it started if it takes longer than `limit`.
+/// Runs a program in the environment that we have and in an empty directory, and ends it with all that it started if it takes
+/// longer than `limit`.
 ///
 /// # Errors
 /// If it cannot be started.
 pub(super) fn run(mut command: Command, limit: Duration) -> std::io::Result<Ended> {
+    // SECURITY: an agent that is confined writes to its working directory, and a person calls us there: a module or a
+    // repository that is planted there would be theirs to run. Test: `nothing_that_lies_in_the_working_directory_is_run_or_read`.
+    let empty = Scratch::new()?;
     let mut child = command
+        .current_dir(&empty.0)
+        .env("PYTHONSAFEPATH", "1")
+        // A repository may lie around the empty directory, too.
+        .envs(empty.0.parent().map(|around| ("GIT_CEILING_DIRECTORIES", around)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -120,14 +129,15 @@ fn taken(stream: &Receiver<Vec<u8>>) -> String {
     String::from_utf8_lossy(&read).into_owned()
 }
 
-/// A directory for what must be a file, removed when dropped.
+/// A directory of our own, removed when dropped.
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
     /// # Errors
     /// If it cannot be made.
     pub(super) fn new() -> std::io::Result<Scratch> {
-        let path = std::env::temp_dir().join(format!("runplane-doctor-{}", hex::encode(random_bytes::<8>())));
+        let name = format!("runplane-doctor-{}", hex::encode(random_bytes::<8>()));
+        let path = std::path::absolute(std::env::temp_dir())?.join(name);
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Scratch(path))
     }
