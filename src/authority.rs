@@ -77,6 +77,8 @@ pub enum Error {
     NothingToFollow(PathBuf),
     #[error("another one is made already, and signs from {0} on: `runplane ca rotate --now` has it sign at once")]
     FollowedAlready(Timestamp),
+    #[error("another process changes the CA just now (it has locked `{}`): try again", .0.display())]
+    Busy(PathBuf),
     #[error("the certificate could not be made")]
     Certificate(#[from] rcgen::Error),
     #[error("the key of the leaves could not be used")]
@@ -200,6 +202,17 @@ impl Authority {
             found if found == self.successor() => None,
             found => Some(Rotation::Next(found)),
         })
+    }
+
+    /// Whether it can be so, for who tells of it before.
+    ///
+    /// # Errors
+    /// If the one whose time has come would not start.
+    pub fn rehearse(&self, rotation: &Rotation) -> Result<(), Error> {
+        match rotation {
+            Rotation::Next(_) => Ok(()),
+            Rotation::Due(_) => rotation::rehearse(&self.certs),
+        }
     }
 
     /// Has it be so. Leaves come from the new one from then on.

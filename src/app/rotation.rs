@@ -8,6 +8,7 @@ use anyhow::Context;
 use super::public;
 use crate::audit;
 use crate::authority::{Authority, Rotation};
+use crate::model::Change;
 use crate::store::Store;
 
 /// Keeps the authority, and what agents are to trust, in step with the files.
@@ -20,6 +21,10 @@ pub(super) struct Rotations {
     stale: bool,
     /// What was wrong the last time, so that it is said once.
     wrong: Option<String>,
+    /// That could not be although the trail says so; it is tried again, and not told again before.
+    failed: Option<Rotation>,
+    /// The trail has another one in force than the one that is.
+    untold: bool,
 }
 
 impl Rotations {
@@ -30,6 +35,8 @@ impl Rotations {
             public,
             stale: false,
             wrong: None,
+            failed: None,
+            untold: false,
         }
     }
 
@@ -54,26 +61,56 @@ impl Rotations {
     }
 
     async fn follow(&mut self) -> anyhow::Result<Option<String>> {
+        self.tell_which().await?;
         let rotation = self.authority.look()?;
         if let Some(rotation) = &rotation {
-            let entry = match rotation {
-                Rotation::Next(next) => {
-                    let next = next
-                        .as_ref()
-                        .map(|next| (next.certificate.fingerprint(), next.signs_from));
-                    audit::authority_next(next.as_ref().map(|(fingerprint, from)| (fingerprint.as_str(), *from)))
-                }
-                Rotation::Due(next) => audit::authority_in_force(&next.certificate.fingerprint()),
-            };
-            self.store.write(entry).await.context("it cannot be recorded")?;
-            self.authority.apply(rotation.clone())?;
+            self.authority.rehearse(rotation)?;
+            let again = self.failed.as_ref() == Some(rotation);
+            if !again {
+                self.record(entry(rotation)).await?;
+            }
+            if let Err(error) = self.authority.apply(rotation.clone()) {
+                self.untold = !again;
+                self.failed = Some(rotation.clone());
+                self.tell_which().await?;
+                return Err(error.into());
+            }
+            self.untold = again;
+            self.failed = None;
             self.stale = true;
+            self.tell_which().await?;
         }
         if self.stale {
             public::write_trust(&self.public, &self.authority.trusted())?;
             self.stale = false;
         }
         Ok(rotation.map(|rotation| told(&rotation)))
+    }
+
+    /// Sets the trail right.
+    async fn tell_which(&mut self) -> anyhow::Result<()> {
+        if self.untold {
+            let current = self.authority.certificate().fingerprint();
+            self.record(audit::authority_in_force(&current)).await?;
+            self.untold = false;
+        }
+        Ok(())
+    }
+
+    async fn record(&self, entry: Vec<Change>) -> anyhow::Result<()> {
+        self.store.write(entry).await.context("it cannot be recorded")
+    }
+}
+
+fn entry(rotation: &Rotation) -> Vec<Change> {
+    match rotation {
+        Rotation::Next(next) => {
+            let next = next
+                .as_ref()
+                .map(|next| (next.certificate.fingerprint(), next.signs_from));
+            audit::authority_next(next.as_ref().map(|(fingerprint, from)| (fingerprint.as_str(), *from)))
+        }
+        Rotation::Due(next) => audit::authority_in_force(&next.certificate.fingerprint()),
     }
 }
 
@@ -91,3 +128,6 @@ fn told(rotation: &Rotation) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

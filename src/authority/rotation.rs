@@ -3,6 +3,8 @@
 //!
 //! Each step leaves a pair that works: `next/` comes into being whole, and what a takeover that broke off left is carried on.
 
+mod lock;
+
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -50,6 +52,16 @@ impl Next {
             directory,
         }
     }
+
+    /// Removes what a takeover left there, and nothing else.
+    fn clear(&self) -> Result<(), Error> {
+        remove_if_there(&self.signs_from, fs::remove_file(&self.signs_from))?;
+        remove_if_there(&self.directory, fs::remove_dir(&self.directory))
+    }
+}
+
+fn draft(certs: &Path) -> PathBuf {
+    certs.join(format!("{DRAFT}{}", hex::encode(random_bytes::<8>())))
 }
 
 /// The authority that follows, if one is there.
@@ -94,25 +106,25 @@ pub fn rotate(certs: &Path, overlap: Duration) -> Result<Successor, Error> {
     if !exists(&current)? {
         return Err(Error::NothingToFollow(current));
     }
+    let _alone = lock::alone(certs)?;
     let current = Certificate::read(&current)?;
     if let Some(found) = successor(certs)? {
         return Err(Error::FollowedAlready(found.signs_from));
     }
     remove_drafts(certs)?;
+    let next = Next::of(certs);
+    next.clear()?;
     let now = Timestamp::now();
     let signs_from = now.plus(overlap).min(current.not_after).max(now);
-    let draft = Next::at(certs.join(format!("{DRAFT}{}", hex::encode(random_bytes::<8>()))));
+    let draft = Next::at(draft(certs));
     let make = fs::DirBuilder::new().mode(0o700).create(&draft.directory);
     make.map_err(file_error("create", &draft.directory))?;
     files::create(&draft.directory, &draft.pair)?;
     write_time(&draft.signs_from, signs_from)?;
     sync_directory(&draft.directory)?;
-    let next = Next::of(certs).directory;
-    // What a takeover left may be in its place.
-    remove_if_there(&next)?;
-    fs::rename(&draft.directory, &next).map_err(file_error("create", &next))?;
+    fs::rename(&draft.directory, &next.directory).map_err(file_error("create", &next.directory))?;
     sync_directory(certs)?;
-    successor(certs)?.ok_or(Error::NothingToFollow(next))
+    successor(certs)?.ok_or(Error::NothingToFollow(next.directory))
 }
 
 /// Has the one that follows already sign from now on.
@@ -123,7 +135,8 @@ pub fn hasten(certs: &Path) -> Result<Successor, Error> {
     let next = Next::of(certs);
     let none = || Error::NothingToFollow(next.directory.clone());
     successor(certs)?.ok_or_else(none)?;
-    let aside = certs.join(format!("{DRAFT}{}", hex::encode(random_bytes::<8>())));
+    let _alone = lock::alone(certs)?;
+    let aside = draft(certs);
     write_time(&aside, Timestamp::now())?;
     let moved = fs::rename(&aside, &next.signs_from).map_err(file_error("replace", &next.signs_from));
     if moved.is_err() {
@@ -149,23 +162,38 @@ pub(super) fn settle(certs: &Path) -> Result<(), Error> {
     }
 }
 
+/// Whether the successor would start. Nothing is written for that: who watches the files would look again.
+///
+/// # Errors
+/// If it would not.
+pub(super) fn rehearse(certs: &Path) -> Result<(), Error> {
+    pair_to_be(certs).map(drop)
+}
+
+/// The successor's, wherever its key is: a takeover that broke off may have put it in place.
+fn pair_to_be(certs: &Path) -> Result<Paths, Error> {
+    let next = Next::of(certs).pair;
+    let key = match exists(&next.key)? {
+        true => next.key,
+        false => Paths::in_directory(certs).key,
+    };
+    let pair = Paths { key, ..next };
+    files::load(&pair)?;
+    Ok(pair)
+}
+
 /// Puts the successor in the place of the authority before. The old key is gone then.
 pub(super) fn take_over(certs: &Path) -> Result<(), Error> {
-    let (next, current) = (Next::of(certs), Paths::in_directory(certs));
-    let key = match exists(&next.pair.key)? {
-        true => &next.pair.key,
-        false => &current.key,
-    };
+    let _alone = lock::alone(certs)?;
+    let current = Paths::in_directory(certs);
     // Nothing is replaced by what would not start.
-    files::load(&Paths {
-        certificate: next.pair.certificate.clone(),
-        key: key.clone(),
-    })?;
-    if key == &next.pair.key {
-        replace(key, &current.key, certs)?;
+    let next = pair_to_be(certs)?;
+    if next.key != current.key {
+        replace(&next.key, &current.key, certs)?;
     }
-    replace(&next.pair.certificate, &current.certificate, certs)?;
-    remove_if_there(&next.directory)
+    replace(&next.certificate, &current.certificate, certs)?;
+    let next = Next::of(certs).directory;
+    remove_if_there(&next, fs::remove_dir_all(&next))
 }
 
 /// On disk before the next step: whichever of them a crash leaves, the next start knows how to go on.
@@ -183,9 +211,10 @@ fn write_time(path: &Path, time: Timestamp) -> Result<(), Error> {
     write().map_err(file_error("create", path))
 }
 
-fn remove_if_there(directory: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(file_error("remove", directory)(error)),
+/// That it was not there is as good as that it was `removed`.
+fn remove_if_there(path: &Path, removed: std::io::Result<()>) -> Result<(), Error> {
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(file_error("remove", path)(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -198,7 +227,7 @@ fn remove_drafts(certs: &Path) -> Result<(), Error> {
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with(DRAFT));
         match (is_draft, path.is_dir()) {
-            (true, true) => remove_if_there(&path)?,
+            (true, true) => remove_if_there(&path, fs::remove_dir_all(&path))?,
             (true, false) => fs::remove_file(&path).map_err(file_error("remove", &path))?,
             (false, _) => {}
         }

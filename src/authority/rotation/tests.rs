@@ -208,3 +208,44 @@ fn a_follower_without_its_time_is_refused_and_the_one_in_force_stays() {
     }
     assert_eq!(running.trusted(), [old]);
 }
+
+#[test]
+fn of_many_who_rotate_at_once_one_does_and_what_it_made_stays() {
+    for _ in 0..8 {
+        let (directory, old) = made();
+        let certs = directory.path();
+        let start = std::sync::Barrier::new(8);
+        let tried: Vec<_> = std::thread::scope(|scope| {
+            let rotating: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        rotate(certs, WEEK)
+                    })
+                })
+                .collect();
+            rotating.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let (made, refused): (Vec<_>, Vec<_>) = tried.into_iter().partition(Result::is_ok);
+        assert!(
+            refused
+                .iter()
+                .all(|refused| matches!(refused, Err(Error::FollowedAlready(_)))),
+            "{refused:?}"
+        );
+        let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
+        assert_eq!(made, [successor(certs).unwrap().unwrap()]);
+        assert_eq!(trusted(certs).unwrap(), [old, made[0].certificate.clone()]);
+        rehearse(certs).unwrap();
+    }
+}
+
+#[test]
+fn a_key_that_somebody_else_put_there_is_not_removed() {
+    let (directory, _) = made();
+    let certs = directory.path();
+    fs::create_dir(certs.join("next")).unwrap();
+    fs::write(certs.join("next/ca.key"), "precious").unwrap();
+    assert!(matches!(rotate(certs, WEEK), Err(Error::File { action: "remove", .. })));
+    assert_eq!(fs::read_to_string(certs.join("next/ca.key")).unwrap(), "precious");
+}
