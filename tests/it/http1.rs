@@ -41,7 +41,10 @@ fn a_blocked_call_is_answered_without_asking_for_its_content() {
     let mut wire = Tunnel::to("things.example:443").open(&sidecar);
     wire.send(expecting(1 << 30));
     let status = first_line(&mut wire);
-    assert!(status.starts_with("HTTP/1.1 403 ") && status.contains("policy_blocked"), "{status}");
+    assert!(
+        status.starts_with("HTTP/1.1 403 ") && status.contains("policy_blocked"),
+        "{status}"
+    );
     let mut rest = Vec::new();
     // What follows is the refusal, and then the end: the content that was announced never comes.
     let _ = wire.read_to_end(&mut rest);
