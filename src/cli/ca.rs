@@ -44,6 +44,7 @@ enum Command {
 }
 
 fn overlap(text: &str) -> Result<Duration, String> {
+    // Whatever is wrong with it, the sentence at the end says what is taken.
     let span = text.parse::<jiff::Span>().ok();
     let span = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
     let span = span.and_then(|span| Duration::try_from(span).ok());

@@ -165,6 +165,7 @@ impl Client {
         let (_, content) = self
             .exchange(connection, Method::GET, &path, None, Bytes::new())
             .await?;
+        // What is no proof proves nothing: without one the key is not sent.
         let proof: Option<Proof> = serde_json::from_slice(&content).ok();
         match proof.is_some_and(|proof| challenge.is_met_by(&proof, &digest, self.address)) {
             true => Ok(()),

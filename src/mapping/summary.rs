@@ -167,7 +167,7 @@ fn field(value: &Value, out: &mut String) {
                 inert::push(out, item);
             }
             if let Some(more) = items.len().checked_sub(MAX_ITEMS).filter(|more| *more > 0) {
-                let _ = write!(out, " and {more} more");
+                let _ = write!(out, " and {more} more"); // a String takes everything
             }
         }
     }

@@ -91,6 +91,7 @@ pub(super) fn text(vocabulary: &Vocabulary, strictness: Strictness) -> String {
     );
     let of_access = ACCESS_GROUPS.map(|group| (group, ""));
     let named = vocabulary.groups.iter().map(|(name, says)| (&**name, &**says));
+    // Here and below: writing into a String cannot fail.
     for (group, says) in of_access.into_iter().chain(named).collect::<BTreeMap<_, _>>() {
         let _ = writeln!(schema, "{}action \"{group}\";", doc("", says));
     }

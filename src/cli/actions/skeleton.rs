@@ -24,7 +24,7 @@ pub(super) fn of(name: &str, definition: &ActionDefinition, vocabulary: &Vocabul
     );
     let further = conditions.into_iter().chain((first != production()).then(production));
     for condition in further {
-        let _ = writeln!(rule, "  // && {condition}");
+        let _ = writeln!(rule, "  // && {condition}"); // writing into a String cannot fail
     }
     rule.push_str("};\n");
     rule

@@ -119,7 +119,7 @@ fn read(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
             // What was read before an error is told, and nobody may want it any more.
             let _ = stream.take(LONGEST).read_to_end(&mut read);
         }
-        let _ = sender.send(read);
+        let _ = sender.send(read); // whoever waited may have given up at its limit
     });
     receiver
 }

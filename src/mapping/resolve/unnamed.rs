@@ -96,6 +96,7 @@ impl Mappings {
         action.summary = match reads {
             true => action.request_line.replacen(call.method.as_str(), "Read", 1),
             false => {
+                // Content of no known media type is shown by its digest; what it is was decided above.
                 let decoder = match service {
                     Some(service) => content::of_media_type(call, service).ok(),
                     None => content::usual(call),
