@@ -12,7 +12,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method};
 use runplane::audit::{self, Ruling};
-use runplane::gate::{Rules, Sources};
+use runplane::gate::{Config, Rules, Sources};
 use runplane::mapping::Mappings;
 use runplane::model::money::Rates;
 use runplane::model::{Action, Authority, Body, Call, CallId, Caller, Host, Origin, Scheme, Source, Timestamp};
@@ -51,7 +51,11 @@ fn rules(more: usize) -> Rules {
             source("more.cedar", &others),
         ],
     };
-    Rules::load(&sources, None, rates()).unwrap_or_else(|wrong| panic!("{wrong:?}"))
+    let config = Config {
+        rates: rates(),
+        ..Config::default()
+    };
+    Rules::load(&sources, None, config).unwrap_or_else(|wrong| panic!("{wrong:?}"))
 }
 
 /// A call as the proxy makes it.
@@ -136,7 +140,7 @@ fn of_gate(criterion: &mut Criterion) {
             ("refund-over-500", refund_over_500),
         ] {
             let action = understand(gate.mappings(), &make());
-            match gate.decide(make(), action.clone(), None) {
+            match gate.decide(make(), action.clone(), None, Timestamp::now()) {
                 Decision::RequireApproval(_) if name == "refund-over-500" => {}
                 Decision::Allow(_) if name != "refund-over-500" => {}
                 other @ (Decision::Allow(_) | Decision::Block(_) | Decision::RequireApproval(_)) => {
@@ -146,7 +150,7 @@ fn of_gate(criterion: &mut Criterion) {
             group.bench_function(format!("{name}/baseline+{more}"), |bencher| {
                 bencher.iter_batched(
                     || (make(), action.clone()),
-                    |(call, action)| gate.decide(call, action, None),
+                    |(call, action)| gate.decide(call, action, None, Timestamp::now()),
                     BatchSize::SmallInput,
                 );
             });

@@ -29,14 +29,13 @@ use crate::authority::Authority;
 use crate::config::home::Home;
 use crate::config::{Config, shipped};
 use crate::control::health::Readiness;
-use crate::gate::{Gate, Rules, Sources};
+use crate::gate::{self, Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::drain::{self, Drain};
 use crate::io::keys::{self, Secrets};
 use crate::io::tls::Server;
 use crate::metrics::Metrics;
 use crate::model::change::PersonRow;
-use crate::model::money::Rates;
 use crate::model::{Diagnostic, Timestamp};
 use crate::proxy::{Door, Proxy};
 use crate::store::{Reader, Store};
@@ -50,12 +49,16 @@ use notices::Terminal;
 use reload::Reload;
 
 /// Reads the mappings and policies in force. `@approvers` may name `groups`; any group where nobody knows them (`None`).
-/// `rates` as the configuration has them.
+/// `config` as the configuration has it.
 ///
 /// # Errors
 /// Everything that is wrong in any of the files.
-pub fn load_rules(home: &Home, groups: Option<&BTreeSet<String>>, rates: Rates) -> Result<Rules, Vec<Diagnostic>> {
-    Rules::load(&sources(home)?, groups, rates)
+pub fn load_rules(
+    home: &Home,
+    groups: Option<&BTreeSet<String>>,
+    config: gate::Config,
+) -> Result<Rules, Vec<Diagnostic>> {
+    Rules::load(&sources(home)?, groups, config)
 }
 
 /// The files in force, mappings and policies.

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use crate::agent::{Declared, Registry};
 use crate::approval::{self, Patience};
+use crate::gate;
 use crate::io::{body, coding};
-use crate::model::money::Rates;
 use crate::model::{Diagnostic, Host, Source};
 use crate::upstream;
 
@@ -42,7 +42,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Agents and people of the file.
     pub declared: Declared,
-    pub rates: Rates,
+    /// What the gate is told besides its files.
+    pub gate: gate::Config,
     pub upstream: upstream::Config,
     /// Of `upstream_proxy`.
     password_file: Option<PathBuf>,
@@ -187,7 +188,10 @@ impl Config {
             control,
             public_url: file.control.public_url,
             declared,
-            rates,
+            gate: gate::Config {
+                rates,
+                zone: file.time_zone.0,
+            },
             patience,
         })
     }

@@ -22,7 +22,10 @@ use tokio::sync::watch;
 use crate::audit::Digests;
 use crate::mapping::Mappings;
 use crate::model::money::Rates;
-use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Vocabulary};
+use crate::model::time::Zone;
+use crate::model::{
+    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Timestamp, Vocabulary,
+};
 use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
 
 /// The rules in force, for every door.
@@ -57,6 +60,14 @@ impl Gate {
     }
 }
 
+/// What the gate is told besides its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    pub rates: Rates,
+    /// Of `context.time`.
+    pub zone: Zone,
+}
+
 /// The files that rules are made of.
 pub struct Sources {
     pub vocabulary: Source,
@@ -86,7 +97,7 @@ impl Sources {
 pub struct Rules {
     mappings: Mappings,
     policies: Policies,
-    rates: Rates,
+    config: Config,
 }
 
 impl Rules {
@@ -94,7 +105,11 @@ impl Rules {
     ///
     /// # Errors
     /// Everything that is wrong in mappings and policies; in the vocabulary, what is wrong there.
-    pub fn load(sources: &Sources, groups: Option<&BTreeSet<String>>, rates: Rates) -> Result<Rules, Vec<Diagnostic>> {
+    pub fn load(
+        sources: &Sources,
+        groups: Option<&BTreeSet<String>>,
+        config: Config,
+    ) -> Result<Rules, Vec<Diagnostic>> {
         let vocabulary = Mappings::read_vocabulary(&sources.vocabulary)?;
         let mappings = Mappings::load(&sources.vocabulary, &sources.mappings);
         let policies = Policies::load(&sources.policies, vocabulary, groups);
@@ -105,11 +120,11 @@ impl Rules {
                 return Err(wrong.collect());
             }
         };
-        let mappings = mappings.with_account_currency(rates.account.as_deref());
+        let mappings = mappings.with_account_currency(config.rates.account.as_deref());
         Ok(Rules {
             mappings,
             policies,
-            rates,
+            config,
         })
     }
 
@@ -146,15 +161,16 @@ impl Rules {
 
     /// The action with all that follows from its fields. Completing twice changes nothing.
     pub fn complete(&self, action: Action) -> Action {
-        complete::complete(action, &BTreeMap::new(), self.vocabulary(), &self.rates)
+        complete::complete(action, &BTreeMap::new(), self.vocabulary(), &self.config.rates)
     }
 
     /// Decides a call; with `evidence`, decides it again after people were asked. A permit carries the action with the
     /// values they stated, a block or a hold carries it as the call states it.
-    pub fn decide(&self, call: Call, action: Action, evidence: Option<&Evidence>) -> Decision {
-        match self.prepare(&call.facts(), action, evidence) {
+    pub fn decide(&self, call: Call, action: Action, evidence: Option<&Evidence>, at: Timestamp) -> Decision {
+        let situation = self.situation(at);
+        match self.prepare(&call.facts(), action, &situation, evidence) {
             Prepared::Complete { action, as_called } => {
-                let decision = self.policies.decide(call, action, evidence);
+                let decision = self.policies.decide(call, action, &situation, evidence);
                 match as_called {
                     Some(as_called) => with_action(decision, *as_called),
                     None => decision,
@@ -165,21 +181,22 @@ impl Rules {
     }
 
     /// The same without a call to permit: what an approver's consent would come to.
-    pub fn review(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>) -> Verdict {
-        match self.prepare(facts, action.clone(), evidence) {
-            Prepared::Complete { action, .. } => self.policies.evaluate(facts, &action, evidence),
+    pub fn review(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>, at: Timestamp) -> Verdict {
+        let situation = self.situation(at);
+        match self.prepare(facts, action.clone(), &situation, evidence) {
+            Prepared::Complete { action, .. } => self.policies.evaluate(facts, &action, &situation, evidence),
             Prepared::Stopped { verdict, .. } => verdict,
         }
     }
 
     /// Every rule that wants people asked of an action, as it is called and with the values that were stated, whoever
     /// consented already.
-    pub fn wanted(&self, facts: &Facts, action: &Action, evidence: &Evidence) -> Vec<HoldRule> {
+    pub fn wanted(&self, facts: &Facts, action: &Action, evidence: &Evidence, at: Timestamp) -> Vec<HoldRule> {
         let mut stated = evidence.clone();
         for vote in &mut stated.votes {
             vote.rules.retain(|(id, _)| &**id == INCOMPLETE_ACTION);
         }
-        let verdicts = [None, Some(&stated)].map(|evidence| self.review(facts, action, evidence));
+        let verdicts = [None, Some(&stated)].map(|evidence| self.review(facts, action, evidence, at));
         let rules = verdicts.into_iter().flat_map(|verdict| match verdict {
             Verdict::RequireApproval { rules } => rules,
             Verdict::Allow { .. } | Verdict::Block { .. } => Vec::new(),
@@ -187,8 +204,15 @@ impl Rules {
         rules.collect()
     }
 
+    /// What rules see besides call and action, at this moment.
+    pub fn situation(&self, at: Timestamp) -> Situation {
+        Situation {
+            time: self.config.zone.at(at),
+        }
+    }
+
     /// Completes the action; with values that people stated only if they may state them.
-    fn prepare(&self, facts: &Facts, action: Action, evidence: Option<&Evidence>) -> Prepared {
+    fn prepare(&self, facts: &Facts, action: Action, situation: &Situation, evidence: Option<&Evidence>) -> Prepared {
         let action = self.complete(action);
         let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.lacks(field));
         let Some(evidence) = evidence.filter(states) else {
@@ -200,9 +224,9 @@ impl Rules {
         // SECURITY: a value without a vote for just this incomplete action, or one voted for while other rules were in
         // force, completes nothing. Test: a_stated_value_without_a_vote_for_it_completes_nothing.
         let consents = |rule: &HoldRule| &*rule.id == INCOMPLETE_ACTION && evidence.satisfies(rule);
-        match self.policies.evaluate(facts, &action, Some(evidence)) {
+        match self.policies.evaluate(facts, &action, situation, Some(evidence)) {
             Verdict::RequireApproval { rules } if rules.iter().any(consents) => Prepared::Complete {
-                action: complete::complete(action.clone(), &evidence.stated, self.vocabulary(), &self.rates),
+                action: complete::complete(action.clone(), &evidence.stated, self.vocabulary(), &self.config.rates),
                 as_called: Some(Box::new(action)),
             },
             verdict @ (Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. }) => {

@@ -14,6 +14,7 @@ pub mod number;
 pub mod reason;
 pub mod retargeting;
 pub mod secret;
+pub mod situation;
 pub mod time;
 pub mod vocabulary;
 
@@ -27,5 +28,6 @@ pub use ids::{ApprovalId, CallId};
 pub use inert::inert;
 pub use reason::{Outcome, Reason, Refusal};
 pub use secret::Secret;
+pub use situation::Situation;
 pub use time::Timestamp;
 pub use vocabulary::Vocabulary;

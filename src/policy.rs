@@ -44,7 +44,7 @@ use self::request::Requests;
 use self::rule::{Kind, POLICY_ERROR, Rule};
 use self::schema::Strictness;
 use crate::model::vocabulary::ActionDefinition;
-use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Vocabulary};
+use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Vocabulary};
 
 /// A set of rules, ready to be asked. Immutable: a reload makes another.
 pub struct Policies {
@@ -125,19 +125,31 @@ impl Policies {
 
     /// What the rules say of an action: the strictest of what they say of each of its meanings. `evidence` counts for rules
     /// of exactly the text that was consented to.
-    pub fn evaluate(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>) -> Verdict {
-        let first = self.evaluate_one(facts, action, evidence);
+    pub fn evaluate(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        situation: &Situation,
+        evidence: Option<&Evidence>,
+    ) -> Verdict {
+        let first = self.evaluate_one(facts, action, situation, evidence);
         // SECURITY: a call that does more than one thing must not be judged by one of them: a parameter more would take it
         // out of the rules for the others. Tests: `the_strictest_decision_of_all_meanings_wins`,
         // `one_more_parameter_takes_no_call_out_of_a_rule`.
         action.also.iter().fold(first, |strictest, meaning| {
-            strictest::of(strictest, self.evaluate(facts, meaning, evidence))
+            strictest::of(strictest, self.evaluate(facts, meaning, situation, evidence))
         })
     }
 
     /// Of one meaning.
-    fn evaluate_one(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>) -> Verdict {
-        let asked = self.ask(facts, action).and_then(|(definition, findings)| {
+    fn evaluate_one(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        situation: &Situation,
+        evidence: Option<&Evidence>,
+    ) -> Verdict {
+        let asked = self.ask(facts, action, situation).and_then(|(definition, findings)| {
             if action.missing.is_empty() {
                 self.judge(&findings, evidence)
             } else {
@@ -151,8 +163,8 @@ impl Policies {
     }
 
     /// Decides a call: the only way to a [`Permit`].
-    pub fn decide(&self, call: Call, action: Action, evidence: Option<&Evidence>) -> Decision {
-        match self.evaluate(&call.facts(), &action, evidence) {
+    pub fn decide(&self, call: Call, action: Action, situation: &Situation, evidence: Option<&Evidence>) -> Decision {
+        match self.evaluate(&call.facts(), &action, situation, evidence) {
             Verdict::Allow { rules } => {
                 let approval = evidence.map(|evidence| evidence.approval.clone());
                 Decision::Allow(Permit::new(call, action, rules, approval))
@@ -168,12 +180,17 @@ impl Policies {
     }
 
     /// Asks the rules; `Err` where the action does not fit the vocabulary.
-    fn ask(&self, facts: &Facts, action: &Action) -> Result<(&ActionDefinition, Arc<Findings>), Vec<RuleReason>> {
+    fn ask(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        situation: &Situation,
+    ) -> Result<(&ActionDefinition, Arc<Findings>), Vec<RuleReason>> {
         let findings = || {
             let definition = self.vocabulary.actions.get(&action.name).ok_or(Misfit::UnknownAction)?;
             fit::check(action, definition, &self.vocabulary)?;
             let prepared = self.requests.prepare(facts, action, definition, &self.index)?;
-            let told = || request::attributes(facts, action, definition);
+            let told = || request::attributes(facts, action, definition, situation);
             // What `fit` lets through fits the schema (test `what_fits_the_vocabulary_fits_the_schema`): Cedar looks once
             // more in debug builds only, for it costs a fifth of the decision.
             if cfg!(debug_assertions) {

@@ -68,7 +68,7 @@ impl Banner<'_> {
     }
 
     fn money(&self) -> String {
-        match &self.config.rates.account {
+        match &self.config.gate.rates.account {
             Some(currency) => format!("calls that name no currency are in {currency} (money.account_currency)"),
             None => "calls that name no currency have no amount (money.account_currency is not set)".to_owned(),
         }

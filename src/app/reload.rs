@@ -163,7 +163,7 @@ impl Reload {
                 vec![Diagnostic::of_file(database, error.to_string())]
             })?;
             let groups = super::groups(&config, &people);
-            let rules = Rules::load(&sources, Some(&groups), config.rates.clone());
+            let rules = Rules::load(&sources, Some(&groups), config.gate.clone());
             rules.map(|rules| Found::Rules(Box::new(rules), names))
         });
         match read.await {

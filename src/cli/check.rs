@@ -12,8 +12,8 @@ pub(super) fn run(home: Home) -> anyhow::Result<ExitCode> {
     let config = Config::load(home.clone());
     let known = config.as_ref().ok(); // what is wrong with it is told below
     let groups = known.and_then(app::known_groups);
-    let rates = known.map(|config| config.rates.clone()).unwrap_or_default();
-    let rules = app::load_rules(&home, groups.as_ref(), rates);
+    let gate = known.map(|config| config.gate.clone()).unwrap_or_default();
+    let rules = app::load_rules(&home, groups.as_ref(), gate);
     let wrong: Vec<Diagnostic> = config
         .err()
         .into_iter()

@@ -60,7 +60,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         Err(wrong) => return super::check::print(&wrong),
     };
     let groups = app::known_groups(&config);
-    let rules = app::load_rules(&config.home, groups.as_ref(), config.rates.clone());
+    let rules = app::load_rules(&config.home, groups.as_ref(), config.gate.clone());
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(what) = args.what.as_deref().filter(|what| what.starts_with(CallId::PREFIX)) {
         // What happened is told by the record, whatever state the files are in by now.

@@ -72,7 +72,7 @@ pub(super) fn prepare(home: Home) -> anyhow::Result<Result<Prepared, Vec<Diagnos
     };
     let store = app::open_store(&config.home)?;
     let groups = app::groups(&config, &store.people()?);
-    let rules = app::load_rules(&config.home, Some(&groups), config.rates.clone());
+    let rules = app::load_rules(&config.home, Some(&groups), config.gate.clone());
     Ok(rules.map(|rules| Prepared { config, rules, store }))
 }
 

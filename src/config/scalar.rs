@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::approval::{LONGEST as LONGEST_HOLD, Patience};
 use crate::model::money::Rates;
+use crate::model::time::Zone;
 
 /// An address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -55,6 +56,20 @@ impl TryFrom<String> for Span {
         (span >= Duration::from_secs(1) && span <= LONGEST)
             .then_some(Span(span))
             .ok_or_else(wrong)
+    }
+}
+
+/// A time zone by its IANA name: `Europe/Berlin`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct TimeZone(pub(super) Zone);
+
+impl TryFrom<String> for TimeZone {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("expected a time zone by its IANA name, as Europe/Berlin or UTC, found `{text}`");
+        Zone::named(&text).map(TimeZone).ok_or_else(wrong)
     }
 }
 

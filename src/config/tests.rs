@@ -17,7 +17,7 @@ fn no_file_and_an_empty_file_give_the_defaults() {
     let config = Config::load(Home::choose(Some(directory.path().to_owned())).unwrap()).unwrap();
     assert_eq!(config.proxy.address.to_string(), "127.0.0.1:8080");
     assert_eq!(config.control.address.to_string(), "127.0.0.1:8081");
-    assert_eq!(config.rates.account.as_deref(), Some("usd"));
+    assert_eq!(config.gate.rates.account.as_deref(), Some("usd"));
     assert_eq!((config.health, config.shutdown_within.as_secs()), (None, 25));
     assert_eq!(parse("# nothing\n\n").unwrap().limits, Limits::default());
 }
@@ -42,7 +42,7 @@ shutdown: {{ within: 90s }}
     ))
     .unwrap();
     assert_eq!(config.control.address.to_string(), "[::1]:9001");
-    assert_eq!(config.rates.base(100, "usd"), Some(92));
+    assert_eq!(config.gate.rates.base(100, "usd"), Some(92));
     assert_eq!(config.approvals.pending.as_secs(), 300);
     assert_eq!(config.approvals.max_pending_per_agent, 3);
     assert_eq!(config.patience.of(Some("curl/8.5.0")).as_secs(), 3);
@@ -84,6 +84,7 @@ fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
         ("approvals: { hold: { curlie: 3s } }", "expected one of"),
         ("money: { rates: { eur: '1e3' } }", "expected a positive decimal"),
         ("money: { account_currency: dollars }", "expected a currency"),
+        ("time_zone: Europe/Atlantis", "expected a time zone by its IANA name"),
         ("resolve: { api.stripe.com: nowhere }", "expected an address and a port"),
         ("destinations: [ '10.0.0.0/99' ]", "expected"),
         ("agents: [ { name: a, key_sha256: 12 } ]", "expected the SHA-256"),

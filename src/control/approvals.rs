@@ -17,7 +17,7 @@ use crate::approval::{Draft, NotOpen, Question, Review, Standing};
 use crate::audit;
 use crate::model::change::ApprovalRow;
 use crate::model::inert::inert;
-use crate::model::{ApprovalId, Caller, Change, Facts, HoldRule};
+use crate::model::{ApprovalId, Caller, Change, Facts, HoldRule, Timestamp};
 use crate::policy::Verdict;
 use crate::store::to_its_end;
 
@@ -119,7 +119,8 @@ pub(super) async fn approve(
     };
     let rules = parts.gate.rules();
     let stated = stated::read(row, &person, &yes.set, rules.vocabulary())?;
-    let gate = |evidence: &_| rules.review(&facts, &row.action, Some(evidence));
+    let now = Timestamp::now();
+    let gate = |evidence: &_| rules.review(&facts, &row.action, Some(evidence), now);
     let consent = consent::judge(&review, &person, reason, stated, gate)?;
     let (vote, stated) = (consent.vote.clone(), consent.stated.clone());
     let draft = match consent.remaining.is_empty() {
@@ -178,7 +179,11 @@ pub(super) async fn deny(
 /// said yes.
 fn may_deny(parts: &Parts, person: &Person, row: &ApprovalRow) -> bool {
     let speaks = |rules: &[HoldRule]| rules.iter().any(|rule| person.may_speak_for(rule));
-    let asked_first = || match parts.gate.rules().review(&row.facts, &row.action, None) {
+    let asked_first = || match parts
+        .gate
+        .rules()
+        .review(&row.facts, &row.action, None, Timestamp::now())
+    {
         Verdict::RequireApproval { rules } => speaks(&rules),
         Verdict::Allow { .. } | Verdict::Block { .. } => false,
     };
@@ -189,7 +194,7 @@ fn may_deny(parts: &Parts, person: &Person, row: &ApprovalRow) -> bool {
 async fn open(parts: &Parts, id: &ApprovalId) -> Result<Review, Problem> {
     let mut review = turn(|| parts.approvals.review(id)).await?;
     let (row, rules) = (review.row(), parts.gate.rules());
-    let wanted = rules.wanted(&row.facts, &row.action, &review.given());
+    let wanted = rules.wanted(&row.facts, &row.action, &review.given(), Timestamp::now());
     review.keep_votes(|person, rule| parts.registry.still_speaks(person, rule, &wanted));
     Ok(review)
 }

@@ -38,11 +38,18 @@ fn rule_set(more: &str, rates: Rates) -> Rules {
         ],
     };
     let groups = BTreeSet::from(["finance".to_owned()]);
-    Rules::load(&sources, Some(&groups), rates).unwrap_or_else(|diagnostics| {
+    let config = Config {
+        rates,
+        ..Config::default()
+    };
+    Rules::load(&sources, Some(&groups), config).unwrap_or_else(|diagnostics| {
         let shown: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         panic!("{}", shown.join("\n"))
     })
 }
+
+/// A Friday in November, UTC.
+const NOON: Timestamp = Timestamp(1_795_176_000_000);
 
 fn rates() -> Rates {
     let mut rates = Rates::new(Some("usd"));
@@ -141,8 +148,8 @@ fn decided(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> String 
 }
 
 fn decided_call(gate: &Gate, call: Call, action: &Action, evidence: Option<&Evidence>) -> String {
-    let verdict = gate.rules().review(&call.facts(), action, evidence);
-    let (head, rules) = match gate.rules().decide(call, action.clone(), evidence) {
+    let verdict = gate.rules().review(&call.facts(), action, evidence, NOON);
+    let (head, rules) = match gate.rules().decide(call, action.clone(), evidence, NOON) {
         Decision::Allow(permit) => ("ALLOW".to_owned(), permit.rules().to_vec()),
         Decision::Block(blocked) => (
             format!("BLOCK {}", blocked.reason),
@@ -176,14 +183,14 @@ fn decided_call(gate: &Gate, call: Call, action: &Action, evidence: Option<&Evid
 }
 
 fn held(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> Vec<HoldRule> {
-    match gate.rules().decide(call(), action.clone(), evidence) {
+    match gate.rules().decide(call(), action.clone(), evidence, NOON) {
         Decision::RequireApproval(hold) => hold.rules,
         other @ (Decision::Allow(_) | Decision::Block(_)) => panic!("expected a hold, found {other:?}"),
     }
 }
 
 fn allowed(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> Permit {
-    match gate.rules().decide(call(), action.clone(), evidence) {
+    match gate.rules().decide(call(), action.clone(), evidence, NOON) {
         Decision::Allow(permit) => permit,
         other @ (Decision::Block(_) | Decision::RequireApproval(_)) => panic!("expected a permit, found {other:?}"),
     }
@@ -223,7 +230,7 @@ fn debug_of_a_decision_shows_no_header_query_or_body() {
             "RequireApproval(Hold",
         ),
     ] {
-        let shown = format!("{:?}", gate(rules).rules().decide(secret(), action.clone(), None));
+        let shown = format!("{:?}", gate(rules).rules().decide(secret(), action.clone(), None, NOON));
         assert!(shown.starts_with(kind) && shown.contains("process_refund"), "{shown}");
         assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
     }

@@ -30,6 +30,61 @@ impl Timestamp {
     }
 }
 
+/// A time zone by its IANA name (`Europe/Berlin`), as it was known when this program was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone(jiff::tz::TimeZone);
+
+impl Default for Zone {
+    /// UTC.
+    fn default() -> Self {
+        Self(jiff::tz::TimeZone::UTC)
+    }
+}
+
+impl Zone {
+    /// `None`: there is no zone of this name.
+    pub fn named(name: &str) -> Option<Zone> {
+        jiff::tz::TimeZone::get(name).ok().map(Zone)
+    }
+
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
+    /// What a clock on a wall there shows at `moment`.
+    pub fn at(&self, moment: Timestamp) -> LocalTime {
+        let moment = jiff::Timestamp::from_millisecond(moment.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let there = moment.to_zoned(self.0.clone());
+        LocalTime {
+            date: there.strftime("%Y-%m-%d").to_string(),
+            weekday: match there.weekday() {
+                jiff::civil::Weekday::Monday => "monday",
+                jiff::civil::Weekday::Tuesday => "tuesday",
+                jiff::civil::Weekday::Wednesday => "wednesday",
+                jiff::civil::Weekday::Thursday => "thursday",
+                jiff::civil::Weekday::Friday => "friday",
+                jiff::civil::Weekday::Saturday => "saturday",
+                jiff::civil::Weekday::Sunday => "sunday",
+            },
+            hour: i64::from(there.hour()),
+            minute: i64::from(there.minute()),
+        }
+    }
+}
+
+/// A time as people speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalTime {
+    /// `2026-11-20`.
+    pub date: String,
+    /// In English, lower case.
+    pub weekday: &'static str,
+    /// 0 to 23.
+    pub hour: i64,
+    /// 0 to 59.
+    pub minute: i64,
+}
+
 /// The wall clock is not where it should be, by so much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Jump {
@@ -66,5 +121,26 @@ mod tests {
     #[test]
     fn shows_as_rfc_3339() {
         assert_eq!(Timestamp(1_795_183_500_000).to_string(), "2026-11-20T14:05:00Z");
+    }
+
+    #[test]
+    fn a_zone_tells_the_time_there_and_the_day_with_it() {
+        let shown = |zone: &str, moment: &str| {
+            let moment: jiff::Timestamp = moment.parse().unwrap();
+            let there = Zone::named(zone).unwrap().at(Timestamp(moment.as_millisecond()));
+            format!("{} {} {}:{}", there.date, there.weekday, there.hour, there.minute)
+        };
+        assert_eq!(shown("UTC", "2026-11-20T14:05:00Z"), "2026-11-20 friday 14:5");
+        assert_eq!(shown("Asia/Tokyo", "2026-11-20T15:00:00Z"), "2026-11-21 saturday 0:0");
+        // On both sides of the hour that is left out in spring.
+        assert_eq!(shown("Europe/Berlin", "2026-03-29T00:59:00Z"), "2026-03-29 sunday 1:59");
+        assert_eq!(shown("Europe/Berlin", "2026-03-29T01:00:00Z"), "2026-03-29 sunday 3:0");
+    }
+
+    #[test]
+    fn a_zone_that_nobody_knows_is_none() {
+        assert_eq!(Zone::named("Europe/Atlantis"), None);
+        assert_eq!(Zone::named("Europe/Berlin").unwrap().name(), "Europe/Berlin");
+        assert_eq!(Zone::default().name(), "UTC");
     }
 }

@@ -12,8 +12,9 @@ use super::answers::Answers;
 use super::fit::Misfit;
 use super::index::Index;
 use super::mentions::Mentions;
+use crate::model::time::LocalTime;
 use crate::model::vocabulary::ActionDefinition;
-use crate::model::{Access, Action, Facts, Value};
+use crate::model::{Access, Action, Facts, Situation, Value};
 
 /// How many callers and targets are kept ready.
 const PREPARED_CAPACITY: u64 = 1_024;
@@ -172,6 +173,7 @@ pub(super) fn attributes<'a>(
     facts: &'a Facts,
     action: &'a Action,
     definition: &ActionDefinition,
+    situation: &'a Situation,
 ) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
     let common = [
         ("host", Attribute::Text(&facts.host)),
@@ -180,6 +182,7 @@ pub(super) fn attributes<'a>(
         ("method", Attribute::Text(&facts.method)),
         ("unmapped", Attribute::Bool(action.unmapped)),
         ("inspected", Attribute::Bool(action.inspected)),
+        ("time", Attribute::Time(&situation.time)),
     ];
     let fields = action.fields.iter();
     common
@@ -193,7 +196,8 @@ pub(super) fn request<'a>(
     attributes: impl Iterator<Item = (&'a str, Attribute<'a>)>,
     schema: Option<&Schema>,
 ) -> Result<Request, Misfit> {
-    let pairs = attributes.map(|(name, value)| (name.to_owned(), value.expression()));
+    let pairs = attributes.map(|(name, value)| Some((name.to_owned(), value.expression()?)));
+    let pairs: Vec<_> = pairs.collect::<Option<_>>().ok_or(Misfit::Schema)?;
     let context = Context::from_pairs(pairs).map_err(|_| Misfit::Schema)?;
     Request::new(
         prepared.principal.clone(),
@@ -212,6 +216,7 @@ pub(super) enum Attribute<'a> {
     Int(i64),
     Text(&'a str),
     List(&'a [String]),
+    Time(&'a LocalTime),
 }
 
 impl<'a> From<&'a Value> for Attribute<'a> {
@@ -226,14 +231,24 @@ impl<'a> From<&'a Value> for Attribute<'a> {
 }
 
 impl Attribute<'_> {
-    fn expression(self) -> RestrictedExpression {
-        match self {
+    fn expression(self) -> Option<RestrictedExpression> {
+        Some(match self {
             Attribute::Bool(value) => RestrictedExpression::new_bool(value),
             Attribute::Int(value) => RestrictedExpression::new_long(value),
             Attribute::Text(value) => RestrictedExpression::new_string(value.to_owned()),
             Attribute::List(values) => {
                 RestrictedExpression::new_set(values.iter().cloned().map(RestrictedExpression::new_string))
             }
-        }
+            Attribute::Time(time) => {
+                let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+                let members = [
+                    ("date", text(&time.date)),
+                    ("weekday", text(time.weekday)),
+                    ("hour", RestrictedExpression::new_long(time.hour)),
+                    ("minute", RestrictedExpression::new_long(time.minute)),
+                ];
+                RestrictedExpression::new_record(members.map(|(name, value)| (name.to_owned(), value))).ok()?
+            }
+        })
     }
 }

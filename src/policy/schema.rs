@@ -7,17 +7,18 @@ use crate::model::Vocabulary;
 use crate::model::vocabulary::ActionDefinition;
 
 /// Context that every action has, besides its own fields: name and Cedar type.
-pub(super) const COMMON: [(&str, &str); 6] = [
+pub(super) const COMMON: [(&str, &str); 7] = [
     ("host", "String"),
     ("operation", "String"),
     ("access", "String"),
     ("method", "String"),
     ("unmapped", "Bool"),
     ("inspected", "Bool"),
+    ("time", "LocalTime"),
 ];
 
 /// Names of context that later parts of the gate bring; a field of that name would be taken for theirs.
-const RESERVED: [&str; 5] = ["risk", "budgets", "rates", "approvals", "time"];
+const RESERVED: [&str; 4] = ["risk", "budgets", "rates", "approvals"];
 
 /// Groups that follow from an action's access.
 const ACCESS_GROUPS: [&str; 3] = ["reads", "writes", "deletes"];
@@ -87,7 +88,9 @@ pub(super) fn text(vocabulary: &Vocabulary, strictness: Strictness) -> String {
         "entity Role, Provider, Environment;\n\
          entity Agent in [Role];\n\
          entity Target in [Provider, Environment] {\n  \
-           \"provider\": String,\n  \"kind\": String,\n  \"id\"?: String,\n  \"environment\": String\n};\n",
+           \"provider\": String,\n  \"kind\": String,\n  \"id\"?: String,\n  \"environment\": String\n};\n\
+         @doc(\"In the configured time zone: date as 2026-11-20, weekday as friday, hour from 0 to 23, minute\")\n\
+         type LocalTime = { \"date\": String, \"weekday\": String, \"hour\": Long, \"minute\": Long };\n",
     );
     let of_access = ACCESS_GROUPS.map(|group| (group, ""));
     let named = vocabulary.groups.iter().map(|(name, says)| (&**name, &**says));

@@ -10,6 +10,7 @@ mod verdicts;
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::model::time::Zone;
 use crate::model::vocabulary::{ActionClass, FieldDefinition, FieldType, Incomplete, Reversible};
 use crate::model::{Access, ApprovalId, Missing, Target, Timestamp, Value, Vote, Why};
 
@@ -158,6 +159,13 @@ fn without(mut action: Action, fields: &[&str]) -> Action {
     action
 }
 
+/// Noon of a Friday.
+fn situation() -> Situation {
+    Situation {
+        time: Zone::default().at(Timestamp(1_795_176_000_000)),
+    }
+}
+
 /// A vote of one person for each of these rules.
 fn evidence(rules: &[HoldRule]) -> Evidence {
     Evidence {
@@ -193,11 +201,11 @@ fn shown(verdict: &Verdict) -> String {
 }
 
 fn decided(policies: &Policies, action: &Action) -> String {
-    shown(&policies.evaluate(&facts(), action, None))
+    shown(&policies.evaluate(&facts(), action, &situation(), None))
 }
 
 fn holds(policies: &Policies, action: &Action, evidence: Option<&Evidence>) -> Vec<HoldRule> {
-    match policies.evaluate(&facts(), action, evidence) {
+    match policies.evaluate(&facts(), action, &situation(), evidence) {
         Verdict::RequireApproval { rules } => rules,
         other @ (Verdict::Allow { .. } | Verdict::Block { .. }) => panic!("expected a hold, found {other:?}"),
     }

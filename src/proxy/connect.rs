@@ -287,7 +287,7 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
     let rules = parts.gate.rules();
     let action = rules.mappings().tunnel(&call);
     // Nobody can be told to come back: what wants consent stays closed, and is recorded as that.
-    let decision = match rules.decide(call, action, None) {
+    let decision = match rules.decide(call, action, None, Timestamp::now()) {
         hold @ Decision::RequireApproval(_) => say::stays_http(hold),
         decided @ (Decision::Allow(_) | Decision::Block(_)) => decided,
     };

@@ -71,7 +71,7 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         }
     };
     let action = rules.complete(action);
-    let verdict = rules.review(&call.facts(), &action, None);
+    let verdict = rules.review(&call.facts(), &action, None, call.received);
     if is_unread && !parsed.leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {
         return Err(too_large());
     }

@@ -11,7 +11,7 @@ use super::parse::{self, Parsed};
 use super::record::Unheard;
 use super::say;
 use crate::gate::Rules;
-use crate::model::{Call, Caller, Reason, Refusal};
+use crate::model::{Call, Caller, Reason, Refusal, Timestamp};
 use crate::policy::Decision;
 
 /// For all messages of a call by gRPC that people are asked about: those that stream wait for the answer before they go on.
@@ -51,7 +51,7 @@ impl Exchange<'_> {
                 rules.mappings().resolve(&call, route)?
             };
             let uncarried = leaves_http && !call.opens_stream();
-            match say::carried(rules.decide(call, action, None), uncarried) {
+            match say::carried(rules.decide(call, action, None, Timestamp::now()), uncarried) {
                 Decision::RequireApproval(mut hold) => match self.fill(&mut hold.call).await? {
                     true => call = hold.call,
                     false => return Ok((rules, Decision::RequireApproval(hold))),

@@ -1,8 +1,16 @@
-//! What a connection rests on that was allowed once and goes on unread: asked again whenever rules or agents change.
+//! What a connection rests on that was allowed once and goes on unread: asked again whenever rules or agents change, and
+//! as time passes, which rules may ask for.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::{Credentials, Parts, say};
-use crate::model::{Call, Evidence, Facts, Reason, Refusal};
+use crate::model::{Call, Evidence, Facts, Reason, Refusal, Timestamp};
 use crate::policy::Verdict;
+
+/// How long a stream may outlast the hour of its rule.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A call that was allowed, to be judged again.
 pub(super) struct Standing {
@@ -39,6 +47,7 @@ impl Standing {
             let _changed = tokio::select! {
                 changed = rules.changed() => changed,
                 changed = agents.changed() => changed,
+                () = sleep(LOOK_EVERY) => Ok(()),
             };
         }
     }
@@ -60,7 +69,7 @@ impl Standing {
             roles: caller.roles,
             ..self.call.facts()
         };
-        match rules.review(&facts, &action, self.evidence.as_ref()) {
+        match rules.review(&facts, &action, self.evidence.as_ref(), Timestamp::now()) {
             Verdict::Allow { .. } => Ok(()),
             Verdict::Block { reason, rules } => Err(Refusal::new(
                 reason,

@@ -49,7 +49,10 @@ impl Steps<'_> {
             let facts = self.judged.call.facts();
             let supposed = self.rules.policies().supposing(&self.lifted, self.permit.as_deref());
             match supposed {
-                Ok(policies) => verdict = policies.evaluate(&facts, &self.judged.action, None),
+                Ok(policies) => {
+                    let situation = self.rules.situation(self.judged.call.received);
+                    verdict = policies.evaluate(&facts, &self.judged.action, &situation, None);
+                }
                 Err(_) => return,
             }
         }

@@ -19,7 +19,7 @@ use crate::agent::{Declared, DeclaredAgent, DeclaredPerson, Registry};
 use crate::approval::{Approvals, Config, Keys, Notices, Patience};
 use crate::authority::Authority;
 use crate::config::Limits;
-use crate::gate::{Gate, Rules, Sources};
+use crate::gate::{self, Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::keys;
 use crate::metrics::Metrics;
@@ -80,7 +80,11 @@ pub(super) fn rules(extra: &str) -> Rules {
         mappings: mappings.to_vec(),
         policies: vec![source("policies/baseline.cedar"), own],
     };
-    Rules::load(&sources, Some(&groups), Rates::new(Some("usd"))).unwrap()
+    let config = gate::Config {
+        rates: Rates::new(Some("usd")),
+        ..gate::Config::default()
+    };
+    Rules::load(&sources, Some(&groups), config).unwrap()
 }
 
 fn registry() -> Registry {
@@ -196,7 +200,7 @@ impl Sidecar {
         let rules = self.parts.gate.rules();
         let route = rules.mappings().route(&call).unwrap();
         let action = rules.mappings().resolve(&call, route).unwrap();
-        match rules.decide(call, action, None) {
+        match rules.decide(call, action, None, Timestamp::now()) {
             Decision::RequireApproval(hold) => hold,
             Decision::Allow(_) | Decision::Block(_) => panic!("expected a hold"),
         }

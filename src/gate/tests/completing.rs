@@ -109,7 +109,7 @@ fn a_stated_value_meets_the_ordinary_rules_each_with_a_vote_of_its_own() {
 fn a_hold_speaks_of_the_action_as_the_call_states_it() {
     let gate = gate("");
     let consent = evidence(&held(&gate, &full_refund(), None), &[("amount", Value::Int(90_000))]);
-    match gate.rules().decide(call(), full_refund(), Some(&consent)) {
+    match gate.rules().decide(call(), full_refund(), Some(&consent), NOON) {
         Decision::RequireApproval(hold) => {
             assert!(hold.action.is_missing("amount") && !hold.action.fields.contains_key("amount"));
         }

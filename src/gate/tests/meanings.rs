@@ -24,7 +24,11 @@ fn rules(house: &str) -> Rules {
             file("policies/house.cedar", house),
         ],
     };
-    Rules::load(&sources, None, rates()).unwrap()
+    let config = Config {
+        rates: rates(),
+        ..Config::default()
+    };
+    Rules::load(&sources, None, config).unwrap()
 }
 
 fn stripe(form: &str) -> Call {
@@ -54,7 +58,7 @@ fn read(rules: &Rules, call: &Call) -> Action {
 }
 
 fn verdict(rules: &Rules, call: &Call, evidence: Option<&Evidence>) -> Verdict {
-    rules.review(&call.facts(), &read(rules, call), evidence)
+    rules.review(&call.facts(), &read(rules, call), evidence, NOON)
 }
 
 fn blocked_by(rules: &Rules, call: &Call) -> Vec<String> {
@@ -160,6 +164,7 @@ fn what_is_stated_completes_every_meaning() {
         stripe("currency=usd&transfer_data[destination]=acct_1"),
         action,
         Some(&stated(100)),
+        NOON,
     );
     let Decision::Allow(permit) = permit else { panic!() };
     assert!(

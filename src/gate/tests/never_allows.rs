@@ -93,7 +93,7 @@ fn rule() -> impl Strategy<Value = String> {
 
 fn is_allow(gate: &Gate, action: &Action, evidence: Option<&Evidence>) -> bool {
     matches!(
-        gate.rules().review(&call().facts(), action, evidence),
+        gate.rules().review(&call().facts(), action, evidence, NOON),
         Verdict::Allow { .. }
     )
 }
@@ -129,7 +129,7 @@ proptest! {
             dropped.missing.push(Missing { field: field.clone(), why });
 
             prop_assert!(!is_allow(&gate, &dropped, None));
-            let Verdict::RequireApproval { rules } = gate.rules().review(&call().facts(), &dropped, None) else {
+            let Verdict::RequireApproval { rules } = gate.rules().review(&call().facts(), &dropped, None, NOON) else {
                 continue;
             };
             // A person who states another value than the call would have had answers for it; one who states the same
@@ -144,8 +144,8 @@ proptest! {
             let others: Vec<HoldRule> = rules.iter().filter(|rule| &*rule.id != INCOMPLETE_ACTION).cloned().collect();
             prop_assert!(!is_allow(&gate, &dropped, Some(&evidence(&others, &stated))));
             prop_assert_eq!(
-                gate.rules().review(&call().facts(), &dropped, Some(&evidence(&incomplete, &stated))),
-                gate.rules().review(&call().facts(), &full, None)
+                gate.rules().review(&call().facts(), &dropped, Some(&evidence(&incomplete, &stated)), NOON),
+                gate.rules().review(&call().facts(), &full, None, NOON)
             );
         }
     }

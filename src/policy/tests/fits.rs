@@ -98,9 +98,10 @@ fn what_fits_the_vocabulary_fits_the_schema() {
         };
         let (facts, index) = (facts(), &policies.index);
         let prepared = policies.requests.prepare(&facts, &action, definition, index).unwrap();
+        let situation = situation();
         let checked = request::request(
             &prepared,
-            request::attributes(&facts, &action, definition),
+            request::attributes(&facts, &action, definition, &situation),
             Some(schema),
         );
         prop_assert!(checked.is_ok());

@@ -97,7 +97,7 @@ fn a_hold_that_matches_without_the_field_stands_beside_the_incomplete_action() {
     );
     let consent = evidence(&holds(&policies, &full_refund(), None)[..1]);
     assert_eq!(
-        shown(&policies.evaluate(&facts(), &full_refund(), Some(&consent))),
+        shown(&policies.evaluate(&facts(), &full_refund(), &situation(), Some(&consent))),
         "REQUIRE_APPROVAL incomplete_action"
     );
 }

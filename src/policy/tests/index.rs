@@ -133,7 +133,7 @@ proptest! {
         let indexed = policies(&text);
         let whole = unindexed(policies(&text));
         for (facts, action) in questions {
-            prop_assert_eq!(indexed.evaluate(&facts, &action, None), whole.evaluate(&facts, &action, None), "{}", text);
+            prop_assert_eq!(indexed.evaluate(&facts, &action, &situation(), None), whole.evaluate(&facts, &action, &situation(), None), "{}", text);
         }
     }
 }

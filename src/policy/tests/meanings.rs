@@ -128,7 +128,7 @@ fn what_is_missing_in_two_meanings_is_asked_by_one_rule_for_both() {
 }
 
 fn weight(policies: &Policies, action: &Action) -> u8 {
-    match policies.evaluate(&facts(), action, None) {
+    match policies.evaluate(&facts(), action, &situation(), None) {
         Verdict::Allow { .. } => 0,
         Verdict::RequireApproval { .. } => 1,
         Verdict::Block { .. } => 2,

@@ -13,7 +13,7 @@ fn block_beats_require_approval_beats_allow() {
     let policies = policies(&[ALL, HOLD, CAP].join("\n"));
     assert_eq!(decided(&policies, &refund(50_000)), "ALLOW all");
     assert_eq!(decided(&policies, &refund(50_001)), "REQUIRE_APPROVAL hold");
-    let blocked = policies.evaluate(&facts(), &refund(500_001), None);
+    let blocked = policies.evaluate(&facts(), &refund(500_001), &situation(), None);
     let never = RuleReason {
         id: "cap".into(),
         reason: Some("never".to_owned()),
@@ -23,6 +23,27 @@ fn block_beats_require_approval_beats_allow() {
         rules: vec![never],
     };
     assert_eq!(blocked, expected);
+}
+
+#[test]
+fn a_rule_may_ask_for_the_time_and_is_asked_anew_at_another() {
+    let policies = policies(
+        r#"@id("office") permit (principal, action, resource)
+        when { context.time.hour >= 9 && context.time.hour < 17 && context.time.date < "2026-12-24" }
+        unless { ["saturday", "sunday"].contains(context.time.weekday) || context.time.minute == 30 };"#,
+    );
+    let at = |hour: i64, minute: i64| {
+        let moment = Timestamp(1_795_176_000_000 + ((hour - 12) * 60 + minute) * 60_000);
+        let situation = Situation {
+            time: Zone::default().at(moment),
+        };
+        shown(&policies.evaluate(&facts(), &refund(1), &situation, None))
+    };
+    let closed = "BLOCK policy_blocked default";
+    assert_eq!([at(8, 59), at(9, 0), at(9, 30)], [closed, "ALLOW office", closed]);
+    assert_eq!([at(16, 59), at(17, 0)], ["ALLOW office", closed]);
+    assert_eq!([at(24 + 12, 0), at(3 * 24 + 12, 0)], [closed, "ALLOW office"]);
+    assert_eq!(at(60 * 24 + 12, 0), closed);
 }
 
 #[test]
@@ -102,7 +123,7 @@ fn an_action_that_does_not_fit_the_vocabulary_is_blocked() {
         ),
     ];
     for (action, why) in unfit {
-        match policies.evaluate(&facts(), &action, None) {
+        match policies.evaluate(&facts(), &action, &situation(), None) {
             Verdict::Block { reason, rules } => {
                 assert_eq!(reason, Reason::PolicyError);
                 assert_eq!(rules[0].reason.as_deref(), Some(why));
@@ -153,7 +174,7 @@ fn rules_speak_of_agent_role_target_and_call() {
            @id("one") forbid (principal, action, resource) when { resource has id && resource.id == "ch_9" };"#,
     );
     let mut facts = facts();
-    let says = |facts: &Facts, action: &Action| shown(&policies.evaluate(facts, action, None));
+    let says = |facts: &Facts, action: &Action| shown(&policies.evaluate(facts, action, &situation(), None));
     assert_eq!(says(&facts, &refund(1)), "ALLOW all");
     facts.method = "PUT".to_owned();
     assert_eq!(says(&facts, &refund(1)), "BLOCK policy_blocked agent");
@@ -178,12 +199,12 @@ fn an_agent_named_like_a_role_is_not_in_it() {
     let mut facts = facts();
     facts.agent = "sre".into();
     assert_eq!(
-        shown(&policies.evaluate(&facts, &refund(1), None)),
+        shown(&policies.evaluate(&facts, &refund(1), &situation(), None)),
         "BLOCK policy_blocked default"
     );
     facts.agent = "x\") || true || Role::\"sre".into();
     assert_eq!(
-        shown(&policies.evaluate(&facts, &refund(1), None)),
+        shown(&policies.evaluate(&facts, &refund(1), &situation(), None)),
         "BLOCK policy_blocked default"
     );
 }
@@ -205,15 +226,15 @@ fn each_hold_wants_its_own_vote_for_its_own_text() {
     let one = evidence(&rules[..1]);
     assert_eq!(holds(&policies_now, &refund(90_000), Some(&one)), rules[1..]);
     let both = evidence(&rules);
-    let allowed = policies_now.evaluate(&facts(), &refund(90_000), Some(&both));
+    let allowed = policies_now.evaluate(&facts(), &refund(90_000), &situation(), Some(&both));
     assert_eq!(shown(&allowed), "ALLOW all");
     // A block is not for anyone to consent to.
     let capped = policies(&[&texts[..], &[CAP]].concat().join("\n"));
-    let verdict = capped.evaluate(&facts(), &refund(900_000), Some(&both));
+    let verdict = capped.evaluate(&facts(), &refund(900_000), &situation(), Some(&both));
     assert_eq!(shown(&verdict), "BLOCK policy_blocked cap");
     // A changed rule asks again; another rule's change does not.
     let changed = policies(&texts.join("\n").replace("50000", "60000"));
-    let again = changed.evaluate(&facts(), &refund(90_000), Some(&both));
+    let again = changed.evaluate(&facts(), &refund(90_000), &situation(), Some(&both));
     assert_eq!(shown(&again), "REQUIRE_APPROVAL hold");
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::gate::Sources;
+use crate::gate::{Config, Sources};
 use crate::model::Source;
 use crate::model::money::Rates;
 
@@ -17,7 +17,11 @@ fn rules() -> Rules {
         mappings: vec![source("mappings/stripe.yaml")],
         policies: vec![source("policies/baseline.cedar")],
     };
-    Rules::load(&sources, None, Rates::new(Some("usd"))).unwrap()
+    let config = Config {
+        rates: Rates::new(Some("usd")),
+        ..Config::default()
+    };
+    Rules::load(&sources, None, config).unwrap()
 }
 
 const LIMITS: Limits = Limits {

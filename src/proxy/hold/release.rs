@@ -6,7 +6,7 @@ use crate::approval::{Claim, Draft, Fingerprint, Ticket};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::metrics::Ruled;
-use crate::model::{Action, Caller, Evidence, Reason, Refusal};
+use crate::model::{Action, Caller, Evidence, Reason, Refusal, Timestamp};
 use crate::policy::{Blocked, Decision, Hold, Permit};
 use crate::proxy::say::blocked as blocked_line;
 use crate::store::{CommitError, to_its_end};
@@ -33,10 +33,11 @@ pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, he
     // SECURITY: people consented to what they were shown. A corrected mapping may read more in the same bytes, and nobody
     // has said yes to that. Test: `a_mapping_that_reads_another_amount_asks_again`.
     let as_shown = alike(&claim.row().action, &hold.action);
-    let wanted = now.wanted(&hold.call.facts(), &hold.action, &claim.evidence());
+    let at = Timestamp::now();
+    let wanted = now.wanted(&hold.call.facts(), &hold.action, &claim.evidence(), at);
     claim.keep_votes(|person, rule| parts.registry.still_speaks(person, rule, &wanted));
     let evidence = as_shown.then(|| claim.evidence());
-    match now.decide(hold.call, hold.action, evidence.as_ref()) {
+    match now.decide(hold.call, hold.action, evidence.as_ref(), at) {
         Decision::Allow(permit) => {
             let draft = claim.consume(&permit.call().id, &asking.fingerprint);
             spend(parts, &now, draft, permit, evidence, open, refused).await
