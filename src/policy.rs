@@ -24,6 +24,7 @@ mod place;
 mod request;
 mod rule;
 mod schema;
+mod scope;
 mod strictest;
 mod suppose;
 #[cfg(test)]

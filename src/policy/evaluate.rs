@@ -22,7 +22,7 @@ pub(super) struct Findings {
 
 /// Asks the shards of the question.
 pub(super) fn ask(authorizer: &Authorizer, index: &Index, prepared: &Prepared, request: &Request) -> Findings {
-    let mut findings = Findings::default();
+    let mut findings = prepared.certain();
     for set in index.sets(&prepared.shards) {
         let response = authorizer.is_authorized(request, set, &prepared.entities);
         let diagnostics = response.diagnostics();

@@ -3,13 +3,15 @@
 //! Cedar looks at every policy of a set. A shard holds the policies whose scope names the same action (or group) and the
 //! same principal (or role); a request asks only the shards that its action, all its groups, its agent and all its roles
 //! lead to. Shards hold more than what matches and Cedar still evaluates each policy whole, so nothing can be decided
-//! differently; the one duty is to name every ancestor.
+//! differently; the one duty is to name every ancestor. Rules without conditions stand apart: Cedar is not asked for them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint};
 
 use super::mentions::{self, Mentions};
+use super::scope::{Member, Unconditional};
 
 /// What a scope pins down; `None`: nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +26,8 @@ struct Shard {
     main: PolicySet,
     /// Forbids that ask for approval. Apart, because in one set a matching forbid hides the permits.
     hold: PolicySet,
+    /// Of either kind, without conditions.
+    unconditional: Vec<Unconditional>,
     mentions: Mentions,
 }
 
@@ -38,6 +42,12 @@ pub(super) struct Index {
 impl Index {
     /// Puts a policy into each shard that its scope names.
     pub(super) fn insert(&mut self, policy: &Policy, holds: bool) -> Result<(), Box<PolicySetError>> {
+        if let Some(rule) = Unconditional::of(policy) {
+            for scope in scopes(policy) {
+                self.shard(scope).unconditional.push(rule.clone());
+            }
+            return Ok(());
+        }
         let read = Mentions::of(policy);
         for scope in scopes(policy) {
             self.insert_at(scope, policy, holds, &read)?;
@@ -55,8 +65,12 @@ impl Index {
         self.insert_at(everything, policy, holds, &Mentions::Everything)
     }
 
-    pub(super) fn every_shard(&self) -> Vec<usize> {
-        (0..self.shards.len()).collect()
+    /// Every rule, as often as it has scopes.
+    pub(super) fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.shards.iter().flat_map(|shard| {
+            let conditional = [&shard.main, &shard.hold].into_iter().flat_map(PolicySet::policies);
+            conditional.chain(shard.unconditional.iter().map(|rule| &rule.policy))
+        })
     }
 
     fn insert_at(
@@ -66,18 +80,35 @@ impl Index {
         holds: bool,
         read: &Mentions,
     ) -> Result<(), Box<PolicySetError>> {
+        self.reads_target_id |= *read == Mentions::Everything || mentions::reads_id(policy);
+        let shard = self.shard(scope);
+        shard.mentions.add(read);
+        let set = if holds { &mut shard.hold } else { &mut shard.main };
+        Ok(set.add(policy.clone())?)
+    }
+
+    fn shard(&mut self, scope: Scope) -> &mut Shard {
         let next = self.shards.len();
         let at = *self.by_scope.entry(scope).or_insert(next);
         if at == next {
             self.shards.push(Shard::default());
         }
-        let Some(shard) = self.shards.get_mut(at) else {
-            return Ok(());
-        };
-        shard.mentions.add(read);
-        self.reads_target_id |= *read == Mentions::Everything || mentions::reads_id(policy);
-        let set = if holds { &mut shard.hold } else { &mut shard.main };
-        Ok(set.add(policy.clone())?)
+        #[expect(clippy::indexing_slicing, reason = "every place that is handed out is in the list")]
+        &mut self.shards[at]
+    }
+
+    /// The rules without conditions of these shards that are satisfied.
+    pub(super) fn satisfied(
+        &self,
+        shards: &[usize],
+        principal: &Member,
+        action: &Member,
+        resource: &Member,
+    ) -> BTreeSet<Arc<str>> {
+        let shards = shards.iter().filter_map(|at| self.shards.get(*at));
+        let rules = shards.flat_map(|shard| &shard.unconditional);
+        let satisfied = rules.filter(|rule| rule.is_about(principal, action, resource));
+        satisfied.map(|rule| rule.id.clone()).collect()
     }
 
     /// What the rules of these shards read of the context.
@@ -89,18 +120,14 @@ impl Index {
         all
     }
 
-    /// The shards that these actions (the action and its groups) and principals (the agent and its roles) lead to.
-    pub(super) fn shards(&self, actions: &[EntityUid], principals: &[EntityUid]) -> Vec<usize> {
-        let with_none = |uids: &[EntityUid]| -> Vec<Option<EntityUid>> {
-            std::iter::once(None).chain(uids.iter().cloned().map(Some)).collect()
-        };
-        let principals = with_none(principals);
+    /// The shards that an action (itself and its groups) and a principal (the agent and its roles) lead to.
+    pub(super) fn shards(&self, action: &Member, principal: &Member) -> Vec<usize> {
         let mut shards = BTreeSet::new();
-        for action in with_none(actions) {
-            for principal in &principals {
+        for action in action.scopes() {
+            for principal in principal.scopes() {
                 let scope = Scope {
-                    action: action.clone(),
-                    principal: principal.clone(),
+                    action: action.cloned(),
+                    principal: principal.cloned(),
                 };
                 shards.extend(self.by_scope.get(&scope));
             }

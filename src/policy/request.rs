@@ -1,6 +1,6 @@
 //! Facts and action → what Cedar is asked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -9,9 +9,11 @@ use cedar_policy::{
 };
 
 use super::answers::Answers;
+use super::evaluate::Findings;
 use super::fit::Misfit;
 use super::index::Index;
 use super::mentions::Mentions;
+use super::scope::Member;
 use crate::model::time::LocalTime;
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{Access, Action, Facts, Situation, Value};
@@ -37,6 +39,8 @@ pub(super) struct Prepared {
     pub(super) entities: Entities,
     /// Shards of the index to ask.
     pub(super) shards: Vec<usize>,
+    /// Their rules without conditions that are satisfied.
+    satisfied: BTreeSet<Arc<str>>,
     /// What their rules read of the context.
     pub(super) mentions: Mentions,
     /// What they said before.
@@ -104,17 +108,23 @@ impl Requests {
 
     fn build(&self, key: &Key, definition: &ActionDefinition, index: &Index) -> Option<Prepared> {
         let types = &self.types;
-        let principal = uid(&types.agent, &key.agent);
-        let roles: Vec<EntityUid> = key.roles.iter().map(|role| uid(&types.role, role)).collect();
-        let action = uid(&types.action, &key.action);
-        let groups: Vec<EntityUid> = groups(definition, key.access)
-            .map(|group| uid(&types.action, group))
-            .collect();
-        let resource = uid(&types.target, "target");
-        let parents = HashSet::from([
-            uid(&types.provider, &key.provider),
-            uid(&types.environment, &key.environment),
-        ]);
+        let principal = Member {
+            uid: uid(&types.agent, &key.agent),
+            parents: key.roles.iter().map(|role| uid(&types.role, role)).collect(),
+        };
+        let action = Member {
+            uid: uid(&types.action, &key.action),
+            parents: groups(definition, key.access)
+                .map(|group| uid(&types.action, group))
+                .collect(),
+        };
+        let resource = Member {
+            uid: uid(&types.target, "target"),
+            parents: vec![
+                uid(&types.provider, &key.provider),
+                uid(&types.environment, &key.environment),
+            ],
+        };
         let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
         let mut attributes = HashMap::from([
             ("provider".to_owned(), text(&key.provider)),
@@ -122,26 +132,36 @@ impl Requests {
             ("environment".to_owned(), text(&key.environment)),
         ]);
         attributes.extend(key.id.as_deref().map(|id| ("id".to_owned(), text(id))));
+        let parents = |member: &Member| -> HashSet<EntityUid> { member.parents.iter().cloned().collect() };
         let entities = Entities::from_entities(
             [
-                Entity::new_no_attrs(principal.clone(), roles.iter().cloned().collect()),
-                Entity::new_no_attrs(action.clone(), groups.iter().cloned().collect()),
-                Entity::new(resource.clone(), attributes, parents).ok()?,
+                Entity::new_no_attrs(principal.uid.clone(), parents(&principal)),
+                Entity::new_no_attrs(action.uid.clone(), parents(&action)),
+                Entity::new(resource.uid.clone(), attributes, parents(&resource)).ok()?,
             ],
             None,
         );
-        let actions: Vec<EntityUid> = std::iter::once(action.clone()).chain(groups).collect();
-        let principals: Vec<EntityUid> = std::iter::once(principal.clone()).chain(roles).collect();
-        let shards = index.shards(&actions, &principals);
+        let shards = index.shards(&action, &principal);
         Some(Prepared {
-            principal,
-            action,
-            resource,
             entities: entities.ok()?,
             mentions: index.mentions(&shards),
             answers: Answers::default(),
+            satisfied: index.satisfied(&shards, &principal, &action, &resource),
+            principal: principal.uid,
+            action: action.uid,
+            resource: resource.uid,
             shards,
         })
+    }
+}
+
+impl Prepared {
+    /// What is so whatever the context says.
+    pub(super) fn certain(&self) -> Findings {
+        Findings {
+            satisfied: self.satisfied.clone(),
+            ..Findings::default()
+        }
     }
 }
 

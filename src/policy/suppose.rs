@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cedar_policy::{Policy, PolicyId, PolicySet};
+use cedar_policy::{Policy, PolicyId};
 
 use super::Policies;
 use super::index::Index;
@@ -34,8 +34,7 @@ impl Policies {
     pub fn supposing(&self, without: &BTreeSet<Arc<str>>, permit: Option<&str>) -> Result<Policies, Vec<Diagnostic>> {
         let wrong = |error: String| vec![Diagnostic::of_file(SUPPOSED, error)];
         let (mut index, mut rules, mut seen) = (Index::default(), self.rules.clone(), HashSet::new());
-        let every = self.index.every_shard();
-        for policy in self.index.sets(&every).flat_map(PolicySet::policies) {
+        for policy in self.index.policies() {
             let id: &str = policy.id().as_ref();
             if without.contains(id) || !seen.insert(id.to_owned()) {
                 continue;

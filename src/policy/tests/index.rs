@@ -4,13 +4,13 @@ use cedar_policy::PolicySet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::policy::scope::Member;
 
 /// The same rules, all in one shard.
 fn unindexed(mut policies: Policies) -> Policies {
-    let every = policies.index.every_shard();
     let mut whole = Index::default();
     let mut seen = BTreeSet::new();
-    for policy in policies.index.sets(&every).flat_map(PolicySet::policies) {
+    for policy in policies.index.policies() {
         if seen.insert(policy.id().to_string()) {
             let rule = &policies.rules[AsRef::<str>::as_ref(policy.id())];
             whole
@@ -61,6 +61,8 @@ fn rule() -> impl Strategy<Value = String> {
         "resource",
         "resource in Provider::\"stripe\"",
         "resource is Target",
+        "resource in Environment::\"production\"",
+        "resource is Target in Provider::\"aws\"",
     ]);
     let condition = prop::sample::select(vec![
         "",
@@ -138,21 +140,42 @@ proptest! {
     }
 }
 
+/// An entity that is in nothing.
+fn alone(text: &str) -> Member {
+    Member {
+        uid: text.parse().unwrap(),
+        parents: Vec::new(),
+    }
+}
+
+/// One rule for each of fifty agents.
+fn fifty(condition: &str) -> Policies {
+    let rules = (0..50)
+        .map(|at| format!("@id(\"r{at}\") permit (principal == Agent::\"a{at}\", action, resource) {condition};"));
+    policies(&rules.collect::<Vec<_>>().join("\n"))
+}
+
 #[test]
 fn only_the_shards_that_may_match_are_asked() {
-    let rules = (0..50).map(|at| format!("@id(\"r{at}\") permit (principal == Agent::\"a{at}\", action, resource);"));
-    let policies = policies(&rules.collect::<Vec<_>>().join("\n"));
-    let uid = |text: &str| text.parse::<cedar_policy::EntityUid>().unwrap();
-    let shards = policies
-        .index
-        .shards(&[uid("Action::\"reads\"")], &[uid("Agent::\"a7\"")]);
-    assert_eq!(
-        policies
-            .index
-            .sets(&shards)
-            .map(PolicySet::num_of_policies)
-            .sum::<usize>(),
-        1
-    );
-    assert_eq!(policies.index.sets(&policies.index.shards(&[], &[])).count(), 0);
+    let index = fifty("when { context.unmapped }").index;
+    let asked = |agent: &str| {
+        let shards = index.shards(&alone("Action::\"reads\""), &alone(agent));
+        index.sets(&shards).map(PolicySet::num_of_policies).sum::<usize>()
+    };
+    assert_eq!(asked("Agent::\"a7\""), 1);
+    assert_eq!(asked("Agent::\"a50\""), 0);
+}
+
+#[test]
+fn cedar_is_not_asked_for_rules_without_conditions() {
+    let index = fifty("").index;
+    let (action, target) = (alone("Action::\"reads\""), alone("Target::\"target\""));
+    let satisfied = |agent: &str| {
+        let principal = alone(agent);
+        let shards = index.shards(&action, &principal);
+        assert_eq!(index.sets(&shards).count(), 0);
+        index.satisfied(&shards, &principal, &action, &target)
+    };
+    assert_eq!(satisfied("Agent::\"a7\""), BTreeSet::from(["r7".into()]));
+    assert_eq!(satisfied("Agent::\"a50\""), BTreeSet::new());
 }
