@@ -135,12 +135,32 @@ pub fn meant<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
         .map(|(_, name)| name)
 }
 
-/// The line and column (1-based, in characters) of a byte offset in `source`.
-pub fn position(source: &str, offset: usize) -> (usize, usize) {
-    let before = source.get(..offset.min(source.len())).unwrap_or(source);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
+/// A text by its lines: for finding many places in it.
+pub struct Lines<'a> {
+    text: &'a str,
+    /// Offsets of the line breaks.
+    breaks: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub fn of(text: &'a str) -> Self {
+        Self {
+            text,
+            breaks: text.match_indices('\n').map(|(at, _)| at).collect(),
+        }
+    }
+
+    /// The line and column (1-based, in characters) of a byte offset.
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = offset.min(self.text.len());
+        let line = self.breaks.partition_point(|end| *end < offset);
+        let start = line
+            .checked_sub(1)
+            .and_then(|last| self.breaks.get(last))
+            .map_or(0, |end| end + 1);
+        let before = self.text.get(start..offset).unwrap_or_default();
+        (line + 1, before.chars().count() + 1)
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +179,8 @@ mod tests {
     fn names_file_line_column_and_shows_the_place() {
         let shown = Diagnostic::at("a.yaml", "one\ntwo\n", 2, 2, "expected `x`").to_string();
         assert_eq!(shown, "a.yaml:2:2: expected `x`\n   2 | two\n     |  ^");
-        assert_eq!(position("one\ntwo\n", 5), (2, 2));
+        let lines = Lines::of("one\ntwo\n");
+        let places = [0, 3, 4, 5, 7, 8, 99].map(|offset| lines.position(offset));
+        assert_eq!(places, [(1, 1), (1, 4), (2, 1), (2, 2), (2, 4), (3, 1), (3, 1)]);
     }
 }

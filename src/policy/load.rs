@@ -10,7 +10,7 @@ use super::lint::{self, Finding};
 use super::place::{Statement, statements};
 use super::rule::{Kind, Rule, digest};
 use super::schema::{self, Strictness};
-use crate::model::diagnostic::position;
+use crate::model::diagnostic::Lines;
 use crate::model::{Diagnostic, HoldRule, Source, Vocabulary};
 
 /// The file that diagnostics of the vocabulary name.
@@ -52,6 +52,7 @@ pub(super) fn files(
     for file in files {
         let mut reader = File {
             source: file,
+            lines: Lines::of(&file.text),
             statements: statements(&file.text),
             vocabulary,
             groups,
@@ -80,6 +81,7 @@ pub(super) fn files(
 /// One file being read.
 struct File<'a> {
     source: &'a Source,
+    lines: Lines<'a>,
     statements: Vec<Statement<'a>>,
     vocabulary: &'a Vocabulary,
     groups: Option<&'a BTreeSet<String>>,
@@ -210,14 +212,14 @@ impl<'a> File<'a> {
 
     /// `baseline.cedar:12:1`
     fn shown(&self, offset: usize) -> String {
-        let (line, column) = position(&self.source.text, offset);
+        let (line, column) = self.lines.position(offset);
         format!("{}:{line}:{column}", self.source.file)
     }
 
     fn diagnostics(self) -> impl Iterator<Item = Diagnostic> {
-        let Source { file, text } = self.source;
+        let (Source { file, text }, lines) = (self.source, self.lines);
         self.findings.into_iter().map(move |finding| {
-            let (line, column) = position(text, finding.offset);
+            let (line, column) = lines.position(finding.offset);
             Diagnostic::at(file, text, line, column, finding.message)
         })
     }
