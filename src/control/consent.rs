@@ -127,10 +127,7 @@ pub(super) fn not_theirs(person: &Person, rules: &[HoldRule]) -> Problem {
 pub(super) fn groups(rules: &[HoldRule]) -> String {
     let each: Vec<String> = rules
         .iter()
-        .map(|rule| {
-            let approvers: Vec<&str> = rule.approvers.iter().map(|group| &**group).collect();
-            format!("{} ({})", approvers.join(" or "), rule.id)
-        })
+        .map(|rule| format!("{} ({})", rule.asks(), rule.id))
         .collect();
     each.join(", ")
 }

@@ -33,6 +33,23 @@ pub struct HoldRule {
     pub unchecked: Vec<Arc<str>>,
 }
 
+impl HoldRule {
+    /// Whom it asks: `finance`, or `2 of finance or legal`.
+    pub fn asks(&self) -> String {
+        asked(&self.approvers, self.quorum)
+    }
+}
+
+/// Whom a rule with these approvers and this quorum asks.
+pub fn asked(approvers: &[impl AsRef<str>], quorum: u32) -> String {
+    let groups: Vec<&str> = approvers.iter().map(AsRef::as_ref).collect();
+    let groups = groups.join(" or ");
+    match quorum {
+        1 => groups,
+        more => format!("{more} of {groups}"),
+    }
+}
+
 /// One person's consent to the rules they may speak for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {

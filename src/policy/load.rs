@@ -175,7 +175,7 @@ impl<'a> File<'a> {
                         id: id.clone(),
                         reason: reason.clone(),
                         approvers: terms.approvers,
-                        quorum: 1,
+                        quorum: terms.quorum,
                         timeout: terms.timeout,
                         digest: digest.clone(),
                         unchecked: Vec::new(),

@@ -42,9 +42,11 @@ pub(super) enum Kind {
 }
 
 /// What annotations say of a hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HoldTerms {
     pub(super) approvers: Vec<Arc<str>>,
+    /// People that must consent.
+    pub(super) quorum: u32,
     pub(super) timeout: Option<Duration>,
 }
 

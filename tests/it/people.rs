@@ -92,6 +92,48 @@ fn only_people_of_the_rules_own_groups_may_approve() {
     origin.assert_untouched();
 }
 
+/// Two people are two people: not one who says it twice, nor one of another group.
+#[test]
+fn a_quorum_of_two_waits_for_two_different_people() {
+    let rule = r#"
+@id("refund-over-10000")
+@decision("REQUIRE_APPROVAL") @approvers("finance") @quorum("2")
+@reason("Refunds over $10,000 need two people")
+forbid (principal, action == Action::"process_refund", resource)
+when { context.amount_base > 1000000 };
+"#;
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .person("alice", "finance,approver")
+        .person("bob", "finance")
+        .person("mallory", "approver")
+        .policy(rule)
+        .hold("1s")
+        .start();
+    let mut client = Session::stripe(&sidecar);
+    let id = client.call("refund ch_1 amount=1000001").approval();
+    let approve = |name: &str, revision: &str| {
+        let output = sidecar.cli_as(Some(&key(name)), &["approvals", "approve", &id, "--revision", revision]);
+        (output.status.success(), said(&output))
+    };
+    let (took, said) = approve("alice", "0");
+    assert!(
+        took && said.contains("still waits for 2 of finance (refund-over-10000)"),
+        "{said}"
+    );
+    let (took, said) = approve("alice", "1");
+    assert!(!took && said.contains("you consented already"), "{said}");
+    let (took, said) = approve("mallory", "1");
+    assert!(!took, "{said}");
+    client.call("refund ch_1 amount=1000001").assert_refused(&id);
+    origin.assert_untouched();
+    let (took, said) = approve("bob", "1");
+    assert!(took && said.contains("Approved"), "{said}");
+    client.call("refund ch_1 amount=1000001").assert_ok();
+    assert_eq!(origin.seen().len(), 1);
+}
+
 /// A rule of the house's own names who may speak for it; others may not, but for the owner.
 #[test]
 fn a_rules_approvers_are_asked_and_nobody_else() {

@@ -5,6 +5,7 @@ use std::io::Write;
 use crate::approval::{revision_option, shortened};
 use crate::cli::client::table;
 use crate::control::view::{Approval, Missing};
+use crate::model::approval::asked;
 use crate::model::inert::inert;
 use crate::model::{State, Value, money};
 
@@ -120,7 +121,7 @@ fn write_call(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
 /// Why people are asked, and which.
 fn write_rules(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
     for rule in &approval.rules {
-        let approvers = rule.approvers.join(" or ");
+        let approvers = asked(&rule.approvers, rule.quorum);
         let reason = because(rule.reason.as_deref());
         entry(out, "rule", &format!("{} asks {approvers}{reason}", rule.id))?;
         if !rule.unchecked.is_empty() {
@@ -211,8 +212,8 @@ pub(super) fn write_decision(
             )?;
             stated(out)?;
             for rule in &approval.rules {
-                let approvers: Vec<&str> = rule.approvers.iter().map(|group| &**group).collect();
-                writeln!(out, "  still waits for {} ({})", approvers.join(" or "), rule.id)?;
+                let (approvers, id) = (asked(&rule.approvers, rule.quorum), &rule.id);
+                writeln!(out, "  still waits for {approvers} ({id})")?;
             }
             Ok(())
         }

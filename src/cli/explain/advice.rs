@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::show::{shown_place, who};
+use super::show::shown_place;
 use crate::gate::Rules;
 use crate::model::diagnostic::EMBEDDED;
 use crate::model::{Action, HoldRule, Reason, Why, inert};
@@ -131,7 +131,7 @@ impl Steps<'_> {
         let head = self.beginning();
         let groups: BTreeSet<String> = rules
             .iter()
-            .map(|rule| format!("{} ({})", who(rule), rule.id))
+            .map(|rule| format!("{} ({})", rule.asks(), rule.id))
             .collect();
         let groups = groups.into_iter().collect::<Vec<_>>().join(" and ");
         let missing = stated_by_caller(&self.judged.action);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::advice;
 use crate::gate::Rules;
 use crate::model::diagnostic::EMBEDDED;
-use crate::model::{Action, HoldRule, Refusal, Why, inert};
+use crate::model::{Action, Refusal, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, Verdict};
 use crate::proxy::described::Judged;
 
@@ -49,7 +49,7 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
                 line(
                     out,
                     "  held by",
-                    &format!("{}  asks {}", why(&rule.id, rule.reason.as_deref()), who(rule)),
+                    &format!("{}  asks {}", why(&rule.id, rule.reason.as_deref()), rule.asks()),
                 )?;
                 if &*rule.id == INCOMPLETE_ACTION && !rule.unchecked.is_empty() {
                     line(out, "", &format!("could not be checked: {}", rule.unchecked.join(", ")))?;
@@ -142,12 +142,6 @@ pub(super) fn list(out: &mut impl Write, name: &str, items: &[String]) -> io::Re
         line(out, if at == 0 { name } else { "" }, item)?;
     }
     Ok(())
-}
-
-/// `finance or approver`
-pub(super) fn who(rule: &HoldRule) -> String {
-    let approvers: Vec<&str> = rule.approvers.iter().map(|group| &**group).collect();
-    approvers.join(" or ")
 }
 
 /// Where a rule can be changed.

@@ -18,6 +18,8 @@ const QUORUM: &str = "quorum";
 const TIMEOUT: &str = "timeout";
 const REASON: &str = "reason";
 const ANNOTATIONS: [&str; 6] = [ID, DECISION, APPROVERS, QUORUM, TIMEOUT, REASON];
+/// Most people that a rule may ask for.
+const MAX_QUORUM: u32 = 10;
 /// Longest life of a pending approval that a rule may ask for.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -98,6 +100,7 @@ fn hold_terms(
 ) -> HoldTerms {
     let mut terms = HoldTerms {
         approvers: vec![DEFAULT_APPROVERS.into()],
+        quorum: 1,
         timeout: None,
     };
     if let Some(value) = policy.annotation(APPROVERS) {
@@ -106,14 +109,16 @@ fn hold_terms(
             Err(message) => findings.push(Finding::at(statement.annotation(APPROVERS), message)),
         }
     }
-    if let Some(value) = policy.annotation(QUORUM)
-        && value != "1"
-    {
-        let message = format!(
-            "`@quorum(\"{value}\")`: this version takes the consent of one person for a rule and could not wait for \
-             more, so only \"1\" is accepted"
-        );
-        findings.push(Finding::at(statement.annotation(QUORUM), message));
+    if let Some(value) = policy.annotation(QUORUM) {
+        match value.parse() {
+            Ok(quorum @ 1..=MAX_QUORUM) if !value.starts_with('+') => terms.quorum = quorum,
+            Ok(_) | Err(_) => {
+                let message = format!(
+                    "`@quorum(\"{value}\")`: expected how many people must consent, a whole number from 1 to {MAX_QUORUM}"
+                );
+                findings.push(Finding::at(statement.annotation(QUORUM), message));
+            }
+        }
     }
     if let Some(value) = policy.annotation(TIMEOUT) {
         terms.timeout = duration(value);

@@ -209,10 +209,15 @@ fn terms_of_a_hold_are_checked() {
         &["2:1 `@approvers`: expected group names"],
     );
     refused(
-        &hold("@quorum(\"2\")"),
-        &["2:1 `@quorum(\"2\")`: this version takes the consent of one person"],
+        &hold("@quorum(\"two\")"),
+        &["2:1 `@quorum(\"two\")`: expected how many people must consent"],
     );
-    refused(&hold("@quorum(\"0\")"), &["2:1 `@quorum(\"0\")`"]);
+    for wrong in ["0", "11", "-1", "+2", "1.5", ""] {
+        refused(
+            &hold(&format!("@quorum(\"{wrong}\")")),
+            &[&format!("2:1 `@quorum(\"{wrong}\")`")],
+        );
+    }
     refused(
         &hold("@timeout(\"soon\")"),
         &["2:1 `@timeout(\"soon\")`: expected a whole number"],
@@ -220,6 +225,7 @@ fn terms_of_a_hold_are_checked() {
     for good in [
         "",
         "@quorum(\"1\")",
+        "@quorum(\"10\")",
         "@approvers(\"legal, finance\")",
         "@approvers(\"owner\")",
         "@timeout(\"1d\")",
