@@ -58,8 +58,7 @@ enum Command {
     Ca(ca::Args),
     /// Read configuration, mappings and policies, say everything that is wrong in them, and exit
     Check,
-    /// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
-    Init,
+    Init(init::Args),
     Actions(actions::Args),
     Policy(policy::Args),
     /// Tell what would happen to a call, or what did
@@ -99,7 +98,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(cli.home, &args),
         Command::Ca(args) => ca::run(&home, &args),
         Command::Check => check::run(home),
-        Command::Init => init::run(&home),
+        Command::Init(args) => init::run(&home, &args),
         Command::Actions(args) => actions::run(&home, &args),
         Command::Policy(args) => policy::run(&home, &args),
         Command::Explain(args) => explain::run(home, &args),

@@ -4,12 +4,25 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::builder::PossibleValuesParser;
 
 use crate::config::home::Home;
 use crate::config::shipped;
 
-pub(super) fn run(home: &Home) -> anyhow::Result<ExitCode> {
-    let written = shipped::write_out(home).with_context(|| format!("cannot write into {}", home.path().display()))?;
+/// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only the policies for a field of work, which come into force beside the baseline
+    #[arg(long = "pack", value_name = "PACK", value_parser = PossibleValuesParser::new(shipped::packs()))]
+    packs: Vec<String>,
+}
+
+pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
+    let written = match args.packs.as_slice() {
+        [] => shipped::write_out(home),
+        packs => shipped::write_packs(home, packs),
+    };
+    let written = written.with_context(|| format!("cannot write into {}", home.path().display()))?;
     let mut out = std::io::stdout().lock();
     for file in &written {
         writeln!(out, "wrote {file}")?;
@@ -17,7 +30,7 @@ pub(super) fn run(home: &Home) -> anyhow::Result<ExitCode> {
     if written.is_empty() {
         writeln!(
             out,
-            "nothing to write: every shipped file is in {} already",
+            "nothing to write: every file is in {} already",
             home.path().display()
         )?;
     }

@@ -10,6 +10,8 @@ use crate::model::{Diagnostic, Source};
 static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
 static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
 
+/// Where the packs are among the policies.
+const PACKS: &str = "packs";
 /// Name of the vocabulary among the mappings.
 pub const VOCABULARY: &str = "actions.yaml";
 
@@ -35,6 +37,12 @@ pub fn policies(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
     sources(&POLICIES, "policies", directory, "cedar")
 }
 
+/// Names of the packs: policies for a field of work, in force once they are in the home.
+pub fn packs() -> impl Iterator<Item = &'static str> {
+    let files = POLICIES.get_dir(PACKS).into_iter().flat_map(Dir::files);
+    files.filter_map(|file| file.path().file_stem()?.to_str())
+}
+
 /// Writes the shipped files into the home, keeping every file that is there already. Gives the names written.
 ///
 /// # Errors
@@ -45,21 +53,42 @@ pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
         (&MAPPINGS, home.mappings(), "yaml"),
         (&POLICIES, home.policies(), "cedar"),
     ] {
-        std::fs::create_dir_all(&directory)?;
         for file in shipped
             .files()
             .filter(|file| file.path().extension().is_some_and(|found| found == kind))
         {
-            let path = directory.join(file.path());
-            match std::fs::File::create_new(&path) {
-                Ok(mut created) => std::io::Write::write_all(&mut created, file.contents())?,
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(error),
-            }
-            written.push(path.display().to_string());
+            write_one(file, &directory, &mut written)?;
         }
     }
     Ok(written)
+}
+
+/// The same of these packs only.
+///
+/// # Errors
+/// What the file system says.
+pub fn write_packs(home: &super::home::Home, packs: &[String]) -> std::io::Result<Vec<String>> {
+    let mut written = Vec::new();
+    for file in POLICIES.get_dir(PACKS).into_iter().flat_map(Dir::files) {
+        let wanted = |pack: &String| file.path().file_stem().is_some_and(|stem| stem == pack.as_str());
+        if packs.iter().any(wanted) {
+            write_one(file, &home.policies(), &mut written)?;
+        }
+    }
+    Ok(written)
+}
+
+/// Into this directory, under its own name.
+fn write_one(file: &include_dir::File<'_>, directory: &Path, written: &mut Vec<String>) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    let path = directory.join(file.path().file_name().unwrap_or(file.path().as_os_str()));
+    match std::fs::File::create_new(&path) {
+        Ok(mut created) => std::io::Write::write_all(&mut created, file.contents())?,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    written.push(path.display().to_string());
+    Ok(())
 }
 
 fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Result<Vec<Source>, Vec<Diagnostic>> {
