@@ -1,0 +1,257 @@
+//! Each rule of each pack, beside the baseline.
+
+use super::*;
+
+/// Decides the cases with a pack in force, and looks that each of its rules has decided one.
+#[track_caller]
+fn decides(pack: &str, text: &str, cases: &[(Action, &str)]) {
+    let gate = gate(text);
+    let mut met = BTreeSet::new();
+    for (action, expected) in cases {
+        let mut call = call();
+        if action.access == Access::Read {
+            call.method = http::Method::GET;
+        }
+        let found = decided_call(&gate, call, action, None);
+        assert_eq!(&found, expected, "{} {:?}", action.name, action.fields);
+        met.extend(found.split(' ').map(str::to_owned));
+    }
+    let ids = text.split("@id(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let silent: Vec<&str> = ids.filter(|id| !met.contains(*id)).collect();
+    assert!(silent.is_empty(), "no case of {pack} is decided by {silent:?}");
+}
+
+fn of(name: &str, field: &str, value: i64) -> Action {
+    action(name, &[(field, Value::Int(value))])
+}
+
+/// The same of another kind of target, somewhere.
+fn on(action: Action, kind: &str, environment: &str) -> Action {
+    Action {
+        target: Target {
+            kind: kind.into(),
+            ..action.target
+        },
+        environment: environment.into(),
+        ..action
+    }
+}
+
+#[test]
+fn payments() {
+    let charge = |amount| of("create_charge", "amount", amount);
+    decides(
+        "payments",
+        include_str!("../../../policies/packs/payments.cedar"),
+        &[
+            (action("read_balance", &[]), "ALLOW payments-balance reads"),
+            (charge(20_000), "ALLOW changes payments-recorded"),
+            (charge(20_001), "REQUIRE_APPROVAL payments-charge-over-200"),
+            (charge(-1), "REQUIRE_APPROVAL charge-over-500 payments-charge-over-200"),
+            (charge(2_500_001), "BLOCK policy_blocked payments-charge-over-25000"),
+            (action("create_charge", &[]), "REQUIRE_APPROVAL incomplete_action"),
+            (refund(50_000), "ALLOW changes payments-recorded"),
+            (
+                refund(50_001),
+                "REQUIRE_APPROVAL payments-refund-over-500 refund-over-500",
+            ),
+            (
+                refund(1_000_001),
+                "REQUIRE_APPROVAL payments-refund-over-10000 payments-refund-over-500 refund-over-500",
+            ),
+            (
+                action("update_subscription", &[]),
+                "REQUIRE_APPROVAL payments-subscription",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_refund_over_10000_needs_two_people_and_under_it_one() {
+    let gate = gate(include_str!("../../../policies/packs/payments.cedar"));
+    let large = held(&gate, &refund(1_000_001), None);
+    let vote = |person: &str| Vote {
+        person: person.into(),
+        ..evidence(&large, &[]).votes[0].clone()
+    };
+    let by = |people: &[&str]| Evidence {
+        votes: people.iter().map(|person| vote(person)).collect(),
+        ..evidence(&large, &[])
+    };
+    let still = "REQUIRE_APPROVAL payments-refund-over-10000";
+    assert_eq!(decided(&gate, &refund(1_000_001), Some(&by(&["alice"]))), still);
+    assert_eq!(
+        decided(&gate, &refund(1_000_001), Some(&by(&["alice", "alice"]))),
+        still
+    );
+    allowed(&gate, &refund(1_000_001), Some(&by(&["alice", "bob"])));
+    allowed(&gate, &refund(1_000_000), Some(&by(&["alice"])));
+}
+
+#[test]
+fn databases() {
+    let table = |name: &str, environment: &str| on(action(name, &[]), "table", environment);
+    decides(
+        "databases",
+        include_str!("../../../policies/packs/databases.cedar"),
+        &[
+            (table("execute_query", "production"), "ALLOW databases-select reads"),
+            (
+                table("delete_record", "production"),
+                "BLOCK policy_blocked databases-delete-in-production",
+            ),
+            // What nobody has named is production.
+            (
+                table("delete_record", "unknown"),
+                "BLOCK policy_blocked databases-delete-in-production",
+            ),
+            (table("delete_record", "staging"), "REQUIRE_APPROVAL deletion"),
+            (
+                on(of("delete_record", "record_count", 1), "table", "staging"),
+                "REQUIRE_APPROVAL deletion",
+            ),
+            (
+                on(of("delete_record", "record_count", 2), "table", "staging"),
+                "BLOCK policy_blocked databases-one-at-a-time",
+            ),
+            (
+                table("delete_records", "staging"),
+                "BLOCK policy_blocked bulk-deletion databases-never-in-bulk",
+            ),
+            (
+                table("modify_schema", "staging"),
+                "REQUIRE_APPROVAL databases-schema schema-change",
+            ),
+            (
+                action("bulk_update", &[("unbounded", Value::Bool(true))]),
+                "BLOCK policy_blocked databases-unbounded unbounded-change",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn infrastructure() {
+    let start = |cost: i64| {
+        action(
+            "provision_instance",
+            &[
+                ("instance_count", Value::Int(1)),
+                ("estimated_monthly_cost", Value::Int(cost)),
+            ],
+        )
+    };
+    let deployment = |instances| on(of("deploy_service", "instance_count", instances), "service", "staging");
+    decides(
+        "infrastructure",
+        include_str!("../../../policies/packs/infrastructure.cedar"),
+        &[
+            (action("read_record", &[]), "ALLOW infrastructure-reads reads"),
+            (
+                action("terminate_instance", &[]),
+                "REQUIRE_APPROVAL infrastructure-terminate termination",
+            ),
+            (
+                action("modify_security", &[]),
+                "REQUIRE_APPROVAL access-change infrastructure-access",
+            ),
+            (deployment(20), "ALLOW changes"),
+            (deployment(21), "BLOCK policy_blocked infrastructure-deployment-size"),
+            (start(100_000), "ALLOW changes"),
+            (start(100_001), "REQUIRE_APPROVAL infrastructure-cost-over-1000"),
+        ],
+    );
+}
+
+#[test]
+fn communication() {
+    let mail = |outside: i64| {
+        action(
+            "send_email",
+            &[
+                ("recipient_count", Value::Int(3)),
+                ("external_recipient_count", Value::Int(outside)),
+            ],
+        )
+    };
+    decides(
+        "communication",
+        include_str!("../../../policies/packs/communication.cedar"),
+        &[
+            (action("post_message", &[]), "ALLOW changes communication-internal"),
+            (mail(0), "ALLOW changes communication-internal"),
+            (mail(1), "REQUIRE_APPROVAL communication-external"),
+            (
+                of("send_email", "recipient_count", 101),
+                "REQUIRE_APPROVAL communication-bulk message-to-over-100",
+            ),
+            (action("send_email", &[]), "REQUIRE_APPROVAL incomplete_action"),
+        ],
+    );
+}
+
+#[test]
+fn integrations() {
+    let unknown = Action {
+        provider: "unknown".into(),
+        unmapped: true,
+        ..action("call_api", &[])
+    };
+    decides(
+        "integrations",
+        include_str!("../../../policies/packs/integrations.cedar"),
+        &[
+            (action("read_record", &[]), "ALLOW integrations-reads reads"),
+            (
+                unknown,
+                "BLOCK policy_blocked integrations-unknown-apis writes-to-unknown-hosts",
+            ),
+            (
+                action("issue_token", &[]),
+                "REQUIRE_APPROVAL integrations-tokens new-credential",
+            ),
+            (
+                action("issue_token", &[("renewal", Value::Bool(true))]),
+                "ALLOW changes",
+            ),
+            (action("modify_webhook", &[]), "REQUIRE_APPROVAL integrations-webhooks"),
+        ],
+    );
+}
+
+#[test]
+fn workflows() {
+    let kind = Value::Text("contract".to_owned());
+    decides(
+        "workflows",
+        include_str!("../../../policies/packs/workflows.cedar"),
+        &[
+            (action("generate_document", &[]), "ALLOW changes workflows-documents"),
+            (
+                on(action("modify_record", &[]), "envelope", "unknown"),
+                "REQUIRE_APPROVAL workflows-contracts",
+            ),
+            (
+                action("approve_request", &[("record_kind", kind)]),
+                "REQUIRE_APPROVAL workflows-contracts",
+            ),
+            (on(action("modify_record", &[]), "page", "unknown"), "ALLOW changes"),
+            (
+                action("export_data", &[]),
+                "BLOCK policy_blocked data-export workflows-exports",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn who_is_allowed_to_export_data_may() {
+    let gate = gate(include_str!("../../../policies/packs/workflows.cedar"));
+    let mut call = call();
+    call.caller.roles = Arc::from([Arc::from("data-exporter")]);
+    assert_eq!(
+        decided_call(&gate, call, &action("export_data", &[]), None),
+        "ALLOW changes"
+    );
+}
