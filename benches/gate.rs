@@ -50,12 +50,14 @@ fn rules(more: usize) -> Rules {
             source("baseline.cedar", include_str!("../policies/baseline.cedar")),
             source("more.cedar", &others),
         ],
+        budgets: None,
+        prices: None,
     };
     let config = Config {
         rates: rates(),
         ..Config::default()
     };
-    Rules::load(&sources, None, config).unwrap_or_else(|wrong| panic!("{wrong:?}"))
+    Rules::load(&sources, None, config, &Arc::default()).unwrap_or_else(|wrong| panic!("{wrong:?}"))
 }
 
 /// A call as the proxy makes it.

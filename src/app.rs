@@ -29,7 +29,7 @@ use crate::authority::Authority;
 use crate::config::home::Home;
 use crate::config::{Config, shipped};
 use crate::control::health::Readiness;
-use crate::gate::{self, Gate, Rules, Sources};
+use crate::gate::{self, Gate, Memory, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::drain::{self, Drain};
 use crate::io::keys::{self, Secrets};
@@ -58,7 +58,8 @@ pub fn load_rules(
     groups: Option<&BTreeSet<String>>,
     config: gate::Config,
 ) -> Result<Rules, Vec<Diagnostic>> {
-    Rules::load(&sources(home)?, groups, config)
+    let memory = Arc::new(Memory::new(Some(approval::steady())));
+    Rules::load(&sources(home)?, groups, config, &memory)
 }
 
 /// The files in force, mappings and policies.
@@ -68,6 +69,8 @@ fn sources(home: &Home) -> Result<Sources, Vec<Diagnostic>> {
         vocabulary,
         mappings,
         policies: shipped::policies(&home.policies())?,
+        budgets: shipped::policy_file(&home.policies(), "budgets.yaml")?,
+        prices: shipped::policy_file(&home.policies(), "prices.yaml")?,
     })
 }
 
@@ -150,6 +153,9 @@ impl Sidecar {
         let described = rules.describe();
         let approvals = approvals(&config, &secrets, &store).await?;
         store.write(audit::recover(store.open_calls()?)).await?;
+        rules
+            .recall(&store.reader()?, Timestamp::now())
+            .context("what was taken of budgets cannot be read")?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
         store
             .write(audit::boot(boot_members(&rules, &addresses, &authority, enforcement)))

@@ -38,7 +38,7 @@ use crate::metrics::Decisions;
 use crate::model::change::ApprovalRow;
 use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
 
-pub use clock::{CLOCK_SLACK, Wall};
+pub use clock::{CLOCK_SLACK, Wall, steady};
 use clock::{Clocks, Now};
 pub use draft::Draft;
 pub use fingerprint::{Fingerprint, Keys};

@@ -8,7 +8,7 @@
 //!
 //! | kind | members | commitments |
 //! |---|---|---|
-//! | `decided` | `access` `action` `[approval]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `roles` `rules` `unmapped` | `fields` `request` (hidden) `request_line` `summary` `target` |
+//! | `decided` | `access` `action` `[approval]` `[budgets]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `[repeats]` `roles` `rules` `unmapped` | `[budgets]` `fields` `request` (hidden) `request_line` `summary` `target` |
 //! | `held` | `action` `approval` `digests` `expires` `fingerprint` `provider` `rules` | `fields` `summary` |
 //! | `approved` | `approval` `[grant_expires]` `person` `proof` `revision` `rules` `state` | `[stated]` |
 //! | `denied` | `approval` `[person]` | `[reason]` |
@@ -26,6 +26,8 @@
 //! - A `decided` names the set that decided: the one in force once what was read of the call's content was there. A `reload`
 //!   is recorded before its set comes into force, so calls that were judged in between, or whose record was under way, follow
 //!   it with the set of before; no call that begins once `RELOADED` is printed does.
+//! - `budgets` names the budgets that count the call; what it commits to by that name says of each `before`, `amount` and
+//!   `after`. `repeats` is the call that was counted for the same request. Only an ALLOW takes anything.
 //! - `rules`, `roles`, `groups`, `missing`, `digests` are names joined by `,`, in the order of `rules`.
 //! - `mappings`, `policies`, `digests` and `key` are the first half of a SHA-256, in hex.
 //! - `milliseconds`, and `received` and `sent` in bytes, are there for connections that were opened and not read.
@@ -41,7 +43,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::model::{ApprovalId, Reason};
+use crate::model::{ApprovalId, Reason, Spending};
 
 pub use approvals::{approved, consumed, denied, expired, held};
 pub use calls::{closed, decided, recover, refused};
@@ -64,6 +66,8 @@ pub struct Ruling<'a> {
     /// Ids of the rules that decided.
     pub rules: &'a [Arc<str>],
     pub approval: Option<&'a ApprovalId>,
+    /// What it takes of budgets, or would.
+    pub spending: Option<&'a Spending>,
 }
 
 /// Half of a SHA-256 in hex: 128 bits tell any two sets apart, even if someone looks for two that look alike.

@@ -10,6 +10,9 @@
 //! are the values filled in, and then the ordinary rules apply, each hold with a vote of its own.
 
 mod complete;
+mod memory;
+mod prices;
+mod spending;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +23,17 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::audit::Digests;
+use crate::budget::{Budgets, Wording};
 use crate::mapping::Mappings;
 use crate::model::money::Rates;
 use crate::model::time::Zone;
 use crate::model::{
-    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Timestamp, Vocabulary,
+    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Spending, Timestamp, Vocabulary,
 };
+use prices::Prices;
+
+pub use memory::Memory;
+
 use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
 
 /// The rules in force, for every door.
@@ -73,12 +81,16 @@ pub struct Sources {
     pub vocabulary: Source,
     pub mappings: Vec<Source>,
     pub policies: Vec<Source>,
+    /// `policies/budgets.yaml`
+    pub budgets: Option<Source>,
+    /// `policies/prices.yaml`
+    pub prices: Option<Source>,
 }
 
 impl Sources {
     /// Names of the files that are not shipped.
     pub fn own(&self) -> BTreeSet<String> {
-        let files = self.mappings.iter().chain(&self.policies).chain([&self.vocabulary]);
+        let files = self.mappings.iter().chain(self.rules()).chain([&self.vocabulary]);
         let own = files.filter(|source| !source.is_embedded());
         own.map(|source| source.file.clone()).collect()
     }
@@ -87,8 +99,13 @@ impl Sources {
     pub fn digests(&self) -> Digests {
         Digests {
             mappings: Mappings::digest_of(&self.vocabulary, &self.mappings),
-            policies: Policies::digest_of(&self.policies),
+            policies: Source::digest(self.rules()),
         }
+    }
+
+    /// Everything that calls are judged by.
+    fn rules(&self) -> impl Iterator<Item = &Source> {
+        self.policies.iter().chain(&self.budgets).chain(&self.prices)
     }
 }
 
@@ -97,7 +114,12 @@ impl Sources {
 pub struct Rules {
     mappings: Mappings,
     policies: Policies,
+    budgets: Budgets,
+    prices: Prices,
+    memory: Arc<Memory>,
     config: Config,
+    wording: Wording,
+    digests: Digests,
 }
 
 impl Rules {
@@ -109,21 +131,35 @@ impl Rules {
         sources: &Sources,
         groups: Option<&BTreeSet<String>>,
         config: Config,
+        memory: &Arc<Memory>,
     ) -> Result<Rules, Vec<Diagnostic>> {
         let vocabulary = Mappings::read_vocabulary(&sources.vocabulary)?;
         let mappings = Mappings::load(&sources.vocabulary, &sources.mappings);
-        let policies = Policies::load(&sources.policies, vocabulary, groups);
-        let (mappings, policies) = match (mappings, policies) {
-            (Ok(mappings), Ok(policies)) => (mappings, policies),
-            (mappings, policies) => {
-                let wrong = mappings.err().into_iter().chain(policies.err()).flatten();
-                return Err(wrong.collect());
+        let prices = sources.prices.as_ref().map_or(Ok(Prices::default()), Prices::load);
+        let budgets = match &sources.budgets {
+            Some(source) => Budgets::load(source, &vocabulary, groups, &memory.budgets),
+            None => Ok(Budgets::default()),
+        };
+        let covered = budgets.as_ref().map(|budgets| Arc::new(budgets.extend(&vocabulary)));
+        let policies = Policies::load(&sources.policies, covered.unwrap_or(vocabulary), groups);
+        let (mappings, policies, budgets, prices) = match (mappings, policies, budgets, prices) {
+            (Ok(mappings), Ok(policies), Ok(budgets), Ok(prices)) => (mappings, policies, budgets, prices),
+            (mappings, policies, budgets, prices) => {
+                // Where no budget is known, rules that ask for one are no mistakes of their own.
+                let of_rules = policies.err().filter(|_| budgets.is_ok());
+                let wrong = [mappings.err(), of_rules, budgets.err(), prices.err()];
+                return Err(wrong.into_iter().flatten().flatten().collect());
             }
         };
         let mappings = mappings.with_account_currency(config.rates.account.as_deref());
         Ok(Rules {
             mappings,
             policies,
+            budgets,
+            prices,
+            memory: memory.clone(),
+            wording: spending::wording(&config),
+            digests: sources.digests(),
             config,
         })
     }
@@ -142,49 +178,61 @@ impl Rules {
 
     /// Which set this is, for the record.
     pub fn digests(&self) -> Digests {
-        Digests {
-            mappings: self.mappings.digest().clone(),
-            policies: self.policies.digest().clone(),
-        }
+        self.digests.clone()
+    }
+
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
     }
 
     /// One line for people.
     pub fn describe(&self) -> String {
         let titles: Vec<&str> = self.mappings.titles().collect();
         format!(
-            "{} actions; mappings for {}; {} rules",
+            "{} actions; mappings for {}; {} rules; {} budgets",
             self.vocabulary().actions.len(),
             titles.join(", "),
-            self.policies.rules()
+            self.policies.rules(),
+            self.budgets.count()
         )
     }
 
     /// The action with all that follows from its fields. Completing twice changes nothing.
     pub fn complete(&self, action: Action) -> Action {
-        complete::complete(action, &BTreeMap::new(), self.vocabulary(), &self.config.rates)
+        complete::complete(action, &BTreeMap::new(), self)
     }
 
     /// Decides a call; with `evidence`, decides it again after people were asked. A permit carries the action with the
     /// values they stated, a block or a hold carries it as the call states it.
     pub fn decide(&self, call: Call, action: Action, evidence: Option<&Evidence>, at: Timestamp) -> Decision {
-        let situation = self.situation(at);
-        match self.prepare(&call.facts(), action, &situation, evidence) {
-            Prepared::Complete { action, as_called } => {
-                let decision = self.policies.decide(call, action, &situation, evidence);
-                match as_called {
-                    Some(as_called) => with_action(decision, *as_called),
-                    None => decision,
-                }
-            }
-            Prepared::Stopped { action, verdict } => refused(call, action, verdict),
-        }
+        let facts = call.facts();
+        let prepared = self.prepare(&facts, action, at, evidence);
+        self.decide_prepared(call, &facts, prepared, evidence, at)
     }
 
     /// The same without a call to permit: what an approver's consent would come to.
     pub fn review(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>, at: Timestamp) -> Verdict {
-        let situation = self.situation(at);
-        match self.prepare(facts, action.clone(), &situation, evidence) {
-            Prepared::Complete { action, .. } => self.policies.evaluate(facts, &action, &situation, evidence),
+        self.review_if(facts, action, evidence, at, false)
+    }
+
+    /// The same for a call that was allowed, and counted, once, and goes on: only what is judged of it again.
+    pub fn review_standing(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>, at: Timestamp) -> Verdict {
+        self.review_if(facts, action, evidence, at, true)
+    }
+
+    fn review_if(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        evidence: Option<&Evidence>,
+        at: Timestamp,
+        stands: bool,
+    ) -> Verdict {
+        match self.prepare(facts, action.clone(), at, evidence) {
+            Prepared::Complete { action, .. } => {
+                let situation = self.situation_if(facts, &action, at, stands);
+                self.policies.evaluate(facts, &action, &situation, evidence)
+            }
             Prepared::Stopped { verdict, .. } => verdict,
         }
     }
@@ -204,15 +252,8 @@ impl Rules {
         rules.collect()
     }
 
-    /// What rules see besides call and action, at this moment.
-    pub fn situation(&self, at: Timestamp) -> Situation {
-        Situation {
-            time: self.config.zone.at(at),
-        }
-    }
-
     /// Completes the action; with values that people stated only if they may state them.
-    fn prepare(&self, facts: &Facts, action: Action, situation: &Situation, evidence: Option<&Evidence>) -> Prepared {
+    fn prepare(&self, facts: &Facts, action: Action, at: Timestamp, evidence: Option<&Evidence>) -> Prepared {
         let action = self.complete(action);
         let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.lacks(field));
         let Some(evidence) = evidence.filter(states) else {
@@ -224,9 +265,10 @@ impl Rules {
         // SECURITY: a value without a vote for just this incomplete action, or one voted for while other rules were in
         // force, completes nothing. Test: a_stated_value_without_a_vote_for_it_completes_nothing.
         let consents = |rule: &HoldRule| &*rule.id == INCOMPLETE_ACTION && evidence.satisfies(rule);
-        match self.policies.evaluate(facts, &action, situation, Some(evidence)) {
+        let situation = self.situation(facts, &action, at);
+        match self.policies.evaluate(facts, &action, &situation, Some(evidence)) {
             Verdict::RequireApproval { rules } if rules.iter().any(consents) => Prepared::Complete {
-                action: complete::complete(action.clone(), &evidence.stated, self.vocabulary(), &self.config.rates),
+                action: complete::complete(action.clone(), &evidence.stated, self),
                 as_called: Some(Box::new(action)),
             },
             verdict @ (Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. }) => {
@@ -261,7 +303,14 @@ fn with_action(decision: Decision, action: Action) -> Decision {
 /// A decision that is no permit. Only `Policies::decide` allows: a verdict of `Allow` does not belong here, and blocks.
 fn refused(call: Call, action: Action, verdict: Verdict) -> Decision {
     let (reason, rules) = match verdict {
-        Verdict::RequireApproval { rules } => return Decision::RequireApproval(Hold { call, action, rules }),
+        Verdict::RequireApproval { rules } => {
+            return Decision::RequireApproval(Hold {
+                call,
+                action,
+                rules,
+                spending: Spending::default(),
+            });
+        }
         Verdict::Block { reason, rules } => (reason, rules),
         Verdict::Allow { .. } => (Reason::PolicyError, Vec::new()),
     };
@@ -270,5 +319,6 @@ fn refused(call: Call, action: Action, verdict: Verdict) -> Decision {
         action,
         reason,
         rules,
+        spending: Spending::default(),
     })
 }

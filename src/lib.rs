@@ -42,6 +42,7 @@ pub mod agent;
 pub mod approval;
 pub mod audit;
 pub mod authority;
+pub mod budget;
 pub mod mapping;
 pub mod policy;
 pub mod upstream;

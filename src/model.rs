@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod approval;
+pub mod budget;
 pub mod call;
 pub mod change;
 pub mod diagnostic;
@@ -20,6 +21,7 @@ pub mod vocabulary;
 
 pub use action::{Access, Action, Answer, ErrorShape, Missing, Target, Value, Why};
 pub use approval::{Evidence, HoldRule, State, Vote};
+pub use budget::{Reservation, Spending, Spent};
 pub use call::{Authority, Body, Call, Caller, Coded, Facts, Host, Identity, Origin, Scheme, is_grpc};
 pub use change::Change;
 pub use diagnostic::{Diagnostic, Source};

@@ -17,6 +17,7 @@ mod evaluate;
 mod fit;
 mod incomplete;
 mod index;
+mod limits;
 mod lint;
 mod load;
 mod mentions;
@@ -30,7 +31,7 @@ mod suppose;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::{Authorizer, Schema};
@@ -41,11 +42,14 @@ pub use self::rule::{DEFAULT, DEFAULT_APPROVERS, INCOMPLETE_ACTION, OWNERS};
 use self::evaluate::Findings;
 use self::fit::Misfit;
 use self::index::Index;
+use self::load::Loaded;
 use self::request::Requests;
 use self::rule::{Kind, POLICY_ERROR, Rule};
 use self::schema::Strictness;
 use crate::model::vocabulary::ActionDefinition;
-use crate::model::{Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Vocabulary};
+use crate::model::{
+    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Spending, Vocabulary,
+};
 
 /// A set of rules, ready to be asked. Immutable: a reload makes another.
 pub struct Policies {
@@ -58,6 +62,8 @@ pub struct Policies {
     index: Index,
     requests: Requests,
     authorizer: Authorizer,
+    /// By action: optional fields that a rule about it tests with `has`.
+    tested: BTreeMap<Arc<str>, BTreeSet<String>>,
     digest: Arc<str>,
 }
 
@@ -74,6 +80,7 @@ impl Policies {
     ) -> Result<Policies, Vec<Diagnostic>> {
         let (strict, lenient) = load::schemas(&vocabulary)?;
         let loaded = load::files(files, &vocabulary, strict.clone(), groups)?;
+        let tested = tested(&loaded, &vocabulary);
         let internal = |error: String| vec![Diagnostic::of_file("policies", error)];
         let mut index = Index::default();
         for policy in &loaded.policies {
@@ -91,6 +98,7 @@ impl Policies {
             index,
             requests: Requests::new().map_err(|error| internal(error.to_string()))?,
             authorizer: Authorizer::new(),
+            tested,
             digest: Self::digest_of(files),
         })
     }
@@ -124,9 +132,27 @@ impl Policies {
         Source::digest(files)
     }
 
+    /// Whether a rule about this action asks for a field that need not be there.
+    pub fn asks_for(&self, action: &str, field: &str) -> bool {
+        self.tested.get(action).is_some_and(|fields| fields.contains(field))
+    }
+
     /// What the rules say of an action: the strictest of what they say of each of its meanings. `evidence` counts for rules
     /// of exactly the text that was consented to.
     pub fn evaluate(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        situation: &Situation,
+        evidence: Option<&Evidence>,
+    ) -> Verdict {
+        let said = self.evaluate_all(facts, action, situation, evidence);
+        let over = situation.over.iter().map(|over| limits::verdict(over, evidence));
+        over.flatten().fold(said, strictest::of)
+    }
+
+    /// Of all meanings.
+    fn evaluate_all(
         &self,
         facts: &Facts,
         action: &Action,
@@ -138,7 +164,7 @@ impl Policies {
         // out of the rules for the others. Tests: `the_strictest_decision_of_all_meanings_wins`,
         // `one_more_parameter_takes_no_call_out_of_a_rule`.
         action.also.iter().fold(first, |strictest, meaning| {
-            strictest::of(strictest, self.evaluate(facts, meaning, situation, evidence))
+            strictest::of(strictest, self.evaluate_all(facts, meaning, situation, evidence))
         })
     }
 
@@ -151,7 +177,7 @@ impl Policies {
         evidence: Option<&Evidence>,
     ) -> Verdict {
         let asked = self.ask(facts, action, situation).and_then(|(definition, findings)| {
-            if action.missing.is_empty() {
+            if is_complete(action, definition, situation) {
                 self.judge(&findings, evidence)
             } else {
                 self.judge_incomplete(action, definition, Arc::unwrap_or_clone(findings), evidence)
@@ -175,8 +201,14 @@ impl Policies {
                 action,
                 reason,
                 rules,
+                spending: Spending::default(),
             }),
-            Verdict::RequireApproval { rules } => Decision::RequireApproval(Hold { call, action, rules }),
+            Verdict::RequireApproval { rules } => Decision::RequireApproval(Hold {
+                call,
+                action,
+                rules,
+                spending: Spending::default(),
+            }),
         }
     }
 
@@ -195,7 +227,7 @@ impl Policies {
             // What `fit` lets through fits the schema (test `what_fits_the_vocabulary_fits_the_schema`): Cedar looks once
             // more in debug builds only, for it costs a fifth of the decision.
             if cfg!(debug_assertions) {
-                let complete = action.missing.is_empty();
+                let complete = is_complete(action, definition, situation);
                 let schema = if complete { &self.strict } else { &self.lenient };
                 request::request(&prepared, told(), Some(schema))?;
             }
@@ -287,6 +319,22 @@ impl Policies {
     }
 }
 
+/// Which optional fields rules test, by the actions that they are about.
+fn tested(loaded: &Loaded, vocabulary: &Vocabulary) -> BTreeMap<Arc<str>, BTreeSet<String>> {
+    let mut tested: BTreeMap<Arc<str>, BTreeSet<String>> = BTreeMap::new();
+    for policy in &loaded.policies {
+        let Some(rule) = loaded.rules.get(AsRef::<str>::as_ref(policy.id())) else {
+            continue;
+        };
+        if !rule.tests.is_empty() {
+            for action in lint::actions(policy, vocabulary) {
+                tested.entry(action.clone()).or_default().extend(rule.tests.clone());
+            }
+        }
+    }
+    tested
+}
+
 /// Satisfied rules, each list by id.
 #[derive(Default)]
 struct Said {
@@ -312,6 +360,12 @@ fn not_permitted() -> Verdict {
             reason: None,
         }],
     }
+}
+
+/// Whether all that rules may ask of it is known: its fields, and what budgets come to with it.
+fn is_complete(action: &Action, definition: &ActionDefinition, situation: &Situation) -> bool {
+    let known = |name: &Arc<str>| situation.budgets.contains_key(name);
+    action.missing.is_empty() && definition.budgets.keys().all(known)
 }
 
 /// The holds that nobody who may has consented to yet.

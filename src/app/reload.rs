@@ -20,9 +20,9 @@ use crate::authority::Authority;
 use crate::config::Config;
 use crate::gate::{Gate, Rules};
 use crate::io::watch::Watch;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, Timestamp};
 use crate::model::inert::inert;
-use crate::store::Store;
+use crate::store::{ReadError, Store};
 
 /// When nothing is told.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -135,6 +135,7 @@ impl Reload {
     /// Gives when to look again if nothing is told before.
     async fn reload(&mut self, cause: Cause) -> Duration {
         let (config, store, running) = (self.config.clone(), self.store.clone(), self.gate.rules().digests());
+        let memory = self.gate.rules().memory().clone();
         let (seen, own, gone) = (self.seen.take(), self.own.clone(), std::mem::take(&mut self.gone));
         let known: BTreeSet<String> = gone.keys().cloned().collect();
         let read = tokio::task::spawn_blocking(move || {
@@ -163,7 +164,7 @@ impl Reload {
                 vec![Diagnostic::of_file(database, error.to_string())]
             })?;
             let groups = super::groups(&config, &people);
-            let rules = Rules::load(&sources, Some(&groups), config.gate.clone());
+            let rules = Rules::load(&sources, Some(&groups), config.gate.clone(), &memory);
             rules.map(|rules| Found::Rules(Box::new(rules), names))
         });
         match read.await {
@@ -207,6 +208,21 @@ impl Reload {
             self.seen = Some(digests);
             return LOOK_AGAIN;
         }
+        // The record has all that was decided before, so that a budget that is new or changed begins with what it would have
+        // counted.
+        let store = self.store.clone();
+        let recalled = tokio::task::spawn_blocking(move || {
+            rules.recall(&store.reader()?, Timestamp::now())?;
+            Ok::<Rules, ReadError>(rules)
+        });
+        let rules = match recalled.await.map_err(anyhow::Error::from).and_then(|rules| Ok(rules?)) {
+            Ok(rules) => rules,
+            Err(error) => {
+                tracing::error!(%error, "reload refused: what was taken of budgets cannot be read");
+                self.seen = Some(digests);
+                return LOOK_AGAIN;
+            }
+        };
         self.wrong.clear();
         self.gate.replace(rules);
         self.own = names;

@@ -73,6 +73,13 @@ fn system_sleep() -> Slept {
     })
 }
 
+/// A clock that nobody sets: the time on the wall when it started, and what has passed since, the machine's sleep included.
+pub fn steady() -> Wall {
+    let clocks = Clocks::system();
+    let start = clocks.now();
+    Box::new(move || start.wall.plus(clocks.now().running.saturating_duration_since(start.running)))
+}
+
 fn uptime() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
     let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;

@@ -79,6 +79,7 @@ pub(crate) fn hold(agent: &str) -> Hold {
         call,
         action: action(),
         rules: vec![rule("refund-over-500", "d1")],
+        spending: crate::model::Spending::default(),
     }
 }
 

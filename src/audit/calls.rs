@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Digests, Ruling, joined, short};
 use crate::model::change::{CallClosed, CallRow, Carried};
 use crate::model::entry::{Committed, Kind};
-use crate::model::{Action, Call, CallId, Change, Entry, Outcome, Reason, Refusal, Timestamp, Value};
+use crate::model::{Action, Call, CallId, Change, Entry, Outcome, Reason, Refusal, Spent, Timestamp, Value};
 use crate::store::OpenCall;
 
 /// A call's target as it was sent. Members in the order of RFC 8785.
@@ -32,6 +32,7 @@ struct TargetValue<'a> {
 /// `decided` with its commitments, and the call's projection. A block is closed at once as not sent.
 pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Digests) -> Vec<Change> {
     let blocked = ruling.decision == "BLOCK";
+    let spent = ruling.spending.map_or(&[][..], |spending| &spending.spent);
     let entry = Entry::new(Kind::Decided)
         .call(&call.id)
         .agent(&call.caller.agent)
@@ -39,6 +40,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .with("action", &*action.name)
         .with_some("also", also(action))
         .with_some("approval", ruling.approval.map(|approval| approval.as_str()))
+        .with_some("budgets", budgets(spent))
         .with("decision", ruling.decision)
         .with("environment", &*action.environment)
         .with("inspected", i64::from(action.inspected))
@@ -50,6 +52,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .with("policies", short(&digests.policies))
         .with("provider", &*action.provider)
         .with_some("reason", ruling.reason.map(Reason::as_str))
+        .with_some("repeats", ruling.spending.and_then(|spending| spending.repeats.as_ref()).map(|call| call.as_str()))
         .with("roles", joined(call.caller.roles.iter()))
         .with("rules", joined(ruling.rules))
         .with("unmapped", i64::from(action.unmapped))
@@ -61,6 +64,10 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
     let entry = match action.also.is_empty() {
         true => entry,
         false => entry.commit("also", Committed::keep(&all_also(action))),
+    };
+    let entry = match spent.is_empty() {
+        true => entry,
+        false => entry.commit("budgets", Committed::keep(&spent)),
     };
     let row = CallRow {
         id: call.id.clone(),
@@ -84,6 +91,12 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         target_id: action.target.id.clone(),
     };
     vec![Change::Append(entry), Change::CallDecided(Box::new(row))]
+}
+
+fn budgets(spent: &[Spent]) -> Option<String> {
+    let mut names: Vec<&Arc<str>> = spent.iter().map(|spent| &spent.budget).collect();
+    names.dedup();
+    (!names.is_empty()).then(|| joined(names))
 }
 
 fn missing(action: &Action) -> Option<String> {

@@ -95,6 +95,7 @@ fn one_of_each() -> Vec<Vec<Change>> {
         reason,
         rules: &rules,
         approval,
+        spending: None,
     };
     let mut incomplete = action.clone();
     incomplete.fields.clear();
@@ -288,6 +289,7 @@ fn the_request_as_sent_is_committed_to_and_never_kept() {
             reason: None,
             rules: &[],
             approval: None,
+            spending: None,
         },
         &digests(),
     );
@@ -306,6 +308,7 @@ fn an_unmapped_operation_stays_out_of_entry_and_projection() {
         reason: None,
         rules: &[],
         approval: None,
+        spending: None,
     };
     let changes = decided(&call(), &action, &ruling, &digests());
     assert!(!format!("{changes:?}").contains("planted"));
@@ -320,6 +323,7 @@ fn everything_that_a_call_does_is_in_its_entry() {
         reason: None,
         rules: &[],
         approval: None,
+        spending: None,
     };
     let plain = entries(&decided(&call(), &action, &ruling, &digests())).remove(0);
     assert!(!plain.members.contains_key("also") && !plain.values.contains_key("also"));
@@ -351,6 +355,7 @@ fn a_block_is_closed_by_its_decision_and_nothing_else_is() {
             reason: None,
             rules: &[],
             approval: None,
+            spending: None,
         };
         let changes = decided(&call(), &sample::action(), &ruling, &digests());
         let Some(Change::CallDecided(row)) = changes.get(1) else {

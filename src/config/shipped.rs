@@ -43,6 +43,19 @@ pub fn packs() -> impl Iterator<Item = &'static str> {
     files.filter_map(|file| file.path().file_stem()?.to_str())
 }
 
+/// A file of that name among the policies: of the home, else the shipped one.
+///
+/// # Errors
+/// A file that cannot be read, or is not text.
+pub fn policy_file(directory: &Path, name: &str) -> Result<Option<Source>, Vec<Diagnostic>> {
+    let files = sources(&POLICIES, "policies", directory, "yaml")?;
+    Ok(files.into_iter().find(|source| is_called(source, name)))
+}
+
+fn is_called(source: &Source, name: &str) -> bool {
+    source.file.rsplit('/').next() == Some(name)
+}
+
 /// Writes the shipped files into the home, keeping every file that is there already. Gives the names written.
 ///
 /// # Errors
@@ -52,6 +65,7 @@ pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
     for (shipped, directory, kind) in [
         (&MAPPINGS, home.mappings(), "yaml"),
         (&POLICIES, home.policies(), "cedar"),
+        (&POLICIES, home.policies(), "yaml"),
     ] {
         for file in shipped
             .files()

@@ -3,33 +3,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::money::Rates;
+use super::Rules;
+use crate::model::money::{self, Rates};
 use crate::model::vocabulary::ActionDefinition;
-use crate::model::{Action, Missing, Value, Vocabulary, Why};
+use crate::model::{Action, Missing, Value, Why};
 
 const AMOUNT: &str = "amount";
 const AMOUNT_BASE: &str = "amount_base";
 const CURRENCY: &str = "currency";
+const COST: &str = "estimated_monthly_cost";
 
 /// The action with `stated` values in the place of missing ones, and with all that follows from its fields. A stated value
 /// of a field that is not missing is ignored: what the call states stands. Completing twice changes nothing.
 pub(super) fn complete(
     mut action: Action,
     stated: &BTreeMap<Arc<str>, Value>,
-    vocabulary: &Vocabulary,
-    rates: &Rates,
+    rules: &Rules,
 ) -> Action {
     let also = std::mem::take(&mut action.also);
-    let mut action = one(action, stated, vocabulary, rates);
+    let mut action = one(action, stated, rules);
     action.also = also
         .into_iter()
-        .map(|meaning| complete(meaning, stated, vocabulary, rates))
+        .map(|meaning| complete(meaning, stated, rules))
         .collect();
     action
 }
 
 /// The same of one meaning.
-fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, vocabulary: &Vocabulary, rates: &Rates) -> Action {
+fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) -> Action {
+    let (vocabulary, rates) = (rules.vocabulary(), &rules.config.rates);
     let Some(definition) = vocabulary.actions.get(&action.name) else {
         return action;
     };
@@ -38,6 +40,7 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, vocabulary: &Voca
     action.missing.retain(|missing| !stated.contains_key(&missing.field));
     action.fields.extend(stated.clone());
     fill_currency(&mut action, definition, rates);
+    need(&mut action, rules);
     for field in definition.required.iter().chain(&definition.optional) {
         let source = vocabulary
             .fields
@@ -45,7 +48,12 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, vocabulary: &Voca
             .and_then(|field| field.derived_from.as_ref());
         if let Some(source) = source {
             let required = definition.required.contains(field);
-            derive(&mut action, field, source, required, stated.get(field), rates);
+            let wanted = match &**field {
+                // Only who asks for it needs it.
+                COST => rules.asks_for(&action, field),
+                _ => required || action.is_missing(field) || lacks_or_has(&action, source),
+            };
+            derive(&mut action, field, wanted, stated.get(field), rules);
         }
     }
     action
@@ -71,23 +79,60 @@ fn fill_currency(action: &mut Action, definition: &ActionDefinition, rates: &Rat
 ///
 /// SECURITY: a derived field is ours to set: one that came along with the call is dropped, or an amount could be given
 /// another worth. Test: an_amount_base_that_came_with_the_call_is_dropped.
-fn derive(action: &mut Action, field: &Arc<str>, source: &str, required: bool, stated: Option<&Value>, rates: &Rates) {
-    let wanted =
-        required || action.is_missing(field) || action.is_missing(source) || action.fields.contains_key(source);
+fn derive(action: &mut Action, field: &Arc<str>, wanted: bool, stated: Option<&Value>, rules: &Rules) {
     action.fields.remove(field);
     action.missing.retain(|missing| missing.field != *field);
     let computed = match &**field {
-        AMOUNT_BASE => amount_base(action, rates).map(Value::Int),
+        AMOUNT_BASE => amount_base(action, &rules.config.rates),
+        COST => rules.prices.monthly(action, &rules.config.rates),
         // How to work out others is not known, so they are missing.
         _ => None,
     };
-    match computed.or_else(|| stated.cloned()) {
-        Some(value) => drop(action.fields.insert(field.clone(), value)),
+    match computed.map(Value::Int).or_else(|| stated.cloned()) {
+        Some(value) => {
+            if let (COST, Value::Int(cost)) = (&**field, &value) {
+                tell_cost(action, *cost, &rules.config.rates);
+            }
+            action.fields.insert(field.clone(), value);
+        }
         None if wanted => action.missing.push(Missing {
             field: field.clone(),
             why: Why::Derived,
         }),
         None => {}
+    }
+}
+
+/// Whether there is something to work with, or should be.
+fn lacks_or_has(action: &Action, source: &str) -> bool {
+    action.is_missing(source) || action.fields.contains_key(source)
+}
+
+/// What a budget sums must be told, or its total is not known.
+///
+/// SECURITY: a call that leaves it out would count as nothing. Test: `a_call_that_leaves_out_what_a_budget_sums_is_held`.
+fn need(action: &mut Action, rules: &Rules) {
+    let needed: Vec<Arc<str>> = rules.budgets.needed(action).cloned().collect();
+    for field in needed {
+        let defined = rules.vocabulary().fields.get(&field);
+        let source = defined.and_then(|field| field.derived_from.clone());
+        // A derived field that cannot be worked out is found missing when it is derived; only its source can be stated.
+        let told = source.unwrap_or(field);
+        if !action.fields.contains_key(&told) && !action.is_missing(&told) {
+            action.missing.push(Missing {
+                field: told,
+                why: Why::Absent,
+            });
+        }
+    }
+}
+
+/// People who are asked are told what it costs.
+fn tell_cost(action: &mut Action, cost: i64, rates: &Rates) {
+    let Some(currency) = &rates.account else { return };
+    let told = format!(" (about {} a month)", money::show(cost, currency));
+    if !action.summary.ends_with(&told) {
+        action.summary.push_str(&told);
     }
 }
 

@@ -37,13 +37,15 @@ fn rule_set(more: &str, rates: Rates) -> Rules {
             file("policies/baseline.cedar", BASELINE),
             file("policies/more.cedar", more),
         ],
+        budgets: None,
+        prices: None,
     };
     let groups = BTreeSet::from(["finance".to_owned()]);
     let config = Config {
         rates,
         ..Config::default()
     };
-    Rules::load(&sources, Some(&groups), config).unwrap_or_else(|diagnostics| {
+    Rules::load(&sources, Some(&groups), config, &Arc::default()).unwrap_or_else(|diagnostics| {
         let shown: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         panic!("{}", shown.join("\n"))
     })

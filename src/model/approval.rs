@@ -11,6 +11,9 @@ use super::{ApprovalId, Timestamp, Value};
 /// The group of people who may consent to anything and say who else may do what; also the person of the first start.
 pub const OWNERS: &str = "owner";
 
+/// Group of people who may consent where nobody is named.
+pub const DEFAULT_APPROVERS: &str = "approver";
+
 /// Id of the built-in hold for calls that do not state all they must.
 pub const INCOMPLETE_ACTION: &str = "incomplete_action";
 

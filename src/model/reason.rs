@@ -16,6 +16,7 @@ pub enum Reason {
     ApprovalExpired,
     ApprovedRepeat,
     AlreadyExecuted,
+    BudgetExceeded,
     DestinationRefused,
     Malformed,
     LengthRequired,
@@ -30,7 +31,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 19] = [
+    pub const ALL: [Reason; 20] = [
         Reason::PolicyBlocked,
         Reason::IncompleteAction,
         Reason::PolicyError,
@@ -39,6 +40,7 @@ impl Reason {
         Reason::ApprovalExpired,
         Reason::ApprovedRepeat,
         Reason::AlreadyExecuted,
+        Reason::BudgetExceeded,
         Reason::DestinationRefused,
         Reason::Malformed,
         Reason::LengthRequired,
@@ -62,6 +64,7 @@ impl Reason {
             Reason::ApprovalExpired => "approval_expired",
             Reason::ApprovedRepeat => "approved_repeat",
             Reason::AlreadyExecuted => "already_executed",
+            Reason::BudgetExceeded => "budget_exceeded",
             Reason::DestinationRefused => "destination_refused",
             Reason::Malformed => "malformed",
             Reason::LengthRequired => "length_required",

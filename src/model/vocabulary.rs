@@ -59,6 +59,9 @@ pub struct ActionDefinition {
     /// What an incomplete action of this name gets.
     #[serde(default)]
     pub incomplete: Incomplete,
+    /// Budgets that count it, and what each is: `policies/budgets.yaml`, not the vocabulary's own file.
+    #[serde(skip)]
+    pub budgets: BTreeMap<Arc<str>, Arc<str>>,
     /// Default summary: `{field}`, `{target.kind}`, `{target.id}`, `{provider}` and `{operation}` are filled in.
     pub summary: String,
 }

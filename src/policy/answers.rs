@@ -1,6 +1,6 @@
 //! What rules said before, for a question that is the same in all that they read.
 //!
-//! Rules are asked anew wherever they read a number, a long text or the time: those hardly repeat. What is left (reads, and changes
+//! Rules are asked anew wherever they read a number, a long text, a budget or the time: those hardly repeat. What is left (reads, and changes
 //! that only their name decides) is most of what agents do, and the same again and again.
 
 use std::collections::HashMap;
@@ -67,7 +67,11 @@ pub(super) fn question<'a>(
             match attribute {
                 Attribute::Bool(value) => Known::Bool(value),
                 Attribute::Text(text) if text.len() <= LONGEST => Known::Text(text.into()),
-                Attribute::Int(_) | Attribute::Text(_) | Attribute::List(_) | Attribute::Time(_) => return None,
+                Attribute::Int(_)
+                | Attribute::Text(_)
+                | Attribute::List(_)
+                | Attribute::Time(_)
+                | Attribute::Budgets { .. } => return None,
             },
         ));
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Action, ApprovalId, Call, HoldRule, Reason};
+use crate::model::{Action, ApprovalId, Call, HoldRule, Reason, Spending};
 
 /// The decision on one call. Each variant owns the call. No `Default`: nothing is allowed by omission.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Permit {
     action: Action,
     rules: Vec<Arc<str>>,
     approval: Option<ApprovalId>,
+    spending: Spending,
 }
 
 impl Permit {
@@ -29,7 +30,17 @@ impl Permit {
             action,
             rules,
             approval,
+            spending: Spending::default(),
         }
+    }
+
+    /// With what it takes of budgets.
+    pub fn with_spending(self, spending: Spending) -> Self {
+        Self { spending, ..self }
+    }
+
+    pub fn spending(&self) -> &Spending {
+        &self.spending
     }
 
     pub fn call(&self) -> &Call {
@@ -64,6 +75,8 @@ pub struct Blocked {
     pub reason: Reason,
     /// The rules that blocked, by id.
     pub rules: Vec<RuleReason>,
+    /// What it would have taken of budgets.
+    pub spending: Spending,
 }
 
 /// A call that may leave once people consent to each of these rules.
@@ -73,6 +86,8 @@ pub struct Hold {
     pub action: Action,
     /// The rules that still want consent, by id. Never empty.
     pub rules: Vec<HoldRule>,
+    /// What it would take of budgets, were it allowed now.
+    pub spending: Spending,
 }
 
 /// A rule that blocked, in its author's words. `id` is `default` where nothing permitted.

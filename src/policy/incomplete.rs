@@ -109,6 +109,9 @@ fn what_is_missing(action: &Action) -> String {
     let parts: BTreeMap<&str, &str> = missing
         .map(|missing| (&*missing.field, sentence(missing.why)))
         .collect();
+    if parts.is_empty() {
+        return "what a budget comes to with it is not known".to_owned();
+    }
     let parts: Vec<String> = parts
         .into_iter()
         .map(|(field, why)| format!("`{field}` {why}"))

@@ -4,7 +4,7 @@ mod annotations;
 mod conditions;
 
 pub(super) use self::annotations::{annotations, id};
-pub(super) use self::conditions::conditions;
+pub(super) use self::conditions::{actions, conditions};
 
 /// A mistake, and where in the file it stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

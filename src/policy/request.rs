@@ -1,6 +1,6 @@
 //! Facts and action → what Cedar is asked.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -192,7 +192,7 @@ fn groups(definition: &ActionDefinition, access: Access) -> impl Iterator<Item =
 pub(super) fn attributes<'a>(
     facts: &'a Facts,
     action: &'a Action,
-    definition: &ActionDefinition,
+    definition: &'a ActionDefinition,
     situation: &'a Situation,
 ) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
     let common = [
@@ -205,8 +205,16 @@ pub(super) fn attributes<'a>(
         ("time", Attribute::Time(&situation.time)),
     ];
     let fields = action.fields.iter();
+    let covered = (!definition.budgets.is_empty()).then_some((
+        "budgets",
+        Attribute::Budgets {
+            names: &definition.budgets,
+            totals: &situation.budgets,
+        },
+    ));
     common
         .into_iter()
+        .chain(covered)
         .chain(fields.map(|(name, value)| (&**name, value.into())))
 }
 
@@ -237,6 +245,11 @@ pub(super) enum Attribute<'a> {
     Text(&'a str),
     List(&'a [String]),
     Time(&'a LocalTime),
+    /// What budgets of the action come to.
+    Budgets {
+        names: &'a BTreeMap<Arc<str>, Arc<str>>,
+        totals: &'a BTreeMap<Arc<str>, i64>,
+    },
 }
 
 impl<'a> From<&'a Value> for Attribute<'a> {
@@ -258,6 +271,11 @@ impl Attribute<'_> {
             Attribute::Text(value) => RestrictedExpression::new_string(value.to_owned()),
             Attribute::List(values) => {
                 RestrictedExpression::new_set(values.iter().cloned().map(RestrictedExpression::new_string))
+            }
+            Attribute::Budgets { names, totals } => {
+                let known = names.keys().filter_map(|name| totals.get_key_value(name));
+                let members = known.map(|(name, total)| (name.to_string(), RestrictedExpression::new_long(*total)));
+                RestrictedExpression::new_record(members).ok()?
             }
             Attribute::Time(time) => {
                 let text = |text: &str| RestrictedExpression::new_string(text.to_owned());

@@ -7,14 +7,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::model::HoldRule;
-pub use crate::model::approval::{INCOMPLETE_ACTION, OWNERS};
+pub use crate::model::approval::{DEFAULT_APPROVERS, INCOMPLETE_ACTION, OWNERS};
 
 /// What blocks where nothing permits.
 pub const DEFAULT: &str = "default";
 /// What blocks where the call does not fit the vocabulary.
 pub(super) const POLICY_ERROR: &str = "policy_error";
-/// Group of people who may consent where a rule names none.
-pub const DEFAULT_APPROVERS: &str = "approver";
 
 /// Ids that rules may not take.
 pub(super) const RESERVED_IDS: [&str; 3] = [DEFAULT, INCOMPLETE_ACTION, POLICY_ERROR];

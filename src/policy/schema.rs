@@ -116,6 +116,16 @@ fn context(vocabulary: &Vocabulary, definition: &ActionDefinition, strictness: S
     for (name, kind) in COMMON {
         let _ = writeln!(members, "    \"{name}\": {kind},");
     }
+    if !definition.budgets.is_empty() {
+        // A total is not known where the call leaves out what the budget sums.
+        let mark = if strictness == Strictness::Strict { "" } else { "?" };
+        let _ = writeln!(members, "    \"budgets\": {{");
+        for (name, says) in &definition.budgets {
+            let doc = doc("      ", says);
+            let _ = writeln!(members, "{doc}      \"{name}\"{mark}: Long,");
+        }
+        let _ = writeln!(members, "    }},");
+    }
     // A name that stands in both lists is required.
     for field in fields_of(definition).collect::<BTreeSet<_>>() {
         let Some(defined) = vocabulary.fields.get(field) else {

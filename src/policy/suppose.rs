@@ -64,6 +64,7 @@ impl Policies {
             index,
             requests: Requests::new().map_err(|error| wrong(error.to_string()))?,
             authorizer: cedar_policy::Authorizer::new(),
+            tested: self.tested.clone(),
             digest: SUPPOSED.into(),
         })
     }

@@ -28,6 +28,7 @@ fn action_definition(groups: &[&str], access: Access, required: &[&str], optiona
         required: names(required),
         optional: names(optional),
         incomplete: Incomplete::Hold,
+        budgets: BTreeMap::new(),
         summary: String::new(),
     }
 }
@@ -161,9 +162,7 @@ fn without(mut action: Action, fields: &[&str]) -> Action {
 
 /// Noon of a Friday.
 fn situation() -> Situation {
-    Situation {
-        time: Zone::default().at(Timestamp(1_795_176_000_000)),
-    }
+    Situation::at(Zone::default().at(Timestamp(1_795_176_000_000)))
 }
 
 /// A vote of one person for each of these rules.

@@ -255,6 +255,7 @@ fn require_approval(judged_by: &Rules, hold: &Hold, approval: Option<&ApprovalId
         reason: None,
         rules: &rules,
         approval,
+        spending: Some(&hold.spending),
     };
     audit::decided(&hold.call, &hold.action, &ruling, &judged_by.digests())
 }

@@ -66,6 +66,7 @@ pub(super) async fn allowed(
         reason: None,
         rules: permit.rules(),
         approval: None,
+        spending: Some(permit.spending()),
     };
     let changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
     let record = Record::open(parts, &permit, None);
@@ -97,6 +98,7 @@ pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked, 
         reason: Some(blocked.reason),
         rules: &rules,
         approval: None,
+        spending: Some(&blocked.spending),
     };
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let refusal = match parts.store.write(changes).await {
@@ -204,7 +206,11 @@ impl Record {
         let tally = parts.metrics.tally(ruled);
         let (store, agent, call) = (parts.store.clone(), call.caller.agent.clone(), call.id.clone());
         let spent = spent.map(|approval| (parts.approvals.clone(), approval.clone()));
+        let reservation = permit.spending().reservation.clone();
         let mut record = Self::new(move |ending| {
+            if let Some(reservation) = reservation {
+                reservation.settle(ending.outcome, ending.status);
+            }
             if let Some((approvals, approval)) = spent {
                 approvals.ended(&approval, &call, ending.outcome, ending.status);
             }

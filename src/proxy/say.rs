@@ -1,7 +1,7 @@
 //! The words and forms around a decision: what a block is told as, to the agent and to people.
 
 use super::{Refused, respond};
-use crate::model::{Action, ApprovalId, Call, CallId, ErrorShape, Outcome, Reason, Refusal, Why, inert};
+use crate::model::{Action, ApprovalId, Call, CallId, ErrorShape, Outcome, Reason, Refusal, Spending, Why, inert};
 use crate::policy::{Blocked, Decision, Hold, Permit, RuleReason};
 use crate::upstream::SendError;
 
@@ -89,6 +89,9 @@ pub(super) fn why_blocked(blocked: &Blocked) -> String {
         return "what leaves HTTP otherwise than by a WebSocket handshake cannot be judged and is not passed on"
             .to_owned();
     }
+    if blocked.reason == Reason::BudgetExceeded {
+        return format!("it would go over a budget ({rules})");
+    }
     if blocked.reason == Reason::PolicyError {
         return format!("a policy could not be evaluated ({rules})");
     }
@@ -160,11 +163,14 @@ pub(super) fn stays_http(decision: Decision) -> Decision {
             action,
             reason: Reason::NotInspectable,
             rules,
+            spending: Spending::default(),
         })
     };
     match decision {
         Decision::Allow(permit) => uncarried(permit, block),
-        Decision::RequireApproval(Hold { call, action, rules }) => {
+        Decision::RequireApproval(Hold {
+            call, action, rules, ..
+        }) => {
             let rules = rules.into_iter().map(|rule| RuleReason {
                 id: rule.id,
                 reason: rule.reason,

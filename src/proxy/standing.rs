@@ -69,7 +69,7 @@ impl Standing {
             roles: caller.roles,
             ..self.call.facts()
         };
-        match rules.review(&facts, &action, self.evidence.as_ref(), Timestamp::now()) {
+        match rules.review_standing(&facts, &action, self.evidence.as_ref(), Timestamp::now()) {
             Verdict::Allow { .. } => Ok(()),
             Verdict::Block { reason, rules } => Err(Refusal::new(
                 reason,

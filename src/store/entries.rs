@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -51,14 +51,31 @@ pub(super) fn about(
         )?
         .query_map(
             params![call.as_str(), approval.map(|approval| approval.as_str())],
-            |row| {
-                Ok(Kept {
-                    bytes: row.get(0)?,
-                    values: row.get::<_, Option<String>>(1)?.map_or(Ok(BTreeMap::new()), |text| values(&text))?,
-                })
-            },
+            kept,
         )?
         .collect()
+}
+
+/// Decisions, outcomes and jumps of the clock, from the last one back, for as long as `see` wants more.
+pub(super) fn backwards(connection: &Connection, mut see: impl FnMut(&Kept) -> bool) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
+        WHERE kind IN ('decided', 'outcome', 'gap') ORDER BY seq DESC",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if !see(&kept(row)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        bytes: row.get(0)?,
+        values: row.get::<_, Option<String>>(1)?.map_or(Ok(BTreeMap::new()), |text| values(&text))?,
+    })
 }
 
 /// The values in a row of `entry_values`, as they stand there.

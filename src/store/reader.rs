@@ -59,6 +59,14 @@ impl Reader {
         Ok(entries::about(&self.connection, call, approval)?)
     }
 
+    /// Decisions, outcomes and jumps of the clock, from the last one back, for as long as `see` wants more.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn backwards(&self, see: impl FnMut(&Kept) -> bool) -> Result<(), ReadError> {
+        Ok(entries::backwards(&self.connection, see)?)
+    }
+
     /// The last `limit` entries of the trail in their canonical bytes, oldest first; of one agent if so asked.
     ///
     /// # Errors

@@ -79,12 +79,14 @@ pub(super) fn rules(extra: &str) -> Rules {
         vocabulary: source("mappings/actions.yaml"),
         mappings: mappings.to_vec(),
         policies: vec![source("policies/baseline.cedar"), own],
+        budgets: None,
+        prices: None,
     };
     let config = gate::Config {
         rates: Rates::new(Some("usd")),
         ..gate::Config::default()
     };
-    Rules::load(&sources, Some(&groups), config).unwrap()
+    Rules::load(&sources, Some(&groups), config, &Arc::default()).unwrap()
 }
 
 fn registry() -> Registry {

@@ -23,12 +23,14 @@ fn rules(house: &str) -> Rules {
             file("policies/baseline.cedar", &BASELINE.replace(transfer, &large)),
             file("policies/house.cedar", house),
         ],
+        budgets: None,
+        prices: None,
     };
     let config = Config {
         rates: rates(),
         ..Config::default()
     };
-    Rules::load(&sources, None, config).unwrap()
+    Rules::load(&sources, None, config, &Arc::default()).unwrap()
 }
 
 fn stripe(form: &str) -> Call {

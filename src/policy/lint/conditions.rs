@@ -1,13 +1,18 @@
 //! What conditions rest on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cedar_policy::pst::{Clause, Expr, Literal, Template, Var};
 use cedar_policy::{ActionConstraint, Policy, ResourceConstraint};
 
 use super::Finding;
 use crate::model::Vocabulary;
+use crate::model::vocabulary::ActionDefinition;
 use crate::policy::place::Statement;
+
+/// The context of budgets.
+const BUDGETS: &str = "budgets";
 
 /// What the conditions of a rule rest on.
 #[derive(Debug, Default)]
@@ -37,6 +42,10 @@ impl Uses {
     fn walk(&mut self, expression: &Expr) {
         match expression {
             Expr::GetAttr { expr, .. } if is_context(expr) => {}
+            // `context.budgets has refunds_per_day`: what it sums may be missing, as any field.
+            Expr::HasAttr { expr, .. } if is_budgets(expr) => {
+                self.tests.insert(BUDGETS.to_owned());
+            }
             Expr::HasAttr { expr, attrs } if is_context(expr) => {
                 self.tests.insert(attrs.first().to_string());
             }
@@ -79,6 +88,10 @@ fn names_target(scope: &ResourceConstraint) -> bool {
             uid.type_name().basename() == "Target"
         }
     }
+}
+
+fn is_budgets(expression: &Expr) -> bool {
+    matches!(expression, Expr::GetAttr { expr, attr } if is_context(expr) && attr == BUDGETS)
 }
 
 fn is_context(expression: &Expr) -> bool {
@@ -130,19 +143,33 @@ pub(in crate::policy) fn conditions(
 
 /// An action within the rule's scope that requires `field`.
 fn requires<'a>(policy: &Policy, vocabulary: &'a Vocabulary, field: &str) -> Option<&'a str> {
+    let requires = |definition: &ActionDefinition| match field {
+        BUDGETS => !definition.budgets.is_empty(),
+        _ => definition.required.iter().any(|required| &**required == field),
+    };
+    in_scope(policy, vocabulary)
+        .find(|(_, definition)| requires(definition))
+        .map(|(name, _)| &**name)
+}
+
+/// The actions that a rule is about.
+pub(in crate::policy) fn actions<'a>(policy: &Policy, vocabulary: &'a Vocabulary) -> impl Iterator<Item = &'a Arc<str>> {
+    in_scope(policy, vocabulary).map(|(name, _)| name)
+}
+
+fn in_scope<'a>(
+    policy: &Policy,
+    vocabulary: &'a Vocabulary,
+) -> impl Iterator<Item = (&'a Arc<str>, &'a ActionDefinition)> {
     let scope = match policy.action_constraint() {
         ActionConstraint::Any => None,
         ActionConstraint::Eq(one) => Some(vec![one]),
         ActionConstraint::In(any) => Some(any),
     };
-    let named = |name: &str| match &scope {
+    let named = move |name: &str| match &scope {
         None => true,
         Some(uids) => uids.iter().any(|uid| uid.id().unescaped() == name),
     };
-    let mut actions = vocabulary.actions.iter();
-    let found = actions.find(|(name, definition)| {
-        let in_scope = named(name) || definition.parents().any(named);
-        in_scope && definition.required.iter().any(|required| &**required == field)
-    });
-    found.map(|(name, _)| &**name)
+    let actions = vocabulary.actions.iter();
+    actions.filter(move |(name, definition)| named(name) || definition.parents().any(&named))
 }

@@ -34,9 +34,7 @@ fn a_rule_may_ask_for_the_time_and_is_asked_anew_at_another() {
     );
     let at = |hour: i64, minute: i64| {
         let moment = Timestamp(1_795_176_000_000 + ((hour - 12) * 60 + minute) * 60_000);
-        let situation = Situation {
-            time: Zone::default().at(moment),
-        };
+        let situation = Situation::at(Zone::default().at(moment));
         shown(&policies.evaluate(&facts(), &refund(1), &situation, None))
     };
     let closed = "BLOCK policy_blocked default";

@@ -16,12 +16,14 @@ fn rules() -> Rules {
         vocabulary: source("mappings/actions.yaml"),
         mappings: vec![source("mappings/stripe.yaml")],
         policies: vec![source("policies/baseline.cedar")],
+        budgets: None,
+        prices: None,
     };
     let config = Config {
         rates: Rates::new(Some("usd")),
         ..Config::default()
     };
-    Rules::load(&sources, None, config).unwrap()
+    Rules::load(&sources, None, config, &Arc::default()).unwrap()
 }
 
 const LIMITS: Limits = Limits {

@@ -147,6 +147,7 @@ async fn spend(
         reason: None,
         rules: permit.rules(),
         approval: Some(&draft.row().id),
+        spending: Some(permit.spending()),
     };
     let mut changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
     changes.extend(audit::consumed(draft.row()));
@@ -194,6 +195,7 @@ async fn block(parts: &Parts, judged_by: &Rules, blocked: Blocked, ticket: Ticke
         reason: Some(blocked.reason),
         rules: &rules,
         approval: Some(ticket.approval()),
+        spending: Some(&blocked.spending),
     };
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let mut tally = parts.metrics.tally(Ruled::Block(blocked.action.access));

@@ -37,6 +37,7 @@ fn status(reason: Reason) -> &'static str {
         | Reason::ApprovalExpired
         | Reason::ApprovedRepeat
         | Reason::AlreadyExecuted
+        | Reason::BudgetExceeded
         | Reason::DestinationRefused
         | Reason::NotInspectable => "7",
         // INVALID_ARGUMENT

@@ -32,6 +32,7 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
     for (reason, status) in [
         (Reason::PolicyBlocked, 403),
         (Reason::IncompleteAction, 403),
+        (Reason::BudgetExceeded, 403),
         (Reason::PolicyError, 403),
         (Reason::ApprovalPending, 403),
         (Reason::ApprovalDenied, 403),

@@ -13,6 +13,7 @@ const COMPLETE: &str = "State what is missing in the call.";
 const NOW: &str = "Repeat exactly this call now.";
 const NEVER: &str = "Do not repeat it.";
 const SMALLER: &str = "Send it in smaller parts.";
+const LATER: &str = "Do not attempt it another way, and do not split it up. Repeat it once there is room, or tell the person you work for.";
 const GET_A_KEY: &str = "Ask the person you work for for a valid key.";
 
 /// What happened in a few words, and what to do next.
@@ -26,6 +27,7 @@ pub(in crate::proxy) fn meaning(reason: Reason) -> (&'static str, &'static str) 
         Reason::ApprovalExpired => ("Not approved in time", SAME_AGAIN),
         Reason::ApprovedRepeat => ("Approved: repeat the call", NOW),
         Reason::AlreadyExecuted => ("Executed before", NEVER),
+        Reason::BudgetExceeded => ("Over a budget", LATER),
         Reason::DestinationRefused => ("Destination refused", NO_OTHER_WAY),
         Reason::Malformed => ("Malformed request", MEND),
         Reason::LengthRequired => ("Length required", MEND),

@@ -68,6 +68,7 @@ fn of(reason: Reason, rules: &[(&str, Option<&str>)]) -> Blocked {
         action: action("Refund \u{1b}[2Jof \u{202e}ch_1\r\nHELD"),
         reason,
         rules: rules.collect(),
+        spending: Spending::default(),
     }
 }
 
@@ -108,6 +109,7 @@ fn what_asks_to_leave_http_is_blocked_whatever_was_decided() {
             call: call(),
             action: action(""),
             rules: vec![rule.clone()],
+            spending: Spending::default(),
         })
     };
     let Decision::Block(blocked) = carried(hold(), true) else {

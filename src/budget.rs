@@ -1,0 +1,395 @@
+//! Budgets: how much of something there may be in a while. Stage, floor 2; knows neither Cedar nor the database.
+//!
+//! A budget is a sliding window over the count of calls, or over the sum of a field, for each agent, role, target, group of
+//! actions, or the sidecar. A call that a budget counts is judged with the books open ([`Ledger::open`]): nobody else reads
+//! or changes a total between this call's reading and its reservation. Only what is allowed reserves; a reservation is part
+//! of the decision's commit and is given back where that fails, or where nothing was done for certain.
+//!
+//! - **Missing is never zero.** Where a call leaves out what a budget sums, that budget's total is not known, and the action
+//!   is incomplete ([`Budgets::needs`]). A negative amount makes no room: it counts as nothing.
+//! - **Late, never early.** What is forgotten is older than the window; what cannot be told apart is counted together.
+//! - **Doubt counts.** Only an answer by which the provider did nothing gives back; after a crash all that was reserved and
+//!   is not known to have failed is read back from the trail ([`past`]).
+
+mod file;
+mod ledger;
+mod past;
+mod ring;
+mod words;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::model::action::MAX_INT;
+use crate::model::budget::Over;
+use crate::model::{Action, Call, Diagnostic, Facts, HoldRule, Identity, Source, Spending, Spent, Vocabulary};
+
+pub use ledger::{Account, Ledger, Print, Steady};
+use ledger::Slot;
+pub use past::Past;
+pub use words::{Line, Wording};
+
+/// One budget of the file.
+#[derive(Debug)]
+pub struct Budget {
+    name: Arc<str>,
+    /// For people who write rules.
+    description: Arc<str>,
+    /// As typed: `1d`.
+    window: Arc<str>,
+    /// Milliseconds.
+    length: i64,
+    measure: Measure,
+    per: Per,
+    /// With `per: group`: those that it counts each action in.
+    groups: HashMap<Arc<str>, Vec<Arc<str>>>,
+    conditions: Conditions,
+    limit: Option<Limit>,
+    /// Where the ledger has its totals.
+    slot: Slot,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Measure {
+    Calls,
+    Sum {
+        field: Arc<str>,
+        /// In minor units of the account's currency.
+        money: bool,
+    },
+}
+
+/// Whose calls are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Per {
+    Agent,
+    Role,
+    Target,
+    Group,
+    Sidecar,
+}
+
+impl Per {
+    fn as_str(self) -> &'static str {
+        match self {
+            Per::Agent => "agent",
+            Per::Role => "role",
+            Per::Target => "target",
+            Per::Group => "group",
+            Per::Sidecar => "sidecar",
+        }
+    }
+}
+
+/// What a call must be to count, besides its action.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Conditions {
+    provider: Option<Arc<str>>,
+    environment: Option<Arc<str>>,
+    unmapped: Option<bool>,
+}
+
+impl Conditions {
+    fn hold(&self, action: &Action) -> bool {
+        self.provider.as_ref().is_none_or(|provider| *provider == action.provider)
+            && self.environment.as_ref().is_none_or(|one| *one == action.environment)
+            && self.unmapped.is_none_or(|unmapped| unmapped == action.unmapped)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Limit {
+    at_most: i64,
+    /// Who is asked over it; `None`: it blocks.
+    approvers: Option<Vec<Arc<str>>>,
+    /// SHA-256 (hex) of what people consent to.
+    digest: Arc<str>,
+}
+
+/// All budgets of a home, against its vocabulary.
+#[derive(Debug, Default)]
+pub struct Budgets {
+    all: Vec<Budget>,
+    by_action: HashMap<Arc<str>, Vec<usize>>,
+}
+
+/// What a call is to the budgets that count it.
+#[derive(Debug, Default)]
+pub struct Uses {
+    parts: Vec<Use>,
+    /// Budgets that sum what the call leaves out.
+    unknown: BTreeSet<usize>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Use {
+    budget: usize,
+    scope: Arc<str>,
+    amount: i64,
+}
+
+/// What rules see of the budgets of a call.
+#[derive(Debug, Default)]
+pub struct Reading {
+    pub totals: BTreeMap<Arc<str>, i64>,
+    pub over: Vec<Over>,
+    pub spent: Vec<Spent>,
+}
+
+impl Budgets {
+    /// Reads the file, and has a place for each budget in `ledger`.
+    ///
+    /// # Errors
+    /// All that is wrong in the file, with its places.
+    pub fn load(
+        source: &Source,
+        vocabulary: &Vocabulary,
+        groups: Option<&BTreeSet<String>>,
+        ledger: &Ledger,
+    ) -> Result<Budgets, Vec<Diagnostic>> {
+        let mut budgets = Budgets::default();
+        for file::Read { mut budget, actions } in file::read(source, vocabulary, groups)? {
+            budget.slot = ledger.slot(&budget.slot, budget.length);
+            let place = budgets.all.len();
+            for action in actions {
+                budgets.by_action.entry(action).or_default().push(place);
+            }
+            budgets.all.push(budget);
+        }
+        Ok(budgets)
+    }
+
+    /// The vocabulary with what the budgets add to the context of its actions.
+    pub fn extend(&self, vocabulary: &Vocabulary) -> Vocabulary {
+        let mut extended = vocabulary.clone();
+        for (name, definition) in &mut extended.actions {
+            let covering = self.covering(name).map(|(_, budget)| budget);
+            definition.budgets = covering
+                .map(|budget| (budget.name.clone(), budget.description.clone()))
+                .collect();
+        }
+        extended
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    fn covering(&self, action: &str) -> impl Iterator<Item = (usize, &Budget)> {
+        let places = self.by_action.get(action).into_iter().flatten();
+        places.filter_map(|place| Some((*place, self.all.get(*place)?)))
+    }
+
+    fn counting<'a>(&'a self, action: &'a Action) -> impl Iterator<Item = (usize, &'a Budget)> + 'a {
+        self.covering(&action.name)
+            .filter(|(_, budget)| budget.conditions.hold(action))
+    }
+
+    /// Whether a budget that counts this action sums the field: the call has to tell it.
+    pub fn needs(&self, action: &Action, field: &str) -> bool {
+        let sums = |budget: &Budget| matches!(&budget.measure, Measure::Sum { field: sum, .. } if **sum == *field);
+        self.counting(action).any(|(_, budget)| sums(budget))
+    }
+
+    /// All fields that budgets which count this action sum.
+    pub fn needed<'a>(&'a self, action: &'a Action) -> impl Iterator<Item = &'a Arc<str>> {
+        self.counting(action).filter_map(|(_, budget)| match &budget.measure {
+            Measure::Sum { field, .. } => Some(field),
+            Measure::Calls => None,
+        })
+    }
+
+    /// Names of the budgets whose totals rules about this action may ask for, each meaning counted.
+    fn visible<'a>(&'a self, action: &'a Action) -> impl Iterator<Item = (usize, &'a Budget)> {
+        action.meanings().flat_map(|meaning| self.covering(&meaning.name))
+    }
+
+    /// What the call is to the budgets that count it; `None`: none does, and nothing need be locked.
+    pub fn uses(&self, facts: &Facts, action: &Action) -> Option<Uses> {
+        let mut uses = Uses::default();
+        for meaning in action.meanings() {
+            for (place, budget) in self.counting(meaning) {
+                let Some(amount) = budget.amount(meaning) else {
+                    uses.unknown.insert(place);
+                    continue;
+                };
+                for scope in budget.scopes(facts, meaning) {
+                    let known = uses.parts.iter_mut().find(|one| one.budget == place && one.scope == scope);
+                    match known {
+                        // One call, several meanings: each counts.
+                        Some(one) => one.amount = one.amount.saturating_add(amount),
+                        None => uses.parts.push(Use {
+                            budget: place,
+                            scope,
+                            amount,
+                        }),
+                    }
+                }
+            }
+        }
+        uses.parts.sort();
+        (!uses.parts.is_empty() || !uses.unknown.is_empty()).then_some(uses)
+    }
+
+    /// What rules see of an action that no budget counts: 0 of those that cover it.
+    pub fn uncounted(&self, action: &Action) -> BTreeMap<Arc<str>, i64> {
+        self.visible(action)
+            .map(|(_, budget)| (budget.name.clone(), 0))
+            .collect()
+    }
+
+    /// What the budgets come to with a call. `counted`: it is the same request as one that was counted already, or it stands
+    /// already and is only judged again.
+    pub fn read(
+        &self,
+        account: &mut Account<'_>,
+        action: &Action,
+        uses: &Uses,
+        counted: bool,
+        wording: &Wording,
+    ) -> Reading {
+        let mut reading = Reading {
+            totals: self.uncounted(action),
+            ..Reading::default()
+        };
+        for one in &uses.parts {
+            let Some(budget) = self.all.get(one.budget) else {
+                continue;
+            };
+            let before = account.total(&budget.slot, &one.scope);
+            let amount = if counted { 0 } else { one.amount };
+            let after = before + i128::from(amount);
+            if let Some(total) = reading.totals.get_mut(&budget.name) {
+                *total = (*total).max(shown(after));
+            }
+            if let Some(limit) = budget.limit.as_ref().filter(|limit| amount > 0 && after > i128::from(limit.at_most)) {
+                let room = after - i128::from(limit.at_most);
+                let free = match i128::from(amount) > i128::from(limit.at_most) {
+                    true => words::Room::Never,
+                    false => account
+                        .room_at(&budget.slot, &one.scope, room)
+                        .map_or(words::Room::Unknown, words::Room::At),
+                };
+                reading.over.push(budget.over(limit, &one.scope, after, free, wording));
+            }
+            reading.spent.push(Spent {
+                after: shown(after),
+                amount,
+                before: shown(before),
+                budget: budget.name.clone(),
+                limit: budget.limit.as_ref().map(|limit| limit.at_most),
+                scope: one.scope.clone(),
+            });
+        }
+        for budget in uses.unknown.iter().filter_map(|place| self.all.get(*place)) {
+            reading.totals.remove(&budget.name);
+        }
+        reading
+    }
+
+    /// Takes what an allowed call needs.
+    pub fn reserve(&self, account: &mut Account<'_>, call: &Call, uses: &Uses, print: Option<Print>) -> Spending {
+        let repeats = print.and_then(|print| account.counted_for(&print));
+        let parts: Vec<(Slot, Arc<str>, i64)> = uses
+            .parts
+            .iter()
+            .filter_map(|one| Some((self.all.get(one.budget)?.slot.clone(), one.scope.clone(), one.amount)))
+            .collect();
+        Spending {
+            spent: Vec::new(),
+            repeats,
+            reservation: Some(account.reserve(&call.id, print, &parts)),
+        }
+    }
+}
+
+impl Budget {
+    /// What a meaning adds; `None`: it leaves out what is summed.
+    ///
+    /// SECURITY: a negative amount would make room for what is not there. Test: `a_negative_amount_makes_no_room`.
+    fn amount(&self, meaning: &Action) -> Option<i64> {
+        match &self.measure {
+            Measure::Calls => Some(1),
+            Measure::Sum { field, .. } => meaning.int(field).map(|amount| amount.max(0)),
+        }
+    }
+
+    /// Whose windows it counts in. Never none: who has no role is counted with all who have none.
+    fn scopes(&self, facts: &Facts, meaning: &Action) -> Vec<Arc<str>> {
+        match self.per {
+            Per::Agent => vec![facts.agent.clone()],
+            Per::Sidecar => vec!["sidecar".into()],
+            Per::Role if facts.roles.is_empty() => vec!["(no role)".into()],
+            Per::Role => facts.roles.to_vec(),
+            Per::Group => self.groups.get(&meaning.name).cloned().unwrap_or_default(),
+            Per::Target => vec![target(meaning)],
+        }
+    }
+
+    fn over(&self, limit: &Limit, scope: &str, after: i128, free: words::Room, wording: &Wording) -> Over {
+        let id: Arc<str> = format!("budget:{}", self.name).into();
+        let reason = words::over(self, limit, scope, after, free, wording);
+        let hold = limit.approvers.as_ref().map(|approvers| HoldRule {
+            id: id.clone(),
+            reason: Some(reason.clone()),
+            approvers: approvers.clone(),
+            quorum: 1,
+            timeout: None,
+            digest: limit.digest.clone(),
+            unchecked: Vec::new(),
+        });
+        Over { id, reason, hold }
+    }
+}
+
+/// Longest name of a target that is kept as it is.
+const LONGEST: usize = 128;
+
+/// `stripe/charge/ch_1`; of a long one the beginning, and a digest of it.
+fn target(meaning: &Action) -> Arc<str> {
+    let id = meaning.target.id.as_deref().unwrap_or("(not named)");
+    let name = format!("{}/{}/{id}", meaning.provider, meaning.target.kind);
+    if name.len() <= LONGEST {
+        return name.into();
+    }
+    let beginning: String = name.chars().take(LONGEST / 4).collect();
+    format!("{beginning}…{}", hex::encode(Sha256::digest(name))).into()
+}
+
+/// What tells that two requests are one to the provider: `None` unless its mapping names a key by which it knows.
+///
+/// SECURITY: at a host that nobody knows, or in a read, the key says nothing: an agent could make call after call with one.
+/// Test: `a_key_that_means_nothing_to_the_provider_is_counted_each_time`.
+pub fn print(call: &Call, action: &Action, identity: &Identity) -> Option<Print> {
+    let key = identity.idempotency_key.as_ref()?;
+    let means = |meaning: &Action| !meaning.unmapped && meaning.access != crate::model::Access::Read;
+    if !action.meanings().all(means) {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    for part in [
+        call.caller.agent.as_bytes(),
+        &identity.credential,
+        &identity.content,
+        key.as_bytes(),
+    ] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    Some(hash.finalize().into())
+}
+
+/// As rules see it: bounded as every number is, so that no sum in a rule overflows.
+fn shown(total: i128) -> i64 {
+    i64::try_from(total.clamp(0, i128::from(MAX_INT))).unwrap_or(MAX_INT)
+}

@@ -1,0 +1,287 @@
+//! What is taken of budgets: the truth while running. Shared by old and new rules, so that it survives a reload.
+//!
+//! One lock guards all of it, taken only by calls that a budget counts, and held from reading the totals to the reservation:
+//! no two calls find the same room, and nobody can wait for another in a circle.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use super::window::{Place, State, Window};
+use crate::model::{CallId, Outcome, Reservation, Timestamp};
+
+/// For how long the same request is the same.
+const REPEATED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+/// Requests that are remembered for that. Who is forgotten counts again.
+const REMEMBERED: usize = 65_536;
+
+/// A clock that nobody sets back or forward; it tells the time as it was when it started, and what has passed since.
+pub type Steady = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// All windows of all budgets. Cloning gives another handle to the same.
+#[derive(Clone)]
+pub struct Ledger(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<Books>,
+    /// `None`: time is what is said with each call.
+    steady: Option<Steady>,
+}
+
+/// Identifies a budget with this definition for as long as anyone has it.
+pub(super) type Slot = Arc<str>;
+
+#[derive(Default)]
+struct Books {
+    windows: HashMap<Arc<str>, (Weak<str>, Window)>,
+    /// Time does not go back.
+    latest: i64,
+    taken: HashMap<u64, Taken>,
+    next: u64,
+    repeats: HashMap<Print, Repeat>,
+    /// In order of their end.
+    ends: VecDeque<(i64, Print)>,
+}
+
+/// What tells that two requests are one: digest of content, credentials and idempotency key.
+pub type Print = [u8; 32];
+
+#[derive(Debug)]
+struct Repeat {
+    call: CallId,
+    until: i64,
+    /// While nobody knows how it ends; `None`: it counts for good.
+    taken: Option<u64>,
+}
+
+/// What a call took, and others that are the same request lean on.
+#[derive(Debug)]
+struct Taken {
+    parts: Vec<(Arc<str>, Place, i64)>,
+    holders: usize,
+    keeps: bool,
+    print: Option<Print>,
+}
+
+impl Ledger {
+    /// Empty. Without a clock of its own, it goes by the time that is said with each call, as far as that does not go back.
+    pub fn new(steady: Option<Steady>) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            steady,
+        }))
+    }
+
+    /// Nobody else changes the books, or reads them, while this is held: not over a wait.
+    pub fn open(&self, at: Timestamp) -> Account<'_> {
+        let mut books = self.books();
+        let now = self.0.steady.as_ref().map_or(at, |steady| steady()).0.max(books.latest);
+        books.latest = now;
+        Account {
+            ledger: self,
+            books,
+            now,
+            said: at,
+        }
+    }
+
+    /// A place for the windows of a budget; one that is there already for the same definition.
+    pub(super) fn slot(&self, identity: &str, length: i64) -> Slot {
+        let mut books = self.books();
+        books.windows.retain(|_, (used, _)| used.strong_count() > 0);
+        if let Some(slot) = books.windows.get(identity).and_then(|(used, _)| used.upgrade()) {
+            return slot;
+        }
+        let slot: Slot = identity.into();
+        // The key is another allocation than the slot, or it would keep itself.
+        let window = (Arc::downgrade(&slot), Window::new(length));
+        books.windows.insert(String::from(identity).into(), window);
+        slot
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        // A change of the books is whole before anything in it could panic.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a call that ended so counts: all that may have been done does. `None`: nothing was sent.
+fn keeps(end: Option<(Outcome, Option<u16>)>) -> bool {
+    match end {
+        None | Some((Outcome::NotSent, _)) => false,
+        Some((Outcome::Failure, status)) => !refuses(status),
+        Some((Outcome::Success | Outcome::Error | Outcome::Unknown | Outcome::Abandoned, _)) => true,
+    }
+}
+
+/// Whether by this status the provider did nothing, for certain: 408, 409, 423 and 425 may be about an earlier attempt.
+pub(super) fn refuses(status: Option<u16>) -> bool {
+    status.is_some_and(|status| matches!(status, 400..=499) && !matches!(status, 408 | 409 | 423 | 425))
+}
+
+/// The books, open at one moment.
+pub struct Account<'a> {
+    ledger: &'a Ledger,
+    books: MutexGuard<'a, Books>,
+    /// In the ledger's time.
+    pub(super) now: i64,
+    said: Timestamp,
+}
+
+impl Account<'_> {
+    pub(super) fn total(&mut self, slot: &Slot, scope: &str) -> i128 {
+        let now = self.now;
+        self.window(slot).map_or(0, |window| window.total(scope, now))
+    }
+
+    /// When there is room for so much more than there is now, by the clock on the wall.
+    pub(super) fn room_at(&mut self, slot: &Slot, scope: &str, room: i128) -> Option<Timestamp> {
+        let time = self.window(slot)?.room_at(scope, room)?;
+        Some(self.on_the_wall(time))
+    }
+
+    pub(super) fn states(&mut self, slot: &Slot) -> Vec<(State, Option<Timestamp>)> {
+        let now = self.now;
+        let states = self.window(slot).map(|window| window.states(now)).unwrap_or_default();
+        let states = states.into_iter();
+        states
+            .map(|state| {
+                let ends = state.oldest_ends.map(|time| self.on_the_wall(time));
+                (state, ends)
+            })
+            .collect()
+    }
+
+    pub(super) fn largest(&mut self, slot: &Slot) -> i128 {
+        let now = self.now;
+        self.window(slot).map_or(0, |window| window.largest(now))
+    }
+
+    /// The call that was counted for this very request, if one was within a day and it is not known to have failed.
+    pub fn counted_for(&mut self, print: &Print) -> Option<CallId> {
+        let now = self.now;
+        let books = &mut *self.books;
+        while let Some((until, old)) = books.ends.front().filter(|(until, _)| *until <= now) {
+            // A later request of the same print has an end of its own.
+            if books.repeats.get(old).is_some_and(|repeat| repeat.until == *until) {
+                books.repeats.remove(old);
+            }
+            books.ends.pop_front();
+        }
+        books.repeats.get(print).map(|repeat| repeat.call.clone())
+    }
+
+    /// Takes what a call that may leave needs; nothing again if it is the same request as one that was counted.
+    pub(super) fn reserve(&mut self, call: &CallId, print: Option<Print>, parts: &[(Slot, Arc<str>, i64)]) -> Reservation {
+        let now = self.now;
+        let known = print.and_then(|print| self.books.repeats.get(&print).map(|repeat| repeat.taken));
+        let id = match known {
+            Some(Some(id)) => {
+                if let Some(taken) = self.books.taken.get_mut(&id) {
+                    taken.holders += 1;
+                }
+                id
+            }
+            Some(None) => return Reservation::new(|_| {}),
+            None => {
+                let mut placed = Vec::with_capacity(parts.len());
+                for (slot, scope, amount) in parts {
+                    if let Some(window) = self.window(slot) {
+                        let place = window.add(scope, now, now, *amount);
+                        placed.push((Arc::from(&**slot), place, *amount));
+                    }
+                }
+                self.remember(call, print, placed)
+            }
+        };
+        let ledger = self.ledger.clone();
+        Reservation::new(move |end| ledger.books().settle(id, keeps(end)))
+    }
+
+    fn remember(&mut self, call: &CallId, print: Option<Print>, parts: Vec<(Arc<str>, Place, i64)>) -> u64 {
+        let until = Timestamp(self.now).plus(REPEATED_WITHIN).0;
+        let books = &mut *self.books;
+        let id = books.next;
+        books.next += 1;
+        let taken = Taken {
+            parts,
+            holders: 1,
+            keeps: false,
+            print,
+        };
+        books.taken.insert(id, taken);
+        if let Some(print) = print {
+            if books.ends.len() >= REMEMBERED
+                && let Some((_, oldest)) = books.ends.pop_front()
+            {
+                books.repeats.remove(&oldest);
+            }
+            let (call, taken) = (call.clone(), Some(id));
+            books.repeats.insert(print, Repeat { call, until, taken });
+            books.ends.push_back((until, print));
+        }
+        id
+    }
+
+    /// Adds what the record says.
+    pub(super) fn recall(&mut self, slot: &Slot, scope: &Arc<str>, time: i64, amount: i64) {
+        let now = self.now;
+        if let Some(window) = self.window(slot) {
+            window.add(scope, time, now, amount);
+        }
+    }
+
+    /// Whether what is on record is in a budget's windows.
+    pub(super) fn is_recalled(&mut self, slot: &Slot) -> bool {
+        self.window(slot).is_some_and(|window| window.recalled)
+    }
+
+    pub(super) fn recalled(&mut self, slot: &Slot) {
+        if let Some(window) = self.window(slot) {
+            window.recalled = true;
+        }
+    }
+
+    fn window(&mut self, slot: &Slot) -> Option<&mut Window> {
+        self.books.windows.get_mut(slot).map(|(_, window)| window)
+    }
+
+    fn on_the_wall(&self, time: i64) -> Timestamp {
+        Timestamp(self.said.0.saturating_add(time.saturating_sub(self.now)))
+    }
+}
+
+impl Books {
+    /// One of those who hold what was taken knows how it ended.
+    fn settle(&mut self, id: u64, keeps: bool) {
+        let Some(taken) = self.taken.get_mut(&id) else {
+            return;
+        };
+        taken.keeps |= keeps;
+        taken.holders -= 1;
+        if taken.holders > 0 {
+            return;
+        }
+        let Some(taken) = self.taken.remove(&id) else {
+            return;
+        };
+        let repeat = taken.print.filter(|print| {
+            let repeat = self.repeats.get(print);
+            repeat.is_some_and(|repeat| repeat.taken == Some(id))
+        });
+        if taken.keeps {
+            if let Some(repeat) = repeat.and_then(|print| self.repeats.get_mut(&print)) {
+                repeat.taken = None;
+            }
+            return;
+        }
+        if let Some(print) = repeat {
+            self.repeats.remove(&print);
+        }
+        for (slot, place, amount) in &taken.parts {
+            if let Some((_, window)) = self.windows.get_mut(slot) {
+                window.take_back(place, *amount);
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What is on record, back into the books: at start, and for budgets that a reload brings or changes.
+//!
+//! The trail is read from its end backwards, as far as the longest window reaches. Every call that was allowed counts as it
+//! would now, unless its outcome says that nothing was done. What has no outcome yet counts.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::ledger::refuses;
+use super::{Budgets, Ledger, Uses};
+use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Timestamp, Value};
+use crate::store::Kept;
+
+/// Books being filled from the trail.
+pub struct Past<'a> {
+    budgets: &'a Budgets,
+    ledger: &'a Ledger,
+    now: Timestamp,
+    /// Budgets whose windows are not filled yet, and those that are.
+    filled: Vec<bool>,
+    /// Nothing before this matters.
+    since: i64,
+    /// By how much older entries are newer than they look: the clock was set forward after them.
+    forward: i64,
+    /// Calls of which nothing was done.
+    undone: HashSet<String>,
+    /// By the call that they repeat: requests that were not counted because that one was.
+    leaning: HashMap<String, (i64, Uses)>,
+}
+
+/// Members of entries, as far as they matter here.
+#[derive(Debug, Deserialize)]
+struct Members {
+    kind: String,
+    time: i64,
+    call: Option<String>,
+    agent: Option<Arc<str>>,
+    decision: Option<String>,
+    roles: Option<String>,
+    action: Option<Arc<str>>,
+    access: Option<Access>,
+    environment: Option<Arc<str>>,
+    provider: Option<Arc<str>>,
+    #[serde(default)]
+    unmapped: i64,
+    outcome: Option<Outcome>,
+    status: Option<u16>,
+    repeats: Option<String>,
+    #[serde(default)]
+    set_forward_ms: i64,
+}
+
+/// What else a call did.
+#[derive(Deserialize)]
+struct Also {
+    access: Access,
+    action: Arc<str>,
+    fields: BTreeMap<Arc<str>, Value>,
+    target: Target,
+}
+
+impl<'a> Past<'a> {
+    /// `None`: the books have all of it already.
+    pub fn new(budgets: &'a Budgets, ledger: &'a Ledger, now: Timestamp) -> Option<Self> {
+        let mut account = ledger.open(now);
+        let filled: Vec<bool> = budgets.all.iter().map(|one| account.is_recalled(&one.slot)).collect();
+        drop(account);
+        let open = budgets.all.iter().zip(&filled).filter(|(_, filled)| !**filled);
+        let longest = open.map(|(budget, _)| budget.length).max()?;
+        Some(Self {
+            budgets,
+            ledger,
+            now,
+            filled,
+            // A bucket more than the window, and what the clocks may differ by.
+            since: now.0.saturating_sub(longest).saturating_sub(longest / 30 + 10_000),
+            forward: 0,
+            undone: HashSet::new(),
+            leaning: HashMap::new(),
+        })
+    }
+
+    /// Takes an entry, each before those that were written before it. False: nothing older matters.
+    pub fn see(&mut self, entry: &Kept) -> bool {
+        let Ok(members) = serde_json::from_slice::<Members>(&entry.bytes) else {
+            // An entry without what every entry has is none of ours; the trail's own check tells.
+            return true;
+        };
+        let time = members.time.saturating_add(self.forward);
+        if time < self.since {
+            return false;
+        }
+        match (members.kind.as_str(), members.decision.as_deref()) {
+            ("gap", _) => self.forward = self.forward.saturating_add(members.set_forward_ms.max(0)),
+            ("outcome", _) => {
+                let refused = members.outcome == Some(Outcome::Failure) && refuses(members.status);
+                if refused || members.outcome == Some(Outcome::NotSent) {
+                    self.undone.extend(members.call);
+                }
+            }
+            ("decided", Some("ALLOW")) => self.allowed(&members, entry, time),
+            _ => {}
+        }
+        true
+    }
+
+    fn allowed(&mut self, members: &Members, entry: &Kept, time: i64) {
+        let Some(call) = &members.call else {
+            return;
+        };
+        let leaning = self.leaning.remove(call);
+        let undone = self.undone.contains(call);
+        let uses = (!undone).then(|| self.uses(members, entry)).flatten();
+        match (uses, &members.repeats) {
+            // Counted with the first of its kind, unless nothing was done by that one.
+            (Some(uses), Some(first)) => drop(self.leaning.insert(first.clone(), (time, uses))),
+            (Some(uses), None) => self.count(time, &uses),
+            (None, _) => {
+                if let Some((time, uses)) = leaning {
+                    self.count(time, &uses);
+                }
+            }
+        }
+    }
+
+    fn uses(&self, members: &Members, entry: &Kept) -> Option<Uses> {
+        let roles = members.roles.as_deref().unwrap_or_default().split(',');
+        let facts = Facts {
+            agent: members.agent.clone()?,
+            roles: roles.filter(|role| !role.is_empty()).map(Arc::from).collect(),
+            host: String::new(),
+            method: String::new(),
+        };
+        let also: Vec<Also> = value(entry, "also").unwrap_or_default();
+        let target = value(entry, "target").unwrap_or_else(|| Target {
+            kind: "unknown".into(),
+            id: None,
+        });
+        let first = self.action(members, members.action.clone()?, members.access?, target)?;
+        let also = also.into_iter().filter_map(|also| {
+            let action = self.action(members, also.action, also.access, also.target)?;
+            Some(Action {
+                fields: also.fields,
+                ..action
+            })
+        });
+        let action = Action {
+            fields: value(entry, "fields").unwrap_or_default(),
+            also: also.collect(),
+            ..first
+        };
+        self.budgets.uses(&facts, &action)
+    }
+
+    /// An action as far as budgets look at it.
+    fn action(&self, members: &Members, name: Arc<str>, access: Access, target: Target) -> Option<Action> {
+        Some(Action {
+            provider: members.provider.clone()?,
+            operation: "".into(),
+            name,
+            access,
+            fields: BTreeMap::new(),
+            missing: Vec::new(),
+            target,
+            environment: members.environment.clone()?,
+            unmapped: members.unmapped != 0,
+            inspected: true,
+            summary: String::new(),
+            request_line: String::new(),
+            answer: Arc::new(Answer::default()),
+            also: Vec::new(),
+        })
+    }
+
+    fn count(&self, time: i64, uses: &Uses) {
+        let mut account = self.ledger.open(self.now);
+        for one in &uses.parts {
+            if self.filled.get(one.budget) == Some(&false)
+                && let Some(budget) = self.budgets.all.get(one.budget)
+            {
+                // The ledger's clock may tell another time than the wall's.
+                let time = account.now.saturating_sub(self.now.0.saturating_sub(time).max(0));
+                account.recall(&budget.slot, &one.scope, time, one.amount);
+            }
+        }
+    }
+
+    /// To be called when all that matters was seen.
+    pub fn end(self) {
+        let mut account = self.ledger.open(self.now);
+        for budget in &self.budgets.all {
+            account.recalled(&budget.slot);
+        }
+    }
+}
+
+/// A value that was kept beside an entry.
+fn value<T: DeserializeOwned>(entry: &Kept, name: &str) -> Option<T> {
+    serde_json::from_str(entry.values.get(name)?).ok()
+}

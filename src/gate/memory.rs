@@ -1,0 +1,24 @@
+//! What the gate remembers of calls: it outlives every set of rules.
+
+use crate::budget::{Ledger, Steady};
+
+/// Shared by old and new rules. A replay has one of its own.
+pub struct Memory {
+    /// What was taken of budgets.
+    pub budgets: Ledger,
+}
+
+impl Memory {
+    /// Empty. `steady`: a clock that nobody sets; without one, time is what is said with each call.
+    pub fn new(steady: Option<Steady>) -> Self {
+        Self {
+            budgets: Ledger::new(steady),
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}

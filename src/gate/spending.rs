@@ -1,0 +1,137 @@
+//! A call and its budgets: read, decided and reserved with the books open.
+
+use super::{Prepared, Rules};
+use crate::budget::{self, Line, Past, Print, Wording};
+use crate::model::{Action, Call, Evidence, Facts, Situation, Spending, Timestamp};
+use crate::policy::{Blocked, Decision, Hold};
+use crate::store::{ReadError, Reader};
+
+impl Rules {
+    /// What rules see besides call and action, at this moment; the books are open for no longer than it takes.
+    pub fn situation(&self, facts: &Facts, action: &Action, at: Timestamp) -> Situation {
+        self.situation_if(facts, action, at, false)
+    }
+
+    /// `stands`: the call was counted when it was allowed, and is only judged again.
+    pub(super) fn situation_if(&self, facts: &Facts, action: &Action, at: Timestamp, stands: bool) -> Situation {
+        let plain = Situation::at(self.config.zone.at(at));
+        let Some(uses) = self.budgets.uses(facts, action) else {
+            let budgets = self.budgets.uncounted(action);
+            return Situation { budgets, ..plain };
+        };
+        let mut account = self.memory.budgets.open(at);
+        let reading = self.budgets.read(&mut account, action, &uses, stands, &self.wording);
+        Situation {
+            budgets: reading.totals,
+            over: reading.over,
+            ..plain
+        }
+    }
+
+    /// Decides what is complete, or lacks what nobody stated.
+    pub(super) fn decide_counted(
+        &self,
+        call: Call,
+        facts: &Facts,
+        action: Action,
+        evidence: Option<&Evidence>,
+        at: Timestamp,
+    ) -> Decision {
+        let mut situation = Situation::at(self.config.zone.at(at));
+        let Some(uses) = self.budgets.uses(facts, &action) else {
+            situation.budgets = self.budgets.uncounted(&action);
+            return self.policies.decide(call, action, &situation, evidence);
+        };
+        let print = self.print(&call, &action);
+        // SECURITY: whoever decides between another's reading and reservation would find room that is taken. Test:
+        // `a_thousand_calls_at_once_never_go_over`.
+        let mut account = self.memory.budgets.open(at);
+        let counted = print.is_some_and(|print| account.counted_for(&print).is_some());
+        let reading = self.budgets.read(&mut account, &action, &uses, counted, &self.wording);
+        (situation.budgets, situation.over) = (reading.totals, reading.over);
+        let spent = reading.spent;
+        match self.policies.decide(call, action, &situation, evidence) {
+            Decision::Allow(permit) => {
+                let taken = self.budgets.reserve(&mut account, permit.call(), &uses, print);
+                Decision::Allow(permit.with_spending(Spending { spent, ..taken }))
+            }
+            Decision::Block(blocked) => Decision::Block(Blocked {
+                spending: only(spent),
+                ..blocked
+            }),
+            Decision::RequireApproval(hold) => Decision::RequireApproval(Hold {
+                spending: only(spent),
+                ..hold
+            }),
+        }
+    }
+
+    /// Which request it is, where the provider would know it again.
+    fn print(&self, call: &Call, action: &Action) -> Option<Print> {
+        // A content that was not read tells no two calls apart.
+        call.body.captured()?;
+        let identity = self.mappings.identify(call, action).ok()?;
+        budget::print(call, action, &identity)
+    }
+
+    /// Fills the books of budgets that are new to them from the record.
+    ///
+    /// # Errors
+    /// If the record cannot be read.
+    pub fn recall(&self, record: &Reader, now: Timestamp) -> Result<(), ReadError> {
+        if let Some(mut past) = Past::new(&self.budgets, &self.memory.budgets, now) {
+            record.backwards(|entry| past.see(entry))?;
+            past.end();
+        }
+        Ok(())
+    }
+
+    /// Whether a rule or a budget needs a field of this action that need not be there.
+    pub(super) fn asks_for(&self, action: &Action, field: &str) -> bool {
+        self.policies.asks_for(&action.name, field) || self.budgets.needs(action, field)
+    }
+
+    /// Every budget and each of its windows in use.
+    pub fn budget_lines(&self, at: Timestamp) -> Vec<Line> {
+        self.budgets.lines(&self.memory.budgets, at, &self.wording)
+    }
+
+    /// What is left of each limit, as a part of it.
+    pub fn budgets_left(&self, at: Timestamp) -> Vec<(std::sync::Arc<str>, f64)> {
+        self.budgets.left(&self.memory.budgets, at)
+    }
+
+    pub(super) fn decide_prepared(
+        &self,
+        call: Call,
+        facts: &Facts,
+        prepared: Prepared,
+        evidence: Option<&Evidence>,
+        at: Timestamp,
+    ) -> Decision {
+        match prepared {
+            Prepared::Complete { action, as_called } => {
+                let decision = self.decide_counted(call, facts, action, evidence, at);
+                match as_called {
+                    Some(as_called) => super::with_action(decision, *as_called),
+                    None => decision,
+                }
+            }
+            Prepared::Stopped { action, verdict } => super::refused(call, action, verdict),
+        }
+    }
+}
+
+/// What it would be, without having it.
+fn only(spent: Vec<crate::model::Spent>) -> Spending {
+    Spending {
+        spent,
+        ..Spending::default()
+    }
+}
+
+pub(super) fn wording(config: &super::Config) -> Wording {
+    Wording {
+        account_currency: config.rates.account.clone(),
+    }
+}
