@@ -172,6 +172,7 @@ fn of_record(criterion: &mut Criterion) {
         reason: None,
         rules: &rules,
         approval: None,
+        spending: None,
     };
     criterion.bench_function("record/decided", |bencher| {
         bencher.iter(|| audit::decided(black_box(&call), &action, &ruling, &digests));

@@ -11,12 +11,13 @@
 //! - **Doubt counts.** Only an answer by which the provider did nothing gives back; after a crash all that was reserved and
 //!   is not known to have failed is read back from the trail ([`past`]).
 
+mod counting;
 mod file;
 mod ledger;
 mod past;
 mod ring;
-mod words;
 mod window;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -24,16 +25,16 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
-
 use crate::model::action::MAX_INT;
-use crate::model::budget::Over;
-use crate::model::{Action, Call, Diagnostic, Facts, HoldRule, Identity, Source, Spending, Spent, Vocabulary};
 
-pub use ledger::{Account, Ledger, Print, Steady};
+use crate::model::budget::Over;
+use crate::model::{Action, Call, Diagnostic, Facts, Source, Spending, Spent, Vocabulary};
+use serde::Deserialize;
+
+pub use counting::print;
 use ledger::Slot;
-pub use past::Past;
+pub use ledger::{Account, Ledger, Print, Steady};
+pub use past::{Past, Seen};
 pub use words::{Line, Wording};
 
 /// One budget of the file.
@@ -100,7 +101,9 @@ struct Conditions {
 
 impl Conditions {
     fn hold(&self, action: &Action) -> bool {
-        self.provider.as_ref().is_none_or(|provider| *provider == action.provider)
+        self.provider
+            .as_ref()
+            .is_none_or(|provider| *provider == action.provider)
             && self.environment.as_ref().is_none_or(|one| *one == action.environment)
             && self.unmapped.is_none_or(|unmapped| unmapped == action.unmapped)
     }
@@ -224,7 +227,10 @@ impl Budgets {
                     continue;
                 };
                 for scope in budget.scopes(facts, meaning) {
-                    let known = uses.parts.iter_mut().find(|one| one.budget == place && one.scope == scope);
+                    let known = uses
+                        .parts
+                        .iter_mut()
+                        .find(|one| one.budget == place && one.scope == scope);
                     match known {
                         // One call, several meanings: each counts.
                         Some(one) => one.amount = one.amount.saturating_add(amount),
@@ -272,7 +278,11 @@ impl Budgets {
             if let Some(total) = reading.totals.get_mut(&budget.name) {
                 *total = (*total).max(shown(after));
             }
-            if let Some(limit) = budget.limit.as_ref().filter(|limit| amount > 0 && after > i128::from(limit.at_most)) {
+            if let Some(limit) = budget
+                .limit
+                .as_ref()
+                .filter(|limit| amount > 0 && after > i128::from(limit.at_most))
+            {
                 let room = after - i128::from(limit.at_most);
                 let free = match i128::from(amount) > i128::from(limit.at_most) {
                     true => words::Room::Never,
@@ -311,82 +321,6 @@ impl Budgets {
             reservation: Some(account.reserve(&call.id, print, &parts)),
         }
     }
-}
-
-impl Budget {
-    /// What a meaning adds; `None`: it leaves out what is summed.
-    ///
-    /// SECURITY: a negative amount would make room for what is not there. Test: `a_negative_amount_makes_no_room`.
-    fn amount(&self, meaning: &Action) -> Option<i64> {
-        match &self.measure {
-            Measure::Calls => Some(1),
-            Measure::Sum { field, .. } => meaning.int(field).map(|amount| amount.max(0)),
-        }
-    }
-
-    /// Whose windows it counts in. Never none: who has no role is counted with all who have none.
-    fn scopes(&self, facts: &Facts, meaning: &Action) -> Vec<Arc<str>> {
-        match self.per {
-            Per::Agent => vec![facts.agent.clone()],
-            Per::Sidecar => vec!["sidecar".into()],
-            Per::Role if facts.roles.is_empty() => vec!["(no role)".into()],
-            Per::Role => facts.roles.to_vec(),
-            Per::Group => self.groups.get(&meaning.name).cloned().unwrap_or_default(),
-            Per::Target => vec![target(meaning)],
-        }
-    }
-
-    fn over(&self, limit: &Limit, scope: &str, after: i128, free: words::Room, wording: &Wording) -> Over {
-        let id: Arc<str> = format!("budget:{}", self.name).into();
-        let reason = words::over(self, limit, scope, after, free, wording);
-        let hold = limit.approvers.as_ref().map(|approvers| HoldRule {
-            id: id.clone(),
-            reason: Some(reason.clone()),
-            approvers: approvers.clone(),
-            quorum: 1,
-            timeout: None,
-            digest: limit.digest.clone(),
-            unchecked: Vec::new(),
-        });
-        Over { id, reason, hold }
-    }
-}
-
-/// Longest name of a target that is kept as it is.
-const LONGEST: usize = 128;
-
-/// `stripe/charge/ch_1`; of a long one the beginning, and a digest of it.
-fn target(meaning: &Action) -> Arc<str> {
-    let id = meaning.target.id.as_deref().unwrap_or("(not named)");
-    let name = format!("{}/{}/{id}", meaning.provider, meaning.target.kind);
-    if name.len() <= LONGEST {
-        return name.into();
-    }
-    let beginning: String = name.chars().take(LONGEST / 4).collect();
-    format!("{beginning}…{}", hex::encode(Sha256::digest(name))).into()
-}
-
-/// What tells that two requests are one to the provider: `None` unless its mapping names a key by which it knows.
-///
-/// SECURITY: at a host that nobody knows, or in a read, the key says nothing: an agent could make call after call with one.
-/// Test: `a_key_that_means_nothing_to_the_provider_is_counted_each_time`.
-pub fn print(call: &Call, action: &Action, identity: &Identity) -> Option<Print> {
-    let key = identity.idempotency_key.as_ref()?;
-    let means = |meaning: &Action| !meaning.unmapped && meaning.access != crate::model::Access::Read;
-    if !action.meanings().all(means) {
-        return None;
-    }
-    let mut hash = Sha256::new();
-    for part in [
-        call.caller.agent.as_bytes(),
-        &identity.credential,
-        &identity.content,
-        key.as_bytes(),
-    ] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    Some(hash.finalize().into())
 }
 
 /// As rules see it: bounded as every number is, so that no sum in a rule overflows.

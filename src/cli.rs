@@ -5,6 +5,7 @@ mod agent_option;
 pub mod agents;
 pub mod approvals;
 pub mod audit;
+pub mod budgets;
 mod ca;
 mod check;
 pub mod client;
@@ -65,6 +66,8 @@ enum Command {
     Explain(Box<explain::Args>),
     /// See and decide what waits for people
     Approvals(approvals::Args),
+    /// What is used of each budget, and what is left
+    Budgets(budgets::Args),
     /// The agents that may use this sidecar
     Agents(agents::Args),
     /// The people who may decide
@@ -104,6 +107,9 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(home, &args),
         Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
             approvals::run(&args, client, &home.option(), out).await
+        }),
+        Command::Budgets(args) => ask(&home, "budgets", async |client, out| {
+            budgets::run(&args, client, out).await
         }),
         Command::Agents(args) => ask(&home, "agents", async |client, out| {
             agents::run(&args, client, out).await

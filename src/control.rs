@@ -8,6 +8,7 @@
 //! GET  /api/v1/approvals/{id or prefix}
 //! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…", "revision": 0}
 //! POST /api/v1/approvals/{id}/deny                   {"reason": "…"}, pending or approved
+//! GET  /api/v1/budgets
 //! GET  /api/v1/agents /api/v1/people
 //! POST /api/v1/agents                                {"name", "roles", "owner"} → the key, once
 //! POST /api/v1/people                                {"name", "groups"} → the key, once
@@ -16,6 +17,7 @@
 //! ```
 
 mod approvals;
+mod budgets;
 mod consent;
 mod expiry;
 mod guard;
@@ -92,6 +94,7 @@ pub fn routers(parts: Parts, listener: SocketAddr) -> (Router, Router) {
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))
         .route("/approvals/{id}/deny", post(approvals::deny))
+        .route("/budgets", get(budgets::list))
         .route("/agents", get(registry::agents).post(registry::add_agent))
         .route("/agents/{name}/rotate", post(registry::rotate_agent))
         .route("/agents/{name}/disable", post(registry::disable_agent))

@@ -216,7 +216,13 @@ impl Rules {
     }
 
     /// The same for a call that was allowed, and counted, once, and goes on: only what is judged of it again.
-    pub fn review_standing(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>, at: Timestamp) -> Verdict {
+    pub fn review_standing(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        evidence: Option<&Evidence>,
+        at: Timestamp,
+    ) -> Verdict {
         self.review_if(facts, action, evidence, at, true)
     }
 

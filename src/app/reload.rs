@@ -17,11 +17,12 @@ use super::rotation::Rotations;
 use crate::approval::Notices;
 use crate::audit::{self, Digests};
 use crate::authority::Authority;
+use crate::budget::Seen;
 use crate::config::Config;
 use crate::gate::{Gate, Rules};
 use crate::io::watch::Watch;
-use crate::model::{Diagnostic, Timestamp};
 use crate::model::inert::inert;
+use crate::model::{Diagnostic, Timestamp};
 use crate::store::{ReadError, Store};
 
 /// When nothing is told.
@@ -212,11 +213,15 @@ impl Reload {
         // counted.
         let store = self.store.clone();
         let recalled = tokio::task::spawn_blocking(move || {
-            rules.recall(&store.reader()?, Timestamp::now())?;
-            Ok::<Rules, ReadError>(rules)
+            let seen = rules.recall(&store.reader()?, Timestamp::now())?;
+            Ok::<_, ReadError>((rules, seen))
         });
-        let rules = match recalled.await.map_err(anyhow::Error::from).and_then(|rules| Ok(rules?)) {
-            Ok(rules) => rules,
+        let (rules, seen) = match recalled
+            .await
+            .map_err(anyhow::Error::from)
+            .and_then(|recalled| Ok(recalled?))
+        {
+            Ok(recalled) => recalled,
             Err(error) => {
                 tracing::error!(%error, "reload refused: what was taken of budgets cannot be read");
                 self.seen = Some(digests);
@@ -225,10 +230,25 @@ impl Reload {
         };
         self.wrong.clear();
         self.gate.replace(rules);
+        if let Some(seen) = seen {
+            self.recall_rest(seen).await;
+        }
         self.own = names;
         tracing::info!(mappings = %digests.mappings, policies = %digests.policies, "reloaded");
         self.say(format!("RELOADED: {described}"));
         LOOK_EVERY
+    }
+
+    /// What the rules before decided while these came into force is added to budgets that are new.
+    async fn recall_rest(&self, seen: Seen) {
+        // What waits to be written is of that kind, too.
+        let written = self.store.flush().await;
+        let (store, rules) = (self.store.clone(), self.gate.rules());
+        let added = tokio::task::spawn_blocking(move || rules.recall_since(&store.reader()?, Timestamp::now(), seen));
+        let added = added.await.map_err(anyhow::Error::from).and_then(|added| Ok(added?));
+        if let Err(error) = written.map_err(anyhow::Error::from).and(added) {
+            tracing::error!(%error, "calls decided during the reload are not in the budgets that it brought");
+        }
     }
 
     async fn refuse(&mut self, wrong: Vec<Diagnostic>, cause: Cause) {

@@ -77,7 +77,11 @@ fn system_sleep() -> Slept {
 pub fn steady() -> Wall {
     let clocks = Clocks::system();
     let start = clocks.now();
-    Box::new(move || start.wall.plus(clocks.now().running.saturating_duration_since(start.running)))
+    Box::new(move || {
+        start
+            .wall
+            .plus(clocks.now().running.saturating_duration_since(start.running))
+    })
 }
 
 fn uptime() -> Option<Duration> {

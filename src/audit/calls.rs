@@ -52,7 +52,13 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .with("policies", short(&digests.policies))
         .with("provider", &*action.provider)
         .with_some("reason", ruling.reason.map(Reason::as_str))
-        .with_some("repeats", ruling.spending.and_then(|spending| spending.repeats.as_ref()).map(|call| call.as_str()))
+        .with_some(
+            "repeats",
+            ruling
+                .spending
+                .and_then(|spending| spending.repeats.as_ref())
+                .map(|call| call.as_str()),
+        )
         .with("roles", joined(call.caller.roles.iter()))
         .with("rules", joined(ruling.rules))
         .with("unmapped", i64::from(action.unmapped))

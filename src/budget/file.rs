@@ -125,7 +125,11 @@ impl Reader<'_> {
             Measure::Calls => "calls".to_owned(),
             Measure::Sum { field, .. } => format!("sum of {field}"),
         };
-        let told = format!("With this call: {what} per {} in {}", typed.per.value.as_str(), typed.window.value);
+        let told = format!(
+            "With this call: {what} per {} in {}",
+            typed.per.value.as_str(),
+            typed.window.value
+        );
         let budget = Budget {
             name: name.clone(),
             description: match &typed.description {
@@ -150,7 +154,10 @@ impl Reader<'_> {
         };
         match self.vocabulary.fields.get(&sum.value) {
             Some(field) if field.kind == FieldType::Int => {}
-            Some(_) => self.find(sum, format!("`{}` is no number: only an int field can be summed", sum.value)),
+            Some(_) => self.find(
+                sum,
+                format!("`{}` is no number: only an int field can be summed", sum.value),
+            ),
             None => {
                 let hint = hint(&sum.value, self.vocabulary.fields.keys());
                 self.find(sum, format!("unknown field `{}`{hint}", sum.value));
@@ -228,9 +235,15 @@ impl Reader<'_> {
             return None;
         };
         if limit.value < 0 {
-            self.find(limit, "expected a limit of 0 or more (money in minor units: 50000 is $500.00)");
+            self.find(
+                limit,
+                "expected a limit of 0 or more (money in minor units: 50000 is $500.00)",
+            );
         }
-        let asks = typed.over.as_ref().is_some_and(|over| over.value == Answer::RequireApproval);
+        let asks = typed
+            .over
+            .as_ref()
+            .is_some_and(|over| over.value == Answer::RequireApproval);
         for approver in &typed.approvers {
             if !asks {
                 self.find(approver, "`approvers` are asked only with `over: REQUIRE_APPROVAL`");
@@ -267,7 +280,12 @@ impl Reader<'_> {
 fn identity(name: &str, length: i64, typed: &Typed, actions: &[Arc<str>]) -> Arc<str> {
     let sum = typed.sum.as_ref().map(|sum| &sum.value);
     let groups: Vec<&Arc<str>> = typed.groups.iter().map(|group| &group.value).collect();
-    format!("{name} {length} {sum:?} {} {groups:?} {actions:?} {:?}", typed.per.value.as_str(), typed.when).into()
+    format!(
+        "{name} {length} {sum:?} {} {groups:?} {actions:?} {:?}",
+        typed.per.value.as_str(),
+        typed.when
+    )
+    .into()
 }
 
 fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a Arc<str>>) -> String {
@@ -310,8 +328,22 @@ mod tests {
     #[test]
     fn windows_are_from_a_second_to_thirty_days() {
         let seconds = |text: &str| span(text).map(|span| span.as_secs());
-        assert_eq!(["1s", "1h30m", "30d"].map(seconds), [Some(1), Some(5_400), Some(2_592_000)]);
-        for wrong in ["", "0s", "10", "1.5h", "31d", "30d1s", "1w", "-1s", "h", "99999999999999999999d"] {
+        assert_eq!(
+            ["1s", "1h30m", "30d"].map(seconds),
+            [Some(1), Some(5_400), Some(2_592_000)]
+        );
+        for wrong in [
+            "",
+            "0s",
+            "10",
+            "1.5h",
+            "31d",
+            "30d1s",
+            "1w",
+            "-1s",
+            "h",
+            "99999999999999999999d",
+        ] {
             assert_eq!(span(wrong), None, "{wrong}");
         }
     }

@@ -99,6 +99,14 @@ impl Ledger {
         slot
     }
 
+    /// How many windows, calls under way and requests are kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> (usize, usize, usize) {
+        let books = self.books();
+        let windows = books.windows.values().map(|(_, window)| window.kept()).sum();
+        (windows, books.taken.len(), books.repeats.len())
+    }
+
     fn books(&self) -> MutexGuard<'_, Books> {
         // A change of the books is whole before anything in it could panic.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -172,7 +180,12 @@ impl Account<'_> {
     }
 
     /// Takes what a call that may leave needs; nothing again if it is the same request as one that was counted.
-    pub(super) fn reserve(&mut self, call: &CallId, print: Option<Print>, parts: &[(Slot, Arc<str>, i64)]) -> Reservation {
+    pub(super) fn reserve(
+        &mut self,
+        call: &CallId,
+        print: Option<Print>,
+        parts: &[(Slot, Arc<str>, i64)],
+    ) -> Reservation {
         let now = self.now;
         let known = print.and_then(|print| self.books.repeats.get(&print).map(|repeat| repeat.taken));
         let id = match known {

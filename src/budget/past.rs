@@ -23,6 +23,12 @@ pub struct Past<'a> {
     filled: Vec<bool>,
     /// Nothing before this matters.
     since: i64,
+    /// Entries up to this place were seen before.
+    after: i64,
+    /// Calls that were decided by these rules are in the books already.
+    but_by: Option<&'a str>,
+    /// Place of the last entry.
+    last: i64,
     /// By how much older entries are newer than they look: the clock was set forward after them.
     forward: i64,
     /// Calls of which nothing was done.
@@ -35,6 +41,9 @@ pub struct Past<'a> {
 #[derive(Debug, Deserialize)]
 struct Members {
     kind: String,
+    #[serde(default)]
+    seq: i64,
+    policies: Option<String>,
     time: i64,
     call: Option<String>,
     agent: Option<Arc<str>>,
@@ -62,12 +71,39 @@ struct Also {
     target: Target,
 }
 
+/// How far the trail was read, for which budgets.
+#[derive(Debug)]
+pub struct Seen {
+    filled: Vec<bool>,
+    last: i64,
+}
+
 impl<'a> Past<'a> {
     /// `None`: the books have all of it already.
     pub fn new(budgets: &'a Budgets, ledger: &'a Ledger, now: Timestamp) -> Option<Self> {
         let mut account = ledger.open(now);
         let filled: Vec<bool> = budgets.all.iter().map(|one| account.is_recalled(&one.slot)).collect();
         drop(account);
+        Self::of(budgets, ledger, now, filled)
+    }
+
+    /// What other rules decided since, while these came into force. `policies`: what these are, in the entries.
+    pub fn since(
+        budgets: &'a Budgets,
+        ledger: &'a Ledger,
+        now: Timestamp,
+        seen: Seen,
+        policies: &'a str,
+    ) -> Option<Self> {
+        let past = Self::of(budgets, ledger, now, seen.filled)?;
+        Some(Self {
+            after: seen.last,
+            but_by: Some(policies),
+            ..past
+        })
+    }
+
+    fn of(budgets: &'a Budgets, ledger: &'a Ledger, now: Timestamp, filled: Vec<bool>) -> Option<Self> {
         let open = budgets.all.iter().zip(&filled).filter(|(_, filled)| !**filled);
         let longest = open.map(|(budget, _)| budget.length).max()?;
         Some(Self {
@@ -77,6 +113,9 @@ impl<'a> Past<'a> {
             filled,
             // A bucket more than the window, and what the clocks may differ by.
             since: now.0.saturating_sub(longest).saturating_sub(longest / 30 + 10_000),
+            after: i64::MIN,
+            but_by: None,
+            last: i64::MIN,
             forward: 0,
             undone: HashSet::new(),
             leaning: HashMap::new(),
@@ -90,7 +129,8 @@ impl<'a> Past<'a> {
             return true;
         };
         let time = members.time.saturating_add(self.forward);
-        if time < self.since {
+        self.last = self.last.max(members.seq);
+        if time < self.since || members.seq <= self.after {
             return false;
         }
         match (members.kind.as_str(), members.decision.as_deref()) {
@@ -112,7 +152,9 @@ impl<'a> Past<'a> {
             return;
         };
         let leaning = self.leaning.remove(call);
-        let undone = self.undone.contains(call);
+        let counted = members.policies.as_deref().zip(self.but_by);
+        let counted = counted.is_some_and(|(entry, own)| own.starts_with(entry));
+        let undone = counted || self.undone.contains(call);
         let uses = (!undone).then(|| self.uses(members, entry)).flatten();
         match (uses, &members.repeats) {
             // Counted with the first of its kind, unless nothing was done by that one.
@@ -189,11 +231,13 @@ impl<'a> Past<'a> {
     }
 
     /// To be called when all that matters was seen.
-    pub fn end(self) {
+    pub fn end(self) -> Seen {
         let mut account = self.ledger.open(self.now);
         for budget in &self.budgets.all {
             account.recalled(&budget.slot);
         }
+        let (filled, last) = (self.filled, self.last);
+        Seen { filled, last }
     }
 }
 

@@ -116,15 +116,17 @@ mod tests {
             ring.add(number, amount);
         }
         assert_eq!((ring.total(130), ring.oldest()), (13, Some(100)));
-        assert_eq!([5, 6, 13, 14].map(|room| ring.until_forgotten(room)), [
-            Some(100),
-            Some(101),
-            Some(130),
-            None
-        ]);
+        assert_eq!(
+            [5, 6, 13, 14].map(|room| ring.until_forgotten(room)),
+            [Some(100), Some(101), Some(130), None]
+        );
         ring.take_back(100, 5);
         assert_eq!((ring.total(130), ring.oldest()), (8, Some(101)));
-        assert_eq!(ring.total(161), 8, "the last moment of its window is over, and not yet all of the bucket");
+        assert_eq!(
+            ring.total(161),
+            8,
+            "the last moment of its window is over, and not yet all of the bucket"
+        );
         assert_eq!(ring.total(162), 1);
         ring.take_back(101, 7);
         assert_eq!(ring.total(162), 1, "what is forgotten is not taken back");

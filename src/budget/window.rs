@@ -39,9 +39,9 @@ pub(super) struct Place {
 
 /// What is known of a scope's window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
-    pub scope: Arc<str>,
-    pub used: i128,
+pub(super) struct State {
+    pub(super) scope: Arc<str>,
+    pub(super) used: i128,
     /// When the oldest of it is forgotten, in the ledger's time.
     pub(super) oldest_ends: Option<i64>,
 }
@@ -106,6 +106,11 @@ impl Window {
                 }
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.scopes.len()
     }
 
     /// When so much will be forgotten of a scope that `room` is there; `None`: never, or not for certain.
@@ -184,7 +189,11 @@ mod tests {
         assert_eq!(window.scopes.len(), MOST);
         assert_eq!(window.total("target 0", 0), 1, "who has a place keeps it");
         assert_eq!(window.total(&scope(MOST), 0), 1_000, "the others are counted together");
-        assert_eq!(window.total("nobody yet", 0), 1_000, "and who is new may be one of them");
+        assert_eq!(
+            window.total("nobody yet", 0),
+            1_000,
+            "and who is new may be one of them"
+        );
         // Half a minute later one of them comes again: still no place, and nothing forgotten.
         window.add(&scope(MOST), MINUTE / 2, MINUTE / 2, 1);
         assert_eq!(window.total(&scope(MOST), MINUTE / 2), 1_001);

@@ -41,14 +41,7 @@ pub struct Line {
 }
 
 /// `at most $5,000.00 in 1d for agent support-bot; with this call it would be $5,120.00; there is room for it from … on`
-pub(super) fn over(
-    budget: &Budget,
-    limit: &Limit,
-    scope: &str,
-    after: i128,
-    free: Room,
-    wording: &Wording,
-) -> String {
+pub(super) fn over(budget: &Budget, limit: &Limit, scope: &str, after: i128, free: Room, wording: &Wording) -> String {
     let number = |number: i64| budget.show(number, wording);
     let whose = match budget.per {
         Per::Sidecar => "all agents together".to_owned(),
@@ -119,13 +112,20 @@ impl Budgets {
     /// What is left of each limit, as a part of it: of the window that has the least.
     pub fn left(&self, ledger: &Ledger, at: Timestamp) -> Vec<(Arc<str>, f64)> {
         let mut account = ledger.open(at);
-        let limited = self.all.iter().filter_map(|budget| Some((budget, budget.limit.as_ref()?)));
+        let limited = self
+            .all
+            .iter()
+            .filter_map(|budget| Some((budget, budget.limit.as_ref()?)));
         limited
             .map(|(budget, limit)| {
                 let used = super::shown(account.largest(&budget.slot));
                 let left = limit.at_most.saturating_sub(used).max(0);
                 #[expect(clippy::cast_precision_loss, reason = "a ratio for a chart")]
-                let ratio = if limit.at_most == 0 { 0.0 } else { left as f64 / limit.at_most as f64 };
+                let ratio = if limit.at_most == 0 {
+                    0.0
+                } else {
+                    left as f64 / limit.at_most as f64
+                };
                 (budget.name.clone(), ratio)
             })
             .collect()

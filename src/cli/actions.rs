@@ -38,7 +38,12 @@ pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
         list(&mappings, out)?;
         return Ok(ExitCode::SUCCESS);
     };
-    match mappings.vocabulary().actions.get(name.as_str()) {
+    // With what budgets add to what rules see of it.
+    let covered = match super::policy::covered(home) {
+        Ok(covered) => covered,
+        Err(wrong) => return check::print(&wrong),
+    };
+    match covered.actions.get(name.as_str()) {
         Some(definition) => {
             show(name, definition, &mappings, out)?;
             Ok(ExitCode::SUCCESS)
@@ -140,7 +145,15 @@ fn fields(definition: &ActionDefinition, vocabulary: &Vocabulary, out: &mut dyn 
         .iter()
         .filter(|name| !definition.required.contains(name));
     let optional = optional.map(|name| of(name, "may be told"));
-    let rows: Vec<Vec<String>> = required.chain(optional).chain(common).collect();
+    let budgets = definition.budgets.iter().map(|(name, says)| {
+        vec![
+            format!("context.budgets.{name}"),
+            "Long".to_owned(),
+            "always".to_owned(),
+            says.to_string(),
+        ]
+    });
+    let rows: Vec<Vec<String>> = required.chain(optional).chain(budgets).chain(common).collect();
     table(out, &["FIELD", "TYPE", "TOLD", "WHAT"], &rows)
 }
 

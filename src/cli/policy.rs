@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::check;
+use crate::budget::{Budgets, Ledger};
 use crate::config::home::Home;
 use crate::config::shipped;
 use crate::mapping::Mappings;
+use crate::model::{Diagnostic, Vocabulary};
 use crate::policy::Policies;
 
 /// What policies are written against
@@ -30,10 +32,18 @@ pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The vocabulary with what budgets add to the context of its actions.
+pub(super) fn covered(home: &Home) -> Result<Vocabulary, Vec<Diagnostic>> {
+    let (vocabulary, _) = shipped::mappings(&home.mappings())?;
+    let vocabulary = Mappings::read_vocabulary(&vocabulary)?;
+    match shipped::policy_file(&home.policies(), "budgets.yaml")? {
+        Some(source) => Ok(Budgets::load(&source, &vocabulary, None, &Ledger::new(None))?.extend(&vocabulary)),
+        None => Ok(Vocabulary::clone(&vocabulary)),
+    }
+}
+
 fn schema(home: &Home) -> anyhow::Result<ExitCode> {
-    let text = shipped::mappings(&home.mappings())
-        .and_then(|(vocabulary, _)| Mappings::read_vocabulary(&vocabulary))
-        .and_then(|vocabulary| Policies::schema(&vocabulary));
+    let text = covered(home).and_then(|vocabulary| Policies::schema(&vocabulary));
     match text {
         Ok(text) => {
             std::io::stdout().lock().write_all(text.as_bytes())?;

@@ -12,6 +12,7 @@ use http::StatusCode;
 use super::problem::Problem;
 use super::{Parts, health, nothing_here, takes_not};
 use crate::metrics;
+use crate::model::Timestamp;
 
 pub(super) fn routes() -> Router<Arc<Parts>> {
     Router::new().route("/metrics", get(show))
@@ -28,13 +29,15 @@ pub(super) fn listener(parts: Arc<Parts>) -> Router {
 }
 
 async fn show(State(parts): State<Arc<Parts>>) -> Result<impl IntoResponse, Problem> {
-    let digests = parts.gate.rules().digests();
+    let rules = parts.gate.rules();
+    let digests = rules.digests();
     let now = metrics::Now {
         pending: parts.approvals.pending(),
         decisions: parts.approvals.decisions(),
         entries: parts.store.entries(),
         mappings: digests.mappings.to_string(),
         policies: digests.policies.to_string(),
+        budgets: rules.budgets_left(Timestamp::now()),
     };
     let text = parts.metrics.text(now);
     let text = text.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the counts could not be written"))?;

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod budget;
+
 use super::stated;
 use crate::agent::Listed;
 use crate::approval::Standing;
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
 use crate::model::vocabulary::FieldType;
 use crate::model::{Action, ApprovalId, CallId, HoldRule, Outcome, State, Timestamp, Value, Vocabulary, Why};
+
+pub use budget::{Budget, Shown};
 
 /// A list, in an object so that it can grow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,11 +15,7 @@ const COST: &str = "estimated_monthly_cost";
 
 /// The action with `stated` values in the place of missing ones, and with all that follows from its fields. A stated value
 /// of a field that is not missing is ignored: what the call states stands. Completing twice changes nothing.
-pub(super) fn complete(
-    mut action: Action,
-    stated: &BTreeMap<Arc<str>, Value>,
-    rules: &Rules,
-) -> Action {
+pub(super) fn complete(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) -> Action {
     let also = std::mem::take(&mut action.also);
     let mut action = one(action, stated, rules);
     action.also = also

@@ -63,12 +63,15 @@ impl Prices {
                 for (kind, price) in prices {
                     let Some(billionths) = billionths(&price.value) else {
                         let found = &price.value;
-                        let message = format!("`{kind}`: expected a price as 0.0416, with at most 9 places, found `{found}`");
+                        let message =
+                            format!("`{kind}`: expected a price as 0.0416, with at most 9 places, found `{found}`");
                         wrong.push(price.diagnostic(source, message));
                         continue;
                     };
                     if known.insert(kind.clone(), billionths * times).is_some() {
-                        wrong.push(price.diagnostic(source, format!("`{kind}` has a price by the hour and one by the month")));
+                        wrong.push(
+                            price.diagnostic(source, format!("`{kind}` has a price by the hour and one by the month")),
+                        );
                     }
                 }
             }

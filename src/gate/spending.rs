@@ -1,7 +1,7 @@
 //! A call and its budgets: read, decided and reserved with the books open.
 
 use super::{Prepared, Rules};
-use crate::budget::{self, Line, Past, Print, Wording};
+use crate::budget::{self, Line, Past, Print, Seen, Wording};
 use crate::model::{Action, Call, Evidence, Facts, Situation, Spending, Timestamp};
 use crate::policy::{Blocked, Decision, Hold};
 use crate::store::{ReadError, Reader};
@@ -78,10 +78,22 @@ impl Rules {
     ///
     /// # Errors
     /// If the record cannot be read.
-    pub fn recall(&self, record: &Reader, now: Timestamp) -> Result<(), ReadError> {
-        if let Some(mut past) = Past::new(&self.budgets, &self.memory.budgets, now) {
+    pub fn recall(&self, record: &Reader, now: Timestamp) -> Result<Option<Seen>, ReadError> {
+        let Some(mut past) = Past::new(&self.budgets, &self.memory.budgets, now) else {
+            return Ok(None);
+        };
+        record.backwards(|entry| past.see(entry))?;
+        Ok(Some(past.end()))
+    }
+
+    /// Adds to them what the rules before these decided while these came into force.
+    ///
+    /// # Errors
+    /// If the record cannot be read.
+    pub fn recall_since(&self, record: &Reader, now: Timestamp, seen: Seen) -> Result<(), ReadError> {
+        let policies = &*self.digests.policies;
+        if let Some(mut past) = Past::since(&self.budgets, &self.memory.budgets, now, seen, policies) {
             record.backwards(|entry| past.see(entry))?;
-            past.end();
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The gate with the vocabulary and the baseline that ship.
 
 mod baseline;
+mod budgets;
 mod completing;
 mod meanings;
 mod never_allows;
@@ -88,7 +89,7 @@ fn call() -> Call {
 }
 
 /// An action of a mapped operation, with these fields.
-fn action(name: &str, fields: &[(&str, Value)]) -> Action {
+pub(super) fn action(name: &str, fields: &[(&str, Value)]) -> Action {
     let definition = &vocabulary().actions[name];
     let fields: BTreeMap<Arc<str>, Value> = fields
         .iter()

@@ -10,6 +10,7 @@ fn text(metrics: &Arc<Metrics>, decisions: Decisions) -> String {
         entries: 17,
         mappings: "aa".to_owned(),
         policies: "bb".to_owned(),
+        budgets: vec![("refunds_per_day".into(), 0.25)],
     };
     metrics.text(now).unwrap()
 }

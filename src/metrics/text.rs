@@ -28,6 +28,8 @@ pub struct Now {
     /// Digests of what is in force.
     pub mappings: String,
     pub policies: String,
+    /// What is left of each budget with a limit, as a part of it, where least is left.
+    pub budgets: Vec<(Arc<str>, f64)>,
 }
 
 impl Metrics {
@@ -80,6 +82,13 @@ impl Collector for Reading {
         } = &*now.decisions;
         let results = [("approved", approved), ("denied", denied), ("expired", expired)];
         family(to, "approval_decisions", "What came of approvals", "result", results)?;
+
+        let help = "What is left of a budget with a limit, as a part of it: of the agent, target … that has least left";
+        let mut left = to.encode_descriptor("budget_remaining_ratio", help, None, MetricType::Gauge)?;
+        for (budget, ratio) in &now.budgets {
+            let labels = [("budget", &**budget)];
+            left.encode_family(&labels)?.encode_gauge(ratio)?;
+        }
 
         counter(
             to,

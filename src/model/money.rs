@@ -8,7 +8,8 @@ use super::action::MAX_INT;
 /// Rates are kept as whole parts of this.
 const RATE_ONE: i128 = 1_000_000_000;
 
-/// How many decimal places a currency's minor unit has (ISO 4217): 0, 2 or 3; `None` for what is no currency code.
+/// How many decimal places a currency's minor unit has (ISO 4217): 0, 2 or 3; `None` for what is no currency code, and for
+/// codes without such a unit: four places (units of account that nobody pays in), metals, baskets and test codes.
 ///
 /// Source: ISO 4217 list one. Providers that differ for single currencies say so in their mapping.
 pub fn exponent(currency: &str) -> Option<u32> {
@@ -19,6 +20,8 @@ pub fn exponent(currency: &str) -> Option<u32> {
     Some(match currency.to_ascii_lowercase().as_str() {
         "bif" | "clp" | "djf" | "gnf" | "isk" | "jpy" | "kmf" | "krw" | "pyg" | "rwf" | "ugx" | "uyi" | "vnd"
         | "vuv" | "xaf" | "xof" | "xpf" => 0,
+        "clf" | "uyw" | "xag" | "xau" | "xba" | "xbb" | "xbc" | "xbd" | "xdr" | "xpd" | "xpt" | "xsu" | "xts"
+        | "xua" | "xxx" => return None,
         "bhd" | "iqd" | "jod" | "kwd" | "lyd" | "omr" | "tnd" => 3,
         _ => 2,
     })
@@ -91,15 +94,22 @@ impl Rates {
         let account = self.account.as_deref()?;
         let currency = currency.to_ascii_lowercase();
         if currency == account {
-            return (amount.abs() <= MAX_INT).then_some(amount);
+            return bounded(amount.into());
         }
         let rate = *self.billionths.get(currency.as_str())?;
-        let scaled = i128::from(amount) * rate * 10i128.pow(exponent(account)?);
+        // A rate may be as large as 1e21 here, and a call may say any amount: what does not fit is not known.
+        let scaled = i128::from(amount)
+            .checked_mul(rate)?
+            .checked_mul(10i128.pow(exponent(account)?))?;
         let divisor = RATE_ONE * 10i128.pow(exponent(&currency)?);
         let (quotient, rest) = (scaled / divisor, scaled % divisor);
-        let rounded = quotient + rest.signum();
-        i64::try_from(rounded).ok().filter(|base| base.abs() <= MAX_INT)
+        bounded(quotient + rest.signum())
     }
+}
+
+fn bounded(amount: i128) -> Option<i64> {
+    let within = amount.unsigned_abs() <= u128::from(MAX_INT.unsigned_abs());
+    i64::try_from(amount).ok().filter(|_| within)
 }
 
 #[cfg(test)]
@@ -129,6 +139,35 @@ mod tests {
         assert_eq!(rates.base(51_200, "usd"), Some(51_200));
         assert_eq!(rates.base(1, "eur"), None);
         assert_eq!(Rates::new(None).base(1, "usd"), None);
+    }
+
+    #[test]
+    fn codes_without_a_unit_of_0_2_or_3_places_are_no_currency() {
+        for code in ["clf", "UYW", "xau", "xts", "xxx"] {
+            assert_eq!(exponent(code), None, "{code}");
+            let mut rates = Rates::new(Some("usd"));
+            rates.insert(code, "40").unwrap();
+            assert_eq!(rates.base(1_000, code), None, "{code}");
+            assert_eq!(Rates::new(Some(code)).base(1_000, "usd"), None, "{code}");
+        }
+        for (code, places) in [("clp", 0), ("isk", 0), ("mga", 2), ("mru", 2), ("tnd", 3), ("omr", 3)] {
+            assert_eq!(exponent(code), Some(places), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_amount_that_does_not_fit_is_not_known_and_never_wraps() {
+        let mut rates = Rates::new(Some("kwd"));
+        rates.insert("jpy", "999999999999.999999999").unwrap();
+        rates.insert("usd", "0.000000001").unwrap();
+        for amount in [i64::MIN, -MAX_INT, MAX_INT, i64::MAX] {
+            assert_eq!(rates.base(amount, "jpy"), None, "{amount}");
+        }
+        assert_eq!(rates.base(i64::MIN, "kwd"), None);
+        assert_eq!(rates.base(MAX_INT, "kwd"), Some(MAX_INT));
+        assert_eq!(rates.base(MAX_INT + 1, "kwd"), None);
+        assert_eq!(rates.base(MAX_INT, "usd"), Some(10_000_000));
+        assert_eq!(rates.base(-1, "usd"), Some(-1), "away from zero");
     }
 
     #[test]

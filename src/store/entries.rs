@@ -74,7 +74,9 @@ pub(super) fn backwards(connection: &Connection, mut see: impl FnMut(&Kept) -> b
 fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     Ok(Kept {
         bytes: row.get(0)?,
-        values: row.get::<_, Option<String>>(1)?.map_or(Ok(BTreeMap::new()), |text| values(&text))?,
+        values: row
+            .get::<_, Option<String>>(1)?
+            .map_or(Ok(BTreeMap::new()), |text| values(&text))?,
     })
 }
 

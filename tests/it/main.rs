@@ -14,6 +14,7 @@
 mod architecture;
 mod audit;
 mod authority;
+mod budgets;
 mod bypass;
 mod clients;
 mod codings;

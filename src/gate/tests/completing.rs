@@ -236,8 +236,9 @@ fn completing_twice_changes_nothing() {
         full_refund(),
         with_missing(refund(1), "currency", Why::Unreadable),
     ] {
-        let once = complete::complete(action, &none, &vocabulary(), &rates());
-        let twice = complete::complete(once.clone(), &none, &vocabulary(), &rates());
+        let rules = rule_set("", rates());
+        let once = complete::complete(action, &none, &rules);
+        let twice = complete::complete(once.clone(), &none, &rules);
         assert_eq!(once, twice);
     }
 }

@@ -153,7 +153,10 @@ fn requires<'a>(policy: &Policy, vocabulary: &'a Vocabulary, field: &str) -> Opt
 }
 
 /// The actions that a rule is about.
-pub(in crate::policy) fn actions<'a>(policy: &Policy, vocabulary: &'a Vocabulary) -> impl Iterator<Item = &'a Arc<str>> {
+pub(in crate::policy) fn actions<'a>(
+    policy: &Policy,
+    vocabulary: &'a Vocabulary,
+) -> impl Iterator<Item = &'a Arc<str>> {
     in_scope(policy, vocabulary).map(|(name, _)| name)
 }
 

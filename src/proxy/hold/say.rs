@@ -123,7 +123,9 @@ pub(super) fn full(pending: usize) -> Refusal {
 pub(super) fn blocked(blocked: &Blocked) -> String {
     if blocked.reason == Reason::BudgetExceeded {
         let rules = crate::proxy::say::rules(&blocked.rules);
-        return format!("NOT executed. A person approved this call, but it would go over a budget by now ({rules}). {NO_OTHER_WAY}");
+        return format!(
+            "NOT executed. A person approved this call, but it would go over a budget by now ({rules}). {NO_OTHER_WAY}"
+        );
     }
     let rules: Vec<&str> = blocked.rules.iter().map(|rule| &*rule.id).collect();
     format!(

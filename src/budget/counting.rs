@@ -1,0 +1,86 @@
+//! What one call is to one budget: how much, in whose windows, and whether it is a request that was counted.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::words::{self, Room, Wording};
+use super::{Budget, Limit, Measure, Per, Print};
+use crate::model::budget::Over;
+use crate::model::{Access, Action, Call, Facts, HoldRule, Identity};
+
+impl Budget {
+    /// What a meaning adds; `None`: it leaves out what is summed.
+    ///
+    /// SECURITY: a negative amount would make room for what is not there. Test: `a_negative_amount_makes_no_room`.
+    pub(super) fn amount(&self, meaning: &Action) -> Option<i64> {
+        match &self.measure {
+            Measure::Calls => Some(1),
+            Measure::Sum { field, .. } => meaning.int(field).map(|amount| amount.max(0)),
+        }
+    }
+
+    /// Whose windows it counts in. Never none: who has no role is counted with all who have none.
+    pub(super) fn scopes(&self, facts: &Facts, meaning: &Action) -> Vec<Arc<str>> {
+        match self.per {
+            Per::Agent => vec![facts.agent.clone()],
+            Per::Sidecar => vec!["sidecar".into()],
+            Per::Role if facts.roles.is_empty() => vec!["(no role)".into()],
+            Per::Role => facts.roles.to_vec(),
+            Per::Group => self.groups.get(&meaning.name).cloned().unwrap_or_default(),
+            Per::Target => vec![target(meaning)],
+        }
+    }
+
+    pub(super) fn over(&self, limit: &Limit, scope: &str, after: i128, free: Room, wording: &Wording) -> Over {
+        let id: Arc<str> = format!("budget:{}", self.name).into();
+        let reason = words::over(self, limit, scope, after, free, wording);
+        let hold = limit.approvers.as_ref().map(|approvers| HoldRule {
+            id: id.clone(),
+            reason: Some(reason.clone()),
+            approvers: approvers.clone(),
+            quorum: 1,
+            timeout: None,
+            digest: limit.digest.clone(),
+            unchecked: Vec::new(),
+        });
+        Over { id, reason, hold }
+    }
+}
+
+/// Longest name of a target that is kept as it is.
+const LONGEST: usize = 128;
+
+/// `stripe/charge/ch_1`; of a long one the beginning, and a digest of it.
+fn target(meaning: &Action) -> Arc<str> {
+    let id = meaning.target.id.as_deref().unwrap_or("(not named)");
+    let name = format!("{}/{}/{id}", meaning.provider, meaning.target.kind);
+    if name.len() <= LONGEST {
+        return name.into();
+    }
+    let beginning: String = name.chars().take(LONGEST / 4).collect();
+    format!("{beginning}…{}", hex::encode(Sha256::digest(name))).into()
+}
+
+/// What tells that two requests are one to the provider: `None` unless its mapping names a key by which it knows.
+///
+/// SECURITY: at a host that nobody knows, or in a read, the key says nothing: an agent could make call after call with one.
+/// Test: `a_key_that_means_nothing_to_the_provider_is_counted_each_time`.
+pub fn print(call: &Call, action: &Action, identity: &Identity) -> Option<Print> {
+    let key = identity.idempotency_key.as_ref()?;
+    let means = |meaning: &Action| !meaning.unmapped && meaning.access != Access::Read;
+    if !action.meanings().all(means) {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    for part in [
+        call.caller.agent.as_bytes(),
+        &identity.credential,
+        &identity.content,
+        key.as_bytes(),
+    ] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    Some(hash.finalize().into())
+}
