@@ -52,6 +52,7 @@ fn rules(more: usize) -> Rules {
         ],
         budgets: None,
         prices: None,
+        targets: source("targets.yaml", include_str!("../policies/targets.yaml")),
     };
     let config = Config {
         rates: rates(),

@@ -40,7 +40,7 @@ use crate::model::{Diagnostic, Timestamp};
 use crate::proxy::{Door, Proxy};
 use crate::store::{Reader, Store};
 use crate::upstream::{self, Upstream};
-use crate::{audit, control, proxy};
+use crate::{audit, control, labels, proxy};
 
 use banner::Banner;
 pub use enforcement::Enforcement;
@@ -62,7 +62,7 @@ pub fn load_rules(
     Rules::load(&sources(home)?, groups, config, &memory)
 }
 
-/// The files in force, mappings and policies.
+/// The files in force: mappings, policies, labels.
 fn sources(home: &Home) -> Result<Sources, Vec<Diagnostic>> {
     let (vocabulary, mappings) = shipped::mappings(&home.mappings())?;
     Ok(Sources {
@@ -71,6 +71,7 @@ fn sources(home: &Home) -> Result<Sources, Vec<Diagnostic>> {
         policies: shipped::policies(&home.policies())?,
         budgets: shipped::policy_file(&home.policies(), "budgets.yaml")?,
         prices: shipped::policy_file(&home.policies(), "prices.yaml")?,
+        targets: shipped::policy_data(&home.policies(), labels::FILE)?,
     })
 }
 

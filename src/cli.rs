@@ -19,6 +19,7 @@ pub mod people;
 mod plain;
 mod policy;
 mod run;
+mod targets;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,6 +63,7 @@ enum Command {
     Init(init::Args),
     Actions(actions::Args),
     Policy(policy::Args),
+    Targets(targets::Args),
     /// Tell what would happen to a call, or what did
     Explain(Box<explain::Args>),
     /// See and decide what waits for people
@@ -104,6 +106,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Init(args) => init::run(&home, &args),
         Command::Actions(args) => actions::run(&home, &args),
         Command::Policy(args) => policy::run(&home, &args),
+        Command::Targets(args) => targets::run(&home, &args),
         Command::Explain(args) => explain::run(home, &args),
         Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
             approvals::run(&args, client, &home.option(), out).await

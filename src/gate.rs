@@ -24,11 +24,12 @@ use tokio::sync::watch;
 
 use crate::audit::Digests;
 use crate::budget::{Budgets, Wording};
+use crate::labels::Labelling;
 use crate::mapping::Mappings;
 use crate::model::money::Rates;
 use crate::model::time::Zone;
 use crate::model::{
-    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Spending, Timestamp, Vocabulary,
+    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Spending, Timestamp, Value, Vocabulary,
 };
 use prices::Prices;
 
@@ -85,6 +86,8 @@ pub struct Sources {
     pub budgets: Option<Source>,
     /// `policies/prices.yaml`
     pub prices: Option<Source>,
+    /// Labels of targets.
+    pub targets: Source,
 }
 
 impl Sources {
@@ -103,9 +106,10 @@ impl Sources {
         }
     }
 
-    /// Everything that calls are judged by.
+    /// Everything that decides what mappings read.
     fn rules(&self) -> impl Iterator<Item = &Source> {
-        self.policies.iter().chain(&self.budgets).chain(&self.prices)
+        let data = [&self.budgets, &self.prices].into_iter().flatten();
+        self.policies.iter().chain(data).chain([&self.targets])
     }
 }
 
@@ -114,6 +118,7 @@ impl Sources {
 pub struct Rules {
     mappings: Mappings,
     policies: Policies,
+    labels: Labelling,
     budgets: Budgets,
     prices: Prices,
     memory: Arc<Memory>,
@@ -126,7 +131,7 @@ impl Rules {
     /// Reads the files; the policies against the vocabulary of the mappings. `groups` as for [`Policies::load`].
     ///
     /// # Errors
-    /// Everything that is wrong in mappings and policies; in the vocabulary, what is wrong there.
+    /// Everything that is wrong in mappings, policies and labels; in the vocabulary, what is wrong there.
     pub fn load(
         sources: &Sources,
         groups: Option<&BTreeSet<String>>,
@@ -142,12 +147,16 @@ impl Rules {
         };
         let covered = budgets.as_ref().map(|budgets| Arc::new(budgets.extend(&vocabulary)));
         let policies = Policies::load(&sources.policies, covered.unwrap_or(vocabulary), groups);
-        let (mappings, policies, budgets, prices) = match (mappings, policies, budgets, prices) {
-            (Ok(mappings), Ok(policies), Ok(budgets), Ok(prices)) => (mappings, policies, budgets, prices),
-            (mappings, policies, budgets, prices) => {
+        let kinds = mappings.as_ref().ok().map(Mappings::kinds);
+        let labels = Labelling::load(&sources.targets, kinds.as_ref().filter(|kinds| !kinds.is_empty()));
+        let (mappings, policies, labels, budgets, prices) = match (mappings, policies, labels, budgets, prices) {
+            (Ok(mappings), Ok(policies), Ok(labels), Ok(budgets), Ok(prices)) => {
+                (mappings, policies, labels, budgets, prices)
+            }
+            (mappings, policies, labels, budgets, prices) => {
                 // Where no budget is known, rules that ask for one are no mistakes of their own.
                 let of_rules = policies.err().filter(|_| budgets.is_ok());
-                let wrong = [mappings.err(), of_rules, budgets.err(), prices.err()];
+                let wrong = [mappings.err(), of_rules, labels.err(), budgets.err(), prices.err()];
                 return Err(wrong.into_iter().flatten().flatten().collect());
             }
         };
@@ -155,6 +164,7 @@ impl Rules {
         Ok(Rules {
             mappings,
             policies,
+            labels,
             budgets,
             prices,
             memory: memory.clone(),
@@ -170,6 +180,10 @@ impl Rules {
 
     pub fn policies(&self) -> &Policies {
         &self.policies
+    }
+
+    pub fn labels(&self) -> &Labelling {
+        &self.labels
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
@@ -197,9 +211,14 @@ impl Rules {
         )
     }
 
-    /// The action with all that follows from its fields. Completing twice changes nothing.
-    pub fn complete(&self, action: Action) -> Action {
-        complete::complete(action, &BTreeMap::new(), self)
+    /// The action with all that follows from its fields, and with the labels of its target at that host. Completing twice
+    /// changes nothing.
+    pub fn complete(&self, action: Action, host: &str) -> Action {
+        self.labels.label(self.fill(action, &BTreeMap::new()), host)
+    }
+
+    fn fill(&self, action: Action, stated: &BTreeMap<Arc<str>, Value>) -> Action {
+        complete::complete(action, stated, self)
     }
 
     /// Decides a call; with `evidence`, decides it again after people were asked. A permit carries the action with the
@@ -260,7 +279,7 @@ impl Rules {
 
     /// Completes the action; with values that people stated only if they may state them.
     fn prepare(&self, facts: &Facts, action: Action, at: Timestamp, evidence: Option<&Evidence>) -> Prepared {
-        let action = self.complete(action);
+        let action = self.complete(action, &facts.host);
         let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.lacks(field));
         let Some(evidence) = evidence.filter(states) else {
             return Prepared::Complete {
@@ -274,7 +293,7 @@ impl Rules {
         let situation = self.situation(facts, &action, at);
         match self.policies.evaluate(facts, &action, &situation, Some(evidence)) {
             Verdict::RequireApproval { rules } if rules.iter().any(consents) => Prepared::Complete {
-                action: complete::complete(action.clone(), &evidence.stated, self),
+                action: self.fill(action.clone(), &evidence.stated),
                 as_called: Some(Box::new(action)),
             },
             verdict @ (Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. }) => {

@@ -43,6 +43,7 @@ pub mod approval;
 pub mod audit;
 pub mod authority;
 pub mod budget;
+pub mod labels;
 pub mod mapping;
 pub mod policy;
 pub mod upstream;

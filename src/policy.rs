@@ -46,6 +46,7 @@ use self::load::Loaded;
 use self::request::Requests;
 use self::rule::{Kind, POLICY_ERROR, Rule};
 use self::schema::Strictness;
+use crate::model::labels::{Labels, Possible};
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{
     Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Spending, Vocabulary,
@@ -168,7 +169,10 @@ impl Policies {
         })
     }
 
-    /// Of one meaning.
+    /// Of one meaning, however its target may be labelled.
+    ///
+    /// SECURITY: of a target that cannot be told, labels that only some have must neither permit nor save from a forbid
+    /// (test `a_target_that_cannot_be_told_has_the_strictest_of_all_its_labels`).
     fn evaluate_one(
         &self,
         facts: &Facts,
@@ -176,13 +180,29 @@ impl Policies {
         situation: &Situation,
         evidence: Option<&Evidence>,
     ) -> Verdict {
-        let asked = self.ask(facts, action, situation).and_then(|(definition, findings)| {
-            if is_complete(action, definition, situation) {
-                self.judge(&findings, evidence)
-            } else {
-                self.judge_incomplete(action, definition, Arc::unwrap_or_clone(findings), evidence)
-            }
-        });
+        let mut possible = Labels::possible(action.labels.as_deref());
+        let first = possible.next().unwrap_or_default();
+        let of = |labels| self.evaluate_labelled(facts, action, labels, situation, evidence);
+        possible.fold(of(first), |strictest, labels| strictest::of(strictest, of(labels)))
+    }
+
+    fn evaluate_labelled(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        labels: Possible<'_>,
+        situation: &Situation,
+        evidence: Option<&Evidence>,
+    ) -> Verdict {
+        let asked = self
+            .ask(facts, action, labels, situation)
+            .and_then(|(definition, findings)| {
+                if is_complete(action, definition, situation) {
+                    self.judge(&findings, evidence)
+                } else {
+                    self.judge_incomplete(action, definition, Arc::unwrap_or_clone(findings), evidence)
+                }
+            });
         asked.unwrap_or_else(|rules| Verdict::Block {
             reason: Reason::PolicyError,
             rules,
@@ -217,12 +237,13 @@ impl Policies {
         &self,
         facts: &Facts,
         action: &Action,
+        labels: Possible<'_>,
         situation: &Situation,
     ) -> Result<(&ActionDefinition, Arc<Findings>), Vec<RuleReason>> {
         let findings = || {
             let definition = self.vocabulary.actions.get(&action.name).ok_or(Misfit::UnknownAction)?;
             fit::check(action, definition, &self.vocabulary)?;
-            let prepared = self.requests.prepare(facts, action, definition, &self.index)?;
+            let prepared = self.requests.prepare(facts, action, labels, definition, &self.index)?;
             let told = || request::attributes(facts, action, definition, situation);
             // What `fit` lets through fits the schema (test `what_fits_the_vocabulary_fits_the_schema`): Cedar looks once
             // more in debug builds only, for it costs a fifth of the decision.

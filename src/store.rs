@@ -41,7 +41,7 @@ use crate::model::{ApprovalId, Change, Timestamp};
 
 pub use approvals::Spent;
 
-pub use calls::{CallFilter, CallRecord, OpenCall};
+pub use calls::{CallFilter, CallRecord, OpenCall, TargetSeen};
 pub use entries::Kept;
 pub use finish::to_its_end;
 pub use open::OpenError;

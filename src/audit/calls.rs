@@ -1,6 +1,6 @@
 //! A call: decided, closed, recovered; and what never became one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Digests, Ruling, joined, short};
 use crate::model::change::{CallClosed, CallRow, Carried};
 use crate::model::entry::{Committed, Kind};
+use crate::model::labels::{Label, Labels, Sensitivity};
 use crate::model::{Action, Call, CallId, Change, Entry, Outcome, Reason, Refusal, Spent, Timestamp, Value};
 use crate::store::OpenCall;
 
@@ -42,7 +43,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .with_some("approval", ruling.approval.map(|approval| approval.as_str()))
         .with_some("budgets", budgets(spent))
         .with("decision", ruling.decision)
-        .with("environment", &*action.environment)
+        .with("environment", &**action.environment())
         .with("inspected", i64::from(action.inspected))
         .with("mappings", short(&digests.mappings))
         .with_some("missing", missing(action))
@@ -67,6 +68,10 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .commit("request_line", Committed::keep(&action.request_line))
         .commit("summary", Committed::keep(&action.summary))
         .commit("target", Committed::keep(&target(action)));
+    let entry = match action.labels.as_deref() {
+        Some(labels) => labelled(entry, labels, &action.environment),
+        None => entry,
+    };
     let entry = match action.also.is_empty() {
         true => entry,
         false => entry.commit("also", Committed::keep(&all_also(action))),
@@ -85,7 +90,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
             false => action.operation.clone(),
         },
         action: action.name.clone(),
-        environment: action.environment.clone(),
+        environment: action.environment().clone(),
         decision: ruling.decision,
         rules: ruling.rules.to_vec(),
         approval: ruling.approval.cloned(),
@@ -105,6 +110,26 @@ fn budgets(spent: &[Spent]) -> Option<String> {
     (!names.is_empty()).then(|| joined(names))
 }
 
+/// What the operator said of the target when the call was decided, and on which lines of the file. The words are theirs.
+fn labelled(entry: Entry, labels: &Labels, mapped: &Arc<str>) -> Entry {
+    let said = |label| labels.by.iter().any(|(given, _)| *given == label);
+    let lines: BTreeSet<usize> = labels.by.iter().map(|(_, place)| place.line).collect();
+    let lines: Vec<String> = lines.into_iter().map(|line| line.to_string()).collect();
+    let tags = |tags: &Vec<Arc<str>>| joined(tags.iter());
+    entry
+        .with("label_lines", lines.join(","))
+        .with_some("label_doubt", labels.doubtful.then_some(1_i64))
+        // The mapping's own word, where another one counts.
+        .with_some("environment_mapped", labels.environment.is_some().then_some(&**mapped))
+        .with_some("owner", said(Label::Owner).then(|| labels.owner()))
+        .with_some(
+            "sensitivity",
+            said(Label::Sensitivity).then(|| labels.sensitivity.as_str()),
+        )
+        .with_some("tags", said(Label::Tags).then(|| tags(&labels.tags)))
+        .with_some("tags_certain", labels.certain_tags.as_ref().map(tags))
+}
+
 fn missing(action: &Action) -> Option<String> {
     let missing = action.all_missing();
     (!missing.is_empty()).then(|| joined(missing.into_iter().map(|missing| &missing.field)))
@@ -121,6 +146,9 @@ struct Also<'a> {
     access: &'static str,
     action: &'a str,
     fields: &'a BTreeMap<Arc<str>, Value>,
+    /// How its target was labelled, if something else than unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensitivity: Option<&'static str>,
     target: TargetValue<'a>,
 }
 
@@ -129,9 +157,16 @@ fn all_also(action: &Action) -> Vec<Also<'_>> {
         access: meaning.access.as_str(),
         action: &meaning.name,
         fields: &meaning.fields,
+        sensitivity: sensitivity(meaning),
         target: target(meaning),
     });
     also.collect()
+}
+
+fn sensitivity(action: &Action) -> Option<&'static str> {
+    let said = action.labels.as_ref().map(|labels| labels.sensitivity);
+    said.filter(|said| *said != Sensitivity::Unknown)
+        .map(Sensitivity::as_str)
 }
 
 fn request(call: &Call) -> Request<'_> {

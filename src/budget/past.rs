@@ -208,6 +208,7 @@ impl<'a> Past<'a> {
             missing: Vec::new(),
             target,
             environment: members.environment.clone()?,
+            labels: None,
             unmapped: members.unmapped != 0,
             inspected: true,
             summary: String::new(),

@@ -51,7 +51,7 @@ With --jsonl a request line has `method`, `url` (absolute), `headers` (an object
   {"id":1,"method":"POST","url":"https://api.stripe.com/v1/refunds","headers":{"content-type":"application/x-www-form-urlencoded"},"body":"charge=ch_1&amount=90000"}
 
 A result line, in the order of the requests, has `id`, `provider`, `operation`, `action`, `access`, `fields`, `missing`
-(field to why), `also` (what else the call does: `action`, `access`, `fields` of each), `target`, `environment`, `unmapped`, `decision` (ALLOW, BLOCK, REQUIRE_APPROVAL), `reason` (of a BLOCK) and
+(field to why), `also` (what else the call does: `action`, `access`, `fields` of each), `target`, `environment`, `labels` (if policies/targets.yaml says something of the target), `unmapped`, `decision` (ALLOW, BLOCK, REQUIRE_APPROVAL), `reason` (of a BLOCK) and
 `rules`. A line with any other member is refused. What would be refused before there is anything to decide has null in all of these, and `refusal` and `detail`."#;
 
 pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {

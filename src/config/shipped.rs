@@ -52,6 +52,15 @@ pub fn policy_file(directory: &Path, name: &str) -> Result<Option<Source>, Vec<D
     Ok(files.into_iter().find(|source| is_called(source, name)))
 }
 
+/// The same of a file that is always there.
+///
+/// # Errors
+/// As above, and if there is none.
+pub fn policy_data(directory: &Path, name: &str) -> Result<Source, Vec<Diagnostic>> {
+    let missing = || vec![Diagnostic::of_file(name, "the file is missing")];
+    policy_file(directory, name)?.ok_or_else(missing)
+}
+
 fn is_called(source: &Source, name: &str) -> bool {
     source.file.rsplit('/').next() == Some(name)
 }

@@ -129,7 +129,7 @@ impl Approval {
             provider: action.provider.clone(),
             operation: action.operation.clone(),
             action: action.name.clone(),
-            environment: action.environment.clone(),
+            environment: action.environment().clone(),
             target_kind: action.target.kind.clone(),
             target_id: action.target.id.clone(),
             fields: action.fields.clone(),

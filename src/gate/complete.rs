@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Rules;
+use crate::labels::Domains;
 use crate::model::money::{self, Rates};
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{Action, Missing, Value, Why};
@@ -12,6 +13,9 @@ const AMOUNT: &str = "amount";
 const AMOUNT_BASE: &str = "amount_base";
 const CURRENCY: &str = "currency";
 const COST: &str = "estimated_monthly_cost";
+const RECIPIENTS: &str = "recipient_count";
+const RECIPIENT_DOMAINS: &str = "recipient_domains";
+const EXTERNAL: &str = "external_recipient_count";
 
 /// The action with `stated` values in the place of missing ones, and with all that follows from its fields. A stated value
 /// of a field that is not missing is ignored: what the call states stands. Completing twice changes nothing.
@@ -42,14 +46,24 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) ->
             .fields
             .get(field)
             .and_then(|field| field.derived_from.as_ref());
-        if let Some(source) = source {
-            let required = definition.required.contains(field);
+        let required = definition.required.contains(field);
+        let stated = stated.get(field).cloned();
+        if &**field == EXTERNAL {
+            let domains = rules.labels.domains();
+            let computed = external(&action, domains).map(Value::Int);
+            settle(
+                &mut action,
+                field,
+                required || domains.is_configured(),
+                computed.or(stated),
+            );
+        } else if let Some(source) = source {
             let wanted = match &**field {
                 // Only who asks for it needs it.
                 COST => rules.asks_for(&action, field),
                 _ => required || action.is_missing(field) || lacks_or_has(&action, source),
             };
-            derive(&mut action, field, wanted, stated.get(field), rules);
+            derive(&mut action, field, wanted, stated, rules);
         }
     }
     action
@@ -75,22 +89,26 @@ fn fill_currency(action: &mut Action, definition: &ActionDefinition, rates: &Rat
 ///
 /// SECURITY: a derived field is ours to set: one that came along with the call is dropped, or an amount could be given
 /// another worth. Test: an_amount_base_that_came_with_the_call_is_dropped.
-fn derive(action: &mut Action, field: &Arc<str>, wanted: bool, stated: Option<&Value>, rules: &Rules) {
-    action.fields.remove(field);
-    action.missing.retain(|missing| missing.field != *field);
+fn derive(action: &mut Action, field: &Arc<str>, wanted: bool, stated: Option<Value>, rules: &Rules) {
     let computed = match &**field {
         AMOUNT_BASE => amount_base(action, &rules.config.rates),
         COST => rules.prices.monthly(action, &rules.config.rates),
         // How to work out others is not known, so they are missing.
         _ => None,
     };
-    match computed.map(Value::Int).or_else(|| stated.cloned()) {
-        Some(value) => {
-            if let (COST, Value::Int(cost)) = (&**field, &value) {
-                tell_cost(action, *cost, &rules.config.rates);
-            }
-            action.fields.insert(field.clone(), value);
-        }
+    let value = computed.map(Value::Int).or(stated);
+    if let (COST, Some(Value::Int(cost))) = (&**field, &value) {
+        tell_cost(action, *cost, &rules.config.rates);
+    }
+    settle(action, field, wanted, value);
+}
+
+/// Puts a field of ours in the place of whatever came along.
+fn settle(action: &mut Action, field: &Arc<str>, wanted: bool, value: Option<Value>) {
+    action.fields.remove(field);
+    action.missing.retain(|missing| missing.field != *field);
+    match value {
+        Some(value) => drop(action.fields.insert(field.clone(), value)),
         None if wanted => action.missing.push(Missing {
             field: field.clone(),
             why: Why::Derived,
@@ -134,4 +152,26 @@ fn tell_cost(action: &mut Action, cost: i64, rates: &Rates) {
 
 fn amount_base(action: &Action, rates: &Rates) -> Option<i64> {
     rates.base(action.int(AMOUNT)?, action.text(CURRENCY)?)
+}
+
+/// Recipients outside the organisation, at most: all but one for each domain of its own. `None` where nobody can tell.
+///
+/// SECURITY: recipients that could not be read may be anybody's, so that people are asked, never "none is outside" (tests
+/// `recipients_that_cannot_be_told_may_be_anybodys`, `a_count_of_outsiders_that_came_with_the_call_is_dropped`).
+fn external(action: &Action, domains: &Domains) -> Option<i64> {
+    let Some(Value::List(found)) = action.fields.get(RECIPIENT_DOMAINS) else {
+        return None;
+    };
+    let count = action.int(RECIPIENTS)?;
+    // Somebody gets it, somewhere.
+    let nowhere = found.is_empty() && count != 0;
+    if nowhere || !domains.is_configured() {
+        return None;
+    }
+    let ours = found.iter().filter(|domain| domains.is_ours(domain)).count();
+    let theirs = i64::try_from(found.len() - ours).ok()?;
+    match theirs {
+        0 => Some(0),
+        _ => Some((count - i64::try_from(ours).ok()?).max(theirs)),
+    }
 }

@@ -3,6 +3,7 @@
 mod baseline;
 mod budgets;
 mod completing;
+mod labels;
 mod meanings;
 mod never_allows;
 mod packs;
@@ -16,6 +17,7 @@ use crate::model::{
 use crate::policy::Permit;
 
 const BASELINE: &str = include_str!("../../policies/baseline.cedar");
+const TARGETS: &str = include_str!("../../policies/targets.yaml");
 const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
 
 /// The vocabulary that ships.
@@ -27,6 +29,11 @@ fn vocabulary() -> Arc<Vocabulary> {
 
 /// The baseline and `more` rules.
 fn rule_set(more: &str, rates: Rates) -> Rules {
+    labelled(more, TARGETS, rates)
+}
+
+/// The same with that `targets.yaml`.
+fn labelled(more: &str, targets: &str, rates: Rates) -> Rules {
     let file = |name: &str, text: &str| Source {
         file: name.to_owned(),
         text: text.to_owned(),
@@ -40,6 +47,7 @@ fn rule_set(more: &str, rates: Rates) -> Rules {
         ],
         budgets: None,
         prices: None,
+        targets: file("policies/targets.yaml", targets),
     };
     let groups = BTreeSet::from(["finance".to_owned()]);
     let config = Config {
@@ -112,6 +120,7 @@ pub(super) fn action(name: &str, fields: &[(&str, Value)]) -> Action {
             id: Some("ch_1".to_owned()),
         },
         environment: "unknown".into(),
+        labels: None,
         unmapped: false,
         inspected: true,
         summary: String::new(),

@@ -1,6 +1,7 @@
 //! What is in the mapping files, for people and tools.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Mappings;
 
@@ -42,6 +43,20 @@ impl Mappings {
                 std::iter::once(meant(&operation.meaning.action, false)).chain(conditional)
             })
         })
+    }
+
+    /// The kinds of targets of each provider.
+    pub fn kinds(&self) -> BTreeMap<Arc<str>, BTreeSet<Arc<str>>> {
+        let mut kinds: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
+        for service in &self.services {
+            let found = kinds.entry(service.provider.clone()).or_default();
+            for (operation, _) in service.dispatch.operations() {
+                let others = operation.when.iter().filter_map(|(_, meaning)| meaning.target.as_ref());
+                let targets = std::iter::once(&operation.target).chain(others);
+                found.extend(targets.map(|target| target.kind.clone()));
+            }
+        }
+        kinds
     }
 
     /// Titles of those that have a host of this name, or below it; each once.

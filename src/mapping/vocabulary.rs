@@ -82,14 +82,10 @@ fn check(source: &Source, file: &File) -> Vec<Diagnostic> {
             problems.push(field.diagnostic(source, wrong_name(name)));
         }
         if let Some(origin) = &field.value.derived_from {
-            let known = file
-                .fields
-                .get(origin)
-                .is_some_and(|origin| origin.value.kind == FieldType::Int);
-            if !known || field.value.kind != FieldType::Int || origin == name {
+            if !file.fields.contains_key(origin) || field.value.kind != FieldType::Int || origin == name {
                 problems.push(field.diagnostic(
                     source,
-                    format!("`{name}` can be derived from another int field only, not `{origin}`"),
+                    format!("`{name}` is to be an int, derived from another field, not from `{origin}`"),
                 ));
             }
         }

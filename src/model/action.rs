@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Vocabulary;
+use super::{Labels, Vocabulary};
 
 /// What a call means, whoever sent it and however it was spelt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +23,11 @@ pub struct Action {
     /// Required fields that could not be read. Not empty: the action is incomplete.
     pub missing: Vec<Missing>,
     pub target: Target,
-    /// `production`, `test`, …; `unknown` counts as production.
+    /// `production`, `test`, … as the mapping says; `unknown` counts as production.
     pub environment: Arc<str>,
+    /// What the operator says of the target: put there by the gate. `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Arc<Labels>>,
     /// No rule of a mapping named this operation.
     pub unmapped: bool,
     /// The content was read, or there was none.
@@ -209,6 +212,12 @@ impl Action {
             Some(Value::Text(value)) => Some(value),
             _ => None,
         }
+    }
+
+    /// The environment that rules see: as it is labelled, else as the mapping says.
+    pub fn environment(&self) -> &Arc<str> {
+        let labelled = self.labels.as_ref().and_then(|labels| labels.environment.as_ref());
+        labelled.unwrap_or(&self.environment)
     }
 
     /// Everything the call means, this first.

@@ -14,9 +14,10 @@ use super::fit::Misfit;
 use super::index::Index;
 use super::mentions::Mentions;
 use super::scope::Member;
+use crate::model::labels::Possible;
 use crate::model::time::LocalTime;
 use crate::model::vocabulary::ActionDefinition;
-use crate::model::{Access, Action, Facts, Situation, Value};
+use crate::model::{Access, Action, Facts, Sensitivity, Situation, Value};
 
 /// How many callers and targets are kept ready.
 const PREPARED_CAPACITY: u64 = 1_024;
@@ -55,6 +56,9 @@ struct Key {
     access: Access,
     provider: Arc<str>,
     environment: Arc<str>,
+    sensitivity: Sensitivity,
+    owner: Option<Arc<str>>,
+    tags: Box<[Arc<str>]>,
     kind: Arc<str>,
     id: Option<String>,
 }
@@ -80,11 +84,12 @@ impl Requests {
         })
     }
 
-    /// Entities and shards for this caller, action and target.
+    /// Entities and shards for this caller, action and target, labelled so.
     pub(super) fn prepare(
         &self,
         facts: &Facts,
         action: &Action,
+        labels: Possible<'_>,
         definition: &ActionDefinition,
         index: &Index,
     ) -> Result<Arc<Prepared>, Misfit> {
@@ -94,7 +99,10 @@ impl Requests {
             action: action.name.clone(),
             access: access(action, definition),
             provider: action.provider.clone(),
-            environment: action.environment.clone(),
+            environment: action.environment().clone(),
+            sensitivity: labels.sensitivity,
+            owner: labels.owner.cloned(),
+            tags: labels.tags.into(),
             kind: action.target.kind.clone(),
             id: action.target.id.clone().filter(|_| index.reads_target_id),
         };
@@ -130,7 +138,13 @@ impl Requests {
             ("provider".to_owned(), text(&key.provider)),
             ("kind".to_owned(), text(&key.kind)),
             ("environment".to_owned(), text(&key.environment)),
+            ("sensitivity".to_owned(), text(key.sensitivity.as_str())),
+            (
+                "tags".to_owned(),
+                RestrictedExpression::new_set(key.tags.iter().map(|tag| text(tag))),
+            ),
         ]);
+        attributes.extend(key.owner.as_deref().map(|owner| ("owner".to_owned(), text(owner))));
         attributes.extend(key.id.as_deref().map(|id| ("id".to_owned(), text(id))));
         let parents = |member: &Member| -> HashSet<EntityUid> { member.parents.iter().cloned().collect() };
         let entities = Entities::from_entities(

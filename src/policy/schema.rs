@@ -88,7 +88,9 @@ pub(super) fn text(vocabulary: &Vocabulary, strictness: Strictness) -> String {
         "entity Role, Provider, Environment;\n\
          entity Agent in [Role];\n\
          entity Target in [Provider, Environment] {\n  \
-           \"provider\": String,\n  \"kind\": String,\n  \"id\"?: String,\n  \"environment\": String\n};\n\
+           \"provider\": String,\n  \"kind\": String,\n  \"id\"?: String,\n  \"environment\": String,\n  \
+           @doc(\"By policies/targets.yaml: public, internal, confidential or restricted; unknown where nobody said\")\n  \
+           \"sensitivity\": String,\n  \"owner\"?: String,\n  \"tags\": Set<String>\n};\n\
          @doc(\"In the configured time zone: date as 2026-11-20, weekday as friday, hour from 0 to 23, minute\")\n\
          type LocalTime = { \"date\": String, \"weekday\": String, \"hour\": Long, \"minute\": Long };\n",
     );

@@ -133,6 +133,7 @@ fn action(name: &str, fields: &[(&str, Value)]) -> Action {
             id: Some("ch_1".to_owned()),
         },
         environment: "production".into(),
+        labels: None,
         unmapped: false,
         inspected: true,
         summary: String::new(),

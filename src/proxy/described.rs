@@ -70,7 +70,7 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
             mappings.resolve(&call, route)?
         }
     };
-    let action = rules.complete(action);
+    let action = rules.complete(action, &call.facts().host);
     let verdict = rules.review(&call.facts(), &action, None, call.received);
     if is_unread && !parsed.leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {
         return Err(too_large());

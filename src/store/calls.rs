@@ -41,6 +41,20 @@ pub struct CallFilter {
     pub limit: u32,
 }
 
+/// Something that calls acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSeen {
+    pub provider: Arc<str>,
+    pub kind: Arc<str>,
+    /// Its beginning, where it is longer than any id.
+    pub id: Option<String>,
+    pub environment: Arc<str>,
+    pub calls: i64,
+    pub last_seen: Timestamp,
+    /// Of the last call.
+    pub request_line: String,
+}
+
 /// As [`record`] reads them.
 const COLUMNS: &str = "id, time, agent, provider, operation, action, environment, decision, rules, approval, reason,
     outcome, summary, request_line, target_kind, target_id, closed, status, result_id, sent, received,
@@ -164,6 +178,29 @@ pub(super) fn latest(connection: &Connection, filter: &CallFilter) -> rusqlite::
         .collect::<rusqlite::Result<_>>()?;
     found.reverse();
     Ok(found)
+}
+
+/// Each target, the last seen first. SQLite sorts them in a file if they are many.
+pub(super) fn targets(connection: &Connection, mut each: impl FnMut(TargetSeen)) -> rusqlite::Result<()> {
+    // Beside `max`, the other columns are those of the row that has it.
+    let mut statement = connection.prepare(
+        "SELECT provider, target_kind, substr(target_id, 1, 5000) AS target, environment, count(*), max(time) AS last,
+            substr(request_line, 1, 5000)
+        FROM calls GROUP BY provider, target_kind, target, environment ORDER BY last DESC",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        each(TargetSeen {
+            provider: row.get(0)?,
+            kind: row.get(1)?,
+            id: row.get(2)?,
+            environment: row.get(3)?,
+            calls: row.get(4)?,
+            last_seen: Timestamp(row.get(5)?),
+            request_line: row.get(6)?,
+        });
+    }
+    Ok(())
 }
 
 pub(super) fn by_id(connection: &Connection, id: &CallId) -> rusqlite::Result<Option<CallRecord>> {

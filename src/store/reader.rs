@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::open::OpenError;
-use super::{CallFilter, CallRecord, Kept, OpenCall, Spent, approvals, calls, connect, entries, registry};
+use super::{CallFilter, CallRecord, Kept, OpenCall, Spent, TargetSeen, approvals, calls, connect, entries, registry};
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
 use crate::model::{ApprovalId, CallId, Timestamp};
 
@@ -41,6 +41,14 @@ impl Reader {
     /// If the database cannot be read.
     pub fn calls(&self, filter: &CallFilter) -> Result<Vec<CallRecord>, ReadError> {
         Ok(calls::latest(&self.connection, filter)?)
+    }
+
+    /// Gives everything that calls acted on to `each`, the last seen first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn targets(&self, each: impl FnMut(TargetSeen)) -> Result<(), ReadError> {
+        Ok(calls::targets(&self.connection, each)?)
     }
 
     /// A call as it stands; `None` if it was never decided.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate with their floor, lowest first.
-const FLOORS: [(&str, usize); 19] = [
+const FLOORS: [(&str, usize); 20] = [
     ("model", 0),
     ("store", 1),
     ("io", 1),
@@ -14,6 +14,7 @@ const FLOORS: [(&str, usize); 19] = [
     ("audit", 2),
     ("authority", 2),
     ("budget", 2),
+    ("labels", 2),
     ("mapping", 2),
     ("policy", 2),
     ("upstream", 2),

@@ -40,6 +40,7 @@ mod http1;
 mod http2;
 mod internal;
 mod kill;
+mod labels;
 mod large;
 mod metrics;
 mod people;

@@ -78,6 +78,9 @@ struct Outcome<'a> {
     also: Option<Vec<Also<'a>>>,
     target: Option<&'a Target>,
     environment: Option<&'a str>,
+    /// As the operator labelled the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<BTreeMap<&'static str, String>>,
     unmapped: Option<bool>,
     decision: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,7 +194,11 @@ fn told(id: Option<Json>, judged: &Judged) -> Outcome<'_> {
         missing: Some(missing.collect()),
         also: Some(also.collect()),
         target: Some(&action.target),
-        environment: Some(&action.environment),
+        environment: Some(action.environment()),
+        labels: action.labels.as_deref().map(|labels| {
+            let told = labels.told();
+            told.map(|(label, value, _)| (label.as_str(), value)).collect()
+        }),
         unmapped: Some(action.unmapped),
         decision: Some(decision),
         reason,
@@ -213,6 +220,7 @@ fn refused(id: Option<Json>, refusal: &Refusal) -> Outcome<'_> {
         also: None,
         target: None,
         environment: None,
+        labels: None,
         unmapped: None,
         decision: None,
         reason: None,

@@ -75,6 +75,7 @@ fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut
         format!("{} {}", row.target_kind, row.target_id.as_deref().unwrap_or_default()).trim_end(),
     )?;
     line(out, "environment", &row.environment)?;
+    list(out, "labels", &labels(&entry))?;
     line(out, "summary", &row.summary)?;
     line(out, "request", &row.request_line)?;
     let reason = row.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -111,6 +112,20 @@ fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut
     let carried = carried.unwrap_or_default();
     line(out, "outcome", &format!("{outcome}{status}{result}{carried}"))?;
     Ok(())
+}
+
+/// How the target was labelled then.
+fn labels(entry: &BTreeMap<String, Json>) -> Vec<String> {
+    let text = |name: &str| entry.get(name).map(plain);
+    let Some(lines) = text("label_lines") else {
+        return Vec::new();
+    };
+    let environment = text("environment_mapped").and_then(|_| text("environment"));
+    let others = ["sensitivity", "owner", "tags"].map(|name| (name, text(name)));
+    let all = std::iter::once(("environment", environment)).chain(others);
+    let all = all.filter_map(|(name, value)| Some(format!("{name} = {}", value?)));
+    let all: Vec<String> = all.collect();
+    vec![format!("{}  targets.yaml, lines {lines}", all.join(", "))]
 }
 
 fn fields(decided: Option<&Kept>) -> Vec<String> {

@@ -19,6 +19,7 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
     };
     line(out, "agent", &format!("{}{with_roles}", caller.agent))?;
     action(&judged.action, out)?;
+    labels(rules, &judged.action, out)?;
     let why = |id: &str, reason: Option<&str>| {
         let place = rules.policies().place(id).map(shown_place).unwrap_or_default();
         let reason = reason.or_else(|| rules.policies().reason(id)).unwrap_or_default();
@@ -107,8 +108,34 @@ fn action(action: &Action, out: &mut impl Write) -> io::Result<()> {
         .collect();
     list(out, "missing", &missing)?;
     line(out, "target", &target(action))?;
-    line(out, "environment", &action.environment)?;
+    line(out, "environment", action.environment())?;
     line(out, "summary", &action.summary)
+}
+
+/// What the operator says of each target, and where.
+fn labels(rules: &Rules, action: &Action, out: &mut impl Write) -> io::Result<()> {
+    let of = |meaning: &Action| match meaning.labels.as_deref() {
+        None => Vec::new(),
+        Some(labels) => {
+            let whose = if meaning.target == action.target {
+                String::new()
+            } else {
+                format!("{}: ", target(meaning))
+            };
+            let doubt = if labels.doubtful {
+                "  (its id cannot be told: of all it may be)"
+            } else {
+                ""
+            };
+            let place = |place| shown_place(&rules.labels().shown(place));
+            let told = labels.told();
+            told.map(|(label, value, at)| format!("{whose}{} = {value}  {}{doubt}", label.as_str(), place(at)))
+                .collect()
+        }
+    };
+    let mut all: Vec<String> = action.meanings().flat_map(of).collect();
+    all.dedup();
+    list(out, "labels", &all)
 }
 
 fn target(action: &Action) -> String {

@@ -81,6 +81,7 @@ pub(super) fn rules(extra: &str) -> Rules {
         policies: vec![source("policies/baseline.cedar"), own],
         budgets: None,
         prices: None,
+        targets: source("policies/targets.yaml"),
     };
     let config = gate::Config {
         rates: Rates::new(Some("usd")),

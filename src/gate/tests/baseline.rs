@@ -1,5 +1,6 @@
 //! The baseline, row by row.
 
+use super::labels::{DOMAINS, PAYROLL, mail, read, with_targets};
 use super::*;
 
 #[track_caller]
@@ -34,6 +35,36 @@ fn unknown_host(name: &str) -> Action {
 fn a_mapped_read_is_allowed() {
     for name in ["read_record", "read_balance", "execute_query"] {
         gets(&action(name, &[]), "ALLOW reads");
+    }
+}
+
+#[test]
+fn a_read_of_a_restricted_target_is_held_and_others_are_not() {
+    let gate = with_targets("", PAYROLL);
+    for name in ["read_record", "read_balance", "execute_query"] {
+        let mut restricted = action(name, &[]);
+        restricted.target.id = Some("payroll".to_owned());
+        assert_eq!(decided(&gate, &restricted, None), "REQUIRE_APPROVAL restricted-read");
+    }
+    assert_eq!(decided(&gate, &read(Some("orders")), None), "ALLOW reads");
+    // Spelt otherwise, or not at all, it may be the one.
+    for id in [
+        Some("PayRoll"),
+        Some("arn:aws:dynamodb:eu-west-1:1:table/payroll"),
+        None,
+    ] {
+        assert_eq!(
+            decided(&gate, &read(id), None),
+            "REQUIRE_APPROVAL restricted-read",
+            "{id:?}"
+        );
+    }
+    for sensitivity in ["public", "internal", "confidential"] {
+        let targets = PAYROLL.replace("restricted", sensitivity);
+        assert_eq!(
+            decided(&with_targets("", &targets), &read(Some("payroll")), None),
+            "ALLOW reads"
+        );
     }
 }
 
@@ -219,6 +250,22 @@ fn messages_to_100_are_allowed_and_to_more_held() {
         why: Why::Unreadable,
     });
     gets(&garbled, "REQUIRE_APPROVAL incomplete_action");
+}
+
+#[test]
+fn mail_to_others_is_held_where_domains_are_configured() {
+    let (gate, unconfigured) = (with_targets("", DOMAINS), with_targets("", TARGETS));
+    let ours = mail(3, &["example.com", "a.example.org"]);
+    let mixed = mail(2, &["evil.test", "example.com"]);
+    assert_eq!(decided(&gate, &ours, None), "ALLOW changes");
+    assert_eq!(decided(&gate, &mixed, None), "REQUIRE_APPROVAL message-to-outsiders");
+    assert_eq!(
+        decided(&gate, &mail(1, &["example.com.evil.test"]), None),
+        "REQUIRE_APPROVAL message-to-outsiders"
+    );
+    for any in [ours, mixed] {
+        assert_eq!(decided(&unconfigured, &any, None), "ALLOW changes");
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn rules(house: &str) -> Rules {
         ],
         budgets: None,
         prices: None,
+        targets: file("policies/targets.yaml", TARGETS),
     };
     let config = Config {
         rates: rates(),
@@ -140,7 +141,7 @@ fn a_call_that_does_one_thing_means_one_thing() {
 fn what_is_stated_completes_every_meaning() {
     let rules = rules("");
     let call = stripe("currency=usd&transfer_data[destination]=acct_1");
-    let action = rules.complete(read(&rules, &call));
+    let action = rules.complete(read(&rules, &call), &call.facts().host);
     assert_eq!(
         action.wanted(rules.vocabulary()),
         ["amount"].map(Arc::from).iter().collect::<Vec<_>>()

@@ -40,6 +40,7 @@ impl Mappings {
             missing,
             target: operation.target.own(&document),
             environment: self.environment(call, service, &document),
+            labels: None,
             unmapped: false,
             inspected: decoded.body.is_some() || content::is_empty(&call.body),
             summary: String::new(),

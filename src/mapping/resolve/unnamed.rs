@@ -168,6 +168,7 @@ impl Mappings {
                 id: Some(call.authority.host.to_string()),
             },
             environment: service.map_or_else(|| words.unknown.clone(), environment),
+            labels: None,
             unmapped: true,
             inspected: content::is_empty(&call.body),
             summary: String::new(),

@@ -7,8 +7,9 @@ use cedar_policy::pst::{Clause, Expr, Literal, Template, Var};
 use cedar_policy::{ActionConstraint, Policy, ResourceConstraint};
 
 use super::Finding;
-use crate::model::Vocabulary;
+use crate::model::diagnostic::meant;
 use crate::model::vocabulary::ActionDefinition;
+use crate::model::{Sensitivity, Vocabulary};
 use crate::policy::place::Statement;
 
 /// The context of budgets.
@@ -21,6 +22,8 @@ struct Uses {
     tests: BTreeSet<String>,
     /// `context` other than field by field.
     whole_context: bool,
+    /// Texts that `resource.sensitivity` is held against, and that it never is.
+    impossible: BTreeSet<String>,
     /// A target by its entity's name.
     names_target: bool,
     /// Something that this version of the lints does not know.
@@ -58,6 +61,8 @@ impl Uses {
             | Expr::HasAttr { expr, .. }
             | Expr::Like { expr, .. } => self.walk(expr),
             Expr::BinaryOp { left, right, .. } => {
+                self.compare(left, right);
+                self.compare(right, left);
                 self.walk(left);
                 self.walk(right);
             }
@@ -77,6 +82,23 @@ impl Uses {
             Expr::Set(members) => members.iter().for_each(|member| self.walk(member)),
             Expr::Record(members) => members.values().for_each(|member| self.walk(member)),
             Expr::Literal(_) | Expr::Slot(_) | Expr::Unknown { .. } | _ => self.unknown = true,
+        }
+    }
+}
+
+impl Uses {
+    /// SECURITY: a forbid of `secret` targets would forbid nothing, where the word is `restricted` (test
+    /// `a_sensitivity_that_no_target_has_is_refused`).
+    fn compare(&mut self, one: &Expr, other: &Expr) {
+        let is_sensitivity = |attr: &str, of: &Expr| attr == "sensitivity" && matches!(of, Expr::Var(Var::Resource));
+        match (one, other) {
+            (Expr::GetAttr { expr, attr }, Expr::Literal(Literal::String(word))) if is_sensitivity(attr, expr) => {
+                if Sensitivity::ALL.iter().all(|known| known.as_str() != word) {
+                    self.impossible.insert(word.to_string());
+                }
+            }
+            (Expr::GetAttr { .. }, Expr::Set(members)) => members.iter().for_each(|member| self.compare(one, member)),
+            _ => {}
         }
     }
 }
@@ -119,6 +141,16 @@ pub(in crate::policy) fn conditions(
             );
             findings.push(Finding::at(statement.has(field), message));
         }
+    }
+    for word in &uses.impossible {
+        let words = Sensitivity::ALL.map(Sensitivity::as_str);
+        let hint = meant(&word.to_lowercase(), words.into_iter());
+        let hint = hint.map_or_else(String::new, |meant| format!(" (did you mean `{meant}`?)"));
+        let message = format!(
+            "no target has the sensitivity `{word}`: expected one of {}{hint}",
+            words.join(", ")
+        );
+        findings.push(Finding::at(statement.word(&format!("\"{word}\"")), message));
     }
     if uses.whole_context {
         let message = "`context` is read field by field (`context.amount`), never as a whole";

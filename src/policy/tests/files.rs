@@ -67,6 +67,42 @@ fn an_optional_field_must_be_tested_first() {
 }
 
 #[test]
+fn a_sensitivity_that_no_target_has_is_refused() {
+    let rule = |condition: &str| format!("@id(\"x\") forbid (principal, action, resource)\nwhen {{ {condition} }};");
+    for (condition, place, meant) in [
+        (
+            "resource.sensitivity == \"restriced\"",
+            "2:32",
+            "(did you mean `restricted`?)",
+        ),
+        ("\"secret\" != resource.sensitivity", "2:8", "restricted"),
+        (
+            "[\"public\", \"Internal\"].contains(resource.sensitivity)",
+            "2:19",
+            "(did you mean `internal`?)",
+        ),
+    ] {
+        let found = mistakes(&rule(condition));
+        assert!(
+            found.len() == 1 && found[0].starts_with(place) && found[0].contains(meant),
+            "{found:?}"
+        );
+    }
+    for right in [
+        "resource.sensitivity == \"unknown\"",
+        "!([\"public\", \"internal\"].contains(resource.sensitivity)) && resource.tags.contains(\"secret\")",
+        "resource has owner && resource.owner == \"secret\"",
+    ] {
+        assert_eq!(mistakes(&rule(right)), Vec::<String>::new());
+    }
+    // Whether anybody owns it is to be asked first.
+    refused(
+        &rule("resource.owner == \"finance\""),
+        &["2:8 rule `x`: unable to guarantee safety of access to optional attribute `owner`"],
+    );
+}
+
+#[test]
 fn a_rule_that_hides_a_missing_field_is_refused() {
     let hidden = |scope: &str, condition: &str| {
         format!("@id(\"x\") forbid (principal, {scope}, resource)\nwhen {{ {condition} }};")

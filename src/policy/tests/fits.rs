@@ -97,7 +97,10 @@ fn what_fits_the_vocabulary_fits_the_schema() {
             false => &policies.lenient,
         };
         let (facts, index) = (facts(), &policies.index);
-        let prepared = policies.requests.prepare(&facts, &action, definition, index).unwrap();
+        let prepared = policies
+            .requests
+            .prepare(&facts, &action, Possible::default(), definition, index)
+            .unwrap();
         let situation = situation();
         let checked = request::request(
             &prepared,

@@ -18,6 +18,7 @@ fn rules() -> Rules {
         policies: vec![source("policies/baseline.cedar")],
         budgets: None,
         prices: None,
+        targets: source("policies/targets.yaml"),
     };
     let config = Config {
         rates: Rates::new(Some("usd")),

@@ -99,7 +99,7 @@ fn read_again(parts: &Parts, before: &Rules, now: &Rules, asking: &Asking, hold:
         true => mappings.stream(call).ok()?,
         false => mappings.resolve(call, mappings.route(call).ok()?).ok()?,
     };
-    let mut action = now.complete(read);
+    let mut action = now.complete(read, &call.facts().host);
     let identity = mappings.identify(call, &action).ok()?;
     let same = Fingerprint::new(parts.approvals.keys(), &call.caller.agent, &action, &identity) == asking.fingerprint;
     asking.fingerprint.mark(&mut action.summary);

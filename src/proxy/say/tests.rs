@@ -49,6 +49,7 @@ fn action(summary: &str) -> Action {
             id: None,
         },
         environment: "test".into(),
+        labels: None,
         unmapped: false,
         inspected: true,
         summary: summary.to_owned(),

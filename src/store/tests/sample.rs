@@ -33,6 +33,7 @@ pub(crate) fn action() -> Action {
             id: Some("ch_1".to_owned()),
         },
         environment: "production".into(),
+        labels: None,
         unmapped: false,
         inspected: true,
         summary: "Refund $900.00 of ch_1 in Stripe".to_owned(),

@@ -1,0 +1,525 @@
+//! What a file says of a target, however a call spells it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Diagnostic, Source};
+
+fn source(text: &str) -> Source {
+    Source {
+        file: "policies/targets.yaml".to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn kinds() -> Kinds {
+    let of = |kinds: &[&str]| kinds.iter().map(|kind| Arc::from(*kind)).collect();
+    [
+        ("aws".into(), of(&["table", "secret", "function", "queue"])),
+        ("github".into(), of(&["repository"])),
+    ]
+    .into()
+}
+
+fn load(text: &str) -> Result<Labelling, Vec<Diagnostic>> {
+    Labelling::load(&source(text), Some(&kinds()))
+}
+
+/// Entries as `match => label`, one a line.
+fn entries(lines: &[&str]) -> Labelling {
+    let lines = lines.iter().map(|line| {
+        let (matches, label) = line.split_once(" => ").unwrap();
+        format!("  - {{ match: {{ {matches} }}, label: {{ {label} }} }}\n")
+    });
+    load(&format!("targets:\n{}", lines.collect::<String>())).unwrap_or_else(|wrong| panic!("{wrong:#?}"))
+}
+
+fn table(id: Option<&str>) -> Sought<'_> {
+    Sought {
+        provider: "aws",
+        kind: "table",
+        id,
+        host: Some("dynamodb.eu-west-1.amazonaws.com"),
+        environment: "unknown",
+    }
+}
+
+fn sensitivity(labels: &Labelling, sought: Sought<'_>) -> Sensitivity {
+    labels
+        .of(sought)
+        .map_or_else(Sensitivity::default, |labels| labels.sensitivity)
+}
+
+#[test]
+fn the_shipped_file_says_nothing_and_its_examples_load() {
+    let shipped = include_str!("../../policies/targets.yaml");
+    let nothing = Labelling::load(&source(shipped), None).unwrap();
+    assert!(nothing.of(table(None)).is_none() && !nothing.domains().is_configured());
+    let examples: String = shipped
+        .lines()
+        .skip_while(|line| !line.starts_with("# domains:"))
+        .filter_map(|line| line.strip_prefix("# "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let examples = Labelling::load(&source(&examples), None).unwrap();
+    assert_eq!(
+        sensitivity(&examples, table(Some("payroll-2026"))),
+        Sensitivity::Restricted
+    );
+    assert_eq!(sensitivity(&examples, table(Some("orders"))), Sensitivity::Internal);
+    assert!(examples.domains().is_ours("example.com") && examples.domains().is_ours("mail.example.com"));
+    for empty in ["", "# nothing\n", "domains:\ntargets:\n"] {
+        assert!(load(empty).unwrap().of(table(None)).is_none(), "{empty:?}");
+    }
+}
+
+#[test]
+fn the_first_entry_that_fits_gives_each_label() {
+    let labels = entries(&[
+        "provider: aws, kind: table, id: pay* => owner: finance",
+        "kind: table => sensitivity: internal, owner: data",
+        "provider: aws => sensitivity: public, tags: [aws, eu]",
+    ]);
+    let found = labels.of(table(Some("payroll"))).unwrap();
+    assert_eq!(found.owners, [Some(Arc::from("finance"))]);
+    assert_eq!(found.sensitivity, Sensitivity::Internal);
+    assert_eq!(found.tags, [Arc::from("aws"), Arc::from("eu")]);
+    assert!(!found.doubtful && found.certain_tags.is_none());
+    let lines: Vec<usize> = found.by.iter().map(|(_, place)| place.line).collect();
+    assert_eq!(lines, [3, 2, 4]);
+    assert!(labels.shown(found.by[0].1).starts_with("policies/targets.yaml:3:"));
+    let other = labels.of(Sought {
+        provider: "github",
+        kind: "repository",
+        ..table(Some("payroll"))
+    });
+    assert!(other.is_none());
+}
+
+#[test]
+fn every_condition_must_fit() {
+    let labels = entries(&[
+        "provider: aws, kind: table, id: a, host: \"*.amazonaws.com\", environment: test => sensitivity: public",
+    ]);
+    let fits = Sought {
+        environment: "test",
+        ..table(Some("a"))
+    };
+    assert_eq!(sensitivity(&labels, fits), Sensitivity::Public);
+    for other in [
+        Sought {
+            provider: "github",
+            ..fits
+        },
+        Sought { kind: "queue", ..fits },
+        Sought { id: Some("b"), ..fits },
+        Sought {
+            host: Some("amazonaws.com.evil.test"),
+            ..fits
+        },
+        Sought {
+            environment: "production",
+            ..fits
+        },
+    ] {
+        assert!(labels.of(other).is_none(), "{other:?}");
+    }
+}
+
+#[test]
+fn a_label_says_which_environment_it_is_whatever_the_mapping_says() {
+    let labels = entries(&[
+        "id: live* => environment: production",
+        "id: sand* => environment: sandbox",
+    ]);
+    let found = |id, environment| {
+        let found = labels.of(Sought {
+            environment,
+            ..table(id)
+        });
+        found
+            .and_then(|found| found.environment.clone())
+            .map_or_else(|| environment.to_owned(), |found| found.to_string())
+    };
+    assert_eq!(found(Some("live-1"), "test"), "production");
+    assert_eq!(found(Some("sand-1"), "production"), "sandbox");
+    assert_eq!(found(Some("other"), "test"), "test");
+    // In doubt it is production if it may be, and else nobody's.
+    assert_eq!(found(None, "test"), "production");
+    let sand = entries(&["id: sand* => environment: sandbox"]);
+    let of = |id, environment| {
+        sand.of(Sought {
+            environment,
+            ..table(id)
+        })
+        .unwrap()
+        .environment
+        .clone()
+        .unwrap()
+    };
+    assert_eq!(&*of(None, "test"), "unknown");
+    assert_eq!(&*of(None, "production"), "production");
+    assert_eq!(&*of(None, "sandbox"), "sandbox");
+}
+
+#[test]
+fn no_spelling_takes_a_target_out_of_its_label() {
+    let restricted = |kind: &str, pattern: &str, id: &str| {
+        let labels = entries(&[&format!("id: \"{pattern}\" => sensitivity: restricted")]);
+        sensitivity(
+            &labels,
+            Sought {
+                kind,
+                ..table(Some(id))
+            },
+        ) == Sensitivity::Restricted
+    };
+    for (kind, pattern, spellings) in [
+        (
+            "table",
+            "payroll",
+            &[
+                "payroll",
+                "PAYROLL",
+                "payroll/",
+                "arn:aws:dynamodb:eu-west-1:1:table/payroll",
+                "arn:aws:dynamodb:eu-west-1:1:table/payroll/index/x",
+            ][..],
+        ),
+        (
+            "secret",
+            "prod/db",
+            &[
+                "prod/db",
+                "arn:aws:secretsmanager:eu-west-1:1:secret:prod/db-AbC123",
+                "arn:aws:secretsmanager:eu-west-1:1:secret:prod/db",
+                "Prod/DB ",
+            ],
+        ),
+        (
+            "function",
+            "pay*",
+            &[
+                "payroll",
+                "payroll:live",
+                "1:function:payroll",
+                "arn:aws:lambda:eu-west-1:1:function:payroll:7",
+                "arn:aws:lambda:eu-west-1:1:function:Payroll",
+            ],
+        ),
+        (
+            "queue",
+            "payroll",
+            &[
+                "payroll",
+                "https://sqs.eu-west-1.amazonaws.com/1/payroll",
+                "https://sqs.eu-west-1.amazonaws.com/1/payroll/",
+            ],
+        ),
+        (
+            "secret",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:payroll-AbC123",
+            &[
+                "payroll",
+                "payroll-AbC123",
+                "arn:aws:secretsmanager:eu-west-1:1:secret:payroll",
+                "arn:aws:secretsmanager:eu-west-1:1:secret:payroll-AbC123",
+            ],
+        ),
+        (
+            "function",
+            "arn:aws:lambda:*:function:payroll",
+            &["payroll", "1:function:payroll:3"],
+        ),
+        ("repository", "acme/app", &["acme/app", "Acme/App", "acme/app/"]),
+        (
+            "log_group",
+            "/aws/lambda/payroll",
+            &[
+                "/aws/lambda/payroll",
+                "aws/lambda/payroll",
+                "arn:aws:logs:eu-west-1:1:log-group:/aws/lambda/payroll:*",
+            ],
+        ),
+        ("channel", "board", &["board", "#board", "#Board"]),
+    ] {
+        for id in spellings {
+            assert!(restricted(kind, pattern, id), "{pattern} and {id}");
+        }
+    }
+    for (pattern, id) in [
+        ("payroll", "payroll-2"),
+        ("payroll", "x/payroll"),
+        ("payroll", "arn:aws:dynamodb:eu-west-1:1:table/payroll2"),
+        ("pay*", "repay"),
+        ("acme/app", "acme/apple"),
+    ] {
+        assert!(!restricted("table", pattern, id), "{pattern} is not {id}");
+    }
+}
+
+#[test]
+fn what_is_spelt_otherwise_takes_no_weaker_label() {
+    let labels = entries(&[
+        "id: www => sensitivity: public",
+        "provider: aws => sensitivity: restricted",
+    ]);
+    assert_eq!(sensitivity(&labels, table(Some("www"))), Sensitivity::Public);
+    for id in [Some("WWW"), Some("arn:aws:dynamodb:::table/www"), Some("other"), None] {
+        assert_eq!(sensitivity(&labels, table(id)), Sensitivity::Restricted, "{id:?}");
+    }
+    let labels = entries(&["id: www => sensitivity: public"]);
+    assert_eq!(sensitivity(&labels, table(None)), Sensitivity::Unknown);
+    let endless = "x".repeat(1 << 20);
+    let labels = entries(&["id: payroll => sensitivity: restricted"]);
+    assert_eq!(sensitivity(&labels, table(Some(&endless))), Sensitivity::Restricted);
+}
+
+#[test]
+fn an_unmapped_call_may_act_on_anything_of_its_provider() {
+    let labels = entries(&["provider: github, kind: repository, id: acme/app => sensitivity: restricted"]);
+    let unmapped = Sought {
+        provider: "github",
+        kind: "host",
+        ..table(Some("api.github.com"))
+    };
+    assert_eq!(sensitivity(&labels, unmapped), Sensitivity::Restricted);
+    assert_eq!(
+        sensitivity(
+            &labels,
+            Sought {
+                provider: "aws",
+                ..unmapped
+            }
+        ),
+        Sensitivity::Unknown
+    );
+    let hosts = entries(&["kind: host, id: \"*.intranet.test\" => sensitivity: confidential"]);
+    let stranger = |id| Sought {
+        provider: "unknown",
+        id: Some(id),
+        ..unmapped
+    };
+    assert_eq!(
+        sensitivity(&hosts, stranger("wiki.intranet.test")),
+        Sensitivity::Confidential
+    );
+    assert_eq!(
+        sensitivity(&hosts, stranger("intranet.test.evil.test")),
+        Sensitivity::Unknown
+    );
+}
+
+/// Mistakes as `line: message`.
+fn mistakes(text: &str) -> Vec<String> {
+    let wrong = load(text).unwrap_err();
+    assert!(
+        wrong.iter().all(|wrong| wrong.snippet.is_some() && wrong.column > 0),
+        "{wrong:#?}"
+    );
+    wrong
+        .into_iter()
+        .map(|wrong| format!("{}: {}", wrong.line, wrong.message))
+        .collect()
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_with_what_was_meant() {
+    let found = mistakes(
+        "domains: [Example.com, fine.test]
+targets:
+  - match: { provider: awz, kind: table }
+    label: { sensitivity: secret }
+  - match: { provider: aws, kind: tabel, id: \"\" }
+    label: { sensitivity: Restricted, tags: [a, a] }
+  - match: { kind: repostory, environment: prod* }
+    label: {}
+  - match: { host: Api.example.com }
+    label: { owner: \" x\" }
+",
+    );
+    for (line, says) in [
+        (1, "did you mean `example.com`?"),
+        (3, "no mapping is for the provider `awz` (did you mean `aws`?)"),
+        (
+            4,
+            "`secret` is no sensitivity: expected public, internal, confidential or restricted",
+        ),
+        (
+            5,
+            "no mapping has targets of `aws` of kind `tabel` (did you mean `table`?)",
+        ),
+        (5, "expected 1 to 512 bytes"),
+        (6, "did you mean `restricted`?"),
+        (6, "`a` is there twice"),
+        (7, "of kind `repostory` (did you mean `repository`?)"),
+        (7, "only `id` and `host` are patterns"),
+        (8, "expected a label"),
+        (9, "hosts are in lower case: `api.example.com`"),
+        (10, "spaces around them"),
+    ] {
+        let says_so = |found: &&String| found.starts_with(&format!("{line}: ")) && found.contains(says);
+        assert!(
+            found.iter().any(|found| says_so(&found)),
+            "{line}: {says} in {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), 12, "{found:#?}");
+}
+
+#[test]
+fn what_is_not_of_the_files_shape_is_refused() {
+    for wrong in [
+        "target: []\n",
+        "targets: {}\n",
+        "targets:\n  - { match: {}, labels: { owner: x } }\n",
+        "targets:\n  - { match: { name: x }, label: { owner: x } }\n",
+        "targets:\n  - { match: {}, label: { sensitvity: public } }\n",
+        "targets:\n  - { label: { owner: x } }\n",
+        "domains: [1, [2]]\n",
+        "targets: []\ntargets: []\n",
+        "targets: [\n",
+    ] {
+        let found = load(wrong).unwrap_err();
+        assert!(found.len() == 1 && found[0].line > 0, "{wrong}: {found:?}");
+    }
+}
+
+#[test]
+fn a_label_that_an_earlier_entry_leaves_nothing_to_is_a_mistake() {
+    let found = mistakes(
+        "targets:
+  - { match: { provider: aws, id: \"pay*\" }, label: { sensitivity: internal } }
+  - { match: { provider: aws, kind: table, id: \"payroll-*\" }, label: { sensitivity: restricted, owner: finance } }
+  - { match: {}, label: { owner: all } }
+  - { match: { kind: queue }, label: { owner: none, tags: [x] } }
+",
+    );
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].starts_with("3: `sensitivity` never counts here") && found[0].contains("line 2"),
+        "{found:#?}"
+    );
+    assert!(
+        found[1].starts_with("5: `owner` never counts here") && found[1].contains("line 4"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn owners_are_few_enough_to_be_asked_about_each() {
+    let many = |count| {
+        let lines: String = (0..count)
+            .map(|at| format!("  - {{ match: {{ id: t{at} }}, label: {{ owner: o{at} }} }}\n"))
+            .collect();
+        load(&format!("targets:\n{lines}"))
+    };
+    assert!(many(64).is_ok());
+    let wrong = many(65).unwrap_err();
+    assert!(
+        wrong.len() == 1 && wrong[0].message.contains("more than 64 owners"),
+        "{wrong:?}"
+    );
+}
+
+fn id() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["payroll", "pay", "orders", "acme/app", "acme/www", "x", "www"]).prop_map(str::to_owned)
+}
+
+fn an_entry() -> impl Strategy<Value = String> {
+    let pattern = prop::sample::select(vec![
+        "payroll",
+        "pay*",
+        "*",
+        "acme/*",
+        "*/app",
+        "www",
+        "arn:aws:*:payroll",
+        "*x*",
+        "PAYROLL",
+    ]);
+    let word = prop::sample::select(vec!["public", "internal", "confidential", "restricted"]);
+    let about = (any::<[bool; 3]>(), pattern).prop_map(|([provider, kind, id], pattern)| {
+        let all = [
+            provider.then(|| "provider: aws".to_owned()),
+            kind.then(|| "kind: table".to_owned()),
+            id.then(|| format!("id: \"{pattern}\"")),
+        ];
+        all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    });
+    let given = (word, prop::sample::select(vec!["test", "production"]), any::<bool>());
+    (about, given).prop_map(|(about, (word, environment, both))| {
+        let more = if both {
+            format!(", environment: {environment}")
+        } else {
+            String::new()
+        };
+        format!("  - {{ match: {{ {about} }}, label: {{ sensitivity: {word}{more} }} }}\n")
+    })
+}
+
+/// Of a list that may hold entries which never count, those that can be there.
+fn some_entries() -> impl Strategy<Value = Labelling> {
+    prop::collection::vec(an_entry(), 0..6).prop_map(|lines| {
+        let mut text = "targets:\n".to_owned();
+        for line in lines {
+            let longer = format!("{text}{line}");
+            if load(&longer).is_ok() {
+                text = longer;
+            }
+        }
+        load(&text).unwrap()
+    })
+}
+
+/// Other ways to write what may be the same.
+fn spelt(id: &str, way: usize) -> Option<String> {
+    match way {
+        0 => None,
+        1 => Some(id.to_uppercase()),
+        2 => Some(format!("{id}/")),
+        3 => Some(format!("arn:aws:dynamodb:eu-west-1:1:table/{id}")),
+        4 => Some(format!("arn:aws:secretsmanager:eu-west-1:1:secret:{id}-aB3dE6")),
+        5 => Some(format!("1:function:{id}:live")),
+        6 => Some(format!(" {id}")),
+        _ => Some("y".repeat(5000)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_cannot_be_told_is_as_sensitive_as_all_that_it_may_be(labels in some_entries(), id in id(), way in 0..8usize) {
+        let told = sensitivity(&labels, table(Some(&id)));
+        let other = spelt(&id, way);
+        let otherwise = sensitivity(&labels, table(other.as_deref()));
+        prop_assert_eq!(otherwise.or(told), otherwise, "{} told {:?}, as {:?} {:?}", id, told, other, otherwise);
+    }
+
+    #[test]
+    fn an_untold_id_is_as_sensitive_as_any_entry_of_its_provider_and_kind(labels in some_entries()) {
+        let untold = sensitivity(&labels, table(None));
+        let mut closed = false;
+        for entry in &labels.entries {
+            if let (Some((given, _)), false) = (&entry.gives.sensitivity, closed) {
+                prop_assert_eq!(untold.or(*given), untold);
+                closed = entry.fit(table(None), None) == Fit::Yes;
+            }
+        }
+    }
+
+    #[test]
+    fn an_untold_id_is_in_production_if_any_may_be(labels in some_entries(), id in id()) {
+        let of = |id| labels.of(table(id)).and_then(|found| found.environment.clone()).unwrap_or_else(|| "unknown".into());
+        let (told, untold) = (of(Some(&id)), of(None));
+        // The baseline takes an unknown one for production.
+        prop_assert!(untold == told || &*untold == "production" || &*untold == "unknown");
+        prop_assert!(&*told != "production" || &*untold == "production");
+    }
+
+    #[test]
+    fn no_text_breaks_the_reader(text in "(domains|targets|match|label|id|[-:{}\\[\\],*\" \n#a-z]){0,40}") {
+        if let Err(wrong) = load(&text) {
+            prop_assert!(!wrong.is_empty());
+        }
+    }
+}
