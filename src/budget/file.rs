@@ -203,7 +203,15 @@ impl Reader<'_> {
                 found.insert(action.clone());
             }
         }
-        if found.is_empty() && typed.actions.is_empty() && typed.groups.iter().all(|group| known(&group.value)) {
+        let sum_is_known = typed
+            .sum
+            .as_ref()
+            .is_none_or(|sum| vocabulary.fields.contains_key(&sum.value));
+        if found.is_empty()
+            && sum_is_known
+            && typed.actions.is_empty()
+            && typed.groups.iter().all(|group| known(&group.value))
+        {
             self.find(located, format!("`{name}`: no action of these groups has what it sums"));
         }
         found.into_iter().collect()

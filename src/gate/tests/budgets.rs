@@ -440,9 +440,14 @@ fn a_thousand_calls_at_once_never_go_over() {
             });
         }
     });
-    let passed = passed.into_inner();
+    // What those who gave back left, in small pieces.
+    let mut passed = passed.into_inner();
+    while let Decision::Allow(permit) = decide(&rules, refund(500)) {
+        passed += 500;
+        settle(&permit, Outcome::Success, Some(200));
+    }
     assert!(
-        (95_000..=100_000).contains(&passed),
+        (99_500..=100_000).contains(&passed),
         "{passed}: as much as there was room for"
     );
     let refunds: i64 = rules
