@@ -79,7 +79,7 @@ const CHANGES: [&str; 70] = [
 ];
 
 /// Parameters that name a GraphQL document which the server has.
-const DOCUMENTS: [&str; 2] = ["documentId", "doc_id"];
+const DOCUMENTS: [&str; 6] = ["documentId", "document_id", "docId", "doc_id", "queryId", "query_id"];
 
 /// Whether path or query ask for a change: a parameter of one of these names, a change by GraphQL, or a verb that
 /// changes in a last segment like `noun.verb`.
@@ -90,22 +90,38 @@ pub(super) fn names_change(path: &str, query: &str, parameters: &[&str]) -> bool
 }
 
 /// Whether the query holds a GraphQL mutation, or an operation of which only the digest is told.
+///
+/// SECURITY: servers take `[query]`, `query[]` and `query.x` for `query`, too (test
+/// `a_mutation_is_never_a_read_whatever_stands_around_it`).
 pub(super) fn changes_by_graphql(query: &str) -> bool {
     pairs(query).any(|(name, value)| {
-        if value.is_empty() {
+        let mut words = words_of(&name);
+        let Some(first) = words.next().filter(|_| !value.is_empty()) else {
             return false;
-        }
-        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        };
+        let is = |known: &str| first.eq_ignore_ascii_case(known);
         (is("query") && is_mutation(&bytes(value.as_bytes())))
-            || (is("extensions") && is_persisted(&bytes(value.as_bytes())))
-            || name.to_ascii_lowercase().starts_with(b"extensions[")
+            || (is("extensions") && (words.next().is_some() || is_persisted(&bytes(value.as_bytes()))))
             || DOCUMENTS.into_iter().any(is)
     })
 }
 
+/// `extensions`, `persistedQuery` of `extensions[persistedQuery]`; the numbers of a batch's operations before are none.
+fn words_of(name: &[u8]) -> impl Iterator<Item = &str> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let words = name.split(move |byte| !is_part(byte)).filter(|word| !word.is_empty());
+    // Such bytes are text.
+    let words = words.map(|word| std::str::from_utf8(word).unwrap_or_default());
+    words.skip_while(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Decoded names, with values as they stand.
+///
+/// SECURITY: some servers begin a parameter at `;`, others read on, and either may be where a change stands: both readings
+/// are given (test `a_mutation_is_never_a_read_whatever_stands_around_it`).
 fn pairs(query: &str) -> impl Iterator<Item = (Vec<u8>, &str)> {
-    query.split(['&', ';']).map(|pair| {
+    let both = query.split('&').chain(query.split(['&', ';']));
+    both.map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (bytes(name.as_bytes()), value)
     })
@@ -201,6 +217,15 @@ mod tests {
             "/api/users.profile.set",
             "/api/mail.send.json",
             "/api/chat.delete.v2.xml",
+            "/graphql?query=%23;%0amutation%7Bx%7D",
+            "/graphql?[query]=mutation{x}",
+            "/graphql?query[]=mutation{x}",
+            "/graphql?%5b0%5d[query]=mutation{x}",
+            "/graphql?queryId=ab",
+            "/graphql?extensions.persistedQuery.sha256Hash=ab",
+            "/graphql?[extensions][persistedQuery]=ab",
+            "/graphql?a=1;doc_id=2",
+            "/a?x=1;_method=DELETE",
             "/a?_method=DELETE",
             "/a?x=%zz&%5fmethod=DELETE",
         ] {
@@ -209,6 +234,7 @@ mod tests {
         for target in [
             "/search?query=genetic+mutation",
             "/graphql?query=%7Ba%7D&extensions=%7B%22tracing%22:true,%22name%22:%22persistedQuery%22%7D",
+            "/search?filter[query]=mutation&query.sort=a;b&extensions=",
             "/a?doc=1&document=2&doc_id=&extensions=",
             "/a?100%",
             "/a?%ff=1&x=100%",
@@ -220,6 +246,20 @@ mod tests {
             "/postMessage.js",
         ] {
             assert!(!changes(target), "{target}");
+        }
+    }
+    proptest::proptest! {
+        #[test]
+        fn a_mutation_is_never_a_read_whatever_stands_around_it(
+            before in "([ -~]{0,12}&)?",
+            name in proptest::sample::select(&["query", "Query", "[query]", "query[]", "query[0]", "%71uery", "0.query", "query.x"][..]),
+            comment in "(%23[ -%'-~]{0,8}%0[aAdD])?",
+            space in "(%20|\\+|,|;|%09|%0a){0,3}",
+            selection in "[a-z ;]{0,6}",
+            after in "(&[ -~]{0,12})?",
+        ) {
+            let query = format!("{before}{name}={comment}{space}mutation{space}{{{selection}a}}{after}");
+            proptest::prop_assert!(changes_by_graphql(&query), "{query}");
         }
     }
 }
