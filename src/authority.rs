@@ -22,6 +22,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::model::{Host, Timestamp};
 
 pub use certificate::Certificate;
+use files::Paths;
 pub use rotation::{Successor, hasten, rotate, successor, trusted};
 
 /// Hosts whose leaf is kept at a time. A leaf with its sessions takes about 20 kB.
@@ -144,6 +145,22 @@ pub enum Rotation {
     Next(Option<Successor>),
     /// Its time has come.
     Due(Successor),
+    /// Another one is in the place of the one that signs.
+    Replaced(Certificate),
+}
+
+/// A rotation that nothing can keep from counting any more, see [`Authority::prepare`].
+#[derive(Debug)]
+pub struct Ready {
+    /// `None`: the one that signs goes on.
+    signer: Option<Signer>,
+    successor: Option<Successor>,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Authority {
@@ -191,45 +208,50 @@ impl Authority {
         [self.certificate()].into_iter().chain(successor).collect()
     }
 
-    /// What the disk says that is not so yet. Nothing changes by it: see [`Authority::apply`].
+    /// What the disk says that is not so yet. Nothing changes by it: see [`Authority::prepare`].
     ///
     /// # Errors
     /// If what is there cannot be read.
     pub fn look(&self) -> Result<Option<Rotation>, Error> {
         let found = rotation::successor(&self.certs)?;
+        if let Some(due) = found.as_ref().filter(|found| found.is_due(Timestamp::now())) {
+            return Ok(Some(Rotation::Due(due.clone())));
+        }
+        let current = Certificate::read(&Paths::in_directory(&self.certs).certificate)?;
         Ok(match found {
-            Some(found) if found.is_due(Timestamp::now()) => Some(Rotation::Due(found)),
+            _ if current.der != self.signer.load().certificate.der => Some(Rotation::Replaced(current)),
             found if found == self.successor() => None,
             found => Some(Rotation::Next(found)),
         })
     }
 
-    /// Whether it can be so, for who tells of it before.
+    /// Has the files say so, and all be ready for it; who signs until [`Authority::apply`] goes on.
     ///
     /// # Errors
-    /// If the one whose time has come would not start.
-    pub fn rehearse(&self, rotation: &Rotation) -> Result<(), Error> {
+    /// If the files cannot be replaced, or their key is not fit to sign.
+    pub fn prepare(&self, rotation: &Rotation) -> Result<Ready, Error> {
         match rotation {
-            Rotation::Next(_) => Ok(()),
-            Rotation::Due(_) => rotation::rehearse(&self.certs),
+            Rotation::Next(next) => {
+                return Ok(Ready {
+                    signer: None,
+                    successor: next.clone(),
+                });
+            }
+            Rotation::Due(_) => rotation::take_over(&self.certs)?,
+            Rotation::Replaced(_) => {}
         }
+        Ok(Ready {
+            signer: Some(Signer::new(files::load(&Paths::in_directory(&self.certs))?)?),
+            successor: rotation::successor(&self.certs)?,
+        })
     }
 
-    /// Has it be so. Leaves come from the new one from then on.
-    ///
-    /// # Errors
-    /// If the files cannot be replaced; what was in force stays.
-    pub fn apply(&self, rotation: Rotation) -> Result<(), Error> {
-        match rotation {
-            Rotation::Next(next) => self.successor.store(next.map(Arc::new)),
-            Rotation::Due(_) => {
-                rotation::take_over(&self.certs)?;
-                self.signer
-                    .store(Arc::new(Signer::new(files::load_or_create(&self.certs)?)?));
-                self.successor.store(None);
-            }
+    /// Has it count. Leaves come from the new one from then on.
+    pub fn apply(&self, ready: Ready) {
+        if let Some(signer) = ready.signer {
+            self.signer.store(Arc::new(signer));
         }
-        Ok(())
+        self.successor.store(ready.successor.map(Arc::new));
     }
 
     /// TLS server configuration with a leaf for exactly this host; cached, bounded in number and rate.

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::public;
 use crate::audit;
-use crate::authority::{Authority, Rotation};
+use crate::authority::{self, Authority, Ready, Rotation, Successor};
 use crate::model::Change;
 use crate::store::Store;
 
@@ -21,10 +21,6 @@ pub(super) struct Rotations {
     stale: bool,
     /// What was wrong the last time, so that it is said once.
     wrong: Option<String>,
-    /// That could not be although the trail says so; it is tried again, and not told again before.
-    failed: Option<Rotation>,
-    /// The trail has another one in force than the one that is.
-    untold: bool,
 }
 
 impl Rotations {
@@ -35,8 +31,6 @@ impl Rotations {
             public,
             stale: false,
             wrong: None,
-            failed: None,
-            untold: false,
         }
     }
 
@@ -61,45 +55,37 @@ impl Rotations {
     }
 
     async fn follow(&mut self) -> anyhow::Result<Option<String>> {
-        self.tell_which().await?;
-        let rotation = self.authority.look()?;
-        if let Some(rotation) = &rotation {
-            self.authority.rehearse(rotation)?;
-            let again = self.failed.as_ref() == Some(rotation);
-            if !again {
-                self.record(entry(rotation)).await?;
-            }
-            if let Err(error) = self.authority.apply(rotation.clone()) {
-                self.untold = !again;
-                self.failed = Some(rotation.clone());
-                self.tell_which().await?;
-                return Err(error.into());
-            }
-            self.untold = again;
-            self.failed = None;
+        let authority = self.authority.clone();
+        // It reads and replaces files, and may have to wait for a person's `ca rotate`.
+        let found = tokio::task::spawn_blocking(move || found(&authority));
+        let found = found.await.context("the CA could not be looked at")??;
+        let mut said = None;
+        if let Some((rotation, ready)) = found {
+            self.record(entry(&rotation)).await?;
+            self.authority.apply(ready);
             self.stale = true;
-            self.tell_which().await?;
+            said = Some(told(&rotation));
         }
         if self.stale {
             public::write_trust(&self.public, &self.authority.trusted())?;
             self.stale = false;
         }
-        Ok(rotation.map(|rotation| told(&rotation)))
-    }
-
-    /// Sets the trail right.
-    async fn tell_which(&mut self) -> anyhow::Result<()> {
-        if self.untold {
-            let current = self.authority.certificate().fingerprint();
-            self.record(audit::authority_in_force(&current)).await?;
-            self.untold = false;
-        }
-        Ok(())
+        Ok(said)
     }
 
     async fn record(&self, entry: Vec<Change>) -> anyhow::Result<()> {
         self.store.write(entry).await.context("it cannot be recorded")
     }
+}
+
+/// What the files say that does not count yet, and could at once.
+fn found(authority: &Authority) -> Result<Option<(Rotation, Ready)>, authority::Error> {
+    let rotation = authority.look()?;
+    let ready = |rotation| {
+        let ready = authority.prepare(&rotation)?;
+        Ok((rotation, ready))
+    };
+    rotation.map(ready).transpose()
 }
 
 fn entry(rotation: &Rotation) -> Vec<Change> {
@@ -111,6 +97,7 @@ fn entry(rotation: &Rotation) -> Vec<Change> {
             audit::authority_next(next.as_ref().map(|(fingerprint, from)| (fingerprint.as_str(), *from)))
         }
         Rotation::Due(next) => audit::authority_in_force(&next.certificate.fingerprint()),
+        Rotation::Replaced(current) => audit::authority_in_force(&current.fingerprint()),
     }
 }
 
@@ -122,9 +109,9 @@ fn told(rotation: &Rotation) -> String {
             next.certificate.fingerprint()
         ),
         Rotation::Next(None) => "CA: the one that was to follow is gone; the present one stays".to_owned(),
-        Rotation::Due(next) => format!(
+        Rotation::Due(Successor { certificate, .. }) | Rotation::Replaced(certificate) => format!(
             "CA: another one signs from now on ({}); agents that were started before it was made have to be started again",
-            next.certificate.fingerprint()
+            certificate.fingerprint()
         ),
     }
 }

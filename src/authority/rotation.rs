@@ -5,6 +5,7 @@
 
 mod lock;
 
+use std::error::Error as _;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -162,14 +163,6 @@ pub(super) fn settle(certs: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether the successor would start. Nothing is written for that: who watches the files would look again.
-///
-/// # Errors
-/// If it would not.
-pub(super) fn rehearse(certs: &Path) -> Result<(), Error> {
-    pair_to_be(certs).map(drop)
-}
-
 /// The successor's, wherever its key is: a takeover that broke off may have put it in place.
 fn pair_to_be(certs: &Path) -> Result<Paths, Error> {
     let next = Next::of(certs).pair;
@@ -192,8 +185,13 @@ pub(super) fn take_over(certs: &Path) -> Result<(), Error> {
         replace(&next.key, &current.key, certs)?;
     }
     replace(&next.certificate, &current.certificate, certs)?;
-    let next = Next::of(certs).directory;
-    remove_if_there(&next, fs::remove_dir_all(&next))
+    // It has happened: who is told that it failed would go on with the key that is gone. What somebody else has put there is
+    // for people to remove, and until then `rotate` asks for that.
+    if let Err(error) = Next::of(certs).clear() {
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(%error, cause, "the CA has taken over, and left something behind");
+    }
+    Ok(())
 }
 
 /// On disk before the next step: whichever of them a crash leaves, the next start knows how to go on.

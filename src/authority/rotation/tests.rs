@@ -17,6 +17,10 @@ fn made() -> (TempDir, Certificate) {
     (directory, certificate)
 }
 
+fn take(running: &Authority, rotation: &Rotation) {
+    running.apply(running.prepare(rotation).unwrap());
+}
+
 /// A home whose authority ends on 1 January of `year`.
 fn ending(year: i32) -> TempDir {
     let (directory, _) = made();
@@ -79,7 +83,7 @@ fn both_are_trusted_until_the_new_one_signs_and_then_it_alone() {
 
     let rotation = running.look().unwrap().unwrap();
     assert_eq!(rotation, Rotation::Next(Some(next.clone())));
-    running.apply(rotation).unwrap();
+    take(&running, &rotation);
     assert_eq!(running.look().unwrap(), None);
     assert_eq!(running.trusted(), trusted(certs).unwrap());
     assert!(is_issued_by(&running, &old) && !is_issued_by(&running, &next.certificate));
@@ -88,7 +92,7 @@ fn both_are_trusted_until_the_new_one_signs_and_then_it_alone() {
     assert_eq!(hastened.certificate, next.certificate);
     let rotation = running.look().unwrap().unwrap();
     assert_eq!(rotation, Rotation::Due(hastened));
-    running.apply(rotation).unwrap();
+    take(&running, &rotation);
     assert!(is_issued_by(&running, &next.certificate) && !is_issued_by(&running, &old));
     assert_eq!(running.trusted(), std::slice::from_ref(&next.certificate));
     assert_eq!(trusted(certs).unwrap(), [next.certificate]);
@@ -102,11 +106,11 @@ fn one_that_is_taken_away_again_is_trusted_no_more() {
     let (directory, old) = made();
     let running = Authority::load_or_create(directory.path()).unwrap();
     rotate(directory.path(), WEEK).unwrap();
-    running.apply(running.look().unwrap().unwrap()).unwrap();
+    take(&running, &running.look().unwrap().unwrap());
     fs::remove_dir_all(directory.path().join("next")).unwrap();
     let rotation = running.look().unwrap().unwrap();
     assert_eq!(rotation, Rotation::Next(None));
-    running.apply(rotation).unwrap();
+    take(&running, &rotation);
     assert_eq!(running.trusted(), [old]);
 }
 
@@ -236,7 +240,7 @@ fn of_many_who_rotate_at_once_one_does_and_what_it_made_stays() {
         let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
         assert_eq!(made, [successor(certs).unwrap().unwrap()]);
         assert_eq!(trusted(certs).unwrap(), [old, made[0].certificate.clone()]);
-        rehearse(certs).unwrap();
+        pair_to_be(certs).unwrap();
     }
 }
 
@@ -248,4 +252,38 @@ fn a_key_that_somebody_else_put_there_is_not_removed() {
     fs::write(certs.join("next/ca.key"), "precious").unwrap();
     assert!(matches!(rotate(certs, WEEK), Err(Error::File { action: "remove", .. })));
     assert_eq!(fs::read_to_string(certs.join("next/ca.key")).unwrap(), "precious");
+}
+
+/// SECURITY: the old key, perhaps the one that leaked, would go on signing while the files and `ca show` name the new one.
+#[test]
+fn a_takeover_that_cannot_clear_up_has_happened() {
+    let (directory, _) = made();
+    let certs = directory.path();
+    let running = Authority::load_or_create(certs).unwrap();
+    let next = rotate(certs, Duration::ZERO).unwrap();
+    // A directory with something in it is not removed.
+    fs::write(certs.join("next/notes.txt"), "precious").unwrap();
+    take(&running, &running.look().unwrap().unwrap());
+    assert!(is_issued_by(&running, &next.certificate));
+    assert_eq!(running.trusted(), [next.certificate]);
+    assert_eq!(fs::read_to_string(certs.join("next/notes.txt")).unwrap(), "precious");
+    assert_eq!(running.look().unwrap(), None);
+}
+
+#[test]
+fn one_that_was_put_in_place_signs_whoever_put_it_there() {
+    let (directory, old) = made();
+    let certs = directory.path();
+    let running = Authority::load_or_create(certs).unwrap();
+    let (other, new) = made();
+    // Between the two there is no pair, and the one before goes on.
+    fs::rename(other.path().join("ca.pem"), certs.join("ca.pem")).unwrap();
+    let rotation = running.look().unwrap().unwrap();
+    assert_eq!(rotation, Rotation::Replaced(new.clone()));
+    assert!(matches!(running.prepare(&rotation), Err(Error::KeyMismatch { .. })));
+    assert!(is_issued_by(&running, &old));
+    fs::rename(other.path().join("ca.key"), certs.join("ca.key")).unwrap();
+    take(&running, &rotation);
+    assert!(is_issued_by(&running, &new));
+    assert_eq!((running.look().unwrap(), running.trusted()), (None, vec![new]));
 }

@@ -100,7 +100,8 @@ fn not_ready_in_the_last_fourteen_days_of_the_ca_unless_another_follows() {
     );
     authority::rotate(&home.path().join("certs"), Duration::from_secs(3 * DAY)).unwrap();
     let found = readiness.authority.look().unwrap().unwrap();
-    readiness.authority.apply(found).unwrap();
+    let ready = readiness.authority.prepare(&found).unwrap();
+    readiness.authority.apply(ready);
     assert_eq!(codes(&readiness), [""; 0]);
 }
 
