@@ -36,6 +36,7 @@ fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != ".lock")
         .collect();
     names.sort();
     names
@@ -242,6 +243,19 @@ fn of_many_who_rotate_at_once_one_does_and_what_it_made_stays() {
         assert_eq!(trusted(certs).unwrap(), [old, made[0].certificate.clone()]);
         pair_to_be(certs).unwrap();
     }
+}
+
+/// SECURITY: everybody may read the directory, and what one may open, one may lock.
+#[test]
+fn who_only_reads_the_directory_keeps_nobody_from_rotating() {
+    let (directory, _) = made();
+    let certs = directory.path();
+    let other = fs::File::open(certs).unwrap();
+    other.lock().unwrap();
+    rotate(certs, Duration::ZERO).unwrap();
+    Authority::load_or_create(certs).unwrap();
+    let mode = fs::metadata(certs.join(".lock")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
 }
 
 #[test]
