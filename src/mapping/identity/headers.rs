@@ -6,7 +6,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::mapping::service::{IdempotencyKey, Service};
 
 /// Those that differ between two sendings of one call, or that the call's other parts already tell.
-const IGNORED: [&str; 44] = [
+const IGNORED: [&str; 48] = [
+    "accept",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -53,7 +57,7 @@ const IGNORED: [&str; 44] = [
     "grpc-tags-bin",
 ];
 /// The same, by how names begin.
-const IGNORED_PREFIXES: [&str; 4] = ["accept", "grpc-accept-", "x-b3-", "x-datadog-"];
+const IGNORED_PREFIXES: [&str; 3] = ["grpc-accept-", "x-b3-", "x-datadog-"];
 
 /// The content's digest, or how S3 is to read the content.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";

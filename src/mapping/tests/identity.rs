@@ -254,6 +254,8 @@ fn every_header_of_a_stranger_counts_but_for_the_ignored() {
         "content-encoding",
         "cookie",
         "prefer",
+        "accept-version",
+        "accept-datetime",
     ] {
         assert_ne!(with(name, "a"), with(name, "b"), "{name}");
     }
@@ -261,7 +263,9 @@ fn every_header_of_a_stranger_counts_but_for_the_ignored() {
         "user-agent",
         "date",
         "accept",
+        "accept-charset",
         "accept-encoding",
+        "accept-language",
         "traceparent",
         "x-b3-traceid",
         "idempotency-key",
