@@ -87,7 +87,7 @@ fn push_names(out: &mut String, names: &[String]) {
     for (at, name) in names.iter().take(MAX_NAMES).enumerate() {
         out.push_str(if at == 0 { ": " } else { ", " });
         // A name may be the secret itself, where nothing says what it is.
-        match is_ordinary(name) {
+        match is_given_name(name) {
             true => inert::push(out, name),
             false => out.push('…'),
         }
@@ -101,7 +101,7 @@ fn push_names(out: &mut String, names: &[String]) {
 /// Whether a name is one that a provider would give: `items[0][price]`, `Filter.1.Name`, `TableName`.
 ///
 /// SECURITY: what is no name at all would be stored and shown (test `pieces_of_content_are_no_names`).
-fn is_ordinary(name: &str) -> bool {
+fn is_given_name(name: &str) -> bool {
     let dotted = !name.contains('.') || name.split('.').any(|part| part.parse::<u16>().is_ok());
     let word = |part: &str| {
         let plain = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');

@@ -64,7 +64,7 @@ fn push_path(out: &mut String, call: &Call, known: Known<'_>) {
         out.push('/');
         let plain = match &mut shown {
             Some((shown, rest)) => shown.next().or(*rest).copied().unwrap_or(false),
-            None if matches!(known, Known::Nothing) => is_ordinary(segment),
+            None if matches!(known, Known::Nothing) => is_plain(segment),
             None => !looks_secret(segment),
         };
         if plain {
@@ -106,7 +106,7 @@ fn push_query(out: &mut String, query: &str, known: Known<'_>) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decoded = form::decode(name, true).unwrap_or_default();
         // A name may be the secret itself (`?s3cr3t`), or nothing but its own value.
-        if looks_secret(&decoded) || (matches!(known, Known::Nothing) && !is_ordinary(&decoded)) {
+        if looks_secret(&decoded) || (matches!(known, Known::Nothing) && !is_plain(&decoded)) {
             out.push('…');
             continue;
         }
@@ -145,7 +145,7 @@ fn digit_run(text: &str) -> usize {
 /// What may stand in the record of a path that nobody knows: words as paths have them, versions, short numbers.
 ///
 /// SECURITY: a short password or code in a path looks like nothing else (test `only_ordinary_words_of_strangers_are_kept`).
-pub(super) fn is_ordinary(segment: &str) -> bool {
+pub(super) fn is_plain(segment: &str) -> bool {
     let digits = segment.bytes().filter(u8::is_ascii_digit).count();
     !looks_secret(segment)
         && digits <= 8
@@ -253,7 +253,7 @@ mod tests {
             "https",
             "Users",
         ] {
-            assert!(is_ordinary(plain), "{plain}");
+            assert!(is_plain(plain), "{plain}");
         }
         for hidden in [
             "123456",
@@ -271,7 +271,7 @@ mod tests {
             "%41",
             "abc\u{e9}",
         ] {
-            assert!(!is_ordinary(hidden), "{hidden}");
+            assert!(!is_plain(hidden), "{hidden}");
         }
     }
 }

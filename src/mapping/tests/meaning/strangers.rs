@@ -175,19 +175,48 @@ fn header_fields_of_an_unmapped_change_are_shown() {
         ]);
         let end = " (with x-goog-acl: public-read, x-goog-copy-source: payroll/salaries.csv)";
         assert_eq!(copy, plain + end, "{url}");
-        let hidden = ["payroll/%73alaries.csv", "payroll/salaries of all.csv"].map(|source| of(&[("x-copy", source)]));
+        let hidden = ["payroll/%73alaries.csv", "payroll/salaries of all.csv"]
+            .map(|source| of(&[("x-goog-copy-source", source)]));
         assert!(
-            hidden.iter().all(|hidden| hidden.contains("x-copy: sha256 ")),
+            hidden
+                .iter()
+                .all(|hidden| hidden.contains("x-goog-copy-source: sha256 ")),
             "{hidden:?}"
         );
         assert_ne!(hidden[0], hidden[1]);
-        let twice = of(&[("x-copy", "a/b"), ("x-copy", "c/d")]);
-        assert!(twice.ends_with(" (with x-copy: a/b: c/d)"), "{twice}");
-        let long = of(&[("x-copy", &"a/".repeat(5_000))]);
-        assert!(long.len() < 300 && long.contains("x-copy: sha256 "), "{long}");
+        let twice = of(&[("x-ms-copy-source", "a/b"), ("x-ms-copy-source", "c/d")]);
+        assert!(twice.ends_with(" (with x-ms-copy-source: a/b: c/d)"), "{twice}");
+        let long = of(&[("x-ms-copy-source", &"a/".repeat(5_000))]);
+        assert!(long.len() < 300 && long.contains("x-ms-copy-source: sha256 "), "{long}");
         let names: Vec<_> = (10..30).map(|at| format!("x-field-{at}")).collect();
         let many: Vec<_> = names.iter().map(|name| (name.as_str(), "a")).collect();
-        assert!(of(&many).ends_with("x-field-21: a and 8 more)"), "{}", of(&many));
+        assert!(of(&many).ends_with("x-field-21: … and 8 more)"), "{}", of(&many));
+    }
+}
+
+/// SECURITY: the fields are the agent's to choose, and a person sees the first of them.
+#[test]
+fn no_number_of_fields_hides_the_one_that_decides() {
+    let names: Vec<_> = (10..40).map(|at| format!("x-a{at}")).collect();
+    for (telling, value) in [
+        ("x-goog-copy-source", "payroll/salaries.csv"),
+        ("x-goog-acl", "public-read"),
+        ("x-ms-delete-snapshots", "include"),
+    ] {
+        for count in [12, 30] {
+            let decoys = names.iter().take(count).map(|name| (name.as_str(), "a"));
+            let headers: Vec<_> = decoys.chain([(telling, value)]).collect();
+            for url in [
+                "https://storage.googleapis.com/scratch/x",
+                "https://example.com/scratch/x",
+            ] {
+                let summary = resolve(shipped(), &call("PUT", url, &headers, None)).unwrap().summary;
+                assert!(
+                    summary.contains(&format!(" (with {telling}: {value}, x-a10: …")),
+                    "{summary}"
+                );
+            }
+        }
     }
 }
 
@@ -203,11 +232,21 @@ fn secrets_in_header_fields_are_not_shown() {
         ("example.com", "x-auth", "hunter"),
         ("example.com", "x-thing", "hunter222"),
         ("example.com", "x-thing", "hunter two"),
+        ("example.com", "x-pwd", "hunter"),
+        ("api.stripe.com", "x-pwd", "hunter2"),
+        ("example.com", "x-goog-copy-source", "hunter222"),
     ] {
         let url = format!("https://{host}/v1/strange");
         let summary = resolve(shipped(), &call("POST", &url, &[(name, value)], None))
             .unwrap()
             .summary;
         assert!(summary.contains(name) && !summary.contains("hunter"), "{summary}");
+    }
+    // Who knows the digest of a short code knows the code.
+    for (host, name, code) in [("example.com", "x-pin", "482913"), ("api.stripe.com", "x-otp", "1234")] {
+        let url = format!("https://{host}/v1/strange");
+        let headers = [(name, code)];
+        let summary = resolve(shipped(), &call("POST", &url, &headers, None)).unwrap().summary;
+        assert!(summary.ends_with(&format!(" (with {name}: …)")), "{summary}");
     }
 }
