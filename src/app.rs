@@ -257,9 +257,15 @@ impl Sidecar {
         let (router, probed) = control::routers(control_parts, control.local_addr()?);
         let health = health.map(|health| {
             let stop = drain::stopping(closed.clone());
-            tokio::spawn(control::serve(health, None, probed, stop))
+            tokio::spawn(control::serve(health, None, probed, control::Bounds::PROBES, stop))
         });
-        let control = tokio::spawn(control::serve(control, tls, router, drain::stopping(closed.clone())));
+        let control = tokio::spawn(control::serve(
+            control,
+            tls,
+            router,
+            control::Bounds::CONTROL,
+            drain::stopping(closed.clone()),
+        ));
         let sweep = tokio::spawn(control::expire(
             approvals,
             store.clone(),

@@ -53,7 +53,7 @@ use crate::store::Store;
 pub use expiry::{expire, expire_all, mind_the_gap};
 use health::Readiness;
 use problem::Problem;
-pub use serve::serve;
+pub use serve::{Bounds, serve};
 
 /// Longest request content, in bytes.
 const MAX_BODY: usize = 64 * 1024;

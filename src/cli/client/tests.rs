@@ -27,7 +27,13 @@ async fn served_by_who_knows(known: &'static str, router: Router) -> Client {
         axum::Json(challenge.answer(&keys::digest(known), address))
     };
     let router = router.route(proof::PATH, get(prove));
-    tokio::spawn(crate::control::serve(listener, None, router, std::future::pending()));
+    tokio::spawn(crate::control::serve(
+        listener,
+        None,
+        router,
+        crate::control::Bounds::CONTROL,
+        std::future::pending(),
+    ));
     Client::new(address, Secret::new(KEY.to_owned()))
 }
 
@@ -80,7 +86,13 @@ async fn who_cannot_prove_to_know_the_key_is_not_sent_it() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let client = Client::new(listener.local_addr().unwrap(), Secret::new(KEY.to_owned()));
     let anything = router().fallback(curious.clone());
-    tokio::spawn(crate::control::serve(listener, None, anything, std::future::pending()));
+    tokio::spawn(crate::control::serve(
+        listener,
+        None,
+        anything,
+        crate::control::Bounds::CONTROL,
+        std::future::pending(),
+    ));
     assert!(
         said(&client, "/p")
             .await
