@@ -3,6 +3,7 @@
 mod shell;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use shell::{Shell, Told, script};
 
@@ -234,7 +235,8 @@ fn a_client_that_cannot_run_is_told_and_is_no_fault_of_the_wiring() {
 fn nothing_that_lies_in_the_working_directory_is_run_or_read() {
     let sidecar = Sidecar::new().start();
     let shell = Shell::with(&QUICK).wired(&sidecar);
-    let here = shell.directory.path().to_owned();
+    let around = shell.directory.path().to_owned();
+    let here = around.join("work");
     let ran = here.join("ran");
     let touch = format!("echo \"$0\" >> '{}'", ran.display());
     for module in ["json", "ssl", "requests", "httpx", "urllib"] {
@@ -246,24 +248,61 @@ fn nothing_that_lies_in_the_working_directory_is_run_or_read() {
     }
     // A repository around the working directory and around what is made for temporary files, too.
     for part in [".git/objects", ".git/refs"] {
-        fs::create_dir_all(here.join(part)).unwrap();
+        fs::create_dir_all(around.join(part)).unwrap();
     }
-    fs::write(here.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    fs::write(around.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
     script(&here.join("ssh"), &touch);
     let config = format!(
         "[core]\n\tsshCommand = {}\n[url \"ssh://planted/\"]\n\tinsteadOf = https://runplane.internal/\n",
         here.join("ssh").display()
     );
-    fs::write(here.join(".git/config"), config).unwrap();
+    fs::write(around.join(".git/config"), config).unwrap();
     // Found first by whoever takes relative entries of the path.
     script(&here.join("curl"), &touch);
-    let path = format!(".::{}", here.join("bin").display());
+    // A project's own programs, by the whole path and by a link from elsewhere, and what everybody may put there.
+    let (own, linked, open) = (
+        here.join("node_modules/.bin"),
+        around.join("linked"),
+        around.join("open"),
+    );
+    for directory in [&own, &linked, &open] {
+        fs::create_dir_all(directory).unwrap();
+    }
+    for program in ["curl", "git", "sh", "env"] {
+        script(&own.join(program), &touch);
+        script(&open.join(program), &touch);
+    }
+    std::os::unix::fs::symlink(own.join("curl"), linked.join("curl")).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    // A client that looks for another program.
+    script(&around.join("bin/node"), "exec env true");
+    let entries = [&own, &linked, &open, &around.join("bin")].map(|entry| entry.display().to_string());
+    let path = format!(".::{}:/usr/bin:/bin", entries.join(":"));
     let shell = shell.set("PATH", &path);
     let told = shell.told(sidecar.home());
     assert!(!ran.exists(), "{}: {:#}", fs::read_to_string(&ran).unwrap(), told.value);
     for client in ["curl", "git", "Python: urllib", "Python: requests"] {
         told.assert_well(client);
     }
+    let told = |directory: &std::path::Path| {
+        let path = directory.join("curl").display().to_string();
+        let says = |finding: &&serde_json::Value| finding["detail"].as_str().unwrap().starts_with(&path);
+        told.of("PATH").into_iter().any(|finding| says(&finding))
+    };
+    assert!(told(&own) && told(&linked) && told(&open));
+}
+
+/// The clients run elsewhere.
+#[test]
+fn a_relative_path_of_cas_is_tried_as_the_agent_would_have_it() {
+    let sidecar = Sidecar::new().start();
+    let shell = Shell::with(&["curl"]).wired(&sidecar);
+    let bundle = sidecar.home().join("certs/public/bundle.pem");
+    fs::copy(bundle, shell.directory.path().join("work/bundle.pem")).unwrap();
+    let shell = shell
+        .set("CURL_CA_BUNDLE", "bundle.pem")
+        .set("SSL_CERT_FILE", "./bundle.pem");
+    shell.told(sidecar.home()).assert_well("curl");
 }
 
 #[test]

@@ -83,19 +83,29 @@ pub(super) fn probe(environment: &Environment, nonce: &str) -> Vec<Finding> {
 }
 
 fn tried(environment: &Environment, name: &str, programs: &[&str], probe: Probe, call: &Call<'_>) -> Vec<Finding> {
-    let Some(program) = programs.iter().find_map(|program| process::find(program)) else {
-        return vec![Finding::absent(name)];
+    let mut findings = Vec::new();
+    let program = programs.iter().find_map(|program| {
+        let found = process::find(program);
+        findings.extend(found.passed.iter().map(|(program, why)| passed(program, why)));
+        found.program
+    });
+    let Some(program) = program else {
+        findings.push(Finding::absent(name));
+        return findings;
     };
     match probe(&program, call) {
-        Ok(told) => told
-            .into_iter()
-            .map(|told| match told.absent {
-                true => Finding::absent(told.client),
-                false => reasons::finding(environment, &told),
-            })
-            .collect(),
-        Err(error) => vec![untried(name, &program, &error.to_string())],
+        Ok(told) => findings.extend(told.into_iter().map(|told| match told.absent {
+            true => Finding::absent(told.client),
+            false => reasons::finding(environment, &told),
+        })),
+        Err(error) => findings.push(untried(name, &program, &error.to_string())),
     }
+    findings
+}
+
+fn passed(program: &Path, why: &str) -> Finding {
+    Finding::note("PATH", &format!("{} is not run: {why}", program.display()))
+        .with_fix("call `runplane doctor` from another directory, or have the program where only you can write")
 }
 
 /// It is there, and does not run at all: whether its calls come is not known.

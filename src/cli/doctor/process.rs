@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use crate::app::wiring::{ADDED, BUNDLES};
 use crate::model::secret::random_bytes;
 
 /// Bytes of each of its two streams.
@@ -50,17 +51,58 @@ impl Ended {
     }
 }
 
-/// Where a program is, as a shell finds it; but not beside whoever calls us, where relative entries of the path lead.
-pub(super) fn find(name: &str) -> Option<PathBuf> {
+/// Where a program is, and what of that name was passed over, with the reason.
+pub(super) struct Found {
+    pub(super) program: Option<PathBuf>,
+    pub(super) passed: Vec<(PathBuf, &'static str)>,
+}
+
+/// Where a program is, as a shell finds it; but none that others than its owner may have put there.
+pub(super) fn find(name: &str) -> Found {
     let runs = |path: &Path| {
         let found = fs::metadata(path);
         found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .filter(|directory| directory.is_absolute())
-        .map(|directory| directory.join(name))
-        .find(|path| runs(path))
+    let mut passed = Vec::new();
+    let mut programs = path().map(|directory| directory.join(name)).filter(|path| runs(path));
+    let program = programs.find(|path| match distrusted(path) {
+        None => true,
+        Some(why) => {
+            passed.push((path.clone(), why));
+            false
+        }
+    });
+    Found { program, passed }
+}
+
+/// The entries of the path that mean the same wherever one is.
+fn path() -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let entries: Vec<_> = std::env::split_paths(&path).collect();
+    entries.into_iter().filter(|directory| directory.is_absolute())
+}
+
+/// Why what lies there, a program or a directory of such, may be an agent's or a stranger's. The root directory is nobody's to
+/// write, though everything lies below it.
+fn distrusted(path: &Path) -> Option<&'static str> {
+    let place = fs::canonicalize(path).ok()?;
+    let here = std::env::current_dir().and_then(fs::canonicalize).ok();
+    if here.is_some_and(|here| here.parent().is_some() && place.starts_with(here)) {
+        return Some("it lies below the working directory, where an agent may have put it");
+    }
+    let open = |path: &Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o002 != 0);
+    let opened = open(&place)
+        || place
+            .parent()
+            .is_some_and(|around| around.parent().is_some() && open(around));
+    opened.then_some("everybody may write there")
+}
+
+/// What names a file from where we were called is to name it for whoever runs elsewhere.
+fn absolute(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name).map(PathBuf::from)?;
+    let relative = !value.as_os_str().is_empty() && value.is_relative();
+    relative.then(|| std::path::absolute(value).ok()).flatten()
 }
 
 /// Runs a program in the environment that we have and in an empty directory, and ends it with all that it started if it takes
@@ -72,8 +114,15 @@ pub(super) fn run(mut command: Command, limit: Duration) -> std::io::Result<Ende
     // SECURITY: an agent that is confined writes to its working directory, and a person calls us there: a module or a
     // repository that is planted there would be theirs to run. Test: `nothing_that_lies_in_the_working_directory_is_run_or_read`.
     let empty = Scratch::new()?;
+    let trusted = std::env::join_paths(path().filter(|directory| distrusted(directory).is_none()));
+    let files = BUNDLES
+        .into_iter()
+        .chain([ADDED, "GIT_PROXY_SSL_CAINFO", "SSL_CERT_DIR"]);
     let mut child = command
         .current_dir(&empty.0)
+        // What it starts itself, it finds there.
+        .env("PATH", trusted.map_err(std::io::Error::other)?)
+        .envs(files.filter_map(|name| Some((name, absolute(name)?))))
         .env("PYTHONSAFEPATH", "1")
         // A repository may lie around the empty directory, too.
         .envs(empty.0.parent().map(|around| ("GIT_CEILING_DIRECTORIES", around)))

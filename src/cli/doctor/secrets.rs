@@ -1,5 +1,7 @@
 //! Keys and passwords that clients repeat in what they say.
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
 
 /// What stands in their place.
@@ -11,7 +13,8 @@ const LONG: usize = 16;
 /// What is shorter is part of any text.
 const SHORT: usize = 4;
 
-/// A text without what is secret in it: keys of agents, and the names and passwords in this environment's proxy variables.
+/// A text without what is secret in it: keys of agents, and the passwords in this environment's proxy variables, alone and with
+/// the name before them.
 pub(super) fn hidden(text: &str) -> String {
     // What is no text cannot be found in one either.
     let variables =
@@ -30,7 +33,7 @@ fn without(text: &str, proxies: impl Iterator<Item = String>) -> String {
     without_keys(&text)
 }
 
-/// `name:password` and the password, as they stand there and decoded. The URL may be none: then its last `@` ends them.
+/// `name:password` and the password, as they stand there and decoded, and the former as `Basic` has it. The URL may be none: then its last `@` ends them.
 fn of_url(url: &str) -> Vec<String> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -44,6 +47,12 @@ fn of_url(url: &str) -> Vec<String> {
         {
             found.push(secret.to_owned());
             found.push(percent_decode_str(secret).decode_utf8_lossy().into_owned());
+        }
+        if password.is_some() {
+            let decoded: Vec<u8> = percent_decode_str(who).collect();
+            let coded =
+                [who.as_bytes(), &decoded].map(|who| [STANDARD_NO_PAD.encode(who), URL_SAFE_NO_PAD.encode(who)]);
+            found.extend(coded.into_iter().flatten());
         }
     }
     found
@@ -90,6 +99,13 @@ mod tests {
             "user a@b, password …"
         );
         assert_eq!(shown("hunter2 and more", "http://:hunter2@h"), "… and more");
+        // As in `Proxy-Authorization: Basic …`, which verbose clients repeat.
+        let basic =
+            |proxy: &str, coded: &str| assert_eq!(shown(&format!("Basic {coded}"), proxy), "Basic …", "{proxy}");
+        basic("http://bot:hunter2@h", "Ym90Omh1bnRlcjI");
+        basic("http://bot:hunter%32@h", "Ym90Omh1bnRlcjI");
+        basic("http://b:~~~~?%3f%3E@h", "Yjp-fn5-Pz8-");
+        basic("http://b:~~~~?%3f%3E@h", "Yjp+fn5+Pz8+");
     }
 
     #[test]

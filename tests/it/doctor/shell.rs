@@ -26,7 +26,7 @@ pub struct Told {
 impl Shell {
     pub fn with(clients: &[&str]) -> Shell {
         let directory = tempfile::tempdir().unwrap();
-        for part in ["bin", "home", "tmp"] {
+        for part in ["bin", "home", "tmp", "work"] {
             fs::create_dir(directory.path().join(part)).unwrap();
         }
         for client in clients {
@@ -79,7 +79,7 @@ impl Shell {
             .env("HOME", self.directory.path().join("home"))
             .env("TMPDIR", self.directory.path().join("tmp"))
             .envs(&self.variables)
-            .current_dir(self.directory.path());
+            .current_dir(self.directory.path().join("work"));
         command
     }
 
