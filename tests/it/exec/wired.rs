@@ -225,19 +225,42 @@ fn node_speaks_tls_to_a_proxy_that_does_and_gives_it_the_agents_key() {
 #[test]
 fn node_tells_nothing_to_a_proxy_that_it_does_not_know() {
     let origin = Origin::stripe();
+    let things = Origin::of_things_in_clear();
+    let packages = node_packages();
     // It is not for the program to say whom the key may be told.
     let script = "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
-        require('node:https').get('https://api.stripe.com/v1/balance').on('error', (e) => console.log(e.code))";
+        const undici = require('node:module').createRequire(process.argv[1] + '/here.cjs')('undici');
+        const get = (module, url) => new Promise((done, fail) => require(module).get(url, done).on('error', fail));
+        const [secure, clear] = ['https://api.stripe.com/v1/balance', 'http://things.example/clear'];
+        const calls = {
+          get: () => get('node:https', secure), 'get clear': () => get('node:http', clear),
+          fetch: () => fetch(secure), 'fetch clear': () => fetch(clear),
+          'undici.fetch': () => undici.fetch(secure), 'undici.fetch clear': () => undici.fetch(clear),
+          'undici.request': () => undici.request(secure), 'undici.request clear': () => undici.request(clear),
+        };
+        (async () => {
+          for (const [name, call] of Object.entries(calls)) {
+            const said = await call().then(() => 'told', (e) => { while (e.cause) e = e.cause; return e.code; });
+            console.log(`${name}: ${said}`);
+          }
+          process.exit();
+        })();";
     for (name, trusted, expected) in [
         ("elsewhere.example", true, "ERR_TLS_CERT_ALTNAME_INVALID"),
         ("127.0.0.2", true, "ERR_TLS_CERT_ALTNAME_INVALID"),
         ("127.0.0.1", false, "DEPTH_ZERO_SELF_SIGNED_CERT"),
     ] {
-        let configuration = home().resolve("api.stripe.com", &origin);
-        let output = ran_by_tls(&[name], trusted, configuration, &["node", "-e", script]);
-        assert_eq!(lines(&output), [expected], "{name}");
+        let configuration = home()
+            .resolve("api.stripe.com", &origin)
+            .resolve("things.example:80", &things);
+        let command = ["node", "-e", script, packages.to_str().unwrap()];
+        let output = ran_by_tls(&[name], trusted, configuration, &command);
+        let told = lines(&output);
+        assert_eq!(told.len(), 8, "{}", said(&output));
+        let refused = |line: &String| line.ends_with(&format!(": {expected}"));
+        assert!(told.iter().all(refused), "{name}: {told:?}");
     }
-    assert!(origin.seen().is_empty());
+    assert!(origin.seen().is_empty() && things.seen().is_empty());
 }
 
 #[test]

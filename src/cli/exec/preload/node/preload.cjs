@@ -203,10 +203,11 @@ function wireUndici() {
   const load = Module._load;
   Module._load = function _load(request, ...more) {
     const loaded = load.call(this, request, ...more);
-    const isUndici = request === 'undici' || /[\\/]node_modules[\\/]undici[\\/]index\.js$/.test(request);
+    const isUndici = request === 'undici' || /[\\/]node_modules[\\/]undici(?:[\\/](?:index(?:\.js)?)?)?$/.test(request);
     if (isUndici && loaded && loaded.EnvHttpProxyAgent && loaded.setGlobalDispatcher && !seen.has(loaded)) {
       seen.add(loaded);
-      loaded.setGlobalDispatcher(new loaded.EnvHttpProxyAgent());
+      // SECURITY: as `toProxy`: the key goes to a proxy that is known, also for http:, whatever is said of others.
+      loaded.setGlobalDispatcher(new loaded.EnvHttpProxyAgent({ proxyTls: { rejectUnauthorized: true } }));
     }
     return loaded;
   };
