@@ -243,9 +243,14 @@ pub(super) struct Target {
     /// escapes. `/bucket/a%20key?versionId=1`
     #[serde(default)]
     pub url_path: bool,
-    /// The id may be written as an ARN: it is told by the name at its end. `arn:aws:rds:eu-west-1:123456789012:snapshot:name`
+    /// The id may be written as an ARN, of something of one of these types, each of which is of that kind: it is told by the
+    /// name at its end, and again by the whole ARN. `{ snapshot: db_snapshot }` of
+    /// `arn:aws:rds:eu-west-1:123456789012:snapshot:name`
     #[serde(default)]
-    pub arn: bool,
+    pub arn: BTreeMap<String, String>,
+    /// The provider takes upper and lower case for the same: the id is told in lower case.
+    #[serde(default)]
+    pub any_case: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -166,8 +166,10 @@ pub(super) struct TargetRule {
     pub without: Option<Box<str>>,
     /// The id is written as the path of a URL.
     pub url_path: bool,
-    /// The id may be written as an ARN.
-    pub arn: bool,
+    /// Types of ARNs that the id may be written as, with the kinds of what they name.
+    pub arn: Vec<(Box<str>, Arc<str>)>,
+    /// The id is told in lower case.
+    pub any_case: bool,
 }
 
 /// What an operation does, in canonical words.

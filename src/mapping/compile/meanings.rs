@@ -74,7 +74,8 @@ impl Compiler<'_> {
             ),
             (target.without.is_some(), "`without` is about the target's `id`"),
             (target.url_path, "`url_path` is about the target's `id`"),
-            (target.arn, "`arn` is about the target's `id`"),
+            (!target.arn.is_empty(), "`arn` is about the target's `id`"),
+            (target.any_case, "`any_case` is about the target's `id`"),
         ] {
             if said && target.id.is_none() {
                 self.wrong(at, format!("{what}, which is not said"));
@@ -86,7 +87,7 @@ impl Compiler<'_> {
                 "expected the ending that the target's id is told without, as `.git`",
             );
         }
-        if target.url_path && target.arn {
+        if target.url_path && !target.arn.is_empty() {
             self.wrong(
                 at,
                 "the target's `id` is a path (`url_path`) or an ARN (`arn`), not both",
@@ -97,7 +98,12 @@ impl Compiler<'_> {
             id,
             without: target.without.as_deref().map(Box::from),
             url_path: target.url_path,
-            arn: target.arn,
+            arn: target
+                .arn
+                .iter()
+                .map(|(name, kind)| (name.as_str().into(), kind.as_str().into()))
+                .collect(),
+            any_case: target.any_case,
         }
     }
 

@@ -31,6 +31,7 @@ impl Mappings {
         };
         let (meaning, others) = operation.meanings(|trigger| trigger.applies(&document));
         let (fields, missing) = self.read(matched, meaning, &document);
+        let (own, whole) = operation.target.own(&document);
         let mut action = Action {
             provider: service.provider.clone(),
             operation: matched.name.clone(),
@@ -38,7 +39,7 @@ impl Mappings {
             access: meaning.access,
             fields,
             missing,
-            target: operation.target.own(&document),
+            target: own,
             environment: self.environment(call, service, &document),
             labels: None,
             unmapped: false,
@@ -60,7 +61,9 @@ impl Mappings {
                 .into_iter()
                 .map(move |target| (other, target, fields.clone(), missing.clone()))
         });
-        let others = others.map(|(other, target, fields, missing)| {
+        // What is named by its whole ARN is judged by that, too.
+        let whole = whole.map(|target| (meaning, target, action.fields.clone(), action.missing.clone()));
+        let others = whole.into_iter().chain(others).map(|(other, target, fields, missing)| {
             let mut also = Action {
                 name: other.action.clone(),
                 access: other.access,

@@ -10,21 +10,52 @@ use crate::model::{Target, Value};
 const MAX_OTHERS: usize = 32;
 
 impl TargetRule {
-    /// The operation's own: without an id unless each path finds exactly one.
-    pub(super) fn own(&self, document: &Document<'_>) -> Target {
-        let ids = self.ids(document);
-        let id = match ids.as_deref() {
-            Some([id]) => Some(id.clone()),
+    /// The operation's own: without an id unless each path finds exactly one; and the same by its whole ARN, if it was written so.
+    pub(super) fn own(&self, document: &Document<'_>) -> (Target, Option<Target>) {
+        let told = match self.ids(document).as_deref() {
+            Some([id]) => self.told(id),
             Some(_) | None => None,
         };
-        self.target(id)
+        told.unwrap_or_else(|| (self.target(None), None))
     }
 
     /// Another's: each id that is there. None if one of them cannot be told, or if there are none or too many.
     pub(super) fn others(&self, document: &Document<'_>) -> Option<Vec<Target>> {
         let ids = self.ids(document)?;
-        let told = (1..=MAX_OTHERS).contains(&ids.len());
-        told.then(|| ids.into_iter().map(|id| self.target(Some(id))).collect())
+        if !(1..=MAX_OTHERS).contains(&ids.len()) {
+            return None;
+        }
+        let told: Vec<_> = ids.iter().map(|id| self.told(id)).collect::<Option<_>>()?;
+        Some(
+            told.into_iter()
+                .flat_map(|(target, whole)| [Some(target), whole])
+                .flatten()
+                .collect(),
+        )
+    }
+
+    /// The target of that id. What is written as an ARN is told by its name, and by the whole: a rule about one's own
+    /// `payroll` sees it, and one that permits one's own `scratch` does not permit somebody else's.
+    ///
+    /// SECURITY: what is written as neither is not told (test `what_is_restored_by_its_arn_has_its_name`).
+    fn told(&self, id: &str) -> Option<(Target, Option<Target>)> {
+        let id = match self.any_case {
+            true => id.to_ascii_lowercase(),
+            false => id.to_owned(),
+        };
+        if self.arn.is_empty() {
+            return Some((self.target(Some(id)), None));
+        }
+        if !id.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("arn:")) {
+            return is_name(&id).then(|| (self.target(Some(id)), None));
+        }
+        let (of, name) = id.strip_prefix("arn:")?.splitn(5, ':').nth(4)?.split_once([':', '/'])?;
+        let (_, kind) = self.arn.iter().find(|(known, _)| **known == *of)?;
+        let target = |id: &str| Target {
+            kind: kind.clone(),
+            id: Some(id.to_owned()),
+        };
+        is_name(name).then(|| (target(name), Some(target(&id))))
     }
 
     pub(super) fn target(&self, id: Option<String>) -> Target {
@@ -57,7 +88,6 @@ impl TargetRule {
     fn text(&self, node: Node<'_>, document: &Document<'_>) -> Option<String> {
         match Type::Text.read(node, document) {
             Ok(Value::Text(text)) if self.url_path => of_url_path(&text),
-            Ok(Value::Text(text)) if self.arn => of_arn(&text),
             Ok(Value::Text(text)) => Some(text),
             Ok(Value::Bool(_) | Value::Int(_) | Value::List(_)) | Err(_) => None,
         }
@@ -92,18 +122,8 @@ fn of_url_path(text: &str) -> Option<String> {
     plain.then(|| id.to_owned())
 }
 
-/// `name` of `arn:aws:rds:eu-west-1:123456789012:snapshot:name`, and of `name`; an automatic snapshot's has a colon itself
-/// (`rds:name`).
-///
-/// SECURITY: a rule about `payroll` would not see its ARN. What is written as neither is not told (test
-/// `what_is_restored_by_its_arn_has_its_name`).
-fn of_arn(text: &str) -> Option<String> {
-    let is_arn = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("arn:"));
-    let name = match is_arn {
-        true => text.strip_prefix("arn:")?.splitn(6, ':').nth(5)?,
-        false => text,
-    };
+/// An automatic snapshot's has a colon itself (`rds:name`).
+fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
-    let told = !name.is_empty() && !name.starts_with(':') && name.bytes().all(plain);
-    told.then(|| name.to_owned())
+    !name.is_empty() && !name.starts_with(':') && name.bytes().all(plain)
 }

@@ -210,9 +210,11 @@ fn an_ending_that_targets_are_told_without_is_checked_when_it_is_loaded() {
     assert_eq!(file(", id: $.path.repo, without: .git"), "");
     assert!(file(", id: $.path.repo, without: ''").contains("expected the ending"));
     assert!(file(", without: .git").contains("`without` is about the target's `id`"));
-    assert_eq!(file(", id: $.path.repo, arn: true"), "");
-    assert!(file(", arn: true").contains("`arn` is about the target's `id`"));
-    assert!(file(", id: $.path.repo, arn: true, url_path: true").contains("not both"));
+    assert_eq!(file(", id: $.path.repo, arn: { repo: repository }"), "");
+    assert!(file(", arn: { repo: repository }").contains("`arn` is about the target's `id`"));
+    assert_eq!(file(", id: $.path.repo, any_case: true"), "");
+    assert!(file(", any_case: true").contains("`any_case` is about the target's `id`"));
+    assert!(file(", id: $.path.repo, arn: { repo: repository }, url_path: true").contains("not both"));
     let read = file(", id: $.path.repo }\n    in_parts: { uploadType: multipart");
     assert!(read.contains("`in_parts` is about content that is not read"), "{read}");
 }

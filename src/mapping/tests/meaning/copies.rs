@@ -185,10 +185,6 @@ fn what_is_restored_is_read() {
             "Action=RestoreDBInstanceFromDBSnapshot&DBInstanceIdentifier=scratch&DBClusterSnapshotIdentifier=payroll",
             "payroll",
         ),
-        (
-            "Action=CreateDBCluster&DBClusterIdentifier=scratch&ReplicationSourceIdentifier=arn:aws:rds:eu-west-1:1:cluster:payroll",
-            "payroll",
-        ),
     ] {
         assert_eq!(
             meanings(&query("rds", form)),
@@ -208,8 +204,8 @@ fn what_is_restored_by_its_arn_has_its_name() {
     let read = |parameter: &str, source: &str| {
         let form = format!("Action=RestoreDBInstanceFromDBSnapshot&DBInstanceIdentifier=scratch&{parameter}={source}");
         let action = resolve(shipped(), &query("rds", &form)).unwrap();
-        assert_eq!(action.also.len(), 1, "{source}");
-        action.also[0].clone()
+        let whole = action.also.get(1).and_then(|whole| whole.target.id.clone());
+        (action.also[0].clone(), whole)
     };
     for (parameter, source, name) in [
         (
@@ -223,33 +219,98 @@ fn what_is_restored_by_its_arn_has_its_name() {
             "rds:payroll-2026",
         ),
         ("DBSnapshotIdentifier", "rds:payroll-2026", "rds:payroll-2026"),
+        ("DBSnapshotIdentifier", "PayRoll", "payroll"),
+        (
+            "DBSnapshotIdentifier",
+            "ARN:aws:rds:eu-west-1:1:snapshot:PayRoll",
+            "payroll",
+        ),
         (
             "DBClusterSnapshotIdentifier",
             "arn%3Aaws%3Ards%3Aeu-west-1%3A1%3Acluster-snapshot%3Apayroll",
             "payroll",
         ),
     ] {
-        let read = read(parameter, source);
+        let (read, whole) = read(parameter, source);
         assert_eq!(
             (read.target.id.as_deref(), read.missing.len()),
             (Some(name), 0),
             "{source}"
         );
+        // Somebody else's has the same name.
+        let arn = source.replace("%3A", ":").to_lowercase();
+        assert_eq!(whole, arn.starts_with("arn:").then_some(arn), "{source}");
     }
     for source in [
-        "ARN:aws:rds:eu-west-1:1:snapshot:payroll",
+        "arn:aws:rds:eu-west-1:1:db:payroll",
         "arn:aws:rds:eu-west-1:1:payroll",
         "arn:aws:rds:eu-west-1:1:snapshot:",
         "arn:aws:rds:eu-west-1:1:snapshot::payroll",
-        "arn:aws:rds:eu-west-1:1:snapshot/payroll",
         "arn:payroll",
         "+arn:aws:rds:eu-west-1:1:snapshot:payroll",
         "payroll+",
         "https://payroll",
         "",
     ] {
-        let read = read("DBSnapshotIdentifier", source);
+        let (read, _) = read("DBSnapshotIdentifier", source);
         assert_eq!(read.target.id, None, "{source}");
         assert_eq!(why(&read, "resource_ids"), Some(Why::Unreadable), "{source}");
     }
+}
+
+/// SECURITY: a rule about an instance is not got around by copying it as a cluster, nor one about a table by its ARN.
+#[test]
+fn what_is_named_by_its_arn_is_of_its_own_kind() {
+    let told = |call: &Call| {
+        let action = resolve(shipped(), call).unwrap();
+        let target = |meaning: &Action| {
+            let id = meaning.target.id.clone().unwrap_or_default();
+            format!("{} {} {id}", meaning.name, meaning.target.kind)
+        };
+        action.meanings().map(target).collect::<Vec<_>>()
+    };
+    for (of, kind) in [("db", "db_instance"), ("cluster", "db_cluster")] {
+        let arn = format!("arn:aws:rds:eu-west-1:1:{of}:payroll");
+        let form = format!("Action=CreateDBCluster&DBClusterIdentifier=Scratch&ReplicationSourceIdentifier={arn}");
+        let expected = [
+            "provision_instance db_cluster scratch".to_owned(),
+            format!("read_record {kind} payroll"),
+            format!("read_record {kind} {arn}"),
+        ];
+        assert_eq!(told(&query("rds", &form)), expected);
+    }
+    let arn = "arn:aws:rds:eu-west-1:1:snapshot:payroll";
+    assert_eq!(
+        told(&query("rds", &format!("Action=StartExportTask&SourceArn={arn}"))),
+        [
+            "export_data db_snapshot payroll".to_owned(),
+            format!("export_data db_snapshot {arn}")
+        ]
+    );
+    let table = |name: &str| {
+        let headers = [
+            ("content-type", "application/x-amz-json-1.0"),
+            ("x-amz-target", "DynamoDB_20120810.DeleteTable"),
+        ];
+        let body = json!({ "TableName": name }).to_string();
+        told(&call(
+            "POST",
+            "https://dynamodb.eu-west-1.amazonaws.com/",
+            &headers,
+            Some(&body),
+        ))
+    };
+    assert_eq!(table("Orders"), ["delete_records table Orders"]);
+    let arn = "arn:aws:dynamodb:eu-west-1:1:table/Orders";
+    assert_eq!(
+        table(arn),
+        [
+            "delete_records table Orders".to_owned(),
+            format!("delete_records table {arn}")
+        ]
+    );
+    assert_eq!(
+        table("arn:aws:dynamodb:eu-west-1:1:table/Orders/index/x"),
+        ["delete_records table "]
+    );
 }
