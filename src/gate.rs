@@ -1,8 +1,8 @@
 //! Action → Decision. Used by every door. Floor 3.
 //!
 //! The order is budgets, risk, policy: what a later part needs to know, an earlier one has worked out. Before any of them
-//! the action is completed: the account's currency where the call names none, amounts in it, and, where people were asked,
-//! the values they stated.
+//! the action is completed: the account's currency where the call names none, amounts in it, how many recipients are
+//! outside, the labels of its target, and, where people were asked, the values they stated.
 //!
 //! **Stated values.** Stating a missing value is consent to an incomplete action, so it must come from a person who may
 //! speak for `incomplete_action`. The action is first judged as the call states it; only if the evidence holds a vote for

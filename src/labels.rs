@@ -19,6 +19,7 @@ mod spelling;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub use self::domains::Domains;
@@ -157,6 +158,7 @@ impl Entry {
             (None, _) => Fit::Yes,
             (Some(_), None) => Fit::Maybe,
             (Some(pattern), Some(host)) if pattern.fits(host) => Fit::Yes,
+            (Some(_), Some(host)) if is_address(host) => Fit::Maybe,
             (Some(_), Some(_)) => Fit::No,
         };
         self.thing(sought, id, &is).min(environment).min(host)
@@ -168,8 +170,9 @@ impl Entry {
     /// path that the mapping lacks would lead round a label (test `an_unmapped_call_may_act_on_anything_of_its_provider`).
     fn thing(&self, sought: Sought<'_>, id: Option<&Spelt<'_>>, is: &impl Fn(&Option<Arc<str>>, &str) -> Fit) -> Fit {
         let kind = is(&self.kind, sought.kind);
-        let by_id = |id| self.id.as_ref().map_or(Fit::Yes, |pattern| pattern.fit(id));
-        let told = kind.min(by_id(id));
+        let by_id = self.id.as_ref().map_or(Fit::Yes, |pattern| pattern.fit(id));
+        let nameless = sought.kind == HOST && sought.id.is_some_and(is_address);
+        let told = kind.min(if nameless { by_id.max(Fit::Maybe) } else { by_id });
         let anything = sought.kind == HOST && sought.provider != UNKNOWN_PROVIDER;
         match anything && self.kind.as_deref() != Some(HOST) {
             true => told.max(Fit::Maybe),
@@ -193,6 +196,12 @@ impl Entry {
             && within(&self.host, &other.host, Glob::covers)
             && (self.id.as_ref().is_some_and(IdPattern::is_any) || within(&self.id, &other.id, IdPattern::covers))
     }
+}
+
+/// SECURITY: a host may be called by its address instead of its name, which tells nobody what it is (test
+/// `a_host_that_is_called_by_its_address_may_be_any`).
+fn is_address(host: &str) -> bool {
+    host.parse::<SocketAddr>().is_ok() || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }
 
 /// What a label may be, by the entries that fit or may fit.

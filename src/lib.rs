@@ -25,6 +25,7 @@
 //! - **downstream** is the agent's side, **upstream** the provider's; **authority** is host and port (RFC 9110, 4.3).
 //! - A **call** is one request as sent; an **action** is what it means; a **decision** is `ALLOW`, `BLOCK` or
 //!   `REQUIRE_APPROVAL`; an **outcome** is how a decided call ended.
+//! - **Labels** are what the operator says of a **target**, the thing that a call acts on.
 //! - A **permit** proves that policy allows exactly one call; **recorded** proves that this is on disk.
 //! - A **hold** is a rule that wants people asked; an **approval** is one request for their consent, a **vote** one
 //!   person's consent, and the **grant** what an approval is worth until it is consumed, once.

@@ -130,8 +130,7 @@ mod tests {
         #[test]
         fn what_is_covered_is_fitted_by_the_cover(cover in "[ab*]{0,6}", covered in "[ab*]{0,6}", text in "[ab]{0,8}") {
             let (cover, covered) = (Glob::new(cover), Glob::new(covered));
-            prop_assume!(cover.covers(&covered) && covered.fits(&text));
-            prop_assert!(cover.fits(&text));
+            prop_assert!(!(cover.covers(&covered) && covered.fits(&text)) || cover.fits(&text));
         }
 
         #[test]

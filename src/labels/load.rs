@@ -118,6 +118,10 @@ impl Reader<'_> {
             .chain(tags.iter().flat_map(|tags| &tags.value))
         {
             self.text(text);
+            // The record has them as lists.
+            if text.value.contains(',') {
+                self.refuse(text, "environments, tags and owners are without commas");
+            }
         }
         let word = |typed: &Located<String>| (Arc::from(&*typed.value), place(typed));
         Given {

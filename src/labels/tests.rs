@@ -310,6 +310,61 @@ fn an_unmapped_call_may_act_on_anything_of_its_provider() {
     );
 }
 
+#[test]
+fn a_host_that_is_called_by_its_address_may_be_any() {
+    let of = |entry: &str, host: &str, id: &str| {
+        let sought = Sought {
+            provider: "unknown",
+            kind: "host",
+            host: Some(host),
+            ..table(Some(id))
+        };
+        sensitivity(&entries(&[entry]), sought)
+    };
+    for address in ["10.0.0.5", "[::1]"] {
+        for entry in [
+            "kind: host, id: wiki.test",
+            "host: wiki.test",
+            "provider: unknown, host: \"*.test\"",
+        ] {
+            let restricted = format!("{entry} => sensitivity: restricted");
+            assert_eq!(of(&restricted, address, address), Sensitivity::Restricted, "{entry}");
+            let public = format!("{entry} => sensitivity: public");
+            assert_eq!(of(&public, address, address), Sensitivity::Unknown, "{entry}");
+            assert_eq!(
+                of(&restricted, "other.example", "other.example"),
+                Sensitivity::Unknown,
+                "{entry}"
+            );
+        }
+    }
+    // A tunnel's target has its port.
+    for tunnel in ["10.0.0.5:22", "wiki.test:22"] {
+        let found = of(
+            "kind: host, id: wiki.test => sensitivity: restricted",
+            "wiki.test",
+            tunnel,
+        );
+        assert_eq!(found, Sensitivity::Restricted, "{tunnel}");
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_loads() {
+    let page = include_str!("../../docs/labels.md");
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let text: String = rest
+        .lines()
+        .map_while(|line| (!line.contains("```")).then(|| format!("{}\n", line.get(3..).unwrap_or_default())))
+        .collect();
+    let labels = load(&text).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    let payroll = labels.of(table(Some("payroll"))).unwrap();
+    assert_eq!(
+        (payroll.sensitivity, payroll.environment.as_deref()),
+        (Sensitivity::Restricted, Some("production"))
+    );
+}
+
 /// Mistakes as `line: message`.
 fn mistakes(text: &str) -> Vec<String> {
     let wrong = load(text).unwrap_err();
@@ -335,7 +390,7 @@ targets:
   - match: { kind: repostory, environment: prod* }
     label: {}
   - match: { host: Api.example.com }
-    label: { owner: \" x\" }
+    label: { owner: \" x\", tags: [\"a,b\"] }
 ",
     );
     for (line, says) in [
@@ -357,6 +412,7 @@ targets:
         (8, "expected a label"),
         (9, "hosts are in lower case: `api.example.com`"),
         (10, "spaces around them"),
+        (10, "owners are without commas"),
     ] {
         let says_so = |found: &&String| found.starts_with(&format!("{line}: ")) && found.contains(says);
         assert!(
@@ -364,7 +420,7 @@ targets:
             "{line}: {says} in {found:#?}"
         );
     }
-    assert_eq!(found.len(), 12, "{found:#?}");
+    assert_eq!(found.len(), 13, "{found:#?}");
 }
 
 #[test]

@@ -81,13 +81,13 @@ fn check(source: &Source, file: &File) -> Vec<Diagnostic> {
         if !is_name(name) {
             problems.push(field.diagnostic(source, wrong_name(name)));
         }
-        if let Some(origin) = &field.value.derived_from {
-            if !file.fields.contains_key(origin) || field.value.kind != FieldType::Int || origin == name {
-                problems.push(field.diagnostic(
-                    source,
-                    format!("`{name}` is to be an int, derived from another field, not from `{origin}`"),
-                ));
-            }
+        if let Some(origin) = &field.value.derived_from
+            && (!file.fields.contains_key(origin) || field.value.kind != FieldType::Int || origin == name)
+        {
+            problems.push(field.diagnostic(
+                source,
+                format!("`{name}` is to be an int, derived from another field, not from `{origin}`"),
+            ));
         }
     }
     for (name, action) in &file.actions {

@@ -92,10 +92,10 @@ impl Uses {
     fn compare(&mut self, one: &Expr, other: &Expr) {
         let is_sensitivity = |attr: &str, of: &Expr| attr == "sensitivity" && matches!(of, Expr::Var(Var::Resource));
         match (one, other) {
-            (Expr::GetAttr { expr, attr }, Expr::Literal(Literal::String(word))) if is_sensitivity(attr, expr) => {
-                if Sensitivity::ALL.iter().all(|known| known.as_str() != word) {
-                    self.impossible.insert(word.to_string());
-                }
+            (Expr::GetAttr { expr, attr }, Expr::Literal(Literal::String(word)))
+                if is_sensitivity(attr, expr) && Sensitivity::ALL.iter().all(|known| known.as_str() != word) =>
+            {
+                self.impossible.insert(word.to_string());
             }
             (Expr::GetAttr { .. }, Expr::Set(members)) => members.iter().for_each(|member| self.compare(one, member)),
             _ => {}

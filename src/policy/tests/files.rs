@@ -41,8 +41,8 @@ fn wrong_types_actions_and_impossible_rules_are_refused() {
         &["3:25 rule `x`: unexpected type: expected Long but saw String"],
     );
     refused(
-        &forbid("when { resource.owner == \"x\" }"),
-        &["3:8 rule `x`: attribute `owner`"],
+        &forbid("when { resource.colour == \"x\" }"),
+        &["3:8 rule `x`: attribute `colour`"],
     );
     refused(&forbid("when { 1 == 2 }"), &["1:1 rule `x`: policy is impossible"]);
     refused(
