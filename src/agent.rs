@@ -144,6 +144,11 @@ impl Registry {
         self.read(|state| state.current(agent))
     }
 
+    /// Whether there is an agent of this name, be it disabled.
+    pub fn knows(&self, agent: &str) -> bool {
+        self.read(|state| state.agents.contains_key(agent) || state.current(agent).is_some())
+    }
+
     /// The person whose key this is. Constant time.
     pub fn person(&self, key: &str) -> Option<Person> {
         let digest = keys::digest(key);
@@ -169,6 +174,14 @@ impl Registry {
             .iter()
             .filter(|other| (&other.id, &other.digest) == (&rule.0, &rule.1));
         meant.all(|rule| person.may_speak_for(rule))
+    }
+
+    /// What may be an agent's name, registered or not.
+    ///
+    /// # Errors
+    /// If nobody can be called so.
+    pub fn name(text: &str) -> Result<Arc<str>, RegistryError> {
+        check_name(text)
     }
 
     /// All agents, by name.

@@ -162,6 +162,8 @@ impl Sidecar {
             .write(audit::boot(boot_members(&rules, &addresses, &authority, enforcement)))
             .await?;
 
+        let paused = &rules.memory().paused;
+        store.pauses()?.iter().for_each(|pause| paused.put(pause));
         let banner = Banner {
             config: &config,
             listening: &addresses,
@@ -169,13 +171,14 @@ impl Sidecar {
             first_start,
             registry: &registry,
             enforcement,
+            paused: &paused.list(),
         };
         let banner = banner.text();
         let gate = Arc::new(Gate::new(rules));
         let (registry, authority) = (Arc::new(registry), Arc::new(authority));
         let (drain, readiness) = (
             Drain::default(),
-            Arc::new(Readiness::new(store.clone(), authority.clone())),
+            Arc::new(Readiness::new(store.clone(), authority.clone(), gate.clone())),
         );
         let metrics = Arc::new(Metrics::default());
         let shutdown_within = config.shutdown_within;

@@ -47,7 +47,9 @@ use crate::model::{ApprovalId, Reason, Spending};
 
 pub use approvals::{approved, consumed, denied, expired, held};
 pub use calls::{closed, decided, recover, refused};
-pub use sidecar::{agent_put, authority_in_force, authority_next, boot, gap, person_put, reload, shutdown};
+pub use sidecar::{
+    agent_put, authority_in_force, authority_next, boot, gap, paused, person_put, reload, resumed, shutdown,
+};
 
 /// The sets in force, as SHA-256 (hex), for the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

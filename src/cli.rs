@@ -15,6 +15,7 @@ mod env;
 mod exec;
 mod explain;
 mod init;
+pub mod pause;
 pub mod people;
 mod plain;
 mod policy;
@@ -74,6 +75,8 @@ enum Command {
     Agents(agents::Args),
     /// The people who may decide
     People(people::Args),
+    Pause(pause::Pausing),
+    Resume(pause::Resuming),
     /// Read the record
     Audit(audit::AuditArgs),
 }
@@ -119,6 +122,12 @@ pub fn main() -> anyhow::Result<ExitCode> {
         }),
         Command::People(args) => ask(&home, "people", async |client, out| {
             people::run(&args, client, out).await
+        }),
+        Command::Pause(args) => ask(&home, "pause", async |client, out| {
+            pause::pause(&args, client, &home.option(), out).await
+        }),
+        Command::Resume(args) => ask(&home, "resume", async |client, out| {
+            pause::resume(&args, client, out).await
         }),
         Command::Audit(args) => {
             audit::run(&args, home.path(), &mut std::io::stdout().lock())?;

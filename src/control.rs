@@ -14,6 +14,9 @@
 //! POST /api/v1/people                                {"name", "groups"} → the key, once
 //! POST /api/v1/agents/{name}/rotate                  → another key, once
 //! POST /api/v1/agents/{name}/disable /api/v1/people/{name}/disable
+//! GET  /api/v1/pause                                 who is paused
+//! POST /api/v1/pause                                 {"agent": "…"} or {"all": true}, "reason"
+//! POST /api/v1/resume                                {"agent": "…"} or {"all": true} → what still stands
 //! ```
 
 mod approvals;
@@ -23,6 +26,7 @@ mod expiry;
 mod guard;
 pub mod health;
 mod metrics;
+mod pause;
 pub mod problem;
 mod registry;
 mod serve;
@@ -68,7 +72,7 @@ pub struct Parts {
     /// Whether the person answerable for an agent may approve its calls (`approvals.owner_may_approve`).
     pub owner_may_approve: bool,
     pub readiness: Arc<Readiness>,
-    /// Names are taken one at a time.
+    /// Agents, people and pauses are changed one at a time: on disk and in memory in the same order.
     pub registering: Mutex<()>,
     /// Where people are told at once that other people are still asked.
     pub notices: Arc<dyn Notices>,
@@ -100,6 +104,8 @@ pub fn routers(parts: Parts, listener: SocketAddr) -> (Router, Router) {
         .route("/agents/{name}/disable", post(registry::disable_agent))
         .route("/people", get(registry::people).post(registry::add_person))
         .route("/people/{name}/disable", post(registry::disable_person))
+        .route("/pause", get(pause::list).post(pause::pause))
+        .route("/resume", post(pause::resume))
         .layer(middleware::from_fn_with_state(parts.clone(), guard::people));
     let health = health::routes(parts.readiness.clone());
     let router = Router::new()

@@ -11,6 +11,7 @@
 
 mod complete;
 mod memory;
+mod paused;
 mod prices;
 mod spending;
 #[cfg(test)]
@@ -31,24 +32,30 @@ use crate::model::time::Zone;
 use crate::model::{
     Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Spending, Timestamp, Value, Vocabulary,
 };
-use prices::Prices;
-
-pub use memory::Memory;
-
 use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
+
+pub use self::memory::Memory;
+pub use self::paused::Paused;
 
 /// The rules in force, for every door.
 pub struct Gate {
     rules: ArcSwap<Rules>,
+    memory: Arc<Memory>,
     changed: watch::Sender<()>,
 }
 
 impl Gate {
     pub fn new(rules: Rules) -> Gate {
         Gate {
+            memory: rules.memory().clone(),
             rules: ArcSwap::from_pointee(rules),
             changed: watch::Sender::new(()),
         }
+    }
+
+    /// Who is paused: to be asked first, and once more before anything is sent.
+    pub fn paused(&self) -> &Paused {
+        &self.memory.paused
     }
 
     /// The rules as they are at this moment. Whoever judges a call maps and decides it by one such set, and takes another if

@@ -12,7 +12,7 @@
 //! - The write-ahead log is folded back into the database by a thread of its own, not by whoever commits.
 //!
 //! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
-//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `registry`.
+//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `registry`, `pauses`.
 
 mod approvals;
 mod calls;
@@ -22,6 +22,7 @@ mod entries;
 mod finish;
 mod group;
 mod open;
+mod pauses;
 mod queue;
 mod reader;
 mod registry;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::pause::Pause;
 use crate::model::{ApprovalId, Change, Timestamp};
 
 pub use approvals::Spent;
@@ -237,6 +239,14 @@ impl Store {
     /// If the database cannot be read.
     pub fn people(&self) -> Result<Vec<PersonRow>, ReadError> {
         self.reader()?.people()
+    }
+
+    /// Who is paused.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn pauses(&self) -> Result<Vec<Pause>, ReadError> {
+        self.reader()?.pauses()
     }
 
     /// At start: calls without an outcome, oldest first.

@@ -7,6 +7,7 @@ use crate::agent::Registry;
 use crate::config::Config;
 use crate::config::home::quoted;
 use crate::model::Secret;
+use crate::model::pause::Pause;
 
 /// What there is to tell at start.
 pub(super) struct Banner<'a> {
@@ -17,6 +18,7 @@ pub(super) struct Banner<'a> {
     /// The owner's key was made just now.
     pub(super) first_start: bool,
     pub(super) enforcement: &'a Enforcement,
+    pub(super) paused: &'a [Pause],
 }
 
 impl Banner<'_> {
@@ -53,6 +55,12 @@ impl Banner<'_> {
         line(format!("  in force  {}", self.rules));
         line(format!("  money     {}", self.money()));
         line(format!("  enforced? {}", self.enforcement.told()));
+        for pause in self.paused {
+            line(format!(
+                "  PAUSED    {} by {} since {}",
+                pause.whom, pause.by, pause.since
+            ));
+        }
         if self.first_start {
             line(format!(
                 "\nThe owner's key, which decides what waits for people, was made: {}",

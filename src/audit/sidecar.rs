@@ -3,6 +3,7 @@
 use super::{Digests, joined, short};
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::entry::{Committed, Kind};
+use crate::model::pause::{Pause, Whom};
 use crate::model::time::Jump;
 use crate::model::{Change, Entry, Timestamp};
 
@@ -75,6 +76,30 @@ pub fn authority_in_force(fingerprint: &str) -> Vec<Change> {
         .with("event", "in_force")
         .with("fingerprint", fingerprint);
     vec![Change::Append(entry)]
+}
+
+/// A person paused an agent, or every agent.
+pub fn paused(pause: &Pause) -> Vec<Change> {
+    let entry = about_pause(&pause.whom, "paused", &pause.by);
+    let entry = match &pause.reason {
+        Some(reason) => entry.commit("reason", Committed::keep(reason)),
+        None => entry,
+    };
+    vec![Change::Append(entry), Change::Paused(pause.clone())]
+}
+
+/// The person `by` lifted what [`paused`] made.
+pub fn resumed(whom: &Whom, by: &str) -> Vec<Change> {
+    let entry = about_pause(whom, "resumed", by);
+    vec![Change::Append(entry), Change::Resumed(whom.clone())]
+}
+
+fn about_pause(whom: &Whom, event: &str, by: &str) -> Entry {
+    let entry = Entry::new(Kind::Pause).with("by", by).with("event", event);
+    match whom {
+        Whom::Everyone => entry.with("whom", "everyone"),
+        Whom::Agent(name) => entry.agent(name).with("whom", "agent"),
+    }
 }
 
 /// The sidecar ended in order.

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::model::change::{AgentRow, CallClosed, Carried, Denial, PersonRow};
 use crate::model::entry::{Committed, Member};
+use crate::model::pause::{Pause, Whom};
 use crate::model::time::Jump;
 use crate::model::*;
 use crate::store::OpenCall;
@@ -60,7 +61,9 @@ fn entries(changes: &[Change]) -> Vec<Entry> {
             | Change::ApprovalHeld(_)
             | Change::ApprovalMoved(_)
             | Change::AgentPut(_)
-            | Change::PersonPut(_) => None,
+            | Change::PersonPut(_)
+            | Change::Paused(_)
+            | Change::Resumed(_) => None,
         })
         .collect()
 }
@@ -197,6 +200,20 @@ fn one_of_each() -> Vec<Vec<Change>> {
         authority_next(Some((&"ef".repeat(32), Timestamp(1_795_788_300_000)))),
         authority_next(None),
         authority_in_force(&"ef".repeat(32)),
+        paused(&Pause {
+            whom: Whom::Agent("support-bot".into()),
+            by: "alice".into(),
+            reason: Some("sends what nobody asked for".to_owned()),
+            since: Timestamp(5),
+        }),
+        paused(&Pause {
+            whom: Whom::Everyone,
+            by: "alice".into(),
+            reason: None,
+            since: Timestamp(5),
+        }),
+        resumed(&Whom::Agent("support-bot".into()), "bob"),
+        resumed(&Whom::Everyone, "bob"),
     ]
 }
 
@@ -382,7 +399,9 @@ fn after_a_crash_what_was_allowed_is_unknown_and_what_was_held_was_not_sent() {
             | Change::ApprovalHeld(_)
             | Change::ApprovalMoved(_)
             | Change::AgentPut(_)
-            | Change::PersonPut(_) => None,
+            | Change::PersonPut(_)
+            | Change::Paused(_)
+            | Change::Resumed(_) => None,
         })
         .collect();
     assert_eq!(outcomes, [Outcome::Unknown, Outcome::NotSent]);

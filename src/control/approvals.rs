@@ -238,7 +238,7 @@ fn decided(standing: &Standing) -> Problem {
     ))
 }
 
-fn reason_of(text: &str) -> Result<String, Problem> {
+pub(super) fn reason_of(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     match text.chars().count() {
         1..=MAX_REASON => Ok(text.to_owned()),

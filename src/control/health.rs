@@ -12,7 +12,9 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use crate::authority::Authority;
+use crate::gate::Gate;
 use crate::model::Timestamp;
+use crate::model::pause::Whom;
 use crate::store::Store;
 
 /// Not ready from so long before the CA ends: long enough for another one to reach every agent.
@@ -20,18 +22,18 @@ const CA_ENDS_WITHIN: Duration = Duration::from_secs(14 * DAY);
 const DAY: u64 = 24 * 3600;
 
 /// What readiness is read from. Whoever starts and ends the sidecar says so here.
-#[derive(Debug)]
 pub struct Readiness {
     serving: AtomicBool,
     stopping: AtomicBool,
     store: Store,
     authority: Arc<Authority>,
+    gate: Arc<Gate>,
 }
 
-/// Why it is not ready.
+/// Why it is not ready, or what is to be known all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`.
+    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`; of a note `paused`.
     pub code: String,
     pub detail: String,
     /// What to do.
@@ -57,6 +59,15 @@ pub struct Live {
     pub takes_calls: bool,
 }
 
+/// The answer of `/ready` that it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ready {
+    /// Always `ready`.
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Reason>,
+}
+
 /// The answer of `/ready` that it is not (RFC 9457).
 #[derive(Serialize)]
 struct NotReady {
@@ -70,12 +81,13 @@ struct NotReady {
 
 impl Readiness {
     /// Not ready until [`Readiness::serves`].
-    pub fn new(store: Store, authority: Arc<Authority>) -> Self {
+    pub fn new(store: Store, authority: Arc<Authority>, gate: Arc<Gate>) -> Self {
         Self {
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             store,
             authority,
+            gate,
         }
     }
 
@@ -121,6 +133,20 @@ impl Readiness {
             .collect()
     }
 
+    /// What is to be known although it is ready. Who is paused, and why, is not for everybody.
+    pub fn notes(&self) -> Vec<Reason> {
+        let pauses = self.gate.paused().list();
+        let all = pauses.iter().any(|pause| pause.whom == Whom::Everyone);
+        let told = match pauses.len() {
+            0 => None,
+            _ if all => Some("every agent is paused: all calls are answered `paused`".to_owned()),
+            1 => Some("one agent is paused: its calls are answered `paused`".to_owned()),
+            some => Some(format!("{some} agents are paused: their calls are answered `paused`")),
+        };
+        let fix = "`runplane pause --list` shows who, since when and why; `runplane resume` lifts it";
+        told.map(|told| Reason::new("paused", told, fix)).into_iter().collect()
+    }
+
     /// One that follows in time takes the place of the one that ends.
     fn ca_ends(&self, now: Timestamp) -> Option<Reason> {
         let last = self.authority.trusted().pop()?;
@@ -158,7 +184,11 @@ async fn live(State(readiness): State<Arc<Readiness>>) -> Json<Live> {
 async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
     let reasons = readiness.reasons();
     if reasons.is_empty() {
-        return Json(serde_json::json!({ "status": "ready" })).into_response();
+        return Json(Ready {
+            status: "ready".to_owned(),
+            notes: readiness.notes(),
+        })
+        .into_response();
     }
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let told = reasons

@@ -145,11 +145,15 @@ pub(super) async fn disable_person(
 /// SECURITY: whoever may add people may add themselves to any group; so only those may who may approve anything
 /// already.
 fn owner_only(person: &Person) -> Result<(), Problem> {
-    match person.groups.iter().any(|group| &**group == OWNERS) {
+    match is_owner(person) {
         true => Ok(()),
         false => Err(Problem::forbidden(format!(
             "`{}` may not change agents and people: that is for people in the group `{OWNERS}`",
             person.name
         ))),
     }
+}
+
+pub(super) fn is_owner(person: &Person) -> bool {
+    person.groups.iter().any(|group| &**group == OWNERS)
 }

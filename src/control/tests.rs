@@ -1,8 +1,9 @@
 mod consent;
 mod guard;
+mod pause;
 mod people;
 mod stated;
 mod veto;
-mod whole;
+pub(crate) mod whole;
 
 pub(crate) use stated::vocabulary;

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 mod budget;
 
 use super::stated;
-use crate::agent::Listed;
+use crate::agent::{Listed, Registry};
 use crate::approval::Standing;
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::pause::Whom;
 use crate::model::vocabulary::FieldType;
 use crate::model::{Action, ApprovalId, CallId, HoldRule, Outcome, State, Timestamp, Value, Vocabulary, Why};
 
@@ -283,6 +284,44 @@ impl From<&PersonRow> for Person {
             declared: false,
         }
     }
+}
+
+/// A pause that stands. Times are RFC 3339, UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// `None`: every agent.
+    pub agent: Option<Arc<str>>,
+    pub by: Arc<str>,
+    pub reason: Option<String>,
+    pub since: String,
+    /// Whether an agent of this name may call, or could before it was disabled.
+    pub known: bool,
+}
+
+impl Pause {
+    pub(super) fn new(pause: &crate::model::pause::Pause, registry: &Registry) -> Self {
+        let agent = match &pause.whom {
+            Whom::Everyone => None,
+            Whom::Agent(name) => Some(name.clone()),
+        };
+        let known = |name: &Arc<str>| registry.knows(name);
+        Self {
+            known: agent.as_ref().is_none_or(known),
+            agent,
+            by: pause.by.clone(),
+            reason: pause.reason.clone(),
+            since: pause.since.to_string(),
+        }
+    }
+}
+
+/// What came of a pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    #[serde(flatten)]
+    pub pause: Pause,
+    /// It stood before, and stays as it was.
+    pub already: bool,
 }
 
 /// Somebody new, with their key: shown here and never again.

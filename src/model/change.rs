@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::Facts;
+use super::pause::{Pause, Whom};
 use super::{Action, ApprovalId, CallId, Entry, HoldRule, Outcome, Reason, State, Timestamp, Value, Vote};
 
 /// One change of the store. The changes of one commit are written all or none.
@@ -25,6 +26,10 @@ pub enum Change {
     AgentPut(AgentRow),
     /// Add a person, or replace their key and groups.
     PersonPut(PersonRow),
+    /// A pause, in place of one for the same.
+    Paused(Pause),
+    /// Lift a pause. Finding none fails the commit's call.
+    Resumed(Whom),
 }
 
 /// The projection of a call that people query.

@@ -119,6 +119,8 @@ pub enum Kind {
     Shutdown,
     /// The wall clock jumped: times before and after cannot be compared.
     Gap,
+    /// An agent was paused or resumed, or every agent was.
+    Pause,
 }
 
 impl Kind {
@@ -138,6 +140,7 @@ impl Kind {
             Kind::Authority => "authority",
             Kind::Shutdown => "shutdown",
             Kind::Gap => "gap",
+            Kind::Pause => "pause",
         }
     }
 }

@@ -17,6 +17,7 @@ pub enum Reason {
     ApprovedRepeat,
     AlreadyExecuted,
     BudgetExceeded,
+    Paused,
     DestinationRefused,
     Malformed,
     LengthRequired,
@@ -31,7 +32,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 21] = [
         Reason::PolicyBlocked,
         Reason::IncompleteAction,
         Reason::PolicyError,
@@ -41,6 +42,7 @@ impl Reason {
         Reason::ApprovedRepeat,
         Reason::AlreadyExecuted,
         Reason::BudgetExceeded,
+        Reason::Paused,
         Reason::DestinationRefused,
         Reason::Malformed,
         Reason::LengthRequired,
@@ -65,6 +67,7 @@ impl Reason {
             Reason::ApprovedRepeat => "approved_repeat",
             Reason::AlreadyExecuted => "already_executed",
             Reason::BudgetExceeded => "budget_exceeded",
+            Reason::Paused => "paused",
             Reason::DestinationRefused => "destination_refused",
             Reason::Malformed => "malformed",
             Reason::LengthRequired => "length_required",

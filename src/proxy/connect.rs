@@ -270,7 +270,8 @@ fn disagreement(host: &Host, sni: Option<&str>) -> Option<Refusal> {
 /// A tunnel that is not TLS: judged, recorded, and closed unless a rule opens it.
 // SECURITY: clear text after CONNECT would pass unread. Test: `o58_clear_text_in_the_tunnel`.
 async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream: Stream, early: Bytes) {
-    let caller = match connection.caller(&parts.registry, &HeaderMap::new()) {
+    let credentials = connection.credentials(&HeaderMap::new());
+    let caller = match credentials.active(parts) {
         Ok(caller) => caller,
         Err(refusal) => return refused(parts, connection, &refusal).await,
     };
@@ -282,7 +283,6 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
         let detail = format!("{} is the proxy itself, which answers HTTP only", internal::NAME);
         return refused(parts, connection, &Refusal::new(Reason::DestinationRefused, detail)).await;
     }
-    let credentials = connection.credentials(&HeaderMap::new());
     let (call, asked) = (as_call(id, caller, authority.clone()), Instant::now());
     let rules = parts.gate.rules();
     let action = rules.mappings().tunnel(&call);
@@ -293,8 +293,9 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
     };
     match decision {
         Decision::Allow(permit) => {
-            if let Ok((permit, mut record)) = record::allowed(parts, &rules, permit, asked).await {
-                record.sending();
+            if let Ok((permit, record)) = record::allowed(parts, &rules, permit, asked).await
+                && let Ok(record) = record.leaving(parts, permit.get())
+            {
                 let standing = Standing::new(permit.get().call().clone(), credentials, None);
                 match parts.upstream.tunnel(permit).await {
                     Ok(upstream) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::Parts;
 use crate::agent::Registry;
 use crate::model::{Caller, Reason, Refusal};
 
@@ -41,6 +42,17 @@ impl Credentials {
                 )
             }),
         }
+    }
+
+    /// The same, if it may have anything sent.
+    ///
+    /// # Errors
+    /// `agent_unknown`, or `paused`.
+    // SECURITY: whoever went by an older look would go on after the kill switch. Tests: `tests/it/pause.rs`.
+    pub(super) fn active(&self, parts: &Parts) -> Result<Caller, Refusal> {
+        let caller = self.caller(&parts.registry)?;
+        parts.gate.paused().check(&caller.agent)?;
+        Ok(caller)
     }
 
     /// Whether the client takes us for the provider, and would not understand what proxies say.

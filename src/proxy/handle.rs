@@ -98,7 +98,7 @@ impl Exchange<'_> {
 async fn send(
     parts: &Parts,
     permit: Recorded<Permit>,
-    mut record: Record,
+    record: Record,
     unread: Option<Unread>,
     leaving: Option<Leaving>,
     approved: Option<Working>,
@@ -112,7 +112,7 @@ async fn send(
         (model::Body::Streaming { .. }, Some(stream)) => Content::Stream(stream),
         _ => Content::FromCall,
     };
-    record.sending();
+    let record = record.leaving(parts, permit.get())?;
     match parts.upstream.send(permit, content, approved.is_some()).await {
         Ok(response) => Ok(follow::follow(response, &method, answer, record, approved)),
         Err(error) => {

@@ -193,6 +193,11 @@ async fn decided(parts: &Parts, asking: &Asking, mut held: Held) -> Result<Step,
         biased;
         wake = held.ticket.decided(&asking.wait) => wake,
         () = stopping(parts.draining.clone()) => interrupted(held.ticket.standing()),
+        // People may still decide, and what they say counts once the agent is resumed.
+        paused = parts.gate.paused().stops(&held.hold.call.caller.agent) => {
+            held.open.because(Reason::Paused);
+            return Err(Answer::of_held(&held.hold, Some(held.ticket.approval())).with(respond::told(&paused)));
+        }
     };
     let refusal = match wake {
         Wake::Approved(claim) => return release(parts, asking, claim, held).await,

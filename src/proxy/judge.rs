@@ -11,7 +11,7 @@ use super::parse::{self, Parsed};
 use super::record::Unheard;
 use super::say;
 use crate::gate::Rules;
-use crate::model::{Call, Caller, Reason, Refusal, Timestamp};
+use crate::model::{Call, Reason, Refusal, Timestamp};
 use crate::policy::Decision;
 
 /// For all messages of a call by gRPC that people are asked about: those that stream wait for the answer before they go on.
@@ -23,9 +23,11 @@ impl Exchange<'_> {
     /// Who asks what, of whom, and what comes of it; and when that was asked.
     pub(super) async fn judge(&mut self, head: request::Parts) -> Result<(Arc<Rules>, Decision, Instant), Unheard> {
         let asked = Instant::now();
-        let caller = self.caller().map_err(|refusal| Unheard::new(None, refusal))?;
+        let caller = self.credentials.caller(&self.parts.registry);
+        let caller = caller.map_err(|refusal| Unheard::new(None, refusal))?;
         let agent = caller.agent.clone();
         let judged = async {
+            self.parts.gate.paused().check(&agent)?;
             let (settled, body) = (self.connection.authority()?, parse::body(&self.unread));
             let parsed = parse::call(settled, self.id.clone(), caller, head, body)?;
             let (rules, decision) = self.decide(parsed).await?;
@@ -61,17 +63,13 @@ impl Exchange<'_> {
         }
     }
 
-    fn caller(&self) -> Result<Caller, Refusal> {
-        self.credentials.caller(&self.parts.registry)
-    }
-
     /// Reads the content if it is still to come. True if so: minutes may have passed, and the caller is as they are now.
     async fn fill(&mut self, call: &mut Call) -> Result<bool, Refusal> {
         let within = if call.is_grpc() { MESSAGES_WITHIN } else { Duration::MAX };
         let filled = timeout(within, self.parts.capture.fill(call, &mut self.unread)).await;
         let read = filled.map_err(|_| Refusal::new(Reason::NotInspectable, STREAMED))??;
         if read {
-            call.caller = self.caller()?;
+            call.caller = self.credentials.active(self.parts)?;
         }
         Ok(read)
     }

@@ -248,6 +248,25 @@ impl Record {
         }
     }
 
+    /// The last look before the network: [`Record::sending`], or the end of the call if its agent was paused meanwhile.
+    // SECURITY: from its decision to here a call waits for the disk, and the kill switch is for it too. Test:
+    // `a_call_that_is_being_recorded_when_its_agent_is_paused_is_not_sent`.
+    pub(super) fn leaving(mut self, parts: &Parts, permit: &Permit) -> Result<Self, Refused> {
+        match parts.gate.paused().check(&permit.call().caller.agent) {
+            Ok(()) => {
+                self.sending();
+                Ok(self)
+            }
+            Err(paused) => {
+                self.close(Ending {
+                    reason: Some(Reason::Paused),
+                    ..Ending::of(Outcome::NotSent)
+                });
+                Err(say::Draft::of(permit).with(respond::told(&paused)))
+            }
+        }
+    }
+
     /// From here on something may be written upstream.
     pub(super) fn sending(&mut self) {
         self.otherwise = Outcome::Abandoned;
@@ -312,55 +331,4 @@ impl Drop for Record {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    /// A record whose endings can be looked at.
-    pub(in super::super) fn watched() -> (Record, Arc<Mutex<Vec<Ending>>>) {
-        let endings = Arc::new(Mutex::new(Vec::new()));
-        let seen = endings.clone();
-        (Record::new(move |ending| seen.lock().unwrap().push(ending)), endings)
-    }
-
-    #[test]
-    fn a_dropped_record_tells_how_far_it_came() {
-        let (record, endings) = watched();
-        drop(record);
-        assert_eq!(*endings.lock().unwrap(), [Ending::of(Outcome::NotSent)]);
-
-        let (mut record, endings) = watched();
-        record.sending();
-        record.answered(200);
-        drop(record);
-        assert_eq!(
-            *endings.lock().unwrap(),
-            [Ending {
-                status: Some(200),
-                ..Ending::of(Outcome::Abandoned)
-            }]
-        );
-    }
-
-    #[test]
-    fn an_outcome_is_told_once() {
-        let (record, endings) = watched();
-        record.close(Ending::of(Outcome::Success));
-        assert_eq!(*endings.lock().unwrap(), [Ending::of(Outcome::Success)]);
-        let (record, endings) = watched();
-        record.forget();
-        assert!(endings.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_panic_leaves_an_outcome() {
-        let (mut record, endings) = watched();
-        let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
-            record.sending();
-            panic!("a fault of ours");
-        }));
-        assert!(died.is_err());
-        assert_eq!(endings.lock().unwrap().len(), 1);
-    }
-}
+pub(super) mod tests;

@@ -1,5 +1,5 @@
-//! What a connection rests on that was allowed once and goes on unread: asked again whenever rules or agents change, and
-//! as time passes, which rules may ask for.
+//! What a connection rests on that was allowed once and goes on unread: asked again whenever rules, agents or pauses
+//! change, and as time passes, which rules may ask for.
 
 use std::time::Duration;
 
@@ -36,24 +36,27 @@ impl Standing {
 
     /// Resolves once the call would not be allowed any more, and says why.
     // SECURITY: a stream that outlives its rule, or its agent's key, is a hole that nobody sees. Tests:
-    // `a_stream_is_closed_when_its_rule_goes`, `a_stream_is_closed_when_its_agents_key_is_rotated`.
+    // `a_stream_is_closed_when_its_rule_goes`, `a_stream_is_closed_when_its_agents_key_is_rotated`,
+    // `a_pause_closes_streams_and_tunnels_at_once`.
     pub(super) async fn lost(&self, parts: &Parts) -> Refusal {
         let (mut rules, mut agents) = (parts.gate.changes(), parts.registry.changes());
+        let mut pauses = parts.gate.paused().changes();
         loop {
             if let Err(refusal) = self.judge(parts) {
                 return refusal;
             }
-            // Both senders live as long as `parts`.
+            // The senders live as long as `parts`.
             let _changed = tokio::select! {
                 changed = rules.changed() => changed,
                 changed = agents.changed() => changed,
+                changed = pauses.changed() => changed,
                 () = sleep(LOOK_EVERY) => Ok(()),
             };
         }
     }
 
     fn judge(&self, parts: &Parts) -> Result<(), Refusal> {
-        let caller = self.credentials.caller(&parts.registry)?;
+        let caller = self.credentials.active(parts)?;
         if caller.agent != self.call.caller.agent {
             return Err(Refusal::new(
                 Reason::AgentUnknown,

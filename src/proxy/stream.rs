@@ -69,13 +69,13 @@ impl Leaving {
 pub(super) async fn open(
     parts: &Parts,
     permit: Recorded<Permit>,
-    mut record: Record,
+    record: Record,
     leaving: Leaving,
     approved: Option<Working>,
 ) -> Result<Response<Body>, Refused> {
     let (answer, refused) = (permit.get().action().answer.clone(), say::Draft::of(permit.get()));
     let standing = Standing::new(permit.get().call().clone(), leaving.credentials, leaving.evidence);
-    record.sending();
+    let mut record = record.leaving(parts, permit.get())?;
     match parts.upstream.handshake(permit).await {
         Ok(Handshake::Opened(head, provider)) => {
             record.answered(head.status.as_u16());

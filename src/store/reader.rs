@@ -5,8 +5,11 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::open::OpenError;
-use super::{CallFilter, CallRecord, Kept, OpenCall, Spent, TargetSeen, approvals, calls, connect, entries, registry};
+use super::{
+    CallFilter, CallRecord, Kept, OpenCall, Spent, TargetSeen, approvals, calls, connect, entries, pauses, registry,
+};
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::pause::Pause;
 use crate::model::{ApprovalId, CallId, Timestamp};
 
 /// Why the database could not be read.
@@ -121,6 +124,14 @@ impl Reader {
 
     pub fn people(&self) -> Result<Vec<PersonRow>, ReadError> {
         Ok(registry::people(&self.connection)?)
+    }
+
+    /// Who is paused.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn pauses(&self) -> Result<Vec<Pause>, ReadError> {
+        Ok(pauses::all(&self.connection)?)
     }
 
     pub(super) fn open_calls(&self) -> Result<Vec<OpenCall>, ReadError> {

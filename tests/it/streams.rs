@@ -22,14 +22,14 @@ fn handshake(lines: &str) -> String {
     )
 }
 
-fn feed(configuration: Configuration) -> (Origin, Sidecar) {
+pub fn feed(configuration: Configuration) -> (Origin, Sidecar) {
     let origin = Origin::of_things();
     let sidecar = configuration.resolve("feed.example", &origin).policy(FEED).start();
     (origin, sidecar)
 }
 
 /// A stream through the tunnel that has given back a first word.
-fn opened(origin: &Origin, sidecar: &Sidecar, tunnel: Tunnel) -> Wire {
+pub fn opened(origin: &Origin, sidecar: &Sidecar, tunnel: Tunnel) -> Wire {
     let before = origin.sockets();
     let mut wire = tunnel.open(sidecar);
     assert_eq!(wire.ask(handshake("")).status, 101);
@@ -46,7 +46,7 @@ fn echoed(wire: &mut Wire, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The one outcome on record.
-fn outcome(sidecar: &Sidecar) -> Value {
+pub fn outcome(sidecar: &Sidecar) -> Value {
     eventually("it is closed in the record", || {
         !sidecar.trail().of_kind("outcome").is_empty()
     });

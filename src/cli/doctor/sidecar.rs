@@ -15,7 +15,7 @@ use crate::authority::{self, Certificate};
 use crate::cli::{exec, plain};
 use crate::config::home::Home;
 use crate::config::{Config, Port};
-use crate::control::health::{Live, Reason};
+use crate::control::health::{Live, Ready, Reason};
 use crate::io::tls;
 use crate::model::Timestamp;
 
@@ -120,7 +120,12 @@ fn control(config: &Config) -> Vec<Finding> {
     let runs = format!("runs: proxy {}, control {address}", config.proxy.address);
     let mut findings = vec![Finding::ok("sidecar", &runs)];
     match ask("/ready") {
-        Ok(answer) if answer.status == 200 => {}
+        Ok(answer) if answer.status == 200 => {
+            // Without notes there is nothing to tell.
+            let notes = serde_json::from_str::<Ready>(&answer.content).map(|ready| ready.notes);
+            let notes = notes.unwrap_or_default().into_iter();
+            findings.extend(notes.map(|note| Finding::note(note.code, &note.detail).with_fix(note.fix)));
+        }
         Ok(answer) => {
             let told = serde_json::from_str::<NotReady>(&answer.content);
             let reasons = told.map(|told| told.reasons).unwrap_or_default();

@@ -8,6 +8,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::authority;
+use crate::control::tests::whole::rules;
 
 struct House {
     home: TempDir,
@@ -22,7 +23,8 @@ fn house() -> House {
 fn started(home: TempDir) -> House {
     let store = Store::open(&home.path().join("state/runplane.db")).unwrap();
     let authority = Authority::load_or_create(&home.path().join("certs")).unwrap();
-    let readiness = Arc::new(Readiness::new(store, Arc::new(authority)));
+    let gate = Gate::new(rules(""));
+    let readiness = Arc::new(Readiness::new(store, Arc::new(authority), Arc::new(gate)));
     House { home, readiness }
 }
 

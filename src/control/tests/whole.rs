@@ -43,9 +43,9 @@ impl Notices for Lines {
     }
 }
 
-pub(super) struct Sidecar {
+pub(crate) struct Sidecar {
     home: tempfile::TempDir,
-    pub(super) parts: Arc<proxy::Parts>,
+    pub(crate) parts: Arc<proxy::Parts>,
     router: Router,
     pub(super) lines: Arc<Lines>,
     draining: watch::Sender<bool>,
@@ -68,7 +68,7 @@ const SECURITY: &str = r#"
 forbid (principal, action == Action::"process_refund", resource) when { context.amount_base > 500000 };
 "#;
 
-pub(super) fn rules(extra: &str) -> Rules {
+pub(crate) fn rules(extra: &str) -> Rules {
     let own = Source {
         file: "own.cedar".to_owned(),
         text: extra.to_owned(),
@@ -115,13 +115,18 @@ fn registry() -> Registry {
 }
 
 impl Sidecar {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), true)
     }
 
     fn start_in(home: tempfile::TempDir, owner_may_approve: bool) -> Self {
         let store = Store::open(&home.path().join("state/runplane.db")).unwrap();
-        let gate = Gate::new(rules(SECURITY));
+        let gate = Gate::new(
+            rules(SECURITY),
+            Arc::new(gate::Memory {
+                paused: gate::Paused::new(store.pauses().unwrap()),
+            }),
+        );
         let (gate, registry) = (Arc::new(gate), Arc::new(registry()));
         let rows = store.approvals(Timestamp(0)).unwrap();
         let approvals = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), rows);
@@ -139,7 +144,7 @@ impl Sidecar {
             store: store.clone(),
             metrics: metrics.clone(),
             owner_may_approve,
-            readiness: Arc::new(Readiness::new(store.clone(), authority.clone())),
+            readiness: Arc::new(Readiness::new(store.clone(), authority.clone(), gate.clone())),
             registering: Mutex::new(()),
             notices: lines.clone(),
             home_option: String::new(),
@@ -276,7 +281,7 @@ impl Sidecar {
         .await
     }
 
-    pub(super) async fn calls(&self) -> Vec<CallRecord> {
+    pub(crate) async fn calls(&self) -> Vec<CallRecord> {
         self.parts.store.flush().await.unwrap();
         let filter = CallFilter {
             agent: None,
@@ -286,23 +291,26 @@ impl Sidecar {
     }
 
     pub(super) async fn kinds(&self) -> Vec<String> {
+        let entries = self.entries().await;
+        let kinds = entries.iter().map(|entry| entry["kind"].as_str().unwrap().to_owned());
+        kinds.collect()
+    }
+
+    pub(crate) async fn entries(&self) -> Vec<Json> {
         self.parts.store.flush().await.unwrap();
         let filter = CallFilter {
             agent: None,
             limit: 1_000,
         };
         let entries = self.parts.store.reader().unwrap().entries(&filter).unwrap();
-        let kind = |bytes: &Vec<u8>| {
-            serde_json::from_slice::<Json>(bytes).unwrap()["kind"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        };
-        entries.iter().map(kind).collect()
+        entries
+            .iter()
+            .map(|bytes| serde_json::from_slice(bytes).unwrap())
+            .collect()
     }
 }
 
-pub(super) fn refund(content: &str, idempotency: &str) -> Call {
+pub(crate) fn refund(content: &str, idempotency: &str) -> Call {
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("api.stripe.com"));
     headers.insert("user-agent", HeaderValue::from_static("curl/8.16.0"));

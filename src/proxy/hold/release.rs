@@ -60,9 +60,16 @@ pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, he
 /// The agent as it is by now.
 ///
 /// SECURITY: who has only a key that was rotated or disabled meanwhile must not get what was approved. Test:
-/// `a_call_held_with_a_key_that_was_rotated_meanwhile_is_not_sent`.
+/// `a_call_held_with_a_key_that_was_rotated_meanwhile_is_not_sent`. Nor whose agent is paused:
+/// `what_is_approved_while_its_agent_is_paused_waits_for_the_resume`.
 fn caller_again(parts: &Parts, asking: &Asking, hold: &Hold) -> Result<Caller, Refusal> {
-    let caller = asking.credentials.caller(&parts.registry)?;
+    let caller = asking
+        .credentials
+        .active(parts)
+        .map_err(|refusal| match refusal.reason == Reason::Paused {
+            true => respond::told(&refusal),
+            false => refusal,
+        })?;
     match caller.agent == hold.call.caller.agent {
         true => Ok(caller),
         false => Err(Refusal::new(

@@ -15,8 +15,16 @@ pub(super) fn page(parts: &Parts, agent: &Arc<str>) -> Page {
     let mut titles: Vec<&str> = rules.mappings().titles().collect();
     titles.sort_unstable();
     titles.dedup();
+    let paused = match parts.gate.paused().check(agent) {
+        Ok(()) => String::new(),
+        Err(paused) => format!(
+            "**You are paused**: {}. Until then every call is refused as `paused`, so make none, and tell the person you work \
+             for.\n\n",
+            paused.detail
+        ),
+    };
     let mut text = format!(
-        "# Runplane\n\n\
+        "# Runplane\n\n{paused}\
          Every call that you (agent `{agent}`) make over the network passes this proxy. It reads what a call would do, and \
          lets it through, blocks it, or asks people first. It cannot be asked to decide otherwise, and another way to the \
          same end is refused like the first.\n\n\

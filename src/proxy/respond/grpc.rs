@@ -38,6 +38,7 @@ fn status(reason: Reason) -> &'static str {
         | Reason::ApprovedRepeat
         | Reason::AlreadyExecuted
         | Reason::BudgetExceeded
+        | Reason::Paused
         | Reason::DestinationRefused
         | Reason::NotInspectable => "7",
         // INVALID_ARGUMENT

@@ -28,6 +28,7 @@ pub(in crate::proxy) fn meaning(reason: Reason) -> (&'static str, &'static str) 
         Reason::ApprovedRepeat => ("Approved: repeat the call", NOW),
         Reason::AlreadyExecuted => ("Executed before", NEVER),
         Reason::BudgetExceeded => ("Over a budget", LATER),
+        Reason::Paused => ("The agent is paused", NO_OTHER_WAY),
         Reason::DestinationRefused => ("Destination refused", NO_OTHER_WAY),
         Reason::Malformed => ("Malformed request", MEND),
         Reason::LengthRequired => ("Length required", MEND),

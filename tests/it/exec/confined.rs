@@ -108,24 +108,32 @@ fn a_port_that_is_opened_is_open() {
 }
 
 #[test]
-fn an_approval_from_inside_is_refused_and_recorded() {
-    let configuration = home();
+fn what_people_decide_is_refused_inside_and_recorded() {
     let binary = runplane().get_program().to_owned();
-    let command = [binary.to_str().unwrap(), "approvals", "approve", "apr_7k2m9x4q"];
-    let output = ran(&configuration, &[], &command);
-    assert!(!output.status.success());
-    assert!(said(&output).contains("only people decide"), "{}", said(&output));
-    assert!(
-        said(&output).contains("The attempt is on record (call_"),
-        "{}",
-        said(&output)
-    );
-    let trail = Trail::read(configuration.home.path());
-    let decided = &trail.of_kind("decided")[0];
-    assert_eq!(
-        (decided["agent"].as_str(), decided["decision"].as_str()),
-        (Some("support-bot"), Some("BLOCK"))
-    );
+    let decisions: [&[&str]; 3] = [
+        &["approvals", "approve", "apr_7k2m9x4q"],
+        &["pause", "--all"],
+        &["resume", "--all"],
+    ];
+    for decision in decisions {
+        let configuration = home();
+        let command = [&[binary.to_str().unwrap()], decision].concat();
+        let output = ran(&configuration, &[], &command);
+        assert!(!output.status.success());
+        assert!(said(&output).contains("only people decide"), "{}", said(&output));
+        assert!(
+            said(&output).contains("The attempt is on record (call_"),
+            "{}",
+            said(&output)
+        );
+        let trail = Trail::read(configuration.home.path());
+        let decided = &trail.of_kind("decided")[0];
+        assert_eq!(
+            (decided["agent"].as_str(), decided["decision"].as_str()),
+            (Some("support-bot"), Some("BLOCK"))
+        );
+        assert!(trail.of_kind("pause").is_empty());
+    }
 }
 
 #[test]

@@ -1,0 +1,83 @@
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::control::tests::whole::{Sidecar, refund};
+use crate::model::pause::{Pause, Whom};
+use crate::policy::Decision;
+
+/// A record whose endings can be looked at.
+pub(in super::super) fn watched() -> (Record, Arc<Mutex<Vec<Ending>>>) {
+    let endings = Arc::new(Mutex::new(Vec::new()));
+    let seen = endings.clone();
+    (Record::new(move |ending| seen.lock().unwrap().push(ending)), endings)
+}
+
+#[test]
+fn a_dropped_record_tells_how_far_it_came() {
+    let (record, endings) = watched();
+    drop(record);
+    assert_eq!(*endings.lock().unwrap(), [Ending::of(Outcome::NotSent)]);
+
+    let (mut record, endings) = watched();
+    record.sending();
+    record.answered(200);
+    drop(record);
+    assert_eq!(
+        *endings.lock().unwrap(),
+        [Ending {
+            status: Some(200),
+            ..Ending::of(Outcome::Abandoned)
+        }]
+    );
+}
+
+#[test]
+fn an_outcome_is_told_once() {
+    let (record, endings) = watched();
+    record.close(Ending::of(Outcome::Success));
+    assert_eq!(*endings.lock().unwrap(), [Ending::of(Outcome::Success)]);
+    let (record, endings) = watched();
+    record.forget();
+    assert!(endings.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_panic_leaves_an_outcome() {
+    let (mut record, endings) = watched();
+    let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        record.sending();
+        panic!("a fault of ours");
+    }));
+    assert!(died.is_err());
+    assert_eq!(endings.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_being_recorded_when_its_agent_is_paused_is_not_sent() {
+    let sidecar = Sidecar::start();
+    let (parts, call) = (&sidecar.parts, refund("charge=ch_1&amount=100", "k1"));
+    let rules = parts.gate.rules();
+    let action = rules
+        .mappings()
+        .resolve(&call, rules.mappings().route(&call).unwrap())
+        .unwrap();
+    let Decision::Allow(permit) = rules.decide(call, action, None, Timestamp::now()) else {
+        panic!("expected a permit");
+    };
+    let (permit, record) = allowed(parts, &rules, permit, Instant::now()).await.unwrap();
+    parts.gate.paused().put(&Pause {
+        whom: Whom::Agent("bot".into()),
+        by: "olga".into(),
+        reason: None,
+        since: Timestamp::now(),
+    });
+    let refused = record.leaving(parts, permit.get()).err().unwrap();
+    assert_eq!((refused.refusal.reason, refused.written), (Reason::Paused, false));
+    let closed = &sidecar.calls().await[0].row;
+    assert_eq!((closed.decision, closed.outcome), ("ALLOW", Some(Outcome::NotSent)));
+    let ended = sidecar.entries().await.pop().unwrap();
+    assert_eq!(
+        (&ended["outcome"], &ended["reason"]),
+        (&"not_sent".into(), &"paused".into())
+    );
+}
