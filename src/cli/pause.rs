@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use clap::ArgGroup;
 use serde::Serialize;
 
 use super::client::{Client, ClientError, table};
@@ -15,16 +16,16 @@ use crate::model::pause::Whom;
 /// Its open WebSockets and tunnels are closed, and what waits for people is not sent. Requests that are under way already
 /// come to their end. See docs/pause.md.
 #[derive(Debug, clap::Args)]
-#[group(id = "what", required = true, multiple = false, args = ["agent", "all", "list"])]
+#[command(group = ArgGroup::new("what").required(true))]
 pub struct Pausing {
     /// The agent, whether or not it is registered
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, group = "what", value_name = "NAME")]
     agent: Option<String>,
     /// Every agent
-    #[arg(long)]
+    #[arg(long, group = "what")]
     all: bool,
     /// Only show who is paused
-    #[arg(long)]
+    #[arg(long, group = "what")]
     list: bool,
     /// Why, for people and the record; the agent is not told
     #[arg(long, value_name = "TEXT", conflicts_with = "list")]
@@ -33,13 +34,13 @@ pub struct Pausing {
 
 /// Let a paused agent call again
 #[derive(Debug, clap::Args)]
-#[group(id = "whose", required = true, multiple = false, args = ["agent", "all"])]
+#[command(group = ArgGroup::new("whose").required(true))]
 pub struct Resuming {
     /// The agent
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, group = "whose", value_name = "NAME")]
     agent: Option<String>,
     /// Lift the pause of every agent; who is paused by name stays so
-    #[arg(long)]
+    #[arg(long, group = "whose")]
     all: bool,
 }
 
