@@ -174,6 +174,8 @@ fn of_record(criterion: &mut Criterion) {
         rules: &rules,
         approval: None,
         spending: None,
+        would: None,
+        trial: None,
     };
     criterion.bench_function("record/decided", |bencher| {
         bencher.iter(|| audit::decided(black_box(&call), &action, &ruling, &digests));

@@ -159,9 +159,18 @@ impl Sidecar {
             .context("what was taken of budgets cannot be read")?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
         store
-            .write(audit::boot(boot_members(&rules, &addresses, &authority, enforcement)))
+            .write(audit::boot(boot_members(
+                &config,
+                &rules,
+                &addresses,
+                &authority,
+                enforcement,
+            )))
             .await?;
 
+        for (key, value) in config.dangerous() {
+            tracing::warn!("{key}: {value}");
+        }
         let paused = &rules.memory().paused;
         store.pauses()?.iter().for_each(|pause| paused.put(pause));
         let banner = Banner {
@@ -352,6 +361,7 @@ fn own_keys(authority: &Authority) -> Vec<Vec<u8>> {
 }
 
 fn boot_members(
+    config: &Config,
     rules: &Rules,
     addresses: &Addresses,
     authority: &Authority,
@@ -369,7 +379,7 @@ fn boot_members(
         ("mappings", digests.mappings.to_string()),
         ("policies", digests.policies.to_string()),
     ];
-    members.into_iter().chain(next).collect()
+    members.into_iter().chain(next).chain(config.dangerous()).collect()
 }
 
 /// The home, for its owner alone if it has to be made.

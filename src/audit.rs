@@ -43,6 +43,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::model::observed::{Trial, Would};
 use crate::model::{ApprovalId, Reason, Spending};
 
 pub use approvals::{approved, consumed, denied, expired, held};
@@ -70,6 +71,10 @@ pub struct Ruling<'a> {
     pub approval: Option<&'a ApprovalId>,
     /// What it takes of budgets, or would.
     pub spending: Option<&'a Spending>,
+    /// Of a call that is only observed: what would have been decided, by `rules`.
+    pub would: Option<Would>,
+    /// What rules on trial made of it.
+    pub trial: Option<&'a Trial>,
 }
 
 /// Half of a SHA-256 in hex: 128 bits tell any two sets apart, even if someone looks for two that look alike.

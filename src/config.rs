@@ -20,6 +20,7 @@ use crate::agent::{Declared, Registry};
 use crate::approval::{self, Patience};
 use crate::gate;
 use crate::io::{body, coding};
+use crate::model::observed::Observe;
 use crate::model::{Diagnostic, Host, Source};
 use crate::upstream;
 
@@ -191,9 +192,17 @@ impl Config {
             gate: gate::Config {
                 rates,
                 zone: file.time_zone.0,
+                observe: file.dangerously_observe.0,
             },
             patience,
         })
+    }
+
+    /// Keys that take a promise back, with what they are set to: said at each start and in `boot`.
+    pub fn dangerous(&self) -> Vec<(&'static str, String)> {
+        let observe = &self.gate.observe;
+        let observed = (*observe != Observe::Nobody).then(|| ("dangerously_observe", observe.to_string()));
+        observed.into_iter().collect()
     }
 
     /// Every file that `runplane.yaml` names: certificates, their keys, passwords.

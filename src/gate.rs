@@ -28,6 +28,7 @@ use crate::budget::{Budgets, Wording};
 use crate::labels::Labelling;
 use crate::mapping::Mappings;
 use crate::model::money::Rates;
+use crate::model::observed::Observe;
 use crate::model::time::Zone;
 use crate::model::{
     Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Spending, Timestamp, Value, Vocabulary,
@@ -82,6 +83,8 @@ pub struct Config {
     pub rates: Rates,
     /// Of `context.time`.
     pub zone: Zone,
+    /// Whose calls no decision stops.
+    pub observe: Observe,
 }
 
 /// The files that rules are made of.
@@ -168,6 +171,7 @@ impl Rules {
             }
         };
         let mappings = mappings.with_account_currency(config.rates.account.as_deref());
+        let policies = policies.observing(config.observe.clone());
         Ok(Rules {
             mappings,
             policies,
@@ -193,6 +197,11 @@ impl Rules {
         &self.labels
     }
 
+    /// Whose calls no decision stops.
+    pub fn observes(&self) -> &Observe {
+        &self.config.observe
+    }
+
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
         self.mappings.vocabulary()
     }
@@ -209,8 +218,12 @@ impl Rules {
     /// One line for people.
     pub fn describe(&self) -> String {
         let titles: Vec<&str> = self.mappings.titles().collect();
+        let on_trial = match self.policies.on_trial() {
+            0 => String::new(),
+            some => format!(" ({some} of them on trial)"),
+        };
         format!(
-            "{} actions; mappings for {}; {} rules; {} budgets",
+            "{} actions; mappings for {}; {} rules{on_trial}; {} budgets",
             self.vocabulary().actions.len(),
             titles.join(", "),
             self.policies.rules(),
@@ -341,6 +354,7 @@ fn refused(call: Call, action: Action, verdict: Verdict) -> Decision {
                 action,
                 rules,
                 spending: Spending::default(),
+                trial: None,
             });
         }
         Verdict::Block { reason, rules } => (reason, rules),
@@ -352,5 +366,6 @@ fn refused(call: Call, action: Action, verdict: Verdict) -> Decision {
         reason,
         rules,
         spending: Spending::default(),
+        trial: None,
     })
 }

@@ -30,6 +30,8 @@
 //! - A **hold** is a rule that wants people asked; an **approval** is one request for their consent, a **vote** one
 //!   person's consent, and the **grant** what an approval is worth until it is consumed, once.
 //! - A **fingerprint** tells that a call is the same call made again.
+//! - A **pause** stops an agent's calls before anything else is asked; an **observed** call is sent whatever is decided; a rule
+//!   **on trial** is asked and only recorded.
 //! - The **trail** is the append-only record; an **entry** is one event in it, which holds commitments, never values.
 
 // 0: model. Pure data.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use crate::model::observed::Would;
 use crate::model::{Reason, State};
 
 use histogram::Histogram;
@@ -39,7 +40,11 @@ pub struct Metrics {
     upstream: Histogram,
     tls_failures: [AtomicU64; TlsFailure::ALL.len()],
     bypasses: AtomicU64,
+    observed: [AtomicU64; OBSERVED.len()],
 }
+
+/// What would have been decided of calls that are only observed.
+const OBSERVED: [&str; 2] = ["BLOCK", "REQUIRE_APPROVAL"];
 
 /// Why a TLS handshake of an agent came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +88,7 @@ impl Default for Metrics {
             upstream: Histogram::new(REMOTE),
             tls_failures: Default::default(),
             bypasses: AtomicU64::new(0),
+            observed: Default::default(),
         }
     }
 }
@@ -108,6 +114,14 @@ impl Metrics {
     pub fn refused(&self, reason: Reason) {
         if matches!(reason, Reason::AuthorityMismatch | Reason::DestinationRefused) {
             self.bypasses.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A call is sent although this would have been decided.
+    pub fn observed(&self, would: Would) {
+        let counts = OBSERVED.iter().zip(&self.observed);
+        for (_, count) in counts.filter(|(decision, _)| **decision == would.decision) {
+            count.fetch_add(1, Relaxed);
         }
     }
 

@@ -13,6 +13,7 @@ pub mod inert;
 pub mod labels;
 pub mod money;
 pub mod number;
+pub mod observed;
 pub mod pause;
 pub mod reason;
 pub mod retargeting;

@@ -6,6 +6,9 @@
 //!
 //! Every doubt closes: any rule that errs, any call that does not fit the vocabulary is BLOCK (`policy_error`).
 //!
+//! **Observing.** A rule with `@mode("observe")` is on trial: asked in a third set, and only recorded. Where the configuration
+//! says so (`dangerously_observe`), what would be BLOCK or REQUIRE_APPROVAL is a permit that says so (its basis).
+//!
 //! **Incomplete actions.** Where a required field could not be read, rules are asked with what there is. A rule that needed
 //! the field errs, and is named: it *could not be checked*. What is forbidden or not permitted all the same is BLOCK; else
 //! people are asked by the built-in rule `incomplete_action`, which no vote satisfies: only values stated by an approver
@@ -30,23 +33,26 @@ mod strictest;
 mod suppose;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::{Authorizer, Schema};
 
-pub use self::decision::{Blocked, Decision, Hold, Permit, RuleReason, Verdict};
+pub use self::decision::{Basis, Blocked, Decision, Hold, Permit, RuleReason, Verdict};
 pub use self::rule::{DEFAULT, DEFAULT_APPROVERS, INCOMPLETE_ACTION, OWNERS};
 
 use self::evaluate::Findings;
 use self::fit::Misfit;
-use self::index::Index;
+use self::index::{Index, Part};
 use self::load::Loaded;
 use self::request::Requests;
 use self::rule::{Kind, POLICY_ERROR, Rule};
 use self::schema::Strictness;
+use self::trial::{Tried, Weighed};
 use crate::model::labels::{Labels, Possible};
+use crate::model::observed::Observe;
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{
     Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Spending, Vocabulary,
@@ -66,6 +72,7 @@ pub struct Policies {
     /// By action: optional fields that a rule about it tests with `has`.
     tested: BTreeMap<Arc<str>, BTreeSet<String>>,
     digest: Arc<str>,
+    observe: Observe,
 }
 
 impl Policies {
@@ -85,10 +92,9 @@ impl Policies {
         let internal = |error: String| vec![Diagnostic::of_file("policies", error)];
         let mut index = Index::default();
         for policy in &loaded.policies {
-            let rule = loaded.rules.get(AsRef::<str>::as_ref(policy.id()));
-            let holds = rule.is_some_and(|rule| matches!(rule.kind, Kind::Hold(_)));
+            let part = Part::of(loaded.rules.get(AsRef::<str>::as_ref(policy.id())));
             index
-                .insert(policy, holds)
+                .insert(policy, part)
                 .map_err(|error| internal(error.to_string()))?;
         }
         Ok(Policies {
@@ -101,7 +107,18 @@ impl Policies {
             authorizer: Authorizer::new(),
             tested,
             digest: Self::digest_of(files),
+            observe: Observe::Nobody,
         })
+    }
+
+    /// The same, with calls that no decision stops.
+    pub fn observing(self, observe: Observe) -> Self {
+        Self { observe, ..self }
+    }
+
+    /// Whether an agent's calls are sent whatever is decided.
+    pub fn observes(&self, agent: &str) -> bool {
+        self.observe.covers(agent)
     }
 
     /// The Cedar schema that rules are checked against, as Cedar's own tools read it.
@@ -121,6 +138,11 @@ impl Policies {
     /// How many rules there are.
     pub fn rules(&self) -> usize {
         self.rules.len()
+    }
+
+    /// How many of them are only recorded.
+    pub fn on_trial(&self) -> usize {
+        self.rules.values().filter(|rule| rule.on_trial).count()
     }
 
     /// Of the files; see [`Source::digest`].
@@ -147,25 +169,24 @@ impl Policies {
         situation: &Situation,
         evidence: Option<&Evidence>,
     ) -> Verdict {
-        let said = self.evaluate_all(facts, action, situation, evidence);
-        let over = situation.over.iter().map(|over| limits::verdict(over, evidence));
-        over.flatten().fold(said, strictest::of)
+        self.weigh(facts, action, situation, evidence).verdict
+    }
+
+    /// The same, with what the rules on trial make of it.
+    fn weigh(&self, facts: &Facts, action: &Action, situation: &Situation, evidence: Option<&Evidence>) -> Weighed {
+        let said = self.weigh_all(facts, action, situation, evidence);
+        let over = situation.over.iter().filter_map(|over| limits::verdict(over, evidence));
+        over.fold(said, |said, over| said.and(Weighed::of_all(over)))
     }
 
     /// Of all meanings.
-    fn evaluate_all(
-        &self,
-        facts: &Facts,
-        action: &Action,
-        situation: &Situation,
-        evidence: Option<&Evidence>,
-    ) -> Verdict {
-        let first = self.evaluate_one(facts, action, situation, evidence);
+    fn weigh_all(&self, facts: &Facts, action: &Action, situation: &Situation, evidence: Option<&Evidence>) -> Weighed {
+        let first = self.weigh_one(facts, action, situation, evidence);
         // SECURITY: a call that does more than one thing must not be judged by one of them: a parameter more would take it
         // out of the rules for the others. Tests: `the_strictest_decision_of_all_meanings_wins`,
         // `one_more_parameter_takes_no_call_out_of_a_rule`.
         action.also.iter().fold(first, |strictest, meaning| {
-            strictest::of(strictest, self.evaluate_all(facts, meaning, situation, evidence))
+            strictest.and(self.weigh_all(facts, meaning, situation, evidence))
         })
     }
 
@@ -173,48 +194,63 @@ impl Policies {
     ///
     /// SECURITY: of a target that cannot be told, labels that only some have must neither permit nor save from a forbid
     /// (test `a_target_that_cannot_be_told_has_the_strictest_of_all_its_labels`).
-    fn evaluate_one(
-        &self,
-        facts: &Facts,
-        action: &Action,
-        situation: &Situation,
-        evidence: Option<&Evidence>,
-    ) -> Verdict {
+    fn weigh_one(&self, facts: &Facts, action: &Action, situation: &Situation, evidence: Option<&Evidence>) -> Weighed {
         let mut possible = Labels::possible(action.labels.as_deref());
         let first = possible.next().unwrap_or_default();
-        let of = |labels| self.evaluate_labelled(facts, action, labels, situation, evidence);
-        possible.fold(of(first), |strictest, labels| strictest::of(strictest, of(labels)))
+        let of = |labels| self.weigh_labelled(facts, action, labels, situation, evidence);
+        possible.fold(of(first), |strictest, labels| strictest.and(of(labels)))
     }
 
-    fn evaluate_labelled(
+    fn weigh_labelled(
         &self,
         facts: &Facts,
         action: &Action,
         labels: Possible<'_>,
         situation: &Situation,
         evidence: Option<&Evidence>,
-    ) -> Verdict {
-        let asked = self
-            .ask(facts, action, labels, situation)
-            .and_then(|(definition, findings)| {
-                if is_complete(action, definition, situation) {
-                    self.judge(&findings, evidence)
-                } else {
-                    self.judge_incomplete(action, definition, Arc::unwrap_or_clone(findings), evidence)
-                }
-            });
-        asked.unwrap_or_else(|rules| Verdict::Block {
+    ) -> Weighed {
+        let broken = |rules| Verdict::Block {
             reason: Reason::PolicyError,
             rules,
-        })
+        };
+        let (definition, findings) = match self.ask(facts, action, labels, situation) {
+            Ok(asked) => asked,
+            Err(rules) => return Weighed::of_all(broken(rules)),
+        };
+        let judge = |findings: &Findings| match is_complete(action, definition, situation) {
+            true => self.judge(findings, evidence).unwrap_or_else(broken),
+            false => self
+                .judge_incomplete(action, definition, findings, evidence)
+                .unwrap_or_else(broken),
+        };
+        let verdict = judge(&findings);
+        if let Verdict::Block {
+            reason: Reason::PolicyError,
+            rules,
+        } = &verdict
+        {
+            tracing::error!(failed = ?rules, "rules could not be evaluated");
+        }
+        let trial = findings
+            .on_trial
+            .as_deref()
+            .map(|on_trial| Tried::new(on_trial, judge(&findings.and(on_trial))));
+        Weighed { verdict, trial }
     }
 
     /// Decides a call: the only way to a [`Permit`].
     pub fn decide(&self, call: Call, action: Action, situation: &Situation, evidence: Option<&Evidence>) -> Decision {
-        match self.evaluate(&call.facts(), &action, situation, evidence) {
+        let Weighed { verdict, trial } = self.weigh(&call.facts(), &action, situation, evidence);
+        let trial = trial.map(|trial| Box::new(trial.told()));
+        match verdict {
             Verdict::Allow { rules } => {
                 let approval = evidence.map(|evidence| evidence.approval.clone());
-                Decision::Allow(Permit::new(call, action, rules, approval))
+                Decision::Allow(Permit::new(call, action, rules, approval, trial))
+            }
+            // SECURITY: the one place where a no is not obeyed, and only the configuration leads here; parse, authority, size,
+            // trail and pause are not asked here. Tests: `what_is_observed_is_permitted_and_says_so`, `tests/it/observe.rs`.
+            stopped if self.observes(&call.caller.agent) => {
+                Decision::Allow(Permit::observed(call, action, stopped, trial))
             }
             Verdict::Block { reason, rules } => Decision::Block(Blocked {
                 call,
@@ -222,12 +258,14 @@ impl Policies {
                 reason,
                 rules,
                 spending: Spending::default(),
+                trial,
             }),
             Verdict::RequireApproval { rules } => Decision::RequireApproval(Hold {
                 call,
                 action,
                 rules,
                 spending: Spending::default(),
+                trial,
             }),
         }
     }
@@ -255,7 +293,7 @@ impl Policies {
             let mut findings = prepared
                 .answers
                 .recall(answers::question(&prepared.mentions, told()), || {
-                    if self.index.sets(&prepared.shards).next().is_none() {
+                    if !self.index.has_conditions(&prepared.shards) {
                         return Ok(prepared.certain());
                     }
                     let read = told().filter(|(name, _)| prepared.mentions.hold(name));
@@ -310,11 +348,7 @@ impl Policies {
             })
             .collect();
         failed.sort_by(|one, other| one.id.cmp(&other.id));
-        if failed.is_empty() {
-            return Ok(());
-        }
-        tracing::error!(?failed, "rules could not be evaluated");
-        Err(failed)
+        if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 
     /// Satisfied rules by what they do. An id that no rule has cannot be judged.

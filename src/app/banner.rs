@@ -55,6 +55,9 @@ impl Banner<'_> {
         line(format!("  in force  {}", self.rules));
         line(format!("  money     {}", self.money()));
         line(format!("  enforced? {}", self.enforcement.told()));
+        for (key, value) in self.config.dangerous() {
+            line(format!("  DANGER    {key}: {value}"));
+        }
         for pause in self.paused {
             line(format!(
                 "  PAUSED    {} by {} since {}",

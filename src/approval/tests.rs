@@ -81,6 +81,7 @@ pub(crate) fn hold(agent: &str) -> Hold {
         action: action(),
         rules: vec![rule("refund-over-500", "d1")],
         spending: crate::model::Spending::default(),
+        trial: None,
     }
 }
 

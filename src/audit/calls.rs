@@ -10,6 +10,7 @@ use super::{Digests, Ruling, joined, short};
 use crate::model::change::{CallClosed, CallRow, Carried};
 use crate::model::entry::{Committed, Kind};
 use crate::model::labels::{Label, Labels, Sensitivity};
+use crate::model::observed::Trial;
 use crate::model::{Action, Call, CallId, Change, Entry, Outcome, Reason, Refusal, Spent, Timestamp, Value};
 use crate::store::OpenCall;
 
@@ -63,6 +64,12 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .with("roles", joined(call.caller.roles.iter()))
         .with("rules", joined(ruling.rules))
         .with("unmapped", i64::from(action.unmapped))
+        .with_some("basis", ruling.would.map(|_| "observed"))
+        .with_some("would", ruling.would.map(|would| would.decision))
+        .with_some(
+            "would_reason",
+            ruling.would.and_then(|would| would.reason).map(Reason::as_str),
+        )
         .commit("fields", Committed::keep(&action.fields))
         .commit("request", Committed::hide(&request(call)))
         .commit("request_line", Committed::keep(&action.request_line))
@@ -80,6 +87,10 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         true => entry,
         false => entry.commit("budgets", Committed::keep(&spent)),
     };
+    let entry = match ruling.trial {
+        Some(trial) => on_trial(entry, trial),
+        None => entry,
+    };
     let row = CallRow {
         id: call.id.clone(),
         time: call.received,
@@ -92,6 +103,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         action: action.name.clone(),
         environment: action.environment().clone(),
         decision: ruling.decision,
+        would: ruling.would.map(|would| would.decision),
         rules: ruling.rules.to_vec(),
         approval: ruling.approval.cloned(),
         reason: ruling.reason,
@@ -128,6 +140,15 @@ fn labelled(entry: Entry, labels: &Labels, mapped: &Arc<str>) -> Entry {
         )
         .with_some("tags", said(Label::Tags).then(|| tags(&labels.tags)))
         .with_some("tags_certain", labels.certain_tags.as_ref().map(tags))
+}
+
+/// `trial_rules` are satisfied, `trial_failed` could not be evaluated, `trial_would` is what they would have made of the call.
+fn on_trial(entry: Entry, trial: &Trial) -> Entry {
+    let ids = |ids: &[Arc<str>]| (!ids.is_empty()).then(|| joined(ids));
+    entry
+        .with_some("trial_failed", ids(&trial.failed))
+        .with_some("trial_rules", ids(&trial.rules))
+        .with("trial_would", trial.would.decision)
 }
 
 fn missing(action: &Action) -> Option<String> {

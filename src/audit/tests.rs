@@ -6,13 +6,15 @@ use http::{HeaderMap, Method};
 use serde_json::json;
 
 use super::*;
-use crate::model::change::{AgentRow, CallClosed, Carried, Denial, PersonRow};
+use crate::model::change::CallClosed;
 use crate::model::entry::{Committed, Member};
-use crate::model::pause::{Pause, Whom};
-use crate::model::time::Jump;
 use crate::model::*;
 use crate::store::OpenCall;
 use crate::store::tests::sample;
+
+mod events;
+
+use events::one_of_each;
 
 fn call() -> Call {
     Call {
@@ -307,6 +309,8 @@ fn the_request_as_sent_is_committed_to_and_never_kept() {
             rules: &[],
             approval: None,
             spending: None,
+            would: None,
+            trial: None,
         },
         &digests(),
     );
@@ -326,6 +330,8 @@ fn an_unmapped_operation_stays_out_of_entry_and_projection() {
         rules: &[],
         approval: None,
         spending: None,
+        would: None,
+        trial: None,
     };
     let changes = decided(&call(), &action, &ruling, &digests());
     assert!(!format!("{changes:?}").contains("planted"));
@@ -341,6 +347,8 @@ fn everything_that_a_call_does_is_in_its_entry() {
         rules: &[],
         approval: None,
         spending: None,
+        would: None,
+        trial: None,
     };
     let plain = entries(&decided(&call(), &action, &ruling, &digests())).remove(0);
     assert!(!plain.members.contains_key("also") && !plain.values.contains_key("also"));
@@ -373,6 +381,8 @@ fn a_block_is_closed_by_its_decision_and_nothing_else_is() {
             rules: &[],
             approval: None,
             spending: None,
+            would: None,
+            trial: None,
         };
         let changes = decided(&call(), &sample::action(), &ruling, &digests());
         let Some(Change::CallDecided(row)) = changes.get(1) else {

@@ -95,6 +95,9 @@ struct Line<'a> {
     agent: &'a str,
     action: &'a str,
     decision: &'a str,
+    /// What would have been decided, of a call that is only observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would: Option<&'a str>,
     outcome: Option<&'a str>,
     reason: Option<&'a str>,
     rules: &'a [std::sync::Arc<str>],
@@ -145,6 +148,7 @@ impl<'a> From<&'a Decided> for Line<'a> {
             agent: &row.agent,
             action: &row.action,
             decision: row.decision,
+            would: row.would,
             outcome: row.outcome.map(Outcome::as_str),
             reason: row.reason.map(Reason::as_str),
             rules: &row.rules,
@@ -211,7 +215,8 @@ fn columns(call: &CallRecord) -> [String; 9] {
         row.time.to_string(),
         inert(&row.agent).into_owned(),
         inert(&row.action).into_owned(),
-        row.decision.to_owned(),
+        row.would
+            .map_or_else(|| row.decision.to_owned(), |would| format!("observed, would {would}")),
         outcome.to_owned(),
         inert(&rules.join(",")).into_owned(),
         clip(&inert(summary)),

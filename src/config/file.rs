@@ -11,7 +11,9 @@ use crate::io::yaml::Located;
 use crate::model::money::Rates;
 use crate::upstream::{Destination, Endpoint};
 
-use super::scalar::{ClientKind, Count, Currency, HoldSpan, KeyHash, Name, Rate, Size, SocketAddress, Span, TimeZone};
+use super::scalar::{
+    ClientKind, Count, Currency, HoldSpan, KeyHash, Name, Observed, Rate, Size, SocketAddress, Span, TimeZone,
+};
 use super::{Limits, listen, reverse, upstream_proxy};
 
 /// For calls under way when we are to stop: Kubernetes gives 30 seconds in all where nothing else is said.
@@ -31,6 +33,8 @@ pub(super) struct FileConfig {
     pub(super) money: Money,
     /// Of `context.time`, by its IANA name.
     pub(super) time_zone: TimeZone,
+    /// Whose calls no decision stops.
+    pub(super) dangerously_observe: Observed,
     /// `host` or `host:port` → `address:port` that is dialled instead of asking DNS.
     pub(super) resolve: BTreeMap<Endpoint, SocketAddress>,
     /// The way out, where there is but one.

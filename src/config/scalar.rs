@@ -1,13 +1,17 @@
 //! The single values of `runplane.yaml`, each checked as it is read so that an error names its line and column.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::approval::{LONGEST as LONGEST_HOLD, Patience};
 use crate::model::money::Rates;
+use crate::model::observed::Observe;
 use crate::model::time::Zone;
 
 /// An address to listen on.
@@ -56,6 +60,39 @@ impl TryFrom<String> for Span {
         (span >= Duration::from_secs(1) && span <= LONGEST)
             .then_some(Span(span))
             .ok_or_else(wrong)
+    }
+}
+
+/// `true`, `false`, or a list of agents.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Observed(pub(super) Observe);
+
+impl<'de> Deserialize<'de> for Observed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Switch;
+        impl<'de> Visitor<'de> for Switch {
+            type Value = Observe;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`true`, `false` or a list of agents, as [ support-bot ]")
+            }
+
+            fn visit_bool<E>(self, all: bool) -> Result<Observe, E> {
+                Ok(if all { Observe::Everyone } else { Observe::Nobody })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Observe, A::Error> {
+                let mut agents = BTreeSet::new();
+                while let Some(name) = names.next_element::<Name>()? {
+                    agents.insert(name.arc());
+                }
+                match agents.is_empty() {
+                    true => Ok(Observe::Nobody),
+                    false => Ok(Observe::Agents(agents)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Switch).map(Observed)
     }
 }
 

@@ -84,6 +84,13 @@ fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
         ("approvals: { hold: { curlie: 3s } }", "expected one of"),
         ("money: { rates: { eur: '1e3' } }", "expected a positive decimal"),
         ("money: { account_currency: dollars }", "expected a currency"),
+        ("dangerously_observe: yes please", "`true`, `false` or a list of agents"),
+        ("dangerously_observe: [ Support Bot ]", "expected"),
+        (
+            "dangerously_observe: { agent: a }",
+            "`true`, `false` or a list of agents",
+        ),
+        ("dangerous_observe: true", "dangerously_observe"),
         ("time_zone: Europe/Atlantis", "expected a time zone by its IANA name"),
         ("resolve: { api.stripe.com: nowhere }", "expected an address and a port"),
         ("destinations: [ '10.0.0.0/99' ]", "expected"),
@@ -249,4 +256,22 @@ fn hashes_of_keys_are_in_no_file_that_others_can_read() {
         load(text, 0o600).unwrap();
     }
     load("agent: { name: bot }", 0o644).unwrap();
+}
+
+#[test]
+fn nobody_is_only_observed_unless_the_file_says_so() {
+    let observe = |text: &str| parse(text).unwrap().gate.observe;
+    let some = Observe::Agents(["a".into(), "b".into()].into());
+    for (text, expected) in [
+        ("", Observe::Nobody),
+        ("dangerously_observe: false", Observe::Nobody),
+        ("dangerously_observe: []", Observe::Nobody),
+        ("dangerously_observe: true", Observe::Everyone),
+        ("dangerously_observe: [ b, a ]", some),
+    ] {
+        assert_eq!(observe(text), expected, "{text}");
+    }
+    assert!(parse("").unwrap().dangerous().is_empty());
+    let dangerous = parse("dangerously_observe: [ b, a ]").unwrap().dangerous();
+    assert_eq!(dangerous, [("dangerously_observe", "a, b".to_owned())]);
 }

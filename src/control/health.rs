@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::gate::Gate;
 use crate::model::Timestamp;
+use crate::model::observed::Observe;
 use crate::model::pause::Whom;
 use crate::store::Store;
 
@@ -33,7 +34,7 @@ pub struct Readiness {
 /// Why it is not ready, or what is to be known all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`; of a note `paused`.
+    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`; of a note `paused` or `observed`.
     pub code: String,
     pub detail: String,
     /// What to do.
@@ -144,7 +145,15 @@ impl Readiness {
             some => Some(format!("{some} agents are paused: their calls are answered `paused`")),
         };
         let fix = "`runplane pause --list` shows who, since when and why; `runplane resume` lifts it";
-        told.map(|told| Reason::new("paused", told, fix)).into_iter().collect()
+        let paused = told.map(|told| Reason::new("paused", told, fix));
+        let observed = match self.gate.rules().observes() {
+            Observe::Nobody => None,
+            Observe::Everyone => Some("no decision stops a call of any agent (`dangerously_observe`)"),
+            Observe::Agents(_) => Some("no decision stops the calls of some agents (`dangerously_observe`)"),
+        };
+        let fix = "take it out of runplane.yaml and start the sidecar again to enforce what is decided";
+        let observed = observed.map(|told| Reason::new("observed", told, fix));
+        paused.into_iter().chain(observed).collect()
     }
 
     /// One that follows in time takes the place of the one that ends.

@@ -10,7 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Decisions, Histogram, Metrics, TlsFailure};
+use super::{Decisions, Histogram, Metrics, OBSERVED, TlsFailure};
 
 /// Of what [`Metrics::text`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -107,6 +107,10 @@ impl Collector for Reading {
         )?;
         let help = "Requests and connections refused for naming two hosts, or a place where nothing may go";
         counter(to, "bypass_rejected", help, metrics.bypasses.load(Relaxed))?;
+
+        let help = "Calls that were sent only because they are observed, by what would have been decided";
+        let observed = OBSERVED.into_iter().zip(&metrics.observed);
+        family(to, "observed", help, "would", observed)?;
 
         info(to, "build", "What runs", &[("version", env!("CARGO_PKG_VERSION"))])?;
         let digests = [("mappings", &*now.mappings), ("policies", &*now.policies)];

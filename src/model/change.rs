@@ -44,6 +44,8 @@ pub struct CallRow {
     pub environment: Arc<str>,
     /// `ALLOW`, `BLOCK` or `REQUIRE_APPROVAL`.
     pub decision: &'static str,
+    /// What would have been decided, of a call that is only observed.
+    pub would: Option<&'static str>,
     /// Ids of the rules that decided.
     pub rules: Vec<Arc<str>>,
     pub approval: Option<ApprovalId>,

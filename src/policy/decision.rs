@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::trial::would;
+use crate::model::observed::{Trial, Would};
 use crate::model::{Action, ApprovalId, Call, HoldRule, Reason, Spending};
 
 /// The decision on one call. Each variant owns the call. No `Default`: nothing is allowed by omission.
@@ -20,17 +22,55 @@ pub struct Permit {
     rules: Vec<Arc<str>>,
     approval: Option<ApprovalId>,
     spending: Spending,
+    basis: Basis,
+    trial: Option<Box<Trial>>,
+}
+
+/// What a permit rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The rules, and people where they ask for them.
+    Rules,
+    /// Nothing but the configuration, which has this agent's calls observed: what would have been decided.
+    Observed(Would),
 }
 
 impl Permit {
-    /// The one place a permit comes from: `Policies::decide` after a verdict of `Allow`.
-    pub(super) fn new(call: Call, action: Action, rules: Vec<Arc<str>>, approval: Option<ApprovalId>) -> Self {
+    /// One of the two places a permit comes from: `Policies::decide` after a verdict of `Allow`.
+    pub(super) fn new(
+        call: Call,
+        action: Action,
+        rules: Vec<Arc<str>>,
+        approval: Option<ApprovalId>,
+        trial: Option<Box<Trial>>,
+    ) -> Self {
         Self {
             call,
             action,
             rules,
             approval,
             spending: Spending::default(),
+            basis: Basis::Rules,
+            trial,
+        }
+    }
+
+    /// The other: of a call that `stopped` does not stop, because it is only observed.
+    pub(super) fn observed(call: Call, action: Action, stopped: Verdict, trial: Option<Box<Trial>>) -> Self {
+        let basis = Basis::Observed(would(&stopped));
+        let rules = match stopped {
+            Verdict::Allow { rules } => rules,
+            Verdict::Block { rules, .. } => rules.into_iter().map(|rule| rule.id).collect(),
+            Verdict::RequireApproval { rules } => rules.into_iter().map(|rule| rule.id).collect(),
+        };
+        Self {
+            call,
+            action,
+            rules,
+            approval: None,
+            spending: Spending::default(),
+            basis,
+            trial,
         }
     }
 
@@ -43,6 +83,23 @@ impl Permit {
         &self.spending
     }
 
+    pub fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// What would have been decided, of a call that is only observed.
+    pub fn would(&self) -> Option<Would> {
+        match self.basis {
+            Basis::Rules => None,
+            Basis::Observed(would) => Some(would),
+        }
+    }
+
+    /// What rules on trial made of it, if they had anything to say.
+    pub fn trial(&self) -> Option<&Trial> {
+        self.trial.as_deref()
+    }
+
     pub fn call(&self) -> &Call {
         &self.call
     }
@@ -52,7 +109,7 @@ impl Permit {
         &self.action
     }
 
-    /// Ids of the permits that were satisfied, sorted.
+    /// Ids of the permits that were satisfied, sorted; of a call that is only observed, of the rules that would have stopped it.
     pub fn rules(&self) -> &[Arc<str>] {
         &self.rules
     }
@@ -77,6 +134,8 @@ pub struct Blocked {
     pub rules: Vec<RuleReason>,
     /// What it would have taken of budgets.
     pub spending: Spending,
+    /// What rules on trial made of it, if they had anything to say.
+    pub trial: Option<Box<Trial>>,
 }
 
 /// A call that may leave once people consent to each of these rules.
@@ -88,6 +147,8 @@ pub struct Hold {
     pub rules: Vec<HoldRule>,
     /// What it would take of budgets, were it allowed now.
     pub spending: Spending,
+    /// What rules on trial made of it, if they had anything to say.
+    pub trial: Option<Box<Trial>>,
 }
 
 /// A rule that blocked, in its author's words. `id` is `default` where nothing permitted.
@@ -124,6 +185,7 @@ impl fmt::Debug for Permit {
             .field("action", &self.action.name)
             .field("rules", &self.rules)
             .field("approval", &self.approval)
+            .field("basis", &self.basis)
             .finish()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, EvaluationError, Request};
+use cedar_policy::{AuthorizationError, Authorizer, EvaluationError, PolicySet, Request};
 
 use super::index::Index;
 use super::request::Prepared;
@@ -18,12 +18,44 @@ pub(super) struct Findings {
     pub(super) lacking: BTreeSet<Arc<str>>,
     /// Rules that failed otherwise, and how.
     pub(super) broken: BTreeMap<Arc<str>, &'static str>,
+    /// The same of rules on trial, if they have anything to say. Nothing that is decided rests on it.
+    pub(super) on_trial: Option<Box<Findings>>,
+}
+
+impl Findings {
+    /// As if those were in force.
+    pub(super) fn and(&self, on_trial: &Findings) -> Findings {
+        let mut all = self.clone();
+        all.satisfied.extend(on_trial.satisfied.iter().cloned());
+        all.lacking.extend(on_trial.lacking.iter().cloned());
+        all.broken
+            .extend(on_trial.broken.iter().map(|(id, how)| (id.clone(), *how)));
+        all
+    }
+
+    fn is_empty(&self) -> bool {
+        self.satisfied.is_empty() && self.lacking.is_empty() && self.broken.is_empty()
+    }
 }
 
 /// Asks the shards of the question.
 pub(super) fn ask(authorizer: &Authorizer, index: &Index, prepared: &Prepared, request: &Request) -> Findings {
-    let mut findings = prepared.certain();
-    for set in index.sets(&prepared.shards) {
+    let on_trial = ask_sets(authorizer, Findings::default(), index.on_trial(&prepared.shards), prepared, request);
+    Findings {
+        on_trial: (!on_trial.is_empty()).then(|| Box::new(on_trial)),
+        ..ask_sets(authorizer, prepared.certain(), index.sets(&prepared.shards), prepared, request)
+    }
+}
+
+fn ask_sets<'a>(
+    authorizer: &Authorizer,
+    certain: Findings,
+    sets: impl Iterator<Item = &'a PolicySet>,
+    prepared: &Prepared,
+    request: &Request,
+) -> Findings {
+    let mut findings = certain;
+    for set in sets {
         let response = authorizer.is_authorized(request, set, &prepared.entities);
         let diagnostics = response.diagnostics();
         findings

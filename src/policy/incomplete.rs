@@ -18,15 +18,15 @@ impl Policies {
         &self,
         action: &Action,
         definition: &ActionDefinition,
-        findings: Findings,
+        findings: &Findings,
         evidence: Option<&Evidence>,
     ) -> Result<Verdict, Vec<RuleReason>> {
-        self.all_evaluated(&findings, false)?;
+        self.all_evaluated(findings, false)?;
         let said = self.sort(&findings.satisfied)?;
         if let Some(blocked) = said.blocked() {
             return Ok(blocked);
         }
-        let unchecked = findings.lacking;
+        let unchecked = findings.lacking.clone();
         let may_permit = |id: &Arc<str>| matches!(self.rules.get(id), Some(rule) if matches!(rule.kind, Kind::Permit));
         if said.permits.is_empty() && !unchecked.iter().any(may_permit) {
             return Ok(not_permitted());

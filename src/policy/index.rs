@@ -8,9 +8,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint};
+use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint};
 
 use super::mentions::{self, Mentions};
+use super::rule::{Kind, Rule};
 use super::scope::{Member, Unconditional};
 
 /// What a scope pins down; `None`: nothing.
@@ -28,7 +29,39 @@ struct Shard {
     hold: PolicySet,
     /// Of either kind, without conditions.
     unconditional: Vec<Unconditional>,
+    /// Rules that are only recorded. Permits apart, for the same reason.
+    trial_permits: PolicySet,
+    trial_forbids: PolicySet,
     mentions: Mentions,
+}
+
+/// Which set of a shard a rule belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    Main,
+    Hold,
+    Trial,
+}
+
+impl Part {
+    pub(super) fn of(rule: Option<&Rule>) -> Part {
+        match rule {
+            Some(rule) if rule.on_trial => Part::Trial,
+            Some(rule) if matches!(rule.kind, Kind::Hold(_)) => Part::Hold,
+            Some(_) | None => Part::Main,
+        }
+    }
+}
+
+impl Shard {
+    fn set(&mut self, part: Part, effect: Effect) -> &mut PolicySet {
+        match (part, effect) {
+            (Part::Main, _) => &mut self.main,
+            (Part::Hold, _) => &mut self.hold,
+            (Part::Trial, Effect::Permit) => &mut self.trial_permits,
+            (Part::Trial, Effect::Forbid) => &mut self.trial_forbids,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -41,8 +74,8 @@ pub(super) struct Index {
 
 impl Index {
     /// Puts a policy into each shard that its scope names.
-    pub(super) fn insert(&mut self, policy: &Policy, holds: bool) -> Result<(), Box<PolicySetError>> {
-        if let Some(rule) = Unconditional::of(policy) {
+    pub(super) fn insert(&mut self, policy: &Policy, part: Part) -> Result<(), Box<PolicySetError>> {
+        if let (Part::Main | Part::Hold, Some(rule)) = (part, Unconditional::of(policy)) {
             for scope in scopes(policy) {
                 self.shard(scope).unconditional.push(rule.clone());
             }
@@ -50,25 +83,26 @@ impl Index {
         }
         let read = Mentions::of(policy);
         for scope in scopes(policy) {
-            self.insert_at(scope, policy, holds, &read)?;
+            self.insert_at(scope, policy, part, &read)?;
         }
         Ok(())
     }
 
     /// The whole set in one shard, asked with the whole context: what the index must agree with.
     #[cfg(test)]
-    pub(super) fn insert_unindexed(&mut self, policy: &Policy, holds: bool) -> Result<(), Box<PolicySetError>> {
+    pub(super) fn insert_unindexed(&mut self, policy: &Policy, part: Part) -> Result<(), Box<PolicySetError>> {
         let everything = Scope {
             action: None,
             principal: None,
         };
-        self.insert_at(everything, policy, holds, &Mentions::Everything)
+        self.insert_at(everything, policy, part, &Mentions::Everything)
     }
 
     /// Every rule, as often as it has scopes.
     pub(super) fn policies(&self) -> impl Iterator<Item = &Policy> {
         self.shards.iter().flat_map(|shard| {
-            let conditional = [&shard.main, &shard.hold].into_iter().flat_map(PolicySet::policies);
+            let sets = [&shard.main, &shard.hold, &shard.trial_permits, &shard.trial_forbids];
+            let conditional = sets.into_iter().flat_map(PolicySet::policies);
             conditional.chain(shard.unconditional.iter().map(|rule| &rule.policy))
         })
     }
@@ -77,14 +111,13 @@ impl Index {
         &mut self,
         scope: Scope,
         policy: &Policy,
-        holds: bool,
+        part: Part,
         read: &Mentions,
     ) -> Result<(), Box<PolicySetError>> {
         self.reads_target_id |= *read == Mentions::Everything || mentions::reads_id(policy);
         let shard = self.shard(scope);
         shard.mentions.add(read);
-        let set = if holds { &mut shard.hold } else { &mut shard.main };
-        Ok(set.add(policy.clone())?)
+        Ok(shard.set(part, policy.effect()).add(policy.clone())?)
     }
 
     fn shard(&mut self, scope: Scope) -> &mut Shard {
@@ -137,10 +170,26 @@ impl Index {
 
     /// The sets of these shards that are not empty: main first, then hold.
     pub(super) fn sets<'a>(&'a self, shards: &'a [usize]) -> impl Iterator<Item = &'a PolicySet> {
+        self.asked(shards, |shard| [&shard.main, &shard.hold])
+    }
+
+    /// The same of rules that are only recorded.
+    pub(super) fn on_trial<'a>(&'a self, shards: &'a [usize]) -> impl Iterator<Item = &'a PolicySet> {
+        self.asked(shards, |shard| [&shard.trial_permits, &shard.trial_forbids])
+    }
+
+    fn asked<'a>(
+        &'a self,
+        shards: &'a [usize],
+        sets: impl Fn(&'a Shard) -> [&'a PolicySet; 2],
+    ) -> impl Iterator<Item = &'a PolicySet> {
         let shards = shards.iter().filter_map(|at| self.shards.get(*at));
-        shards
-            .flat_map(|shard| [&shard.main, &shard.hold])
-            .filter(|set| !set.is_empty())
+        shards.flat_map(sets).filter(|set| !set.is_empty())
+    }
+
+    /// Whether Cedar has anything to be asked in these shards.
+    pub(super) fn has_conditions(&self, shards: &[usize]) -> bool {
+        self.sets(shards).chain(self.on_trial(shards)).next().is_some()
     }
 }
 

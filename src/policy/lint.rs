@@ -3,7 +3,7 @@
 mod annotations;
 mod conditions;
 
-pub(super) use self::annotations::{annotations, id};
+pub(super) use self::annotations::{MODE, annotations, id};
 pub(super) use self::conditions::{actions, conditions};
 
 /// A mistake, and where in the file it stands.

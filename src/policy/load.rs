@@ -187,6 +187,7 @@ impl<'a> File<'a> {
                     place: self.shown(statement.annotation("id")),
                     digest,
                     tests,
+                    on_trial: policy.annotation(lint::MODE).is_some(),
                 };
                 Some((id, rule, policy.clone()))
             }

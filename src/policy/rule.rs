@@ -29,6 +29,8 @@ pub(super) struct Rule {
     /// Names of context that the rule tests with `has`. Such a test answers "no" for a field that could not be read,
     /// where every other use of it is an error.
     pub(super) tests: BTreeSet<String>,
+    /// `@mode("observe")`: only recorded.
+    pub(super) on_trial: bool,
 }
 
 /// What a satisfied rule does.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cedar_policy::{Policy, PolicyId};
 
 use super::Policies;
-use super::index::Index;
+use super::index::{Index, Part};
 use super::request::Requests;
 use super::rule::{Kind, Rule};
 use crate::model::Diagnostic;
@@ -39,20 +39,23 @@ impl Policies {
             if without.contains(id) || !seen.insert(id.to_owned()) {
                 continue;
             }
-            let holds = matches!(self.rules.get(id), Some(rule) if matches!(rule.kind, Kind::Hold(_)));
-            index.insert(policy, holds).map_err(|error| wrong(error.to_string()))?;
+            let part = Part::of(self.rules.get(id));
+            index.insert(policy, part).map_err(|error| wrong(error.to_string()))?;
         }
         rules.retain(|id, _| !without.contains(id));
         if let Some(text) = permit {
             let id = PolicyId::from_str(SUPPOSED).map_err(|error| wrong(error.to_string()))?;
             let policy = Policy::parse(Some(id), text).map_err(|error| wrong(error.to_string()))?;
-            index.insert(&policy, false).map_err(|error| wrong(error.to_string()))?;
+            index
+                .insert(&policy, Part::Main)
+                .map_err(|error| wrong(error.to_string()))?;
             let rule = Rule {
                 kind: Kind::Permit,
                 reason: None,
                 place: SUPPOSED.to_owned(),
                 digest: SUPPOSED.into(),
                 tests: BTreeSet::new(),
+                on_trial: false,
             };
             rules.insert(SUPPOSED.into(), rule);
         }
@@ -66,6 +69,7 @@ impl Policies {
             authorizer: cedar_policy::Authorizer::new(),
             tested: self.tested.clone(),
             digest: SUPPOSED.into(),
+            observe: self.observe.clone(),
         })
     }
 }

@@ -5,6 +5,7 @@ mod fits;
 mod incomplete;
 mod index;
 mod meanings;
+mod trial;
 mod verdicts;
 
 use std::collections::BTreeMap;

@@ -23,6 +23,11 @@ pub(super) struct Tried {
 }
 
 impl Weighed {
+    /// What comes of it with rules on trial and without.
+    pub(super) fn of_all(verdict: Verdict) -> Weighed {
+        Weighed { verdict, trial: None }
+    }
+
     /// Of a call that means both.
     pub(super) fn and(self, other: Weighed) -> Weighed {
         let trial = match (self.trial, other.trial) {

@@ -261,6 +261,8 @@ fn require_approval(judged_by: &Rules, hold: &Hold, approval: Option<&ApprovalId
         rules: &rules,
         approval,
         spending: Some(&hold.spending),
+        would: None,
+        trial: hold.trial.as_deref(),
     };
     audit::decided(&hold.call, &hold.action, &ruling, &judged_by.digests())
 }

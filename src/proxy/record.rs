@@ -67,12 +67,18 @@ pub(super) async fn allowed(
         rules: permit.rules(),
         approval: None,
         spending: Some(permit.spending()),
+        would: permit.would(),
+        trial: permit.trial(),
     };
     let changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
     let record = Record::open(parts, &permit, None);
     match parts.store.commit(permit, changes).await {
         Ok(permit) => {
             parts.metrics.decided(asked);
+            if let Some(would) = permit.get().would() {
+                parts.metrics.observed(would);
+                parts.notices.line(say::observed(permit.get(), would));
+            }
             Ok((permit, record))
         }
         Err((error, permit)) => {
@@ -99,6 +105,8 @@ pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked, 
         rules: &rules,
         approval: None,
         spending: Some(&blocked.spending),
+        would: None,
+        trial: blocked.trial.as_deref(),
     };
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let refusal = match parts.store.write(changes).await {

@@ -1,6 +1,7 @@
 //! The words and forms around a decision: what a block is told as, to the agent and to people.
 
 use super::{Refused, respond};
+use crate::model::observed::{Trial, Would};
 use crate::model::{Action, ApprovalId, Call, CallId, ErrorShape, Outcome, Reason, Refusal, Spending, Why, inert};
 use crate::policy::{Blocked, Decision, Hold, Permit, RuleReason};
 use crate::upstream::SendError;
@@ -136,6 +137,20 @@ pub(super) fn blocked(blocked: &Blocked) -> String {
     )
 }
 
+/// `WOULD BLOCK support-bot: Delete 25 items of orders (no-bulk-deletion), sent all the same`, for the terminal.
+pub(super) fn observed(permit: &Permit, would: Would) -> String {
+    let what = match would.decision {
+        "REQUIRE_APPROVAL" => "HOLD",
+        decision => decision,
+    };
+    format!(
+        "WOULD {what} {}: {} ({}), sent all the same: its calls are only observed",
+        inert(&permit.call().caller.agent),
+        inert(&permit.action().summary),
+        inert(&permit.rules().join(", "))
+    )
+}
+
 /// `CLOSED support-bot: the connection to feed.example.com:443 (policy no longer allows it)`, for the terminal.
 pub(super) fn closed(call: &Call, lost: &Refusal) -> String {
     format!(
@@ -157,31 +172,39 @@ pub(super) fn carried(decision: Decision, leaves_http: bool) -> Decision {
 /// What leaves HTTP is judged for the record, but not carried: whatever is not blocked anyway is blocked here.
 // SECURITY: after an Upgrade the connection carries frames that nobody judges (`what_asks_to_leave_http_is_blocked_whatever_was_decided`, `o34_upgrade_to_websocket`).
 pub(super) fn stays_http(decision: Decision) -> Decision {
-    let block = |call, action, rules| {
+    let block = |call, action, rules, trial| {
         Decision::Block(Blocked {
             call,
             action,
             reason: Reason::NotInspectable,
             rules,
             spending: Spending::default(),
+            trial,
         })
     };
     match decision {
         Decision::Allow(permit) => uncarried(permit, block),
         Decision::RequireApproval(Hold {
-            call, action, rules, ..
+            call,
+            action,
+            rules,
+            trial,
+            ..
         }) => {
             let rules = rules.into_iter().map(|rule| RuleReason {
                 id: rule.id,
                 reason: rule.reason,
             });
-            block(call, action, rules.collect())
+            block(call, action, rules.collect(), trial)
         }
         blocked @ Decision::Block(_) => blocked,
     }
 }
 
-fn uncarried(permit: Permit, block: impl FnOnce(Call, Action, Vec<RuleReason>) -> Decision) -> Decision {
+fn uncarried(
+    permit: Permit,
+    block: impl FnOnce(Call, Action, Vec<RuleReason>, Option<Box<Trial>>) -> Decision,
+) -> Decision {
     let action = permit.action().clone();
     let rules = permit
         .rules()
@@ -191,7 +214,8 @@ fn uncarried(permit: Permit, block: impl FnOnce(Call, Action, Vec<RuleReason>) -
             reason: None,
         })
         .collect();
-    block(permit.into_call(), action, rules)
+    let trial = permit.trial().cloned().map(Box::new);
+    block(permit.into_call(), action, rules, trial)
 }
 
 #[cfg(test)]

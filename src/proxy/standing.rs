@@ -39,10 +39,15 @@ impl Standing {
     // `a_stream_is_closed_when_its_rule_goes`, `a_stream_is_closed_when_its_agents_key_is_rotated`,
     // `a_pause_closes_streams_and_tunnels_at_once`.
     pub(super) async fn lost(&self, parts: &Parts) -> Refusal {
+        self.lost_by(parts, Timestamp::now).await
+    }
+
+    /// The same by another clock.
+    async fn lost_by(&self, parts: &Parts, clock: impl Fn() -> Timestamp) -> Refusal {
         let (mut rules, mut agents) = (parts.gate.changes(), parts.registry.changes());
         let mut pauses = parts.gate.paused().changes();
         loop {
-            if let Err(refusal) = self.judge(parts) {
+            if let Err(refusal) = self.judge(parts, clock()) {
                 return refusal;
             }
             // The senders live as long as `parts`.
@@ -55,7 +60,7 @@ impl Standing {
         }
     }
 
-    fn judge(&self, parts: &Parts) -> Result<(), Refusal> {
+    fn judge(&self, parts: &Parts, at: Timestamp) -> Result<(), Refusal> {
         let caller = self.credentials.active(parts)?;
         if caller.agent != self.call.caller.agent {
             return Err(Refusal::new(
@@ -68,11 +73,15 @@ impl Standing {
             true => rules.mappings().stream(&self.call)?,
             false => rules.mappings().tunnel(&self.call),
         };
+        // Nothing that is decided stops a call that is only observed.
+        if rules.policies().observes(&caller.agent) {
+            return Ok(());
+        }
         let facts = Facts {
             roles: caller.roles,
             ..self.call.facts()
         };
-        match rules.review_standing(&facts, &action, self.evidence.as_ref(), Timestamp::now()) {
+        match rules.review_standing(&facts, &action, self.evidence.as_ref(), at) {
             Verdict::Allow { .. } => Ok(()),
             Verdict::Block { reason, rules } => Err(Refusal::new(
                 reason,
@@ -84,3 +93,6 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

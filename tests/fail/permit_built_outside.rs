@@ -1,7 +1,7 @@
 //! Only the policy engine makes a Permit.
 
 use runplane::model::{Action, Call};
-use runplane::policy::Permit;
+use runplane::policy::{Basis, Permit};
 
 fn forge(call: Call, action: Action) -> Permit {
     Permit {
@@ -9,6 +9,8 @@ fn forge(call: Call, action: Action) -> Permit {
         action,
         rules: Vec::new(),
         approval: None,
+        basis: Basis::Rules,
+        trial: None,
     }
 }
 

@@ -43,6 +43,7 @@ mod kill;
 mod labels;
 mod large;
 mod metrics;
+mod observe;
 mod pause;
 mod people;
 mod reject;

@@ -15,7 +15,7 @@ permit (principal, action == Action::"open_stream", resource) when { context.hos
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A handshake for `/socket`, and further lines of its head.
-fn handshake(lines: &str) -> String {
+pub fn handshake(lines: &str) -> String {
     format!(
         "GET /socket HTTP/1.1\r\nHost: feed.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{lines}\r\n"

@@ -79,7 +79,11 @@ fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut
     line(out, "summary", &row.summary)?;
     line(out, "request", &row.request_line)?;
     let reason = row.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    line(out, "decision", &format!("{}{reason}", row.decision))?;
+    let observed = row
+        .would
+        .map(|would| format!(" (only observed: would be {would}, by the rules below)"))
+        .unwrap_or_default();
+    line(out, "decision", &format!("{}{reason}{observed}", row.decision))?;
     // The reasons of today's rules are those of then only if the rules are.
     let same = rules.filter(|rules| {
         let policies = text("policies");

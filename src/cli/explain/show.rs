@@ -58,6 +58,13 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
             }
         }
     }
+    if !matches!(judged.verdict, Verdict::Allow { .. }) && rules.observes().covers(&caller.agent) {
+        line(
+            out,
+            "observed",
+            "it is sent all the same (`dangerously_observe` in runplane.yaml)",
+        )?;
+    }
     writeln!(out)?;
     for step in advice::steps(rules, judged) {
         writeln!(out, "{step}")?;

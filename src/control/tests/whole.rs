@@ -51,7 +51,7 @@ pub(crate) struct Sidecar {
     draining: watch::Sender<bool>,
 }
 
-pub(super) fn key_of(name: &str) -> String {
+pub(crate) fn key_of(name: &str) -> String {
     format!("rp_{name:x<43}")
 }
 

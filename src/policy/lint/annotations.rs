@@ -17,7 +17,10 @@ const APPROVERS: &str = "approvers";
 const QUORUM: &str = "quorum";
 const TIMEOUT: &str = "timeout";
 const REASON: &str = "reason";
-const ANNOTATIONS: [&str; 6] = [ID, DECISION, APPROVERS, QUORUM, TIMEOUT, REASON];
+/// On a rule that is only recorded.
+pub(in crate::policy) const MODE: &str = "mode";
+const OBSERVE: &str = "observe";
+const ANNOTATIONS: [&str; 7] = [ID, DECISION, APPROVERS, QUORUM, TIMEOUT, REASON, MODE];
 /// Most people that a rule may ask for.
 const MAX_QUORUM: u32 = 10;
 /// Longest life of a pending approval that a rule may ask for.
@@ -59,6 +62,7 @@ pub(in crate::policy) fn annotations(
         .filter(|(key, _)| !ANNOTATIONS.contains(key))
         .map(|(key, _)| Finding::at(statement.annotation(key), unknown_annotation(key)))
         .collect();
+    findings.extend(mode(policy, statement));
     let holds = match (policy.annotation(DECISION), policy.effect()) {
         (None, _) => false,
         (Some("BLOCK"), Effect::Forbid) => false,
@@ -90,6 +94,19 @@ pub(in crate::policy) fn annotations(
     } else {
         Err(findings)
     }
+}
+
+/// A mode that nobody knows must not be taken for none, nor for the other.
+fn mode(policy: &Policy, statement: &Statement<'_>) -> Option<Finding> {
+    let value = policy.annotation(MODE).filter(|value| *value != OBSERVE)?;
+    let hint = match meant(value, [OBSERVE].into_iter()) {
+        Some(meant) => format!("did you mean \"{meant}\"?"),
+        None => format!("expected \"{OBSERVE}\", for a rule that is only recorded; without `@mode` it is in force"),
+    };
+    Some(Finding::at(
+        statement.annotation(MODE),
+        format!("`@mode(\"{value}\")`: {hint}"),
+    ))
 }
 
 fn hold_terms(

@@ -13,9 +13,7 @@ fn unindexed(mut policies: Policies) -> Policies {
     for policy in policies.index.policies() {
         if seen.insert(policy.id().to_string()) {
             let rule = &policies.rules[AsRef::<str>::as_ref(policy.id())];
-            whole
-                .insert_unindexed(policy, matches!(rule.kind, Kind::Hold(_)))
-                .unwrap();
+            whole.insert_unindexed(policy, Part::of(Some(rule))).unwrap();
         }
     }
     policies.index = whole;
@@ -56,6 +54,9 @@ fn rule() -> impl Strategy<Value = String> {
         "permit",
         "forbid",
         "@decision(\"REQUIRE_APPROVAL\") forbid",
+        "@mode(\"observe\") permit",
+        "@mode(\"observe\") forbid",
+        "@mode(\"observe\") @decision(\"REQUIRE_APPROVAL\") forbid",
     ]);
     let resource = prop::sample::select(vec![
         "resource",
@@ -135,8 +136,42 @@ proptest! {
         let indexed = policies(&text);
         let whole = unindexed(policies(&text));
         for (facts, action) in questions {
-            prop_assert_eq!(indexed.evaluate(&facts, &action, &situation(), None), whole.evaluate(&facts, &action, &situation(), None), "{}", text);
+            prop_assert_eq!(indexed.weigh(&facts, &action, &situation(), None), whole.weigh(&facts, &action, &situation(), None), "{}", text);
         }
+    }
+
+    /// Taken away, or put in force, they make exactly the difference that was told.
+    #[test]
+    fn rules_on_trial_change_no_decision_and_tell_what_they_would(
+        rules in prop::collection::vec(rule(), 1..20),
+        questions in prop::collection::vec(question(), 10),
+    ) {
+        let (mode, named) = ("@mode(\"observe\") ", rules.iter().enumerate());
+        let rules: Vec<String> = named.map(|(at, rule)| format!("@id(\"r{at}\") {rule}")).collect();
+        let text = |rules: &mut dyn Iterator<Item = String>| rules.collect::<Vec<_>>().join("\n");
+        let some = policies(&text(&mut rules.iter().cloned()));
+        let without = policies(&text(&mut rules.iter().filter(|rule| !rule.contains(mode)).cloned()));
+        let in_force = policies(&text(&mut rules.iter().map(|rule| rule.replace(mode, ""))));
+        for (facts, action) in questions {
+            let verdict = |policies: &Policies| policies.evaluate(&facts, &action, &situation(), None);
+            let weighed = some.weigh(&facts, &action, &situation(), None);
+            prop_assert_eq!(&weighed.verdict, &verdict(&without), "{:?}", rules);
+            match weighed.trial {
+                Some(trial) => prop_assert_eq!(&untold(trial.verdict), &untold(verdict(&in_force)), "{:?}", rules),
+                None => prop_assert_eq!(&untold(weighed.verdict), &untold(verdict(&in_force)), "{:?}", rules),
+            }
+        }
+    }
+}
+
+/// Without what a rule's own text is in: its digest, and those of rules that could not be checked.
+fn untold(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::RequireApproval { mut rules } => {
+            rules.iter_mut().for_each(|rule| rule.digest = "".into());
+            Verdict::RequireApproval { rules }
+        }
+        other @ (Verdict::Allow { .. } | Verdict::Block { .. }) => other,
     }
 }
 

@@ -155,6 +155,8 @@ async fn spend(
         rules: permit.rules(),
         approval: Some(&draft.row().id),
         spending: Some(permit.spending()),
+        would: permit.would(),
+        trial: permit.trial(),
     };
     let mut changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
     changes.extend(audit::consumed(draft.row()));
@@ -203,6 +205,8 @@ async fn block(parts: &Parts, judged_by: &Rules, blocked: Blocked, ticket: Ticke
         rules: &rules,
         approval: Some(ticket.approval()),
         spending: Some(&blocked.spending),
+        would: None,
+        trial: blocked.trial.as_deref(),
     };
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let mut tally = parts.metrics.tally(Ruled::Block(blocked.action.access));

@@ -70,6 +70,7 @@ fn of(reason: Reason, rules: &[(&str, Option<&str>)]) -> Blocked {
         reason,
         rules: rules.collect(),
         spending: Spending::default(),
+        trial: None,
     }
 }
 
@@ -111,6 +112,7 @@ fn what_asks_to_leave_http_is_blocked_whatever_was_decided() {
             action: action(""),
             rules: vec![rule.clone()],
             spending: Spending::default(),
+            trial: None,
         })
     };
     let Decision::Block(blocked) = carried(hold(), true) else {

@@ -7,3 +7,7 @@ CREATE TABLE pauses (
 ) STRICT;
 -- NULLs are never equal to each other: this keeps the pause of everyone one.
 CREATE UNIQUE INDEX pauses_of_everyone ON pauses (agent IS NULL) WHERE agent IS NULL;
+
+-- What would have been decided of a call that is only observed.
+ALTER TABLE calls ADD COLUMN would TEXT
+    CHECK (would IS NULL OR decision = 'ALLOW' AND (would = 'BLOCK' OR would = 'REQUIRE_APPROVAL'));

@@ -54,6 +54,7 @@ pub(crate) fn call_row(id: &CallId, decision: &'static str) -> CallRow {
         action: action.name,
         environment: action.environment,
         decision,
+        would: None,
         rules: vec!["refund-over-500".into()],
         approval: None,
         reason: None,

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::{count, fresh, gapless, sample};
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::entry::Kind;
+use crate::model::pause::{Pause, Whom};
 use crate::model::{CallId, Change, Outcome, Reason, State, Timestamp, Vote};
 use crate::store::{CallFilter, CommitError};
 
@@ -284,4 +285,51 @@ async fn calls_are_read_back_with_their_end() {
     assert_eq!(calls[1].row, row);
     assert_eq!(calls[1].closed, Some(row.time));
     assert_eq!(calls[2].closed, None);
+}
+
+#[tokio::test]
+async fn a_pause_stands_once_until_it_is_lifted_once() {
+    let (_directory, path, store) = fresh();
+    let pause = |whom: &Whom, by: &str| Pause {
+        whom: whom.clone(),
+        by: by.into(),
+        reason: Some("why".to_owned()),
+        since: Timestamp(5),
+    };
+    for whom in [Whom::Everyone, Whom::Agent("bot".into())] {
+        for by in ["olga", "alice"] {
+            store.write(vec![Change::Paused(pause(&whom, by))]).await.unwrap();
+            assert_eq!(store.pauses().unwrap(), [pause(&whom, by)]);
+        }
+        store.write(vec![Change::Resumed(whom.clone())]).await.unwrap();
+        assert_eq!(store.pauses().unwrap(), []);
+        assert_eq!(store.write(vec![Change::Resumed(whom)]).await, Err(CommitError::Lost));
+    }
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute("INSERT INTO pauses (by, since) VALUES ('a', 1)", [])
+        .unwrap();
+    for twice in [
+        "INSERT INTO pauses (by, since) VALUES ('b', 2)",
+        "INSERT INTO pauses (agent, by, since) VALUES ('', 'b', 2)",
+    ] {
+        assert!(connection.execute(twice, []).is_err(), "{twice}");
+    }
+}
+
+/// Only what was sent can have been sent although something else was decided.
+#[tokio::test]
+async fn what_would_have_been_decided_is_kept_of_calls_that_were_sent() {
+    let (_directory, path, store) = fresh();
+    let id = CallId::random();
+    let mut row = sample::call_row(&id, "ALLOW");
+    row.would = Some("BLOCK");
+    let changes = vec![sample::entry(Kind::Decided), Change::CallDecided(Box::new(row.clone()))];
+    store.write(changes).await.unwrap();
+    assert_eq!(store.reader().unwrap().call(&id).unwrap().unwrap().row, row);
+    let connection = Connection::open(&path).unwrap();
+    for wrong in ["would = 'ALLOW'", "decision = 'REQUIRE_APPROVAL'"] {
+        let update = format!("UPDATE calls SET {wrong}");
+        assert!(connection.execute(&update, []).is_err(), "{wrong}");
+    }
 }

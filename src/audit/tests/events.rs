@@ -1,0 +1,151 @@
+//! One of each event that is recorded.
+
+use super::*;
+use crate::model::change::{AgentRow, Carried, Denial, PersonRow};
+use crate::model::observed::{Trial, Would};
+use crate::model::pause::{Pause, Whom};
+use crate::model::time::Jump;
+
+pub(super) fn one_of_each() -> Vec<Vec<Change>> {
+    let (call, action, row) = (call(), sample::action(), approval_row());
+    let rules = ["a".into(), "refund-over-500".into()];
+    let ruling = |decision, reason, approval| Ruling {
+        decision,
+        reason,
+        rules: &rules,
+        approval,
+        would: None,
+        trial: None,
+    };
+    let would = |decision, reason| Would { decision, reason };
+    let observed = Ruling {
+        would: Some(would("BLOCK", Some(Reason::PolicyBlocked))),
+        ..ruling("ALLOW", None, None)
+    };
+    let trial = Trial {
+        rules: vec!["c".into(), "d".into()],
+        failed: vec!["e".into()],
+        would: would("REQUIRE_APPROVAL", None),
+    };
+    let tried = Ruling {
+        trial: Some(&trial),
+        ..ruling("ALLOW", None, None)
+    };
+    let mut incomplete = action.clone();
+    incomplete.fields.clear();
+    for field in ["amount", "amount_base"] {
+        incomplete.missing.push(Missing {
+            field: field.into(),
+            why: Why::Absent,
+        });
+    }
+    let vote = Vote {
+        person: "alice".into(),
+        time: Timestamp(5),
+        proof: "key".into(),
+        reason: None,
+        rules: vec![("refund-over-500".into(), "ab".into())],
+    };
+    let mut granted = sample::granted(&row);
+    granted.stated = BTreeMap::from([("amount".into(), Value::Int(51_200))]);
+    let mut denied_row = row.clone();
+    denied_row.denial = Some(Denial {
+        person: "bob".into(),
+        reason: "not \"this\"\ncustomer".to_owned(),
+    });
+    let second_call: CallId = format!("call_{}", "3".repeat(26)).parse().unwrap();
+    let agent = AgentRow {
+        name: "ops-bot".into(),
+        roles: vec!["sre".into()],
+        owner: Some("alice".into()),
+        key_sha256: "ef".repeat(32),
+        created: Timestamp(5),
+        disabled: None,
+    };
+    let person = PersonRow {
+        name: "alice".into(),
+        groups: vec!["approver".into(), "finance".into()],
+        key_sha256: "ef".repeat(32),
+        created: Timestamp(5),
+        disabled: Some(Timestamp(6)),
+    };
+    let ended = CallClosed {
+        call: call.id.clone(),
+        time: Timestamp(9),
+        outcome: Outcome::Success,
+        reason: None,
+        status: Some(200),
+        result_id: Some("re_1".to_owned()),
+        carried: None,
+    };
+    let carried = CallClosed {
+        status: Some(101),
+        result_id: None,
+        carried: Some(Carried {
+            sent: 5,
+            received: 70_000,
+            milliseconds: 1_500,
+        }),
+        ..ended.clone()
+    };
+    let refusal = Refusal::new(Reason::AgentUnknown, "no credentials");
+    vec![
+        decided(&call, &action, &ruling("ALLOW", None, Some(&row.id)), &digests()),
+        decided(
+            &call,
+            &action,
+            &ruling("BLOCK", Some(Reason::PolicyBlocked), None),
+            &digests(),
+        ),
+        decided(
+            &call,
+            &incomplete,
+            &ruling("REQUIRE_APPROVAL", Some(Reason::IncompleteAction), Some(&row.id)),
+            &digests(),
+        ),
+        held(&row),
+        approved(&granted, &vote, &granted.stated),
+        denied(&denied_row),
+        expired(&row),
+        consumed(&sample::spent(&granted, &second_call)),
+        closed(&call.caller.agent, ended),
+        refused(None, None, "127.0.0.1:5000".parse().unwrap(), &refusal),
+        refused(
+            Some(&call.id),
+            Some(&call.caller.agent),
+            "[::1]:5000".parse().unwrap(),
+            &refusal,
+        ),
+        agent_put(&agent, "alice"),
+        person_put(&person, "first start"),
+        boot(vec![
+            ("version", "0.1.0".to_owned()),
+            ("confinement", "advisory".to_owned()),
+        ]),
+        shutdown(),
+        gap(Jump::Back(std::time::Duration::from_secs(6))),
+        gap(Jump::Forward(std::time::Duration::from_secs(7))),
+        reload(&digests(), &[]),
+        reload(&digests(), &["policies/house.cedar:3:8: expected a rule".to_owned()]),
+        closed(&call.caller.agent, carried),
+        authority_next(Some((&"ef".repeat(32), Timestamp(1_795_788_300_000)))),
+        authority_next(None),
+        authority_in_force(&"ef".repeat(32)),
+        paused(&Pause {
+            whom: Whom::Agent("support-bot".into()),
+            by: "alice".into(),
+            reason: Some("sends what nobody asked for".to_owned()),
+            since: Timestamp(5),
+        }),
+        paused(&Pause {
+            whom: Whom::Everyone,
+            by: "alice".into(),
+            reason: None,
+            since: Timestamp(5),
+        }),
+        resumed(&Whom::Agent("support-bot".into()), "bob"),
+        resumed(&Whom::Everyone, "bob"),
+        decided(&call, &action, &observed, &digests()),
+        decided(&call, &action, &tried, &digests()),
+    ]
+}
