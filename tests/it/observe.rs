@@ -96,7 +96,10 @@ fn what_would_be_blocked_or_held_is_sent_and_recorded_as_observed() {
 #[test]
 fn what_is_no_decision_is_enforced_all_the_same() {
     let origin = Origin::stripe();
-    let sidecar = observing("true").resolve("api.stripe.com", &origin).start();
+    let sidecar = observing("true")
+        .section("limits: { body: 1KiB }")
+        .resolve("api.stripe.com", &origin)
+        .start();
     let ask = |request: &str| Tunnel::to("api.stripe.com:443").open(&sidecar).ask(request);
     let get = |path: &str, host: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     // Authority, parse, size.
@@ -107,14 +110,14 @@ fn what_is_no_decision_is_enforced_all_the_same() {
     assert_eq!(ask(coded).status, 415);
     let large = format!(
         "POST /v1/refunds HTTP/1.1\r\nHost: api.stripe.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {}\r\n\r\n",
-        9 << 20
+         Content-Length: 2000\r\n\r\n{}",
+        "x".repeat(2000)
     );
     assert_eq!(ask(&large).status, 413);
     // What leaves HTTP otherwise than by a WebSocket.
     let h2c =
         get("/v1/charges", "api.stripe.com").replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n");
-    assert_eq!(ask(&h2c).status, 403);
+    assert_eq!(ask(&h2c).status, 415);
     // Where nothing may go: our own door.
     let control = format!("http://127.0.0.1:{}/api/v1/approvals", sidecar.control_port());
     assert_eq!(Curl::call(&sidecar, &[&control]).status, Some(403));

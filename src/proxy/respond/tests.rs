@@ -39,6 +39,7 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
         (Reason::ApprovalExpired, 403),
         (Reason::ApprovedRepeat, 403),
         (Reason::AlreadyExecuted, 403),
+        (Reason::Paused, 403),
         (Reason::DestinationRefused, 403),
         (Reason::Malformed, 400),
         (Reason::LengthRequired, 411),
