@@ -23,6 +23,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use self::prices::Prices;
 use crate::audit::Digests;
 use crate::budget::{Budgets, Wording};
 use crate::labels::Labelling;

@@ -40,10 +40,22 @@ impl Findings {
 
 /// Asks the shards of the question.
 pub(super) fn ask(authorizer: &Authorizer, index: &Index, prepared: &Prepared, request: &Request) -> Findings {
-    let on_trial = ask_sets(authorizer, Findings::default(), index.on_trial(&prepared.shards), prepared, request);
+    let on_trial = ask_sets(
+        authorizer,
+        Findings::default(),
+        index.on_trial(&prepared.shards),
+        prepared,
+        request,
+    );
     Findings {
         on_trial: (!on_trial.is_empty()).then(|| Box::new(on_trial)),
-        ..ask_sets(authorizer, prepared.certain(), index.sets(&prepared.shards), prepared, request)
+        ..ask_sets(
+            authorizer,
+            prepared.certain(),
+            index.sets(&prepared.shards),
+            prepared,
+            request,
+        )
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
         reason,
         rules: &rules,
         approval,
+        spending: None,
         would: None,
         trial: None,
     };

@@ -121,12 +121,12 @@ impl Sidecar {
 
     fn start_in(home: tempfile::TempDir, owner_may_approve: bool) -> Self {
         let store = Store::open(&home.path().join("state/runplane.db")).unwrap();
-        let gate = Gate::new(
-            rules(SECURITY),
-            Arc::new(gate::Memory {
-                paused: gate::Paused::new(store.pauses().unwrap()),
-            }),
-        );
+        let gate = Gate::new(rules(SECURITY));
+        store
+            .pauses()
+            .unwrap()
+            .iter()
+            .for_each(|pause| gate.paused().put(pause));
         let (gate, registry) = (Arc::new(gate), Arc::new(registry()));
         let rows = store.approvals(Timestamp(0)).unwrap();
         let approvals = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), rows);
