@@ -8,7 +8,7 @@
 //!
 //! | kind | members | commitments |
 //! |---|---|---|
-//! | `decided` | `access` `action` `[approval]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `roles` `rules` `unmapped` | `fields` `request` (hidden) `request_line` `summary` `target` |
+//! | `decided` | `access` `action` `[approval]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `roles` `rules` `unmapped` | `fields` `request` (hidden) `request_line` `[risk]` `summary` `target` |
 //! | `held` | `action` `approval` `digests` `expires` `fingerprint` `provider` `rules` | `fields` `summary` |
 //! | `approved` | `approval` `[grant_expires]` `person` `proof` `revision` `rules` `state` | `[stated]` |
 //! | `denied` | `approval` `[person]` | `[reason]` |

@@ -4,6 +4,7 @@ mod file;
 pub mod home;
 mod listen;
 mod reverse;
+mod risk;
 mod scalar;
 pub mod shipped;
 mod upstream_proxy;
@@ -191,6 +192,7 @@ impl Config {
             gate: gate::Config {
                 rates,
                 zone: file.time_zone.0,
+                risk: file.risk.settings(source),
             },
             patience,
         })

@@ -27,6 +27,7 @@ use crate::model::{
     Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Timestamp, Vocabulary,
 };
 use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
+use crate::risk::{self, Subject};
 
 /// The rules in force, for every door.
 pub struct Gate {
@@ -66,6 +67,8 @@ pub struct Config {
     pub rates: Rates,
     /// Of `context.time`.
     pub zone: Zone,
+    /// Of `context.risk`.
+    pub risk: risk::Settings,
 }
 
 /// The files that rules are made of.
@@ -112,12 +115,13 @@ impl Rules {
     ) -> Result<Rules, Vec<Diagnostic>> {
         let vocabulary = Mappings::read_vocabulary(&sources.vocabulary)?;
         let mappings = Mappings::load(&sources.vocabulary, &sources.mappings);
-        let policies = Policies::load(&sources.policies, vocabulary, groups);
+        let policies = Policies::load(&sources.policies, vocabulary.clone(), groups);
+        let unknown = config.risk.unknown(&vocabulary);
         let (mappings, policies) = match (mappings, policies) {
-            (Ok(mappings), Ok(policies)) => (mappings, policies),
+            (Ok(mappings), Ok(policies)) if unknown.is_empty() => (mappings, policies),
             (mappings, policies) => {
                 let wrong = mappings.err().into_iter().chain(policies.err()).flatten();
-                return Err(wrong.collect());
+                return Err(wrong.chain(unknown).collect());
             }
         };
         let mappings = mappings.with_account_currency(config.rates.account.as_deref());
@@ -167,8 +171,8 @@ impl Rules {
     /// Decides a call; with `evidence`, decides it again after people were asked. A permit carries the action with the
     /// values they stated, a block or a hold carries it as the call states it.
     pub fn decide(&self, call: Call, action: Action, evidence: Option<&Evidence>, at: Timestamp) -> Decision {
-        let situation = self.situation(at);
-        match self.prepare(&call.facts(), action, &situation, evidence) {
+        let mut situation = self.moment(at);
+        match self.prepare(&call.facts(), action, &mut situation, evidence) {
             Prepared::Complete { action, as_called } => {
                 let decision = self.policies.decide(call, action, &situation, evidence);
                 match as_called {
@@ -182,8 +186,8 @@ impl Rules {
 
     /// The same without a call to permit: what an approver's consent would come to.
     pub fn review(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>, at: Timestamp) -> Verdict {
-        let situation = self.situation(at);
-        match self.prepare(facts, action.clone(), &situation, evidence) {
+        let mut situation = self.moment(at);
+        match self.prepare(facts, action.clone(), &mut situation, evidence) {
             Prepared::Complete { action, .. } => self.policies.evaluate(facts, &action, &situation, evidence),
             Prepared::Stopped { verdict, .. } => verdict,
         }
@@ -204,16 +208,48 @@ impl Rules {
         rules.collect()
     }
 
-    /// What rules see besides call and action, at this moment.
-    pub fn situation(&self, at: Timestamp) -> Situation {
+    /// What rules see besides call and action: `action` as it was weighed.
+    pub fn situation(&self, action: &Action, at: Timestamp) -> Situation {
         Situation {
-            time: self.config.zone.at(at),
+            risk: action.risk.as_ref().map_or(risk::UNKNOWN, |risk| risk.score),
+            ..self.moment(at)
         }
     }
 
-    /// Completes the action; with values that people stated only if they may state them.
-    fn prepare(&self, facts: &Facts, action: Action, situation: &Situation, evidence: Option<&Evidence>) -> Prepared {
-        let action = self.complete(action);
+    /// The action completed, with its risk.
+    pub fn weigh(&self, facts: &Facts, action: Action, at: Timestamp) -> Action {
+        self.weighed(facts, self.complete(action), &mut self.moment(at))
+    }
+
+    /// Of a call of which nothing is known yet but when it is decided.
+    fn moment(&self, at: Timestamp) -> Situation {
+        Situation {
+            time: self.config.zone.at(at),
+            risk: risk::UNKNOWN,
+        }
+    }
+
+    fn weighed(&self, _facts: &Facts, mut action: Action, situation: &mut Situation) -> Action {
+        let subject = Subject {
+            action: &action,
+            vocabulary: self.vocabulary(),
+            time: &situation.time,
+        };
+        let risk = risk::assess(&self.config.risk, &subject, label, |_| risk::Habits::default());
+        situation.risk = risk.as_ref().map_or(risk::UNKNOWN, |risk| risk.score);
+        action.risk = risk;
+        action
+    }
+
+    /// Completes the action and weighs it; with values that people stated only if they may state them.
+    fn prepare(
+        &self,
+        facts: &Facts,
+        action: Action,
+        situation: &mut Situation,
+        evidence: Option<&Evidence>,
+    ) -> Prepared {
+        let action = self.weighed(facts, self.complete(action), situation);
         let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.lacks(field));
         let Some(evidence) = evidence.filter(states) else {
             return Prepared::Complete {
@@ -225,15 +261,24 @@ impl Rules {
         // force, completes nothing. Test: a_stated_value_without_a_vote_for_it_completes_nothing.
         let consents = |rule: &HoldRule| &*rule.id == INCOMPLETE_ACTION && evidence.satisfies(rule);
         match self.policies.evaluate(facts, &action, situation, Some(evidence)) {
-            Verdict::RequireApproval { rules } if rules.iter().any(consents) => Prepared::Complete {
-                action: complete::complete(action.clone(), &evidence.stated, self.vocabulary(), &self.config.rates),
-                as_called: Some(Box::new(action)),
-            },
+            Verdict::RequireApproval { rules } if rules.iter().any(consents) => {
+                let stated =
+                    complete::complete(action.clone(), &evidence.stated, self.vocabulary(), &self.config.rates);
+                Prepared::Complete {
+                    action: self.weighed(facts, stated, situation),
+                    as_called: Some(Box::new(action)),
+                }
+            }
             verdict @ (Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. }) => {
                 Prepared::Stopped { action, verdict }
             }
         }
     }
+}
+
+/// How sensitive the target is, where somebody said so.
+fn label(_action: &Action) -> Option<Arc<str>> {
+    None
 }
 
 /// An action ready for the rules, or decided on the way.
@@ -249,12 +294,22 @@ enum Prepared {
     },
 }
 
-/// Blocks and holds speak of the action as the call states it.
-fn with_action(decision: Decision, action: Action) -> Decision {
+/// Blocks and holds speak of the action as the call states it; its risk is the one they were decided by.
+fn with_action(decision: Decision, as_called: Action) -> Decision {
+    let action = |judged: Action| Action {
+        risk: judged.risk,
+        ..as_called
+    };
     match decision {
         Decision::Allow(permit) => Decision::Allow(permit),
-        Decision::Block(blocked) => Decision::Block(Blocked { action, ..blocked }),
-        Decision::RequireApproval(hold) => Decision::RequireApproval(Hold { action, ..hold }),
+        Decision::Block(blocked) => Decision::Block(Blocked {
+            action: action(blocked.action),
+            ..blocked
+        }),
+        Decision::RequireApproval(hold) => Decision::RequireApproval(Hold {
+            action: action(hold.action),
+            ..hold
+        }),
     }
 }
 

@@ -44,6 +44,7 @@ pub mod audit;
 pub mod authority;
 pub mod mapping;
 pub mod policy;
+pub mod risk;
 pub mod upstream;
 // 3: the gate, used by every door.
 pub mod gate;

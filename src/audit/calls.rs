@@ -62,6 +62,10 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         true => entry,
         false => entry.commit("also", Committed::keep(&all_also(action))),
     };
+    let entry = match &action.risk {
+        Some(risk) => entry.commit("risk", Committed::keep(risk)),
+        None => entry,
+    };
     let row = CallRow {
         id: call.id.clone(),
         time: call.received,
@@ -82,6 +86,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         request_line: action.request_line.clone(),
         target_kind: action.target.kind.clone(),
         target_id: action.target.id.clone(),
+        risk: action.risk.as_ref().map(|risk| risk.score),
     };
     vec![Change::Append(entry), Change::CallDecided(Box::new(row))]
 }

@@ -60,7 +60,8 @@ fn entries(changes: &[Change]) -> Vec<Entry> {
             | Change::ApprovalHeld(_)
             | Change::ApprovalMoved(_)
             | Change::AgentPut(_)
-            | Change::PersonPut(_) => None,
+            | Change::PersonPut(_)
+            | Change::HabitsPut(_) => None,
         })
         .collect()
 }
@@ -377,7 +378,8 @@ fn after_a_crash_what_was_allowed_is_unknown_and_what_was_held_was_not_sent() {
             | Change::ApprovalHeld(_)
             | Change::ApprovalMoved(_)
             | Change::AgentPut(_)
-            | Change::PersonPut(_) => None,
+            | Change::PersonPut(_)
+            | Change::HabitsPut(_) => None,
         })
         .collect();
     assert_eq!(outcomes, [Outcome::Unknown, Outcome::NotSent]);

@@ -12,7 +12,7 @@ use crate::model::money::Rates;
 use crate::upstream::{Destination, Endpoint};
 
 use super::scalar::{ClientKind, Count, Currency, HoldSpan, KeyHash, Name, Rate, Size, SocketAddress, Span, TimeZone};
-use super::{Limits, listen, reverse, upstream_proxy};
+use super::{Limits, listen, reverse, risk, upstream_proxy};
 
 /// For calls under way when we are to stop: Kubernetes gives 30 seconds in all where nothing else is said.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(25);
@@ -31,6 +31,7 @@ pub(super) struct FileConfig {
     pub(super) money: Money,
     /// Of `context.time`, by its IANA name.
     pub(super) time_zone: TimeZone,
+    pub(super) risk: risk::Section,
     /// `host` or `host:port` → `address:port` that is dialled instead of asking DNS.
     pub(super) resolve: BTreeMap<Endpoint, SocketAddress>,
     /// The way out, where there is but one.

@@ -114,6 +114,7 @@ fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
+        risk: None,
     }
 }
 

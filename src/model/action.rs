@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Vocabulary;
+use super::{Risk, Vocabulary};
 
 /// What a call means, whoever sent it and however it was spelt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Action {
     /// for most calls; `summary` tells them all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Action>,
+    /// Worked out by the gate, of the whole call; `None` before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Box<Risk>>,
 }
 
 /// What the thing acted on is.

@@ -25,6 +25,8 @@ pub enum Change {
     AgentPut(AgentRow),
     /// Add a person, or replace their key and groups.
     PersonPut(PersonRow),
+    /// What is known of somebody's habits, in place of what was known before.
+    HabitsPut(HabitsRow),
 }
 
 /// The projection of a call that people query.
@@ -50,6 +52,8 @@ pub struct CallRow {
     pub request_line: String,
     pub target_kind: Arc<str>,
     pub target_id: Option<String>,
+    /// Its score, 0 to 100.
+    pub risk: Option<i64>,
 }
 
 /// How a call ended.
@@ -138,4 +142,14 @@ pub struct PersonRow {
     pub key_sha256: String,
     pub created: Timestamp,
     pub disabled: Option<Timestamp>,
+}
+
+/// What an agent did so far, or what all agents did with an action: what the risk of a call is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HabitsRow {
+    /// Of an agent; else of an action.
+    pub of_agent: bool,
+    pub name: Arc<str>,
+    /// As `risk::History` reads it.
+    pub state: String,
 }

@@ -7,4 +7,6 @@ use super::time::LocalTime;
 pub struct Situation {
     /// In the configured time zone.
     pub time: LocalTime,
+    /// The call's score, 0 to 100.
+    pub risk: i64,
 }

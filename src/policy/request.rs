@@ -183,6 +183,7 @@ pub(super) fn attributes<'a>(
         ("unmapped", Attribute::Bool(action.unmapped)),
         ("inspected", Attribute::Bool(action.inspected)),
         ("time", Attribute::Time(&situation.time)),
+        ("risk", Attribute::Int(situation.risk)),
     ];
     let fields = action.fields.iter();
     common

@@ -138,6 +138,7 @@ fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
+        risk: None,
     }
 }
 
@@ -163,6 +164,7 @@ fn without(mut action: Action, fields: &[&str]) -> Action {
 fn situation() -> Situation {
     Situation {
         time: Zone::default().at(Timestamp(1_795_176_000_000)),
+        risk: 50,
     }
 }
 

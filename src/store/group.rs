@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::entries::Place;
 use super::queue::{Answer, Submission};
-use super::{CommitError, approvals, calls, entries, registry};
+use super::{CommitError, approvals, calls, entries, habits, registry};
 use crate::model::{Change, Timestamp};
 
 /// Why one submission was not written.
@@ -140,6 +140,7 @@ fn apply(connection: &Connection, place: &mut Place, changes: &[Change]) -> Resu
             Change::ApprovalMoved(row) => approvals::moved(connection, row)?,
             Change::AgentPut(row) => registry::put_agent(connection, row)?,
             Change::PersonPut(row) => registry::put_person(connection, row)?,
+            Change::HabitsPut(row) => habits::put(connection, row)?,
         }
     }
     Ok(())

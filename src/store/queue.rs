@@ -63,7 +63,7 @@ impl Submission {
             Change::CallDecided(row) => Some(&row.id),
             Change::CallClosed(closed) => Some(&closed.call),
             Change::ApprovalHeld(row) | Change::ApprovalMoved(row) => Some(&row.first_call),
-            Change::AgentPut(_) | Change::PersonPut(_) => None,
+            Change::AgentPut(_) | Change::PersonPut(_) | Change::HabitsPut(_) => None,
         });
         call.map_or("none", |call| call.as_str())
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::open::OpenError;
-use super::{CallFilter, CallRecord, Kept, OpenCall, Spent, approvals, calls, connect, entries, registry};
-use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use super::{CallFilter, CallRecord, Kept, OpenCall, Spent, approvals, calls, connect, entries, habits, registry};
+use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
 use crate::model::{ApprovalId, CallId, Timestamp};
 
 /// Why the database could not be read.
@@ -105,6 +105,14 @@ impl Reader {
 
     pub fn people(&self) -> Result<Vec<PersonRow>, ReadError> {
         Ok(registry::people(&self.connection)?)
+    }
+
+    /// What is usual of agents and actions, as it was written last.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn habits(&self) -> Result<Vec<HabitsRow>, ReadError> {
+        Ok(habits::all(&self.connection)?)
     }
 
     pub(super) fn open_calls(&self) -> Result<Vec<OpenCall>, ReadError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate with their floor, lowest first.
-const FLOORS: [(&str, usize); 18] = [
+const FLOORS: [(&str, usize); 19] = [
     ("model", 0),
     ("store", 1),
     ("io", 1),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, usize); 18] = [
     ("authority", 2),
     ("mapping", 2),
     ("policy", 2),
+    ("risk", 2),
     ("upstream", 2),
     ("gate", 3),
     ("proxy", 4),

@@ -50,7 +50,7 @@ impl Steps<'_> {
             let supposed = self.rules.policies().supposing(&self.lifted, self.permit.as_deref());
             match supposed {
                 Ok(policies) => {
-                    let situation = self.rules.situation(self.judged.call.received);
+                    let situation = self.rules.situation(&self.judged.action, self.judged.call.received);
                     verdict = policies.evaluate(&facts, &self.judged.action, &situation, None);
                 }
                 Err(_) => return,

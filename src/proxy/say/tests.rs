@@ -55,6 +55,7 @@ fn action(summary: &str) -> Action {
         request_line: "GET /".to_owned(),
         answer: Arc::default(),
         also: Vec::new(),
+        risk: None,
     }
 }
 

@@ -57,7 +57,8 @@ fn a_failure_refuses_who_waits_and_keeps_the_rest_in_order() {
             | Change::ApprovalHeld(_)
             | Change::ApprovalMoved(_)
             | Change::AgentPut(_)
-            | Change::PersonPut(_)) => panic!("{other:?}"),
+            | Change::PersonPut(_)
+            | Change::HabitsPut(_)) => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(kinds, [Kind::Shutdown, Kind::Boot]);

@@ -1,0 +1,110 @@
+//! Factors → score and points.
+
+use super::number::{float, ln, rounded};
+use crate::model::risk::{Factor, WHOLE};
+
+/// One, in the fixed point that the product is kept in.
+const ONE: i128 = 1_000_000_000_000_000_000;
+
+/// Noisy-OR: 100·(1 − Π(1 − w·x)), to the nearest. No factor lowers it, whatever the others are.
+pub(super) fn score(factors: &[Factor]) -> i64 {
+    let all = i128::from(WHOLE * WHOLE);
+    let mut none = ONE;
+    for factor in factors {
+        none = none * (all - i128::from(factor.w * factor.x)) / all;
+    }
+    i64::try_from((100 * (ONE - none) + ONE / 2) / ONE).unwrap_or(100)
+}
+
+/// Gives each factor its share of the score, by the logarithm of what it leaves: the largest remainders get what rounding
+/// down left over, the earlier factor first where two are alike. The shares are exactly the score.
+pub(super) fn share_out(score: i64, factors: &mut [Factor]) {
+    let weight = |factor: &Factor| -ln(float(WHOLE * WHOLE - factor.w * factor.x) / float(WHOLE * WHOLE));
+    let total: f64 = factors.iter().map(weight).sum();
+    let exact = |factor: &Factor| match total > 0.0 {
+        true => float(score) * weight(factor) / total,
+        false => 0.0,
+    };
+    for factor in factors.iter_mut() {
+        factor.points = rounded(exact(factor).floor());
+    }
+    let given: i64 = factors.iter().map(|factor| factor.points).sum();
+    for _ in given..score {
+        // Whoever got a point more than its share has the smallest remainder of all.
+        let mut next: Option<(f64, &mut Factor)> = None;
+        for factor in factors.iter_mut() {
+            let remainder = exact(factor) - float(factor.points);
+            if next.as_ref().is_none_or(|(largest, _)| remainder > *largest) {
+                next = Some((remainder, factor));
+            }
+        }
+        if let Some((_, factor)) = next {
+            factor.points += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::risk::{Basis, Flag};
+
+    pub(super) fn factor(w: i64, x: i64) -> Factor {
+        let basis = Basis::Flag(Flag::Unmapped);
+        Factor { basis, points: 0, w, x }
+    }
+
+    fn scored(parts: &[(i64, i64)]) -> (i64, Vec<i64>) {
+        let mut factors: Vec<Factor> = parts.iter().map(|(w, x)| factor(*w, *x)).collect();
+        let score = score(&factors);
+        share_out(score, &mut factors);
+        (score, factors.iter().map(|factor| factor.points).collect())
+    }
+
+    #[test]
+    fn nothing_scores_nothing() {
+        assert_eq!(scored(&[]), (0, vec![]));
+        assert_eq!(scored(&[(5_000, 0)]), (0, vec![0]));
+    }
+
+    #[test]
+    fn a_half_is_rounded_up() {
+        assert_eq!(scored(&[(5_000, 500)]), (3, vec![3]));
+        assert_eq!(scored(&[(5_000, 499)]), (2, vec![2]));
+    }
+
+    #[test]
+    fn of_two_alike_the_first_gets_the_odd_point() {
+        assert_eq!(scored(&[(1_500, 10_000), (1_500, 10_000)]), (28, vec![14, 14]));
+        assert_eq!(scored(&[(1_600, 10_000), (1_600, 10_000)]), (29, vec![15, 14]));
+    }
+
+    fn parts() -> impl Strategy<Value = Vec<(i64, i64)>> {
+        proptest::collection::vec((0..WHOLE, 0..=WHOLE), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn points_are_the_score(parts in parts()) {
+            let (score, points) = scored(&parts);
+            prop_assert!((0..=100).contains(&score));
+            prop_assert_eq!(points.iter().sum::<i64>(), score);
+            prop_assert!(points.iter().all(|points| *points >= 0));
+        }
+
+        #[test]
+        fn no_factor_lowers_the_score(parts in parts(), w in 0..WHOLE, x in 0..=WHOLE, at in 0..12_usize, more in 0..WHOLE) {
+            let before = scored(&parts).0;
+            let mut with = parts.clone();
+            with.insert(at.min(parts.len()), (w, x));
+            prop_assert!(scored(&with).0 >= before);
+            let mut higher = parts.clone();
+            if let Some((_, x)) = higher.get_mut(at) {
+                *x = (*x + more).min(WHOLE);
+                prop_assert!(scored(&higher).0 >= before);
+            }
+        }
+    }
+}
