@@ -3,6 +3,7 @@
 mod banner;
 mod certificates;
 mod enforcement;
+mod habits;
 mod listeners;
 mod notices;
 pub mod public;
@@ -44,6 +45,7 @@ use crate::{audit, control, proxy};
 
 use banner::Banner;
 pub use enforcement::Enforcement;
+pub use habits::recall;
 use listeners::{Addresses, Listeners};
 use notices::Terminal;
 use reload::Reload;
@@ -147,6 +149,7 @@ impl Sidecar {
             own_authorities: own_keys(&authority),
             ..config.upstream.clone()
         })?;
+        let rules = rules.with_memory(habits::recall(store.habits()?)?);
         let described = rules.describe();
         let approvals = approvals(&config, &secrets, &store).await?;
         store.write(audit::recover(store.open_calls()?)).await?;
@@ -245,6 +248,7 @@ impl Sidecar {
             ..
         } = self;
         let (store, approvals) = (parts.store.clone(), parts.approvals.clone());
+        let memory = parts.gate.memory().clone();
         // People may decide until the last held call is answered: the control door closes after the proxy's.
         let (closing, closed) = watch::channel(false);
         let (router, probed) = control::routers(control_parts, control.local_addr()?);
@@ -258,6 +262,7 @@ impl Sidecar {
             store.clone(),
             drain::stopping(closed.clone()),
         ));
+        let habits = tokio::spawn(habits::keep(memory, store.clone(), drain::stopping(closed.clone())));
         let reload = tokio::spawn(reload.watch(drain::stopping(closed)));
         readiness.serves();
         let stop = async {
@@ -270,8 +275,8 @@ impl Sidecar {
             .serve(doors, stop, at_once, shutdown_within)
             .await;
         closing.send_replace(true);
-        let (control, sweep, reload) = tokio::join!(control, sweep, reload);
-        control.and(sweep).and(reload).context("a task died")?;
+        let (control, sweep, habits, reload) = tokio::join!(control, sweep, habits, reload);
+        control.and(sweep).and(habits).and(reload).context("a task died")?;
         if let Some(health) = health {
             health.await.context("a task died")?;
         }

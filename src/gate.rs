@@ -10,6 +10,7 @@
 //! are the values filled in, and then the ordinary rules apply, each hold with a vote of its own.
 
 mod complete;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -26,18 +27,22 @@ use crate::model::time::Zone;
 use crate::model::{
     Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Timestamp, Vocabulary,
 };
-use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
+use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Permit, Policies, Verdict};
 use crate::risk::{self, Subject};
+
+pub use memory::{Memory, Sent};
 
 /// The rules in force, for every door.
 pub struct Gate {
     rules: ArcSwap<Rules>,
+    memory: Arc<Memory>,
     changed: watch::Sender<()>,
 }
 
 impl Gate {
     pub fn new(rules: Rules) -> Gate {
         Gate {
+            memory: rules.memory.clone(),
             rules: ArcSwap::from_pointee(rules),
             changed: watch::Sender::new(()),
         }
@@ -49,10 +54,19 @@ impl Gate {
         self.rules.load_full()
     }
 
-    /// Puts others in force, for all calls that are judged from now on.
+    /// Puts others in force, for all calls that are judged from now on. They remember what those before them did.
     pub fn replace(&self, rules: Rules) {
-        self.rules.store(Arc::new(rules));
+        self.rules.store(Arc::new(rules.with_memory(self.memory.clone())));
         self.changed.send_replace(());
+    }
+
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    /// A call that may leave does so, at `at`.
+    pub fn sends(&self, permit: &Permit, at: Timestamp) -> Sent {
+        Sent::new(&self.memory, permit, at)
     }
 
     /// Tells when other rules are in force: whatever was allowed once and goes on has to ask again.
@@ -101,10 +115,12 @@ pub struct Rules {
     mappings: Mappings,
     policies: Policies,
     config: Config,
+    memory: Arc<Memory>,
 }
 
 impl Rules {
-    /// Reads the files; the policies against the vocabulary of the mappings. `groups` as for [`Policies::load`].
+    /// Reads the files; the policies against the vocabulary of the mappings. `groups` as for [`Policies::load`]. Nothing is
+    /// remembered.
     ///
     /// # Errors
     /// Everything that is wrong in mappings and policies; in the vocabulary, what is wrong there.
@@ -129,7 +145,13 @@ impl Rules {
             mappings,
             policies,
             config,
+            memory: Arc::default(),
         })
+    }
+
+    /// The same rules, with what is remembered of the calls before.
+    pub fn with_memory(self, memory: Arc<Memory>) -> Rules {
+        Rules { memory, ..self }
     }
 
     pub fn mappings(&self) -> &Mappings {
@@ -172,7 +194,7 @@ impl Rules {
     /// values they stated, a block or a hold carries it as the call states it.
     pub fn decide(&self, call: Call, action: Action, evidence: Option<&Evidence>, at: Timestamp) -> Decision {
         let mut situation = self.moment(at);
-        match self.prepare(&call.facts(), action, &mut situation, evidence) {
+        match self.prepare(&call.facts(), action, &mut situation, evidence, at) {
             Prepared::Complete { action, as_called } => {
                 let decision = self.policies.decide(call, action, &situation, evidence);
                 match as_called {
@@ -187,7 +209,7 @@ impl Rules {
     /// The same without a call to permit: what an approver's consent would come to.
     pub fn review(&self, facts: &Facts, action: &Action, evidence: Option<&Evidence>, at: Timestamp) -> Verdict {
         let mut situation = self.moment(at);
-        match self.prepare(facts, action.clone(), &mut situation, evidence) {
+        match self.prepare(facts, action.clone(), &mut situation, evidence, at) {
             Prepared::Complete { action, .. } => self.policies.evaluate(facts, &action, &situation, evidence),
             Prepared::Stopped { verdict, .. } => verdict,
         }
@@ -211,14 +233,14 @@ impl Rules {
     /// What rules see besides call and action: `action` as it was weighed.
     pub fn situation(&self, action: &Action, at: Timestamp) -> Situation {
         Situation {
-            risk: action.risk.as_ref().map_or(risk::UNKNOWN, |risk| risk.score),
+            risk: action.score().unwrap_or(risk::UNKNOWN),
             ..self.moment(at)
         }
     }
 
     /// The action completed, with its risk.
     pub fn weigh(&self, facts: &Facts, action: Action, at: Timestamp) -> Action {
-        self.weighed(facts, self.complete(action), &mut self.moment(at))
+        self.weighed(facts, self.complete(action), &mut self.moment(at), at)
     }
 
     /// Of a call of which nothing is known yet but when it is decided.
@@ -229,15 +251,17 @@ impl Rules {
         }
     }
 
-    fn weighed(&self, _facts: &Facts, mut action: Action, situation: &mut Situation) -> Action {
+    fn weighed(&self, facts: &Facts, mut action: Action, situation: &mut Situation, at: Timestamp) -> Action {
         let subject = Subject {
             action: &action,
             vocabulary: self.vocabulary(),
             time: &situation.time,
         };
-        let risk = risk::assess(&self.config.risk, &subject, label, |_| risk::Habits::default());
-        situation.risk = risk.as_ref().map_or(risk::UNKNOWN, |risk| risk.score);
+        let history = &self.memory.history;
+        let habits = |meaning: &Action| history.habits(&facts.agent, &facts.host, meaning, at);
+        let risk = risk::assess(&self.config.risk, &subject, label, habits);
         action.risk = risk;
+        situation.risk = action.score().unwrap_or(risk::UNKNOWN);
         action
     }
 
@@ -248,8 +272,9 @@ impl Rules {
         action: Action,
         situation: &mut Situation,
         evidence: Option<&Evidence>,
+        at: Timestamp,
     ) -> Prepared {
-        let action = self.weighed(facts, self.complete(action), situation);
+        let action = self.weighed(facts, self.complete(action), situation, at);
         let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.lacks(field));
         let Some(evidence) = evidence.filter(states) else {
             return Prepared::Complete {
@@ -265,7 +290,7 @@ impl Rules {
                 let stated =
                     complete::complete(action.clone(), &evidence.stated, self.vocabulary(), &self.config.rates);
                 Prepared::Complete {
-                    action: self.weighed(facts, stated, situation),
+                    action: self.weighed(facts, stated, situation, at),
                     as_called: Some(Box::new(action)),
                 }
             }

@@ -9,6 +9,7 @@
 //! [`History`], which learns from executed calls only. docs/risk.md has the tables.
 
 mod factors;
+mod history;
 mod number;
 mod score;
 mod settings;
@@ -22,6 +23,7 @@ use crate::model::time::LocalTime;
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{Action, Value, Vocabulary};
 
+pub use self::history::{Deed, History, Unreadable};
 pub use self::settings::{ActionScales, Scale, Scales, Settings, Weights, WorkingHours};
 
 /// Of a call that cannot be scored: nothing is known of it.

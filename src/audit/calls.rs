@@ -86,7 +86,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         request_line: action.request_line.clone(),
         target_kind: action.target.kind.clone(),
         target_id: action.target.id.clone(),
-        risk: action.risk.as_ref().map(|risk| risk.score),
+        risk: action.score(),
     };
     vec![Change::Append(entry), Change::CallDecided(Box::new(row))]
 }

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::config::home::Home;
 use crate::model::CallId;
 use crate::proxy::described;
+use crate::store::Reader;
 
 /// What would happen to a call, by the mappings and policies of this home, or what did happen to one
 #[derive(Debug, Default, clap::Args)]
@@ -70,6 +71,11 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     let rules = match rules {
         Ok(rules) => rules,
         Err(wrong) => return super::check::print(&wrong),
+    };
+    // What a sidecar that runs has learnt is on disk within a minute.
+    let rules = match config.home.database() {
+        database if database.exists() => rules.with_memory(app::recall(Reader::open(&database)?.habits()?)?),
+        _ => rules,
     };
     let caller = caller::find(&config, args.agent.as_deref(), &args.roles)?;
     let limits = config.limits.of_one_body();

@@ -214,6 +214,11 @@ impl Action {
         }
     }
 
+    /// The score of its risk, where it has one.
+    pub fn score(&self) -> Option<i64> {
+        self.risk.as_ref().map(|risk| risk.score)
+    }
+
     /// Everything the call means, this first.
     pub fn meanings(&self) -> impl Iterator<Item = &Action> {
         std::iter::once(self).chain(&self.also)

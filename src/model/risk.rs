@@ -103,7 +103,7 @@ pub enum Whose {
 pub enum New {
     Action,
     Host,
-    /// The kind of target at this provider.
+    /// The kind of target.
     Kind,
 }
 
@@ -185,6 +185,11 @@ impl Risk {
         reasons
     }
 
+    /// `74 high`
+    pub fn short(&self) -> String {
+        format!("{} {}", self.score, Band::of(self.score).as_str())
+    }
+
     /// `74 high (action 30, scale 18, sensitivity 17, reversibility 9)`; says where there is no baseline yet.
     pub fn in_one_line(&self) -> String {
         let reasons = self.reasons();
@@ -200,7 +205,7 @@ impl Risk {
             true => String::new(),
             false => format!(" ({})", reasons.join(", ")),
         };
-        format!("{} {}{why}{cold}", self.score, Band::of(self.score).as_str())
+        format!("{}{why}{cold}", self.short())
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn allowed(
     let record = Record::open(parts, &permit, None);
     match parts.store.commit(permit, changes).await {
         Ok(permit) => {
-            parts.metrics.decided(asked);
+            parts.metrics.decided(asked, permit.get().action().score());
             Ok((permit, record))
         }
         Err((error, permit)) => {
@@ -101,7 +101,7 @@ pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked, 
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let refusal = match parts.store.write(changes).await {
         Ok(()) => {
-            parts.metrics.decided(asked);
+            parts.metrics.decided(asked, blocked.action.score());
             parts.notices.line(say::blocked(&blocked));
             respond::told(&Refusal::new(blocked.reason, say::why_blocked(&blocked)))
         }
@@ -204,6 +204,7 @@ impl Record {
         let tally = parts.metrics.tally(ruled);
         let (store, agent, call) = (parts.store.clone(), call.caller.agent.clone(), call.id.clone());
         let spent = spent.map(|approval| (parts.approvals.clone(), approval.clone()));
+        let sent = parts.gate.sends(permit, Timestamp::now());
         let mut record = Self::new(move |ending| {
             if let Some((approvals, approval)) = spent {
                 approvals.ended(&approval, &call, ending.outcome, ending.status);
@@ -215,11 +216,13 @@ impl Record {
                 result_id,
                 carried,
             } = ending;
+            let time = Timestamp::now();
+            sent.ended(outcome, time);
             store.later(audit::closed(
                 &agent,
                 CallClosed {
                     call,
-                    time: Timestamp::now(),
+                    time,
                     outcome,
                     reason,
                     status,

@@ -8,7 +8,7 @@ use crate::model::vocabulary::{ActionClass, Reversible};
 use crate::model::{Access, Missing, Source, Target, Timestamp, Why};
 
 /// The vocabulary that ships, and a listing, which it does not have: reading many things.
-fn vocabulary() -> &'static Vocabulary {
+pub(super) fn vocabulary() -> &'static Vocabulary {
     static VOCABULARY: std::sync::LazyLock<Vocabulary> = std::sync::LazyLock::new(|| {
         let source = Source {
             file: "mappings/actions.yaml".to_owned(),

@@ -46,6 +46,7 @@ mod reject;
 mod reload;
 mod restart;
 mod reverse;
+mod risk;
 mod secured;
 mod shapes;
 mod shipped;
