@@ -88,6 +88,38 @@ fn with_fixed_salts(mut entry: Entry) -> Entry {
     entry
 }
 
+#[test]
+fn a_decision_commits_to_its_risk() {
+    let mut action = sample::action();
+    action.risk = Some(Box::new(Risk {
+        action: "process_refund".into(),
+        factors: Vec::new(),
+        score: 74,
+        weights: "0123456789abcdef".into(),
+    }));
+    let ruling = Ruling {
+        decision: "ALLOW",
+        reason: None,
+        rules: &[],
+        approval: None,
+    };
+    let changes = decided(&call(), &action, &ruling, &digests());
+    let [Change::Append(entry), Change::CallDecided(row)] = &changes[..] else {
+        panic!("{changes:?}");
+    };
+    assert_eq!(row.risk, Some(74));
+    let kept = entry.values["risk"].kept.as_deref().unwrap();
+    assert_eq!(
+        kept,
+        r#"{"action":"process_refund","factors":[],"score":74,"weights":"0123456789abcdef"}"#
+    );
+    assert!(
+        String::from_utf8(entry.bytes(1, Timestamp(1)))
+            .unwrap()
+            .contains("\"commit_risk\":\"")
+    );
+}
+
 fn one_of_each() -> Vec<Vec<Change>> {
     let (call, action, row) = (call(), sample::action(), approval_row());
     let rules = ["a".into(), "refund-over-500".into()];

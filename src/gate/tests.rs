@@ -4,6 +4,7 @@ mod baseline;
 mod completing;
 mod meanings;
 mod never_allows;
+mod risk;
 
 use super::*;
 use crate::model::vocabulary::FieldType;

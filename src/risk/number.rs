@@ -3,6 +3,21 @@
 
 use std::f64::consts::{LN_2, SQRT_2};
 
+/// 1/21, 1/19 … 1.
+const SERIES: [f64; 11] = [
+    1.0 / 21.0,
+    1.0 / 19.0,
+    1.0 / 17.0,
+    1.0 / 15.0,
+    1.0 / 13.0,
+    1.0 / 11.0,
+    1.0 / 9.0,
+    1.0 / 7.0,
+    1.0 / 5.0,
+    1.0 / 3.0,
+    1.0,
+];
+
 /// Natural logarithm, to about 1e-16. `value` must be positive and normal, as all that is asked here is; else 0.
 pub(super) fn ln(value: f64) -> f64 {
     if !(value.is_normal() && value > 0.0) {
@@ -19,12 +34,7 @@ pub(super) fn ln(value: f64) -> f64 {
     // ln m = 2·artanh((m - 1) / (m + 1)), by its series: s is at most 0.172, so that ten terms are enough.
     let s = (mantissa - 1.0) / (mantissa + 1.0);
     let square = s * s;
-    let mut sum = 0.0;
-    let mut odd = 21.0;
-    while odd >= 1.0 {
-        sum = sum * square + 1.0 / odd;
-        odd -= 2.0;
-    }
+    let sum = SERIES.iter().fold(0.0, |sum, term| sum * square + term);
     2.0 * s * sum + float(exponent) * LN_2
 }
 

@@ -3,43 +3,48 @@
 use super::number::{float, ln, rounded};
 use crate::model::risk::{Factor, WHOLE};
 
-/// One, in the fixed point that the product is kept in.
-const ONE: i128 = 1_000_000_000_000_000_000;
+/// Factors that a risk can have, and some.
+const MOST: usize = 16;
+
+/// One, in the fixed point that the product is kept in: times the whole of weight and factor it fits.
+const ONE: i64 = 10_000_000_000;
 
 /// Noisy-OR: 100·(1 − Π(1 − w·x)), to the nearest. No factor lowers it, whatever the others are.
 pub(super) fn score(factors: &[Factor]) -> i64 {
-    let all = i128::from(WHOLE * WHOLE);
     let mut none = ONE;
     for factor in factors {
-        none = none * (all - i128::from(factor.w * factor.x)) / all;
+        none = none * (WHOLE * WHOLE - factor.w * factor.x) / (WHOLE * WHOLE);
     }
-    i64::try_from((100 * (ONE - none) + ONE / 2) / ONE).unwrap_or(100)
+    (100 * (ONE - none) + ONE / 2) / ONE
 }
 
 /// Gives each factor its share of the score, by the logarithm of what it leaves: the largest remainders get what rounding
 /// down left over, the earlier factor first where two are alike. The shares are exactly the score.
 pub(super) fn share_out(score: i64, factors: &mut [Factor]) {
-    let weight = |factor: &Factor| -ln(float(WHOLE * WHOLE - factor.w * factor.x) / float(WHOLE * WHOLE));
-    let total: f64 = factors.iter().map(weight).sum();
-    let exact = |factor: &Factor| match total > 0.0 {
-        true => float(score) * weight(factor) / total,
-        false => 0.0,
-    };
-    for factor in factors.iter_mut() {
-        factor.points = rounded(exact(factor).floor());
+    let mut shares = [0.0; MOST];
+    for (share, factor) in shares.iter_mut().zip(&*factors) {
+        *share = -ln(float(WHOLE * WHOLE - factor.w * factor.x) / float(WHOLE * WHOLE));
     }
-    let given: i64 = factors.iter().map(|factor| factor.points).sum();
-    for _ in given..score {
-        // Whoever got a point more than its share has the smallest remainder of all.
-        let mut next: Option<(f64, &mut Factor)> = None;
-        for factor in factors.iter_mut() {
-            let remainder = exact(factor) - float(factor.points);
-            if next.as_ref().is_none_or(|(largest, _)| remainder > *largest) {
-                next = Some((remainder, factor));
+    let total: f64 = shares.iter().sum();
+    let mut left = score;
+    for (share, factor) in shares.iter_mut().zip(factors.iter_mut()) {
+        if total > 0.0 {
+            *share *= float(score) / total;
+        }
+        factor.points = rounded(share.floor());
+        left -= factor.points;
+        *share -= float(factor.points);
+    }
+    for _ in 0..left {
+        let mut largest: Option<(&mut f64, &mut Factor)> = None;
+        for (remainder, factor) in shares.iter_mut().zip(factors.iter_mut()) {
+            if largest.as_ref().is_none_or(|(largest, _)| *remainder > **largest) {
+                largest = Some((remainder, factor));
             }
         }
-        if let Some((_, factor)) = next {
+        if let Some((remainder, factor)) = largest {
             factor.points += 1;
+            *remainder -= 1.0;
         }
     }
 }
