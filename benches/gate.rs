@@ -12,10 +12,12 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method};
 use runplane::audit::{self, Ruling};
-use runplane::gate::{Config, Rules, Sources};
+use runplane::gate::{Config, Gate, Rules, Sources};
 use runplane::mapping::Mappings;
 use runplane::model::money::Rates;
-use runplane::model::{Action, Authority, Body, Call, CallId, Caller, Host, Origin, Scheme, Source, Timestamp};
+use runplane::model::{
+    Action, Authority, Body, Call, CallId, Caller, Host, Origin, Outcome, Scheme, Source, Timestamp,
+};
 use runplane::policy::Decision;
 
 fn source(file: &str, text: &str) -> Source {
@@ -182,5 +184,28 @@ fn of_record(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, of_mapping, of_gate, of_record);
+/// The score alone, of an agent with habits.
+fn of_risk(criterion: &mut Criterion) {
+    let gate = Gate::new(rules(0));
+    let start = Timestamp::now();
+    let action = understand(gate.rules().mappings(), &refund());
+    for call in 0..60 {
+        let at = Timestamp(start.0 + call * 600_000);
+        match gate.rules().decide(refund(), action.clone(), None, at) {
+            Decision::Allow(permit) => gate.sends(&permit, at).ended(Outcome::Success, at),
+            other @ (Decision::Block(_) | Decision::RequireApproval(_)) => panic!("{other:?}"),
+        }
+    }
+    let (facts, at) = (refund().facts(), Timestamp(start.0 + 36_000_000));
+    let rules = gate.rules();
+    criterion.bench_function("risk/refund", |bencher| {
+        bencher.iter_batched(
+            || action.clone(),
+            |action| rules.weigh(&facts, action, at),
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+criterion_group!(benches, of_mapping, of_gate, of_risk, of_record);
 criterion_main!(benches);

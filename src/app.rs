@@ -3,6 +3,7 @@
 mod banner;
 mod certificates;
 mod enforcement;
+mod habits;
 mod listeners;
 mod notices;
 pub mod public;
@@ -151,6 +152,7 @@ impl Sidecar {
             own_authorities: own_keys(&authority),
             ..config.upstream.clone()
         })?;
+        rules.memory().history.recall(store.habits()?)?;
         let described = rules.describe();
         let approvals = approvals(&config, &secrets, &store).await?;
         store.write(audit::recover(store.open_calls()?)).await?;
@@ -264,6 +266,7 @@ impl Sidecar {
             ..
         } = self;
         let (store, approvals) = (parts.store.clone(), parts.approvals.clone());
+        let memory = parts.gate.memory().clone();
         // People may decide until the last held call is answered: the control door closes after the proxy's.
         let (closing, closed) = watch::channel(false);
         let (router, probed) = control::routers(control_parts, control.local_addr()?);
@@ -283,6 +286,7 @@ impl Sidecar {
             store.clone(),
             drain::stopping(closed.clone()),
         ));
+        let habits = tokio::spawn(habits::keep(memory, store.clone(), drain::stopping(closed.clone())));
         let reload = tokio::spawn(reload.watch(drain::stopping(closed)));
         readiness.serves();
         let stop = async {
@@ -295,8 +299,8 @@ impl Sidecar {
             .serve(doors, stop, at_once, shutdown_within)
             .await;
         closing.send_replace(true);
-        let (control, sweep, reload) = tokio::join!(control, sweep, reload);
-        control.and(sweep).and(reload).context("a task died")?;
+        let (control, sweep, habits, reload) = tokio::join!(control, sweep, habits, reload);
+        control.and(sweep).and(habits).and(reload).context("a task died")?;
         if let Some(health) = health {
             health.await.context("a task died")?;
         }

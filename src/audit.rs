@@ -8,7 +8,7 @@
 //!
 //! | kind | members | commitments |
 //! |---|---|---|
-//! | `decided` | `access` `action` `[approval]` `[budgets]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `[repeats]` `roles` `rules` `unmapped` | `[budgets]` `fields` `request` (hidden) `request_line` `summary` `target` |
+//! | `decided` | `access` `action` `[approval]` `[budgets]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `[repeats]` `roles` `rules` `unmapped` | `[budgets]` `fields` `request` (hidden) `request_line` `[risk]` `summary` `target` |
 //! | `held` | `action` `approval` `digests` `expires` `fingerprint` `provider` `rules` | `fields` `summary` |
 //! | `approved` | `approval` `[grant_expires]` `person` `proof` `revision` `rules` `state` | `[stated]` |
 //! | `denied` | `approval` `[person]` | `[reason]` |

@@ -4,6 +4,7 @@ mod file;
 pub mod home;
 mod listen;
 mod reverse;
+mod risk;
 mod scalar;
 pub mod shipped;
 mod upstream_proxy;
@@ -193,6 +194,7 @@ impl Config {
                 rates,
                 zone: file.time_zone.0,
                 observe: file.dangerously_observe.0,
+                risk: file.risk.settings(source),
             },
             patience,
         })

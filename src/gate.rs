@@ -32,11 +32,13 @@ use crate::model::money::Rates;
 use crate::model::observed::Observe;
 use crate::model::time::Zone;
 use crate::model::{
-    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Source, Spending, Timestamp, Value, Vocabulary,
+    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Sensitivity, Situation, Source, Spending, Timestamp,
+    Value, Vocabulary,
 };
-use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
+use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Permit, Policies, Verdict};
+use crate::risk::{self, Subject};
 
-pub use self::memory::Memory;
+pub use self::memory::{Memory, Sent};
 pub use self::paused::Paused;
 
 /// The rules in force, for every door.
@@ -66,10 +68,19 @@ impl Gate {
         self.rules.load_full()
     }
 
-    /// Puts others in force, for all calls that are judged from now on.
+    /// Puts others in force, for all calls that are judged from now on. They remember what those before them did.
     pub fn replace(&self, rules: Rules) {
         self.rules.store(Arc::new(rules));
         self.changed.send_replace(());
+    }
+
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    /// A call that may leave does so, at `at`.
+    pub fn sends(&self, permit: &Permit, at: Timestamp) -> Sent {
+        Sent::new(&self.memory, permit, at)
     }
 
     /// Tells when other rules are in force: whatever was allowed once and goes on has to ask again.
@@ -86,6 +97,8 @@ pub struct Config {
     pub zone: Zone,
     /// Whose calls no decision stops.
     pub observe: Observe,
+    /// Of `context.risk`.
+    pub risk: risk::Settings,
 }
 
 /// The files that rules are made of.
@@ -157,18 +170,19 @@ impl Rules {
             None => Ok(Budgets::default()),
         };
         let covered = budgets.as_ref().map(|budgets| Arc::new(budgets.extend(&vocabulary)));
-        let policies = Policies::load(&sources.policies, covered.unwrap_or(vocabulary), groups);
+        let policies = Policies::load(&sources.policies, covered.unwrap_or(vocabulary.clone()), groups);
         let kinds = mappings.as_ref().ok().map(Mappings::kinds);
         let labels = Labelling::load(&sources.targets, kinds.as_ref().filter(|kinds| !kinds.is_empty()));
+        let strange = config.risk.unknown(&vocabulary);
         let (mappings, policies, labels, budgets, prices) = match (mappings, policies, labels, budgets, prices) {
-            (Ok(mappings), Ok(policies), Ok(labels), Ok(budgets), Ok(prices)) => {
+            (Ok(mappings), Ok(policies), Ok(labels), Ok(budgets), Ok(prices)) if strange.is_empty() => {
                 (mappings, policies, labels, budgets, prices)
             }
             (mappings, policies, labels, budgets, prices) => {
                 // Where no budget is known, rules that ask for one are no mistakes of their own.
                 let of_rules = policies.err().filter(|_| budgets.is_ok());
                 let wrong = [mappings.err(), of_rules, labels.err(), budgets.err(), prices.err()];
-                return Err(wrong.into_iter().flatten().flatten().collect());
+                return Err(wrong.into_iter().flatten().flatten().chain(strange).collect());
             }
         };
         let mappings = mappings.with_account_currency(config.rates.account.as_deref());
@@ -298,9 +312,31 @@ impl Rules {
         rules.collect()
     }
 
-    /// Completes the action; with values that people stated only if they may state them.
+    /// The action completed, with its risk.
+    pub fn weigh(&self, facts: &Facts, action: Action, at: Timestamp) -> Action {
+        self.weighed(facts, self.complete(action, &facts.host), at)
+    }
+
+    /// What rules see of a completed action, but for its budgets.
+    fn moment(&self, action: &Action, at: Timestamp) -> Situation {
+        Situation::at(self.config.zone.at(at), action.score().unwrap_or(risk::UNKNOWN))
+    }
+
+    fn weighed(&self, facts: &Facts, mut action: Action, at: Timestamp) -> Action {
+        let subject = Subject {
+            action: &action,
+            vocabulary: self.vocabulary(),
+            time: &self.config.zone.at(at),
+        };
+        let history = &self.memory.history;
+        let habits = |meaning: &Action| history.habits(&facts.agent, &facts.host, meaning, at);
+        action.risk = risk::assess(&self.config.risk, &subject, label, habits);
+        action
+    }
+
+    /// Completes the action and weighs it; with values that people stated only if they may state them.
     fn prepare(&self, facts: &Facts, action: Action, at: Timestamp, evidence: Option<&Evidence>) -> Prepared {
-        let action = self.complete(action, &facts.host);
+        let action = self.weigh(facts, action, at);
         let states = |evidence: &&Evidence| evidence.stated.keys().any(|field| action.lacks(field));
         let Some(evidence) = evidence.filter(states) else {
             return Prepared::Complete {
@@ -314,12 +350,22 @@ impl Rules {
         let situation = self.situation(facts, &action, at);
         match self.policies.evaluate(facts, &action, &situation, Some(evidence)) {
             Verdict::RequireApproval { rules } if rules.iter().any(consents) => Prepared::Complete {
-                action: self.fill(action.clone(), &evidence.stated),
+                action: self.weighed(facts, self.fill(action.clone(), &evidence.stated), at),
                 as_called: Some(Box::new(action)),
             },
             verdict @ (Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. }) => {
                 Prepared::Stopped { action, verdict }
             }
+        }
+    }
+}
+
+/// How sensitive the target is, where somebody said so.
+fn label(action: &Action) -> Option<Arc<str>> {
+    match action.labels.as_ref()?.sensitivity {
+        Sensitivity::Unknown => None,
+        said @ (Sensitivity::Public | Sensitivity::Internal | Sensitivity::Confidential | Sensitivity::Restricted) => {
+            Some(said.as_str().into())
         }
     }
 }
@@ -337,12 +383,22 @@ enum Prepared {
     },
 }
 
-/// Blocks and holds speak of the action as the call states it.
-fn with_action(decision: Decision, action: Action) -> Decision {
+/// Blocks and holds speak of the action as the call states it; its risk is the one they were decided by.
+fn with_action(decision: Decision, as_called: Action) -> Decision {
+    let action = |judged: Action| Action {
+        risk: judged.risk,
+        ..as_called
+    };
     match decision {
         Decision::Allow(permit) => Decision::Allow(permit),
-        Decision::Block(blocked) => Decision::Block(Blocked { action, ..blocked }),
-        Decision::RequireApproval(hold) => Decision::RequireApproval(Hold { action, ..hold }),
+        Decision::Block(blocked) => Decision::Block(Blocked {
+            action: action(blocked.action),
+            ..blocked
+        }),
+        Decision::RequireApproval(hold) => Decision::RequireApproval(Hold {
+            action: action(hold.action),
+            ..hold
+        }),
     }
 }
 

@@ -8,7 +8,7 @@
 //! agent ──CONNECT / absolute-form / reverse──▶ proxy
 //!   parse     connection + request → Call        proxy/parse     who asks, what, of whom; every authority must agree
 //!   map       Call → Action                      mapping         provider, operation, canonical action, fields, target
-//!   gate      Action → Decision                  gate, policy    Allow(Permit) | Block | RequireApproval(Hold)
+//!   gate      Action → Decision                  gate, risk, policy  Allow(Permit) | Block | RequireApproval(Hold)
 //!   record    ONE durable commit                 audit, store    Recorded<Permit>, or nothing leaves
 //!   hold      wait for people, then gate AGAIN   approval        with their consent as evidence, and record again
 //!   send      takes Recorded<Permit>             upstream        the one line that reaches the network, DNS included
@@ -49,6 +49,7 @@ pub mod budget;
 pub mod labels;
 pub mod mapping;
 pub mod policy;
+pub mod risk;
 pub mod upstream;
 // 3: the gate, used by every door.
 pub mod gate;

@@ -32,11 +32,15 @@ const PEOPLE: &[f64] = &[
     1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 14400.0, 86400.0,
 ];
 
+/// For scores: a point is kept as a second is.
+const SCORES: &[f64] = &[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0];
+
 /// Everything that is counted on the way of a call.
 #[derive(Debug)]
 pub struct Metrics {
     requests: Requests,
     decision: Histogram,
+    risk: Histogram,
     upstream: Histogram,
     tls_failures: [AtomicU64; TlsFailure::ALL.len()],
     bypasses: AtomicU64,
@@ -85,6 +89,7 @@ impl Default for Metrics {
         Self {
             requests: Requests::default(),
             decision: Histogram::new(QUICK),
+            risk: Histogram::new(SCORES),
             upstream: Histogram::new(REMOTE),
             tls_failures: Default::default(),
             bypasses: AtomicU64::new(0),
@@ -100,9 +105,12 @@ impl Metrics {
         self.refused(reason);
     }
 
-    /// A decision is on disk that was asked for at `since`.
-    pub fn decided(&self, since: Instant) {
+    /// A decision is on disk that was asked for at `since`, on a call with this score.
+    pub fn decided(&self, since: Instant, score: Option<i64>) {
         self.decision.observe(since.elapsed());
+        if let Some(score) = score.and_then(|score| u64::try_from(score).ok()) {
+            self.risk.observe(Duration::from_secs(score));
+        }
     }
 
     /// A request whose decision is `ruled`, to be counted once, when the tally is dropped.

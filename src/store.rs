@@ -12,7 +12,7 @@
 //! - The write-ahead log is folded back into the database by a thread of its own, not by whoever commits.
 //!
 //! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
-//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `registry`, `pauses`.
+//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `registry`, `pauses`, `habits`.
 
 mod approvals;
 mod calls;
@@ -21,6 +21,7 @@ mod connect;
 mod entries;
 mod finish;
 mod group;
+mod habits;
 mod open;
 mod pauses;
 mod queue;
@@ -37,7 +38,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
 use crate::model::pause::Pause;
 use crate::model::{ApprovalId, Change, Timestamp};
 
@@ -247,6 +248,14 @@ impl Store {
     /// If the database cannot be read.
     pub fn pauses(&self) -> Result<Vec<Pause>, ReadError> {
         self.reader()?.pauses()
+    }
+
+    /// What is usual of agents and actions, as it was written last.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn habits(&self) -> Result<Vec<HabitsRow>, ReadError> {
+        self.reader()?.habits()
     }
 
     /// At start: calls without an outcome, oldest first.

@@ -36,12 +36,14 @@ impl<'a> Question<'a> {
     }
 
     /// `HELD apr_7k2m9x4q support-bot: Refund $900.00 of ch_1 in Stripe (refund-over-500), waits 72 s → runplane …`,
-    /// where `how` is `waits 72 s` and `home_option` the end of commands that are printed.
+    /// where `how` is `waits 72 s`, with `risk 74 high, ` before it where that is known, and `home_option` the end of commands that are printed.
     pub fn line(&self, how: &str, vocabulary: &Vocabulary, home_option: &str) -> String {
         let rules: Vec<&str> = self.rules.iter().map(|rule| &*rule.id).collect();
         let short = self.approval.short();
+        let risk = self.action.risk.as_ref();
+        let risk = risk.map(|risk| format!("risk {}, ", risk.short())).unwrap_or_default();
         let mut line = format!(
-            "HELD {short} {}: {} ({}), {how} → runplane approvals approve {short}{}",
+            "HELD {short} {}: {} ({}), {risk}{how} → runplane approvals approve {short}{}",
             inert(&shortened(self.agent, 60)),
             inert(&shortened(&self.action.summary, 200)),
             inert(&shortened(&rules.join(", "), 200)),

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{Approvals, Draft};
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::{ApprovalRow, Denial};
-use crate::model::{Action, ApprovalId, CallId, Evidence, HoldRule, State, Timestamp, Value, Vote};
+use crate::model::{Action, ApprovalId, CallId, Evidence, HoldRule, Risk, State, Timestamp, Value, Vote};
 
 /// The right to change one approval. While it lives nobody else can; dropped, all is as before.
 #[must_use]
@@ -129,6 +129,12 @@ impl Claim {
             row.grant_expires = None;
             row.decided = None;
         })
+    }
+
+    /// The call is as risky as this by now, should people be asked again.
+    pub fn weighed(mut self, risk: Option<Box<Risk>>) -> Claim {
+        self.0.row.action.risk = risk;
+        self
     }
 
     /// Asks people from the beginning: the call is read as another `action` by now than the one they consented to.

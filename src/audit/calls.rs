@@ -91,6 +91,10 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         Some(trial) => on_trial(entry, trial),
         None => entry,
     };
+    let entry = match &action.risk {
+        Some(risk) => entry.commit("risk", Committed::keep(risk)),
+        None => entry,
+    };
     let row = CallRow {
         id: call.id.clone(),
         time: call.received,
@@ -112,6 +116,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         request_line: action.request_line.clone(),
         target_kind: action.target.kind.clone(),
         target_id: action.target.id.clone(),
+        risk: action.score(),
     };
     vec![Change::Append(entry), Change::CallDecided(Box::new(row))]
 }

@@ -64,6 +64,7 @@ fn entries(changes: &[Change]) -> Vec<Entry> {
             | Change::ApprovalMoved(_)
             | Change::AgentPut(_)
             | Change::PersonPut(_)
+            | Change::HabitsPut(_)
             | Change::Paused(_)
             | Change::Resumed(_) => None,
         })
@@ -90,6 +91,41 @@ fn with_fixed_salts(mut entry: Entry) -> Entry {
         *committed = Committed::new(salt, &value, keep);
     }
     entry
+}
+
+#[test]
+fn a_decision_commits_to_its_risk() {
+    let mut action = sample::action();
+    action.risk = Some(Box::new(Risk {
+        action: "process_refund".into(),
+        factors: Vec::new(),
+        score: 74,
+        weights: "0123456789abcdef".into(),
+    }));
+    let ruling = Ruling {
+        decision: "ALLOW",
+        reason: None,
+        rules: &[],
+        approval: None,
+        spending: None,
+        would: None,
+        trial: None,
+    };
+    let changes = decided(&call(), &action, &ruling, &digests());
+    let [Change::Append(entry), Change::CallDecided(row)] = &changes[..] else {
+        panic!("{changes:?}");
+    };
+    assert_eq!(row.risk, Some(74));
+    let kept = entry.values["risk"].kept.as_deref().unwrap();
+    assert_eq!(
+        kept,
+        r#"{"action":"process_refund","factors":[],"score":74,"weights":"0123456789abcdef"}"#
+    );
+    assert!(
+        String::from_utf8(entry.bytes(1, Timestamp(1)))
+            .unwrap()
+            .contains("\"commit_risk\":\"")
+    );
 }
 
 #[test]
@@ -283,6 +319,7 @@ fn after_a_crash_what_was_allowed_is_unknown_and_what_was_held_was_not_sent() {
             | Change::ApprovalMoved(_)
             | Change::AgentPut(_)
             | Change::PersonPut(_)
+            | Change::HabitsPut(_)
             | Change::Paused(_)
             | Change::Resumed(_) => None,
         })

@@ -209,6 +209,7 @@ impl<'a> Past<'a> {
             target,
             environment: members.environment.clone()?,
             labels: None,
+            risk: None,
             unmapped: members.unmapped != 0,
             inspected: true,
             summary: String::new(),

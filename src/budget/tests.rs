@@ -27,6 +27,7 @@ fn entry(members: serde_json::Value, amount: Option<i64>) -> Kept {
     Kept {
         bytes: members.to_string().into_bytes(),
         values: fields.into_iter().collect(),
+        changed: Vec::new(),
     }
 }
 
@@ -137,6 +138,7 @@ fn what_cannot_be_read_of_the_trail_is_passed_over() {
     let broken = Kept {
         bytes: b"{".to_vec(),
         values: BTreeMap::new(),
+        changed: Vec::new(),
     };
     let mut erased = refund("erased", 5, 3);
     erased.values.clear();

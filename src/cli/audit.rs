@@ -52,8 +52,8 @@ pub enum AuditError {
 
 /// Widest summary shown in a column; `--json` has all of it.
 const MAX_SUMMARY: usize = 72;
-const HEADINGS: [&str; 9] = [
-    "TIME", "AGENT", "ACTION", "DECISION", "OUTCOME", "RULES", "SUMMARY", "APPROVAL", "CALL",
+const HEADINGS: [&str; 10] = [
+    "TIME", "AGENT", "ACTION", "DECISION", "RISK", "OUTCOME", "RULES", "SUMMARY", "APPROVAL", "CALL",
 ];
 
 /// Carries out `runplane audit …` for the home `home`.
@@ -118,6 +118,8 @@ struct Line<'a> {
     received: Option<i64>,
     milliseconds: Option<i64>,
     closed: Option<i64>,
+    /// 0 to 100.
+    risk: Option<i64>,
 }
 
 /// A call with the people who decided on it.
@@ -167,6 +169,7 @@ impl<'a> From<&'a Decided> for Line<'a> {
             received: record.carried.map(|carried| carried.received),
             milliseconds: record.carried.map(|carried| carried.milliseconds),
             closed: record.closed.map(|time| time.0),
+            risk: row.risk,
         }
     }
 }
@@ -183,10 +186,10 @@ fn table(calls: &[CallRecord], out: &mut dyn Write) -> io::Result<()> {
     if calls.is_empty() {
         return writeln!(out, "No calls on record.");
     }
-    let rows: Vec<[String; 9]> = std::iter::once(HEADINGS.map(str::to_owned))
+    let rows: Vec<[String; 10]> = std::iter::once(HEADINGS.map(str::to_owned))
         .chain(calls.iter().map(columns))
         .collect();
-    let mut widths = [0; 9];
+    let mut widths = [0; 10];
     for row in &rows {
         for (width, text) in widths.iter_mut().zip(row) {
             *width = text.chars().count().max(*width);
@@ -203,7 +206,7 @@ fn table(calls: &[CallRecord], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn columns(call: &CallRecord) -> [String; 9] {
+fn columns(call: &CallRecord) -> [String; 10] {
     let row = &call.row;
     let outcome = row.outcome.map_or("-", Outcome::as_str);
     let rules: Vec<&str> = row.rules.iter().map(|rule| &**rule).collect();
@@ -217,6 +220,7 @@ fn columns(call: &CallRecord) -> [String; 9] {
         inert(&row.action).into_owned(),
         row.would
             .map_or_else(|| row.decision.to_owned(), |would| format!("observed, would {would}")),
+        row.risk.map_or_else(|| "-".to_owned(), |score| score.to_string()),
         outcome.to_owned(),
         inert(&rules.join(",")).into_owned(),
         clip(&inert(summary)),

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::config::home::Home;
 use crate::model::CallId;
 use crate::proxy::described;
+use crate::store::Reader;
 
 /// What would happen to a call, by the mappings and policies of this home, or what did happen to one
 #[derive(Debug, Default, clap::Args)]
@@ -71,6 +72,11 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         Ok(rules) => rules,
         Err(wrong) => return super::check::print(&wrong),
     };
+    // What a sidecar that runs has learnt is on disk within a minute.
+    let database = config.home.database();
+    if database.exists() {
+        rules.memory().history.recall(Reader::open(&database)?.habits()?)?;
+    }
     let caller = caller::find(&config, args.agent.as_deref(), &args.roles)?;
     let limits = config.limits.of_one_body();
     if args.jsonl {

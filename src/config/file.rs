@@ -14,7 +14,7 @@ use crate::upstream::{Destination, Endpoint};
 use super::scalar::{
     ClientKind, Count, Currency, HoldSpan, KeyHash, Name, Observed, Rate, Size, SocketAddress, Span, TimeZone,
 };
-use super::{Limits, listen, reverse, upstream_proxy};
+use super::{Limits, listen, reverse, risk, upstream_proxy};
 
 /// For calls under way when we are to stop: Kubernetes gives 30 seconds in all where nothing else is said.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(25);
@@ -35,6 +35,7 @@ pub(super) struct FileConfig {
     pub(super) time_zone: TimeZone,
     /// Whose calls no decision stops.
     pub(super) dangerously_observe: Observed,
+    pub(super) risk: risk::Section,
     /// `host` or `host:port` → `address:port` that is dialled instead of asking DNS.
     pub(super) resolve: BTreeMap<Endpoint, SocketAddress>,
     /// The way out, where there is but one.

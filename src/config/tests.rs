@@ -37,6 +37,10 @@ approvals: {{ pending: 5m, grant: 1m, cool_down: 30s, max_pending_per_agent: 3, 
 limits: {{ body: 1MiB, bodies: 64MiB, decoded: 2MiB, ratio: 20, connections: 10 }}
 health: {{ listen: '0.0.0.0:8082' }}
 shutdown: {{ within: 90s }}
+risk:
+  weights: {{ action: 0.45, novelty: 0 }}
+  actions: {{ transfer_funds: {{ amount_base: {{ lo: 100000, hi: 100000000 }} }} }}
+  working_hours: {{ days: [monday, friday], from: 0, to: 24 }}
 ",
         "cd".repeat(32)
     ))
@@ -58,6 +62,11 @@ shutdown: {{ within: 90s }}
     );
     assert_eq!(config.health.unwrap().to_string(), "0.0.0.0:8082");
     assert_eq!(config.shutdown_within.as_secs(), 90);
+    let default = parse("").unwrap().gate.risk;
+    assert_ne!(config.gate.risk.version(), default.version());
+    let same =
+        parse("risk: { weights: { action: 0.5, off_hours: 0.15 }, scales: { record_count: { lo: 10, hi: 10000 } } }");
+    assert_eq!(same.unwrap().gate.risk, default);
     assert_eq!(config.upstream.resolve.len(), 1);
     assert_eq!(config.upstream.destinations.len(), 2);
     assert!(config.groups().contains("finance"));
@@ -76,6 +85,11 @@ fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
     let wrong = parse("proxi: {}\n").unwrap_err();
     assert!(
         wrong.contains("runplane.yaml:1:1") && wrong.contains("proxi"),
+        "{wrong}"
+    );
+    let wrong = parse("risk:\n  weights:\n    scale: 1.5\n").unwrap_err();
+    assert!(
+        wrong.contains("runplane.yaml:3:12") && wrong.contains("found 1.5"),
         "{wrong}"
     );
     for (text, expected) in [
@@ -105,6 +119,35 @@ fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
         ("health: { listen: 8082 }", "expected an address and a port"),
         ("health: { tls: {} }", "unknown"),
         ("shutdown: { within: 25 }", "expected a time with its unit"),
+        ("risk: { weights: { action: 1 } }", "expected a weight from 0 to 0.9999"),
+        (
+            "risk: { weights: { action: -0.1 } }",
+            "expected a weight from 0 to 0.9999",
+        ),
+        (
+            "risk: { weights: { action: .nan } }",
+            "expected a weight from 0 to 0.9999",
+        ),
+        ("risk: { weights: { action: 0.12345 } }", "at most four decimals"),
+        ("risk: { weights: { actions: 0.1 } }", "unknown"),
+        (
+            "risk: { scales: { amount_base: { lo: 0, hi: 9 } } }",
+            "expected 1 ≤ lo < hi",
+        ),
+        (
+            "risk: { actions: { a: { record_count: { lo: 9, hi: 9 } } } }",
+            "expected 1 ≤ lo < hi",
+        ),
+        ("risk: { actions: { a: { amount: { lo: 1, hi: 9 } } } }", "unknown"),
+        (
+            "risk: { working_hours: { days: [monday], from: 18, to: 8 } }",
+            "0 ≤ from < to ≤ 24",
+        ),
+        (
+            "risk: { working_hours: { days: [], from: 8, to: 18 } }",
+            "at least one day",
+        ),
+        ("risk: { working_hours: { days: [mon], from: 8, to: 18 } }", "unknown"),
     ] {
         let wrong = parse(text).unwrap_err();
         assert!(wrong.contains(expected), "{text}: {wrong}");

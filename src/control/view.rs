@@ -13,7 +13,7 @@ use crate::approval::Standing;
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
 use crate::model::pause::Whom;
 use crate::model::vocabulary::FieldType;
-use crate::model::{Action, ApprovalId, CallId, HoldRule, Outcome, State, Timestamp, Value, Vocabulary, Why};
+use crate::model::{Action, ApprovalId, CallId, HoldRule, Outcome, Risk, State, Timestamp, Value, Vocabulary, Why};
 
 pub use budget::{Budget, Shown};
 
@@ -45,6 +45,9 @@ pub struct Approval {
     /// What else the same call does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Also>,
+    /// How risky it is, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
     pub missing: Vec<Missing>,
     pub stated: BTreeMap<Arc<str>, Value>,
     /// The rules that want consent; of a pending approval, those that still do.
@@ -135,6 +138,7 @@ impl Approval {
             target_id: action.target.id.clone(),
             fields: action.fields.clone(),
             also: action.also.iter().map(Also::from).collect(),
+            risk: action.risk.as_deref().cloned(),
             missing: missing(row, standing.state, vocabulary),
             stated: row.stated.clone(),
             rules: row.rules.iter().map(Rule::from).collect(),

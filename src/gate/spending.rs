@@ -14,7 +14,7 @@ impl Rules {
 
     /// `stands`: the call was counted when it was allowed, and is only judged again.
     pub(super) fn situation_if(&self, facts: &Facts, action: &Action, at: Timestamp, stands: bool) -> Situation {
-        let plain = Situation::at(self.config.zone.at(at));
+        let plain = self.moment(action, at);
         let Some(uses) = self.budgets.uses(facts, action) else {
             let budgets = self.budgets.uncounted(action);
             return Situation { budgets, ..plain };
@@ -37,7 +37,7 @@ impl Rules {
         evidence: Option<&Evidence>,
         at: Timestamp,
     ) -> Decision {
-        let mut situation = Situation::at(self.config.zone.at(at));
+        let mut situation = self.moment(&action, at);
         let Some(uses) = self.budgets.uses(facts, &action) else {
             situation.budgets = self.budgets.uncounted(&action);
             return self.policies.decide(call, action, &situation, evidence);

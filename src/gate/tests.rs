@@ -7,6 +7,7 @@ mod labels;
 mod meanings;
 mod never_allows;
 mod packs;
+mod risk;
 
 use super::*;
 use crate::model::vocabulary::FieldType;
@@ -127,6 +128,7 @@ pub(super) fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
+        risk: None,
     }
 }
 

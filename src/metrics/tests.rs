@@ -68,6 +68,23 @@ fn every_combination_has_its_own_place_whatever_status_comes() {
 }
 
 #[test]
+fn a_score_is_counted_with_its_decision() {
+    let metrics = Arc::new(Metrics::default());
+    for score in [Some(3), Some(74), Some(100), None] {
+        metrics.decided(Instant::now(), score);
+    }
+    let text = text(&metrics, Decisions::default());
+    let bucket = |end| value(&text, &format!("runplane_risk_score_bucket{{le=\"{end}\"}}"));
+    assert_eq!(
+        (bucket("10.0"), bucket("70.0"), bucket("80.0")),
+        (Some(1.0), Some(1.0), Some(2.0))
+    );
+    assert_eq!(value(&text, "runplane_risk_score_count"), Some(3.0));
+    assert_eq!(value(&text, "runplane_risk_score_sum"), Some(177.0));
+    assert_eq!(value(&text, "runplane_decision_duration_seconds_count"), Some(4.0));
+}
+
+#[test]
 fn a_time_is_in_every_bucket_that_it_fits_in() {
     let decisions = Decisions::default();
     for seconds in [1, 2, 100_000] {

@@ -62,6 +62,9 @@ impl Collector for Reading {
         metrics.requests.encode(&mut requests)?;
         let help = "From the head of a request to its decision on disk, the reading of its content included";
         seconds(to, "decision_duration", help, &metrics.decision)?;
+        let help = "Scores of the calls that were decided";
+        let scores = to.encode_descriptor("risk_score", help, None, MetricType::Histogram)?;
+        metrics.risk.encode(scores)?;
         let help = "From the sending of a call to the head of the provider's answer";
         seconds(to, "upstream_duration", help, &metrics.upstream)?;
 

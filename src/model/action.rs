@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Labels, Vocabulary};
+use super::{Labels, Risk, Vocabulary};
 
 /// What a call means, whoever sent it and however it was spelt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Action {
     /// for most calls; `summary` tells them all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Action>,
+    /// Worked out by the gate, of the whole call; `None` before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Box<Risk>>,
 }
 
 /// What the thing acted on is.
@@ -218,6 +221,11 @@ impl Action {
     pub fn environment(&self) -> &Arc<str> {
         let labelled = self.labels.as_ref().and_then(|labels| labels.environment.as_ref());
         labelled.unwrap_or(&self.environment)
+    }
+
+    /// The score of its risk, where it has one.
+    pub fn score(&self) -> Option<i64> {
+        self.risk.as_ref().map(|risk| risk.score)
     }
 
     /// Everything the call means, this first.

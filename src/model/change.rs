@@ -30,6 +30,8 @@ pub enum Change {
     Paused(Pause),
     /// Lift a pause. Finding none fails the commit's call.
     Resumed(Whom),
+    /// What is known of somebody's habits, in place of what was known before.
+    HabitsPut(HabitsRow),
 }
 
 /// The projection of a call that people query.
@@ -57,6 +59,8 @@ pub struct CallRow {
     pub request_line: String,
     pub target_kind: Arc<str>,
     pub target_id: Option<String>,
+    /// Its score, 0 to 100.
+    pub risk: Option<i64>,
 }
 
 /// How a call ended.
@@ -145,4 +149,14 @@ pub struct PersonRow {
     pub key_sha256: String,
     pub created: Timestamp,
     pub disabled: Option<Timestamp>,
+}
+
+/// What an agent did so far, or what all agents did with an action: what the risk of a call is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HabitsRow {
+    /// Of an agent; else of an action.
+    pub of_agent: bool,
+    pub name: Arc<str>,
+    /// As `risk::History` reads it.
+    pub state: String,
 }

@@ -16,13 +16,16 @@ pub struct Situation {
     pub budgets: BTreeMap<Arc<str>, i64>,
     /// Limits that the call would go over.
     pub over: Vec<Over>,
+    /// The call's score, 0 to 100.
+    pub risk: i64,
 }
 
 impl Situation {
     /// Without any budget.
-    pub fn at(time: LocalTime) -> Self {
+    pub fn at(time: LocalTime, risk: i64) -> Self {
         Self {
             time,
+            risk,
             budgets: BTreeMap::new(),
             over: Vec::new(),
         }

@@ -217,6 +217,7 @@ pub(super) fn attributes<'a>(
         ("unmapped", Attribute::Bool(action.unmapped)),
         ("inspected", Attribute::Bool(action.inspected)),
         ("time", Attribute::Time(&situation.time)),
+        ("risk", Attribute::Int(situation.risk)),
     ];
     let fields = action.fields.iter();
     let covered = (!definition.budgets.is_empty()).then_some((

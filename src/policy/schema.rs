@@ -7,7 +7,7 @@ use crate::model::Vocabulary;
 use crate::model::vocabulary::ActionDefinition;
 
 /// Context that every action has, besides its own fields: name and Cedar type.
-pub(super) const COMMON: [(&str, &str); 7] = [
+pub(super) const COMMON: [(&str, &str); 8] = [
     ("host", "String"),
     ("operation", "String"),
     ("access", "String"),
@@ -15,10 +15,11 @@ pub(super) const COMMON: [(&str, &str); 7] = [
     ("unmapped", "Bool"),
     ("inspected", "Bool"),
     ("time", "LocalTime"),
+    ("risk", "Long"),
 ];
 
 /// Names of context that later parts of the gate bring; a field of that name would be taken for theirs.
-const RESERVED: [&str; 4] = ["risk", "budgets", "rates", "approvals"];
+const RESERVED: [&str; 3] = ["budgets", "rates", "approvals"];
 
 /// Groups that follow from an action's access.
 const ACCESS_GROUPS: [&str; 3] = ["reads", "writes", "deletes"];

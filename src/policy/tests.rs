@@ -141,6 +141,7 @@ fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
+        risk: None,
     }
 }
 
@@ -164,7 +165,7 @@ fn without(mut action: Action, fields: &[&str]) -> Action {
 
 /// Noon of a Friday.
 fn situation() -> Situation {
-    Situation::at(Zone::default().at(Timestamp(1_795_176_000_000)))
+    Situation::at(Zone::default().at(Timestamp(1_795_176_000_000)), 50)
 }
 
 /// A vote of one person for each of these rules.

@@ -26,7 +26,7 @@ pub struct Described {
 #[derive(Debug)]
 pub struct Judged {
     pub call: Call,
-    /// With all that follows from its fields.
+    /// With all that follows from its fields, and its risk.
     pub action: Action,
     pub verdict: Verdict,
 }
@@ -70,7 +70,7 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
             mappings.resolve(&call, route)?
         }
     };
-    let action = rules.complete(action, &call.facts().host);
+    let action = rules.weigh(&call.facts(), action, call.received);
     let verdict = rules.review(&call.facts(), &action, None, call.received);
     if is_unread && !parsed.leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {
         return Err(too_large());

@@ -80,8 +80,9 @@ pub async fn wait(
         wait,
         credentials: credentials.clone(),
     };
+    let score = hold.action.score();
     let mut step = join(parts, &asking, rules, hold).await?;
-    parts.metrics.decided(asked);
+    parts.metrics.decided(asked, score);
     loop {
         match step {
             Step::Go(approved) => return Ok(*approved),

@@ -74,7 +74,7 @@ pub(super) async fn allowed(
     let record = Record::open(parts, &permit, None);
     match parts.store.commit(permit, changes).await {
         Ok(permit) => {
-            parts.metrics.decided(asked);
+            parts.metrics.decided(asked, permit.get().action().score());
             if let Some(would) = permit.get().would() {
                 parts.metrics.observed(would);
                 parts.notices.line(say::observed(permit.get(), would));
@@ -111,7 +111,7 @@ pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked, 
     let changes = audit::decided(&blocked.call, &blocked.action, &ruling, &judged_by.digests());
     let refusal = match parts.store.write(changes).await {
         Ok(()) => {
-            parts.metrics.decided(asked);
+            parts.metrics.decided(asked, blocked.action.score());
             parts.notices.line(say::blocked(&blocked));
             respond::told(&Refusal::new(blocked.reason, say::why_blocked(&blocked)))
         }
@@ -215,6 +215,7 @@ impl Record {
         let (store, agent, call) = (parts.store.clone(), call.caller.agent.clone(), call.id.clone());
         let spent = spent.map(|approval| (parts.approvals.clone(), approval.clone()));
         let reservation = permit.spending().reservation.clone();
+        let sent = parts.gate.sends(permit, Timestamp::now());
         let mut record = Self::new(move |ending| {
             if let Some(reservation) = reservation {
                 reservation.settle(ending.outcome, ending.status);
@@ -229,11 +230,13 @@ impl Record {
                 result_id,
                 carried,
             } = ending;
+            let time = Timestamp::now();
+            sent.ended(outcome, time);
             store.later(audit::closed(
                 &agent,
                 CallClosed {
                     call,
-                    time: Timestamp::now(),
+                    time,
                     outcome,
                     reason,
                     status,

@@ -119,7 +119,7 @@ pub(super) fn rules(rules: &[RuleReason]) -> String {
     said.collect::<Vec<_>>().join("; ")
 }
 
-/// `BLOCKED support-bot: Delete 25 items of orders (no-bulk-deletion)`, for the terminal.
+/// `BLOCKED support-bot: Delete 25 items of orders (no-bulk-deletion), risk 61 high`, for the terminal.
 pub(super) fn blocked(blocked: &Blocked) -> String {
     let ids: Vec<&str> = blocked.rules.iter().map(|rule| &*rule.id).collect();
     let why = if ids.is_empty() {
@@ -129,8 +129,10 @@ pub(super) fn blocked(blocked: &Blocked) -> String {
     };
     // SECURITY: the summary holds text of the agent's, and the line goes to a terminal.
     // Test: `a_line_for_the_terminal_is_inert`.
+    let risk = blocked.action.risk.as_ref();
+    let risk = risk.map(|risk| format!(", risk {}", risk.short())).unwrap_or_default();
     format!(
-        "BLOCKED {}: {} ({})",
+        "BLOCKED {}: {} ({}){risk}",
         inert(&blocked.call.caller.agent),
         inert(&blocked.action.summary),
         inert(&why)

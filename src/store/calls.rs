@@ -58,7 +58,7 @@ pub struct TargetSeen {
 /// As [`record`] reads them.
 const COLUMNS: &str = "id, time, agent, provider, operation, action, environment, decision, rules, approval, reason,
     outcome, summary, request_line, target_kind, target_id, closed, status, result_id, sent, received,
-    milliseconds, would";
+    milliseconds, would, risk";
 
 const DECISIONS: [&str; 3] = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"];
 
@@ -89,12 +89,12 @@ pub(super) fn decided(connection: &Connection, row: &CallRow) -> Result<(), Refu
 
 const INSERT: &str =
     "INSERT OR FAIL INTO calls (id, time, agent, provider, operation, action, environment, decision, rules,
-        approval, reason, outcome, closed, summary, request_line, target_kind, target_id, would)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+        approval, reason, outcome, closed, summary, request_line, target_kind, target_id, would, risk)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 
 const DECIDE_AGAIN: &str = "UPDATE OR FAIL calls SET time = ?2, agent = ?3, provider = ?4, operation = ?5, action = ?6,
         environment = ?7, decision = ?8, rules = ?9, approval = ?10, reason = ?11, outcome = ?12, closed = ?13,
-        summary = ?14, request_line = ?15, target_kind = ?16, target_id = ?17, would = ?18
+        summary = ?14, request_line = ?15, target_kind = ?16, target_id = ?17, would = ?18, risk = ?19
     WHERE id = ?1 AND outcome IS NULL AND decision = 'REQUIRE_APPROVAL'";
 
 fn put(connection: &Connection, row: &CallRow, sql: &str) -> Result<usize, Refused> {
@@ -117,6 +117,7 @@ fn put(connection: &Connection, row: &CallRow, sql: &str) -> Result<usize, Refus
         row.target_kind,
         row.target_id,
         row.would,
+        row.risk,
     ])?;
     Ok(written)
 }
@@ -235,6 +236,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
             request_line: row.get(13)?,
             target_kind: row.get(14)?,
             target_id: row.get(15)?,
+            risk: row.get(23)?,
         },
         closed: row.get::<_, Option<i64>>(16)?.map(Timestamp),
         status: row.get(17)?,

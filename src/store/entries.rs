@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::calls::unreadable;
+use crate::model::entry::hmac_sha256;
 use crate::model::{ApprovalId, CallId, Entry, Timestamp};
 
 /// The end of the trail.
@@ -35,6 +36,8 @@ pub struct Kept {
     pub bytes: Vec<u8>,
     /// RFC 8785 JSON by name; without those of which only the commitment is kept, or that were erased.
     pub values: BTreeMap<String, String>,
+    /// Names of those values that are not what the entry commits to.
+    pub changed: Vec<String>,
 }
 
 /// The entries about a call and about `approval`, in order.
@@ -72,26 +75,38 @@ pub(super) fn backwards(connection: &Connection, mut see: impl FnMut(&Kept) -> b
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    Ok(Kept {
-        bytes: row.get(0)?,
-        values: row
-            .get::<_, Option<String>>(1)?
-            .map_or(Ok(BTreeMap::new()), |text| values(&text))?,
-    })
+    let (bytes, committed): (Vec<u8>, Option<String>) = (row.get(0)?, row.get(1)?);
+    let (values, changed) = match committed {
+        Some(committed) => values(&bytes, &committed)?,
+        None => (BTreeMap::new(), Vec::new()),
+    };
+    Ok(Kept { bytes, values, changed })
 }
 
-/// The values in a row of `entry_values`, as they stand there.
-fn values(committed: &str) -> rusqlite::Result<BTreeMap<String, String>> {
+/// The values in a row of `entry_values`, as they stand there, and which of them the entry does not commit to.
+fn values(entry: &[u8], committed: &str) -> rusqlite::Result<(BTreeMap<String, String>, Vec<String>)> {
     #[derive(Deserialize)]
     struct Told<'a> {
+        salt: String,
         #[serde(borrow)]
         value: Option<&'a RawValue>,
     }
     let told: BTreeMap<String, Told<'_>> = serde_json::from_str(committed).map_err(|error| unreadable(1, error))?;
-    let kept = told
-        .into_iter()
-        .filter_map(|(name, told)| Some((name, told.value?.get().to_owned())));
-    Ok(kept.collect())
+    let members: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(entry).map_err(|error| unreadable(0, error))?;
+    let (mut values, mut changed) = (BTreeMap::new(), Vec::new());
+    for (name, told) in told {
+        let Some(value) = told.value else { continue };
+        let commitment = hex::decode(&told.salt).map(|salt| hex::encode(hmac_sha256(&salt, value.get().as_bytes())));
+        let promised = members
+            .get(&format!("commit_{name}"))
+            .and_then(serde_json::Value::as_str);
+        if promised.is_none() || commitment.ok().as_deref() != promised {
+            changed.push(name.clone());
+        }
+        values.insert(name, value.get().to_owned());
+    }
+    Ok((values, changed))
 }
 
 pub(super) fn append(

@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::entries::Place;
 use super::queue::{Answer, Submission};
-use super::{CommitError, approvals, calls, entries, pauses, registry};
+use super::{CommitError, approvals, calls, entries, habits, pauses, registry};
 use crate::model::{Change, Timestamp};
 
 /// Why one submission was not written.
@@ -142,6 +142,7 @@ fn apply(connection: &Connection, place: &mut Place, changes: &[Change]) -> Resu
             Change::PersonPut(row) => registry::put_person(connection, row)?,
             Change::Paused(pause) => pauses::put(connection, pause)?,
             Change::Resumed(whom) => pauses::lift(connection, whom)?,
+            Change::HabitsPut(row) => habits::put(connection, row)?,
         }
     }
     Ok(())

@@ -63,7 +63,11 @@ impl Submission {
             Change::CallDecided(row) => Some(&row.id),
             Change::CallClosed(closed) => Some(&closed.call),
             Change::ApprovalHeld(row) | Change::ApprovalMoved(row) => Some(&row.first_call),
-            Change::AgentPut(_) | Change::PersonPut(_) | Change::Paused(_) | Change::Resumed(_) => None,
+            Change::AgentPut(_)
+            | Change::PersonPut(_)
+            | Change::HabitsPut(_)
+            | Change::Paused(_)
+            | Change::Resumed(_) => None,
         });
         call.map_or("none", |call| call.as_str())
     }

@@ -6,9 +6,10 @@ use rusqlite::Connection;
 
 use super::open::OpenError;
 use super::{
-    CallFilter, CallRecord, Kept, OpenCall, Spent, TargetSeen, approvals, calls, connect, entries, pauses, registry,
+    CallFilter, CallRecord, Kept, OpenCall, Spent, TargetSeen, approvals, calls, connect, entries, habits, pauses,
+    registry,
 };
-use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
 use crate::model::pause::Pause;
 use crate::model::{ApprovalId, CallId, Timestamp};
 
@@ -132,6 +133,14 @@ impl Reader {
     /// If the database cannot be read.
     pub fn pauses(&self) -> Result<Vec<Pause>, ReadError> {
         Ok(pauses::all(&self.connection)?)
+    }
+
+    /// What is usual of agents and actions, as it was written last.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn habits(&self) -> Result<Vec<HabitsRow>, ReadError> {
+        Ok(habits::all(&self.connection)?)
     }
 
     pub(super) fn open_calls(&self) -> Result<Vec<OpenCall>, ReadError> {

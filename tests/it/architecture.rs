@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate with their floor, lowest first.
-const FLOORS: [(&str, usize); 20] = [
+const FLOORS: [(&str, usize); 21] = [
     ("model", 0),
     ("store", 1),
     ("io", 1),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, usize); 20] = [
     ("labels", 2),
     ("mapping", 2),
     ("policy", 2),
+    ("risk", 2),
     ("upstream", 2),
     ("gate", 3),
     ("proxy", 4),

@@ -50,6 +50,7 @@ mod reject;
 mod reload;
 mod restart;
 mod reverse;
+mod risk;
 mod secured;
 mod shapes;
 mod shipped;

@@ -7,7 +7,7 @@ use crate::cli::client::table;
 use crate::control::view::{Approval, Missing};
 use crate::model::approval::asked;
 use crate::model::inert::inert;
-use crate::model::{State, Value, money};
+use crate::model::{Risk, State, Value, money};
 
 pub(super) fn write_list(out: &mut dyn Write, approvals: &[Approval]) -> std::io::Result<()> {
     if approvals.is_empty() {
@@ -21,12 +21,13 @@ pub(super) fn write_list(out: &mut dyn Write, approvals: &[Approval]) -> std::io
                 approval.state.as_str().to_owned(),
                 inert(&approval.agent).into_owned(),
                 inert(&shortened(&approval.summary, 80)).into_owned(),
+                approval.risk.as_ref().map_or_else(|| "-".to_owned(), Risk::short),
                 rules(approval),
                 until(approval).to_owned(),
             ]
         })
         .collect();
-    table(out, &["ID", "STATE", "AGENT", "WHAT", "RULES", "UNTIL"], &rows)
+    table(out, &["ID", "STATE", "AGENT", "WHAT", "RISK", "RULES", "UNTIL"], &rows)
 }
 
 /// Until when it is worth what its state says.
@@ -94,6 +95,9 @@ fn write_call(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
         &format!("{} {target}, {}", approval.target_kind, approval.environment),
     )?;
     entry(out, "request", &approval.request_line)?;
+    if let Some(risk) = &approval.risk {
+        entry(out, "risk", &risk.in_one_line())?;
+    }
     for (name, value) in &approval.fields {
         entry(out, "field", &format!("{name} = {}", shown(name, value, approval)))?;
     }

@@ -14,6 +14,9 @@ fn sample(state: State) -> Approval {
         "rules": [{"id": "refund-over-500", "reason": "Refunds over $500 need a person", "approvers": ["finance"],
             "quorum": 1, "unchecked": []}],
         "grant_expires": "2026-11-20T14:20:00Z", "decided": null, "clients": 0,
+        "risk": {"action": "process_refund", "score": 74, "weights": "0123456789abcdef", "factors": [
+            {"basis": {"action": {"access": "write", "class": "money"}}, "points": 56, "w": 5000, "x": 8500},
+            {"basis": {"scale": {"field": "amount_base", "hi": 1000000, "lo": 1000, "value": 90000}}, "points": 18, "w": 5000, "x": 6514}]},
         "first_call": "call_7k2m9x4q00000000000000000a", "consumed_by": null, "consumed": null, "outcome": null,
         "status": null
     });
@@ -31,8 +34,8 @@ fn the_list_says_what_waits() {
     let list = written(|out| write_list(out, &[sample(State::Pending)]));
     assert_eq!(
         list,
-        "ID            STATE    AGENT        WHAT                              RULES            UNTIL\n\
-         apr_7k2m9x4q  pending  support-bot  Refund $900.00 of ch_1 in Stripe  refund-over-500  2026-11-20T14:15:00Z\n"
+        "ID            STATE    AGENT        WHAT                              RISK     RULES            UNTIL\n\
+         apr_7k2m9x4q  pending  support-bot  Refund $900.00 of ch_1 in Stripe  74 high  refund-over-500  2026-11-20T14:15:00Z\n"
     );
     assert_eq!(written(|out| write_list(out, &[])), "Nothing waits for people.\n");
 }
@@ -44,6 +47,7 @@ fn an_approval_is_shown_with_its_money_its_rule_and_how_to_decide() {
         "  what        Refund $900.00 of ch_1 in Stripe\n",
         "  field       amount = 90000 ($900.00)\n",
         "  target      charge ch_1, live\n",
+        "  risk        74 high (action 56, scale 18); no baseline yet\n",
         "  rule        refund-over-500 asks finance: Refunds over $500 need a person\n",
         "no client is connected",
         "runplane approvals approve apr_7k2m9x4q\n",

@@ -56,9 +56,9 @@ async fn agent_action_and_decision_are_shown_while_the_sidecar_runs_and_when_it_
     .await;
     let short = approval.id.short();
     let expected = format!(
-        "TIME                  AGENT        ACTION          DECISION          OUTCOME  RULES            SUMMARY                                        APPROVAL      CALL\n\
-         2026-11-20T14:05:00Z  support-bot  process_refund  ALLOW             success  refund-over-500  Refund $900.00 of ch_1 in Stripe               -             {first}\n\
-         2026-11-20T14:05:00Z  ops-bot      process_refund  REQUIRE_APPROVAL  -        a,b              POST https://api.stripe.com/v1/refunds?key=…  {short}  {second}\n"
+        "TIME                  AGENT        ACTION          DECISION          RISK  OUTCOME  RULES            SUMMARY                                        APPROVAL      CALL\n\
+         2026-11-20T14:05:00Z  support-bot  process_refund  ALLOW             74    success  refund-over-500  Refund $900.00 of ch_1 in Stripe               -             {first}\n\
+         2026-11-20T14:05:00Z  ops-bot      process_refund  REQUIRE_APPROVAL  74    -        a,b              POST https://api.stripe.com/v1/refunds?key=…  {short}  {second}\n"
     );
     let normal = |text: &str| {
         text.lines()

@@ -6,11 +6,12 @@ use std::io::Write;
 use anyhow::bail;
 use serde_json::Value as Json;
 
-use super::show::{line, list};
+use super::show::{self, line, list};
 use crate::config::home::Home;
 use crate::gate::Rules;
 use crate::model::change::Carried;
-use crate::model::{CallId, Outcome, Timestamp};
+use crate::model::{CallId, Outcome, Risk, Timestamp};
+use crate::risk;
 use crate::store::{CallRecord, Kept, Reader};
 
 /// Members of entries that are told elsewhere, or that tell people nothing.
@@ -78,6 +79,7 @@ fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut
     list(out, "labels", &labels(&entry))?;
     line(out, "summary", &row.summary)?;
     line(out, "request", &row.request_line)?;
+    risk(last, out)?;
     let reason = row.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let observed = row
         .would
@@ -130,6 +132,32 @@ fn labels(entry: &BTreeMap<String, Json>) -> Vec<String> {
     let all = all.filter_map(|(name, value)| Some(format!("{name} = {}", value?)));
     let all: Vec<String> = all.collect();
     vec![format!("{}  targets.yaml, lines {lines}", all.join(", "))]
+}
+
+/// The score as it is on record, and what comes of it when it is worked out again.
+fn risk(decided: Option<&Kept>, out: &mut impl Write) -> anyhow::Result<()> {
+    let Some(entry) = decided.filter(|entry| members(entry).contains_key("commit_risk")) else {
+        return Ok(line(out, "risk", "not on record")?);
+    };
+    let Some(kept) = entry.values.get("risk") else {
+        return Ok(line(out, "risk", "(erased)")?);
+    };
+    let found = match serde_json::from_str::<Risk>(kept) {
+        Ok(risk) => {
+            show::risk(&risk, out)?;
+            risk::check(&risk).map_err(|error| error.to_string())
+        }
+        Err(error) => Err(format!("it cannot be read: {error}")),
+    };
+    let found = match entry.changed.iter().any(|name| name == "risk") {
+        true => Err("it is not what the entry commits to".to_owned()),
+        false => found,
+    };
+    let told = match found {
+        Ok(()) => "the same, from what is on record".to_owned(),
+        Err(why) => format!("NOT the same, the record was changed: {why}"),
+    };
+    Ok(line(out, "  worked out", &told)?)
 }
 
 fn fields(decided: Option<&Kept>) -> Vec<String> {

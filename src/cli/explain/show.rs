@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use super::advice;
 use crate::gate::Rules;
 use crate::model::diagnostic::EMBEDDED;
-use crate::model::{Action, Refusal, Why, inert};
+use crate::model::risk::{Factor, WHOLE};
+use crate::model::{Action, Refusal, Risk, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, Verdict};
 use crate::proxy::described::Judged;
 
@@ -116,7 +117,26 @@ fn action(action: &Action, out: &mut impl Write) -> io::Result<()> {
     list(out, "missing", &missing)?;
     line(out, "target", &target(action))?;
     line(out, "environment", action.environment())?;
-    line(out, "summary", &action.summary)
+    line(out, "summary", &action.summary)?;
+    match &action.risk {
+        Some(risk) => self::risk(risk, out),
+        None => line(out, "risk", "not known"),
+    }
+}
+
+/// The score, and what it is made of.
+pub(super) fn risk(risk: &Risk, out: &mut impl Write) -> io::Result<()> {
+    line(out, "risk", &risk.in_one_line())?;
+    for factor in &risk.factors {
+        let Factor { basis, points, w, x } = factor;
+        let [w, x] = [w, x].map(|share| format!("{}.{:04}", share / WHOLE, share % WHOLE));
+        line(
+            out,
+            "",
+            &format!("{points:>3}  {}: {basis} (w {w}, x {x})", basis.name()),
+        )?;
+    }
+    Ok(())
 }
 
 /// What the operator says of each target, and where.

@@ -48,6 +48,7 @@ impl Mappings {
             request_line: record::request_line(call, Known::Operation(service, operation)),
             answer: operation.answer.clone(),
             also: Vec::new(),
+            risk: None,
         };
         let others = others.into_iter().flat_map(|other| {
             let (fields, missing, targets) = match &other.target {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cedar_policy::pst::{Clause, Expr, Literal, Template, Var};
-use cedar_policy::{ActionConstraint, Policy, ResourceConstraint};
+use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, Var};
+use cedar_policy::{ActionConstraint, Effect, Policy, ResourceConstraint};
 
 use super::Finding;
 use crate::model::diagnostic::meant;
@@ -26,9 +26,14 @@ struct Uses {
     impossible: BTreeSet<String>,
     /// A target by its entity's name.
     names_target: bool,
+    /// The score of the call.
+    risk: bool,
     /// Something that this version of the lints does not know.
     unknown: bool,
 }
+
+/// The context's name of the score.
+const RISK: &str = "risk";
 
 /// Walks the conditions of a rule.
 fn uses(template: &Template) -> Uses {
@@ -44,7 +49,7 @@ fn uses(template: &Template) -> Uses {
 impl Uses {
     fn walk(&mut self, expression: &Expr) {
         match expression {
-            Expr::GetAttr { expr, .. } if is_context(expr) => {}
+            Expr::GetAttr { expr, attr } if is_context(expr) => self.risk |= attr == RISK,
             // `context.budgets has refunds_per_day`: what it sums may be missing, as any field.
             Expr::HasAttr { expr, .. } if is_budgets(expr) => {
                 self.tests.insert(BUDGETS.to_owned());
@@ -116,6 +121,54 @@ fn is_budgets(expression: &Expr) -> bool {
     matches!(expression, Expr::GetAttr { expr, attr } if is_context(expr) && attr == BUDGETS)
 }
 
+/// Why a rule is not to use the score as it does, if so.
+// SECURITY: an agent can raise its score at will. Were there anything that only a high one allows, it would. Test:
+// `a_score_only_makes_rules_stricter`.
+fn loosens(policy: &Policy, template: &Template) -> Option<&'static str> {
+    let mut clauses = template.clauses().iter();
+    match policy.effect() {
+        Effect::Permit => clauses
+            .any(|clause| match clause {
+                Clause::When(condition) | Clause::Unless(condition) => reads_risk(condition),
+            })
+            .then_some(
+                "a `permit` does not read `context.risk`: a score makes rules stricter, it never allows anything; let a \
+                 `forbid`, or one that asks people, read it",
+            ),
+        Effect::Forbid => clauses
+            .any(|clause| match clause {
+                Clause::When(condition) => !rises_with_risk(condition),
+                Clause::Unless(condition) => reads_risk(condition),
+            })
+            .then_some(
+                "a higher `context.risk` must never take a call out of this rule: read it in `when`, as `context.risk >= 70` or \
+                 `context.risk > 70`, alone or joined by `&&` and `||`",
+            ),
+    }
+}
+
+fn reads_risk(expression: &Expr) -> bool {
+    let mut uses = Uses::default();
+    uses.walk(expression);
+    uses.risk
+}
+
+/// Whether what holds at some score holds at every higher one.
+fn rises_with_risk(expression: &Expr) -> bool {
+    if !reads_risk(expression) {
+        return true;
+    }
+    let Expr::BinaryOp { op, left, right } = expression else {
+        return false;
+    };
+    if matches!(op, BinaryOp::And | BinaryOp::Or) {
+        return rises_with_risk(left) && rises_with_risk(right);
+    }
+    let is_risk = |side: &Expr| matches!(side, Expr::GetAttr { expr, attr } if is_context(expr) && attr == RISK);
+    (matches!(op, BinaryOp::Greater | BinaryOp::GreaterEq) && is_risk(left) && !reads_risk(right))
+        || (matches!(op, BinaryOp::Less | BinaryOp::LessEq) && is_risk(right) && !reads_risk(left))
+}
+
 fn is_context(expression: &Expr) -> bool {
     matches!(expression, Expr::Var(Var::Context))
 }
@@ -159,6 +212,9 @@ pub(in crate::policy) fn conditions(
     if uses.names_target || names_target(&policy.resource_constraint()) {
         let message = "targets have no names of their own: test `resource.kind`, `resource.id`, `resource.provider` …";
         findings.push(Finding::at(statement.word("Target"), message));
+    }
+    if let Some(message) = loosens(policy, syntax.body()) {
+        findings.push(Finding::at(statement.word(RISK), message));
     }
     if uses.unknown {
         findings.push(Finding::at(

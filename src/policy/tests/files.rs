@@ -140,6 +140,55 @@ fn a_rule_that_hides_a_missing_field_is_refused() {
 }
 
 #[test]
+fn a_score_only_makes_rules_stricter() {
+    let rule =
+        |effect: &str, conditions: &str| format!("@id(\"x\") {effect} (principal, action, resource)\n{conditions};");
+    for permit in ["when { context.risk < 50 }", "unless { 50 <= context.risk }"] {
+        let found = mistakes(&rule("permit", permit));
+        assert!(
+            found
+                .iter()
+                .any(|found| found.contains("2:") && found.contains("a `permit` does not read")),
+            "{found:#?}"
+        );
+    }
+    let ask = "@decision(\"REQUIRE_APPROVAL\") forbid";
+    for loosening in [
+        "unless { context.risk < 50 }",
+        "when { context.risk < 50 }",
+        "when { context.risk == 50 }",
+        "when { !(context.risk > 50) }",
+        "when { context.risk > 50 && !(context.risk > 70) }",
+        "when { 100 - context.risk > 30 }",
+        "when { context.risk > context.risk - 1 }",
+        "when { 30 >= context.risk }",
+        "when { {a: context.risk}.a > 50 }",
+        "when { if context.risk > 50 then false else true }",
+    ] {
+        for effect in ["forbid", ask] {
+            let found = mistakes(&rule(effect, loosening));
+            assert!(
+                found.iter().any(|found| found.contains("must never take a call out")),
+                "{loosening}: {found:#?}"
+            );
+        }
+    }
+    for tightening in [
+        "when { context.risk >= 70 }",
+        "when { 70 < context.risk || context.unmapped }",
+        "when { context.unmapped && (context.risk > 50 || context.host == \"a\") } unless { context.method == \"GET\" }",
+    ] {
+        for effect in ["forbid", ask] {
+            assert_eq!(
+                mistakes(&rule(effect, tightening)),
+                Vec::<String>::new(),
+                "{tightening}"
+            );
+        }
+    }
+}
+
+#[test]
 fn targets_have_no_names_of_their_own() {
     let message = "targets have no names of their own";
     for rule in [

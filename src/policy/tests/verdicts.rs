@@ -34,7 +34,7 @@ fn a_rule_may_ask_for_the_time_and_is_asked_anew_at_another() {
     );
     let at = |hour: i64, minute: i64| {
         let moment = Timestamp(1_795_176_000_000 + ((hour - 12) * 60 + minute) * 60_000);
-        let situation = Situation::at(Zone::default().at(moment));
+        let situation = Situation::at(Zone::default().at(moment), 50);
         shown(&policies.evaluate(&facts(), &refund(1), &situation, None))
     };
     let closed = "BLOCK policy_blocked default";
@@ -42,6 +42,22 @@ fn a_rule_may_ask_for_the_time_and_is_asked_anew_at_another() {
     assert_eq!([at(16, 59), at(17, 0)], ["ALLOW office", closed]);
     assert_eq!([at(24 + 12, 0), at(3 * 24 + 12, 0)], [closed, "ALLOW office"]);
     assert_eq!(at(60 * 24 + 12, 0), closed);
+}
+
+#[test]
+fn a_rule_may_ask_for_the_risk_and_is_asked_anew_at_another() {
+    let policies = policies(
+        r#"@id("all") permit (principal, action, resource);
+        @id("risky") @decision("REQUIRE_APPROVAL") forbid (principal, action, resource) when { context.risk >= 70 };
+        @id("critical") forbid (principal, action, resource) when { context.risk > 84 };"#,
+    );
+    let at = |risk: i64| {
+        let situation = Situation { risk, ..situation() };
+        shown(&policies.evaluate(&facts(), &refund(1), &situation, None))
+    };
+    let said = [0, 69, 70, 84, 85, 100, 69].map(at);
+    let (allow, ask, block) = ("ALLOW all", "REQUIRE_APPROVAL risky", "BLOCK policy_blocked critical");
+    assert_eq!(said, [allow, allow, ask, ask, block, block, allow]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, he
         }
         Decision::RequireApproval(hold) => {
             let draft = match as_shown {
-                true => claim.reopen(hold.rules.clone()),
+                true => claim.weighed(hold.action.risk.clone()).reopen(hold.rules.clone()),
                 false => claim.ask_anew(hold.action.clone(), hold.rules.clone()),
             };
             park(parts, asking, draft, Held::new(now, hold, ticket, open)).await

@@ -58,6 +58,7 @@ fn a_failure_refuses_who_waits_and_keeps_the_rest_in_order() {
             | Change::ApprovalMoved(_)
             | Change::AgentPut(_)
             | Change::PersonPut(_)
+            | Change::HabitsPut(_)
             | Change::Paused(_)
             | Change::Resumed(_)) => panic!("{other:?}"),
         })

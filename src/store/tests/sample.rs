@@ -40,6 +40,7 @@ pub(crate) fn action() -> Action {
         request_line: "POST https://api.stripe.com/v1/refunds?key=…".to_owned(),
         answer: Arc::default(),
         also: Vec::new(),
+        risk: None,
     }
 }
 
@@ -63,6 +64,7 @@ pub(crate) fn call_row(id: &CallId, decision: &'static str) -> CallRow {
         request_line: action.request_line,
         target_kind: action.target.kind,
         target_id: action.target.id,
+        risk: Some(74),
     }
 }
 

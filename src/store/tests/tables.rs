@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{count, fresh, gapless, sample};
-use crate::model::change::{AgentRow, PersonRow};
+use crate::model::change::{AgentRow, HabitsRow, PersonRow};
 use crate::model::entry::Kind;
 use crate::model::pause::{Pause, Whom};
 use crate::model::{CallId, Change, Outcome, Reason, State, Timestamp, Vote};
@@ -252,6 +252,49 @@ async fn agents_and_people_are_read_back_and_replaced_by_name() {
     };
     store.write(vec![Change::AgentPut(disabled.clone())]).await.unwrap();
     assert_eq!(store.agents().unwrap(), [disabled]);
+}
+
+#[tokio::test]
+async fn habits_are_read_back_as_they_were_written_last() {
+    let (_directory, _path, store) = fresh();
+    let row = |of_agent, name: &str, state: &str| HabitsRow {
+        of_agent,
+        name: name.into(),
+        state: state.to_owned(),
+    };
+    // An agent and an action may have one name.
+    let rows = [row(false, "a", "{\"n\":1}"), row(true, "a", "{\"n\":2}")];
+    store
+        .write(rows.iter().cloned().map(Change::HabitsPut).collect())
+        .await
+        .unwrap();
+    assert_eq!(store.habits().unwrap(), rows);
+    let later = row(true, "a", "{\"n\":3}");
+    store.write(vec![Change::HabitsPut(later.clone())]).await.unwrap();
+    assert_eq!(store.habits().unwrap(), [rows[0].clone(), later]);
+    let broken = Change::HabitsPut(row(true, "b", "{"));
+    assert!(store.write(vec![broken]).await.is_err(), "no JSON");
+    assert_eq!(store.habits().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_changed_beside_the_trail_is_told() {
+    let (_directory, path, store) = fresh();
+    let call = CallId::random();
+    store.write(sample::decided(&call, "ALLOW")).await.unwrap();
+    let about = || store.reader().unwrap().entries_about(&call, None).unwrap().remove(0);
+    assert_eq!(
+        (about().values["summary"].as_str(), about().changed.len()),
+        ("\"Refund\"", 0)
+    );
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let change =
+        "DROP TRIGGER entry_values_stay; UPDATE entry_values SET committed = replace(committed, 'Refund', 'Charge')";
+    other.execute_batch(change).unwrap();
+    assert_eq!(
+        (about().values["summary"].as_str(), about().changed),
+        ("\"Charge\"", vec!["summary".to_owned()])
+    );
 }
 
 #[tokio::test]

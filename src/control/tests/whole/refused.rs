@@ -64,7 +64,7 @@ async fn a_policy_that_changed_meanwhile_blocks_or_asks_again() {
     let lines = sidecar.lines.0.lock().unwrap().clone();
     let last = lines.last().unwrap();
     assert!(
-        last.starts_with("BLOCKED bot: ") && last.ends_with("(freeze)"),
+        last.starts_with("BLOCKED bot: ") && last.contains(" (freeze), risk "),
         "{last}"
     );
 
