@@ -120,7 +120,6 @@ impl Budgets {
             .map(|(budget, limit)| {
                 let used = super::shown(account.largest(&budget.slot));
                 let left = limit.at_most.saturating_sub(used).max(0);
-                #[expect(clippy::cast_precision_loss, reason = "a ratio for a chart")]
                 let ratio = if limit.at_most == 0 {
                     0.0
                 } else {

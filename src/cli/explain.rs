@@ -17,7 +17,7 @@ use anyhow::{Context, bail};
 use crate::app;
 use crate::config::Config;
 use crate::config::home::Home;
-use crate::model::CallId;
+use crate::model::{CallId, Timestamp};
 use crate::proxy::described;
 use crate::store::Reader;
 
@@ -72,10 +72,12 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         Ok(rules) => rules,
         Err(wrong) => return super::check::print(&wrong),
     };
-    // What a sidecar that runs has learnt is on disk within a minute.
+    // What a sidecar that runs has learnt is on disk within a minute, what was used of budgets at once.
     let database = config.home.database();
     if database.exists() {
-        rules.memory().history.recall(Reader::open(&database)?.habits()?)?;
+        let record = Reader::open(&database)?;
+        rules.memory().history.recall(record.habits()?)?;
+        rules.recall(&record, Timestamp::now())?;
     }
     let caller = caller::find(&config, args.agent.as_deref(), &args.roles)?;
     let limits = config.limits.of_one_body();
