@@ -176,6 +176,11 @@ impl Reader<'_> {
             Some(sum) => definition.required.contains(&sum.value) || definition.optional.contains(&sum.value),
             None => true,
         };
+        // An unknown field is told once.
+        let sum_is_known = typed
+            .sum
+            .as_ref()
+            .is_none_or(|sum| vocabulary.fields.contains_key(&sum.value));
         let mut found = BTreeSet::new();
         for action in &typed.actions {
             match vocabulary.actions.get(&action.value) {
@@ -183,7 +188,7 @@ impl Reader<'_> {
                     let hint = hint(&action.value, vocabulary.actions.keys());
                     self.find(action, format!("unknown action `{}`{hint}", action.value));
                 }
-                Some(definition) if !sums(definition) => {
+                Some(definition) if sum_is_known && !sums(definition) => {
                     let field = typed.sum.as_ref().map_or("", |sum| &*sum.value);
                     self.find(action, format!("`{}` has no field `{field}` to sum", action.value));
                 }
@@ -203,10 +208,6 @@ impl Reader<'_> {
                 found.insert(action.clone());
             }
         }
-        let sum_is_known = typed
-            .sum
-            .as_ref()
-            .is_none_or(|sum| vocabulary.fields.contains_key(&sum.value));
         if found.is_empty()
             && sum_is_known
             && typed.actions.is_empty()
