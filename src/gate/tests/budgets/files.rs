@@ -1,5 +1,7 @@
 //! Clocks, reloads, costs, and the files themselves.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::*;
 use crate::budget::Steady;
 
