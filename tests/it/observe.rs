@@ -133,8 +133,12 @@ fn what_is_no_decision_is_enforced_all_the_same() {
     origin.assert_untouched();
     database.execute_batch("ROLLBACK").unwrap();
     eventually("the trail is written again", || {
-        ask(&get("/v1/charges", "api.stripe.com")).status == 200
+        ask(&get("/v1/charges", "api.stripe.com")).status != 503
     });
+    assert_eq!(
+        origin.seen().last().map(|seen| seen.target.clone()).as_deref(),
+        Some("/v1/charges")
+    );
 }
 
 #[test]
