@@ -58,16 +58,32 @@ pub fn load_rules(
     groups: Option<&BTreeSet<String>>,
     config: gate::Config,
 ) -> Result<Rules, Vec<Diagnostic>> {
-    Rules::load(&sources(home)?, groups, config)
+    load_rules_with(home, &home.policies(), groups, config)
+}
+
+/// The same with the policies of another directory in the place of the home's.
+///
+/// # Errors
+/// As [`load_rules`].
+pub fn load_rules_with(
+    home: &Home,
+    policies: &Path,
+    groups: Option<&BTreeSet<String>>,
+    config: gate::Config,
+) -> Result<Rules, Vec<Diagnostic>> {
+    Rules::load(&sources(home, policies)?, groups, config)
 }
 
 /// The files in force, mappings and policies.
-fn sources(home: &Home) -> Result<Sources, Vec<Diagnostic>> {
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn sources(home: &Home, policies: &Path) -> Result<Sources, Vec<Diagnostic>> {
     let (vocabulary, mappings) = shipped::mappings(&home.mappings())?;
     Ok(Sources {
         vocabulary,
         mappings,
-        policies: shipped::policies(&home.policies())?,
+        policies: shipped::policies(policies)?,
     })
 }
 

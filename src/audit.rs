@@ -8,7 +8,7 @@
 //!
 //! | kind | members | commitments |
 //! |---|---|---|
-//! | `decided` | `access` `action` `[approval]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `roles` `rules` `unmapped` | `fields` `request` (hidden) `request_line` `summary` `target` |
+//! | `decided` | `access` `action` `[also]` `[approval]` `decision` `environment` `inspected` `[lacks]` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `roles` `rules` `unmapped` | `[also]` `fields` `request` (hidden) `request_line` `summary` `target` |
 //! | `held` | `action` `approval` `digests` `expires` `fingerprint` `provider` `rules` | `fields` `summary` |
 //! | `approved` | `approval` `[grant_expires]` `person` `proof` `revision` `rules` `state` | `[stated]` |
 //! | `denied` | `approval` `[person]` | `[reason]` |
@@ -27,6 +27,9 @@
 //!   is recorded before its set comes into force, so calls that were judged in between, or whose record was under way, follow
 //!   it with the set of before; no call that begins once `RELOADED` is printed does.
 //! - `rules`, `roles`, `groups`, `missing`, `digests` are names joined by `,`, in the order of `rules`.
+//! - `missing` names what the call lacks in whatever it means; `lacks` what the action itself lacks, each with why
+//!   (`amount:absent`), and each of `also` tells the same of itself. A call can be decided again from its `decided`
+//!   ([`Recorded`]): host, method and the operation of an unmapped call stand in `request_line`.
 //! - `mappings`, `policies`, `digests` and `key` are the first half of a SHA-256, in hex.
 //! - `milliseconds`, and `received` and `sent` in bytes, are there for connections that were opened and not read.
 //! - `operation` is there for mapped operations only: of an unmapped one it is text of the agent's.
@@ -34,6 +37,8 @@
 
 mod approvals;
 mod calls;
+mod history;
+mod recorded;
 mod sidecar;
 
 #[cfg(test)]
@@ -45,6 +50,8 @@ use crate::model::{ApprovalId, Reason};
 
 pub use approvals::{approved, consumed, denied, expired, held};
 pub use calls::{closed, decided, recover, refused};
+pub use history::{Event, Period, history};
+pub use recorded::{Recorded, Unreplayable};
 pub use sidecar::{agent_put, authority_in_force, authority_next, boot, gap, person_put, reload, shutdown};
 
 /// The sets in force, as SHA-256 (hex), for the record.

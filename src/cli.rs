@@ -15,8 +15,10 @@ mod exec;
 mod explain;
 mod init;
 pub mod people;
+mod period;
 mod plain;
 mod policy;
+mod replay;
 mod run;
 
 use std::io::Write;
@@ -62,6 +64,7 @@ enum Command {
     Init,
     Actions(actions::Args),
     Policy(policy::Args),
+    Replay(replay::Args),
     /// Tell what would happen to a call, or what did
     Explain(Box<explain::Args>),
     /// See and decide what waits for people
@@ -102,6 +105,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Init => init::run(&home),
         Command::Actions(args) => actions::run(&home, &args),
         Command::Policy(args) => policy::run(&home, &args),
+        Command::Replay(args) => replay::run(home, &args),
         Command::Explain(args) => explain::run(home, &args),
         Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
             approvals::run(&args, client, &home.option(), out).await

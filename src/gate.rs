@@ -10,6 +10,7 @@
 //! are the values filled in, and then the ordinary rules apply, each hold with a vote of its own.
 
 mod complete;
+mod replay;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,8 @@ use crate::model::{
     Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Timestamp, Vocabulary,
 };
 use crate::policy::{Blocked, Decision, Hold, INCOMPLETE_ACTION, Policies, Verdict};
+
+pub use replay::Replayed;
 
 /// The rules in force, for every door.
 pub struct Gate {

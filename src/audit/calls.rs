@@ -43,6 +43,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .with("environment", &*action.environment)
         .with("inspected", i64::from(action.inspected))
         .with("mappings", short(&digests.mappings))
+        .with_some("lacks", lacks(action))
         .with_some("missing", missing(action))
         // SECURITY: an unmapped operation is the agent's path, where its secrets may lie; entries are kept for ever.
         // Test: `an_unmapped_operation_stays_out_of_entry_and_projection`.
@@ -91,6 +92,19 @@ fn missing(action: &Action) -> Option<String> {
     (!missing.is_empty()).then(|| joined(missing.into_iter().map(|missing| &missing.field)))
 }
 
+/// What the action itself lacks, without what else the call does: each field with why.
+fn lacks(action: &Action) -> Option<String> {
+    (!action.missing.is_empty()).then(|| reasons(action).join(","))
+}
+
+/// `amount:absent`
+fn reasons(action: &Action) -> Vec<String> {
+    let missing = action.missing.iter();
+    missing
+        .map(|missing| format!("{}:{}", missing.field, missing.why.as_str()))
+        .collect()
+}
+
 /// The names of all it does besides.
 pub(super) fn also(action: &Action) -> Option<String> {
     (!action.also.is_empty()).then(|| joined(action.also.iter().map(|meaning| &meaning.name)))
@@ -102,6 +116,8 @@ struct Also<'a> {
     access: &'static str,
     action: &'a str,
     fields: &'a BTreeMap<Arc<str>, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
     target: TargetValue<'a>,
 }
 
@@ -110,6 +126,7 @@ fn all_also(action: &Action) -> Vec<Also<'_>> {
         access: meaning.access.as_str(),
         action: &meaning.name,
         fields: &meaning.fields,
+        missing: reasons(meaning),
         target: target(meaning),
     });
     also.collect()

@@ -8,7 +8,7 @@ use super::parse;
 use crate::gate::Rules;
 use crate::io::body::{CaptureError, Limits};
 use crate::io::coding;
-use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme, is_grpc};
+use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme, Timestamp, is_grpc};
 use crate::policy::{RuleReason, Verdict};
 
 /// A request in words.
@@ -20,6 +20,8 @@ pub struct Described {
     /// Names and values in order. Without Host, the URL's is taken.
     pub headers: Vec<(String, String)>,
     pub content: Option<Bytes>,
+    /// When it would come; `None`: now.
+    pub at: Option<Timestamp>,
 }
 
 /// What would be decided of a request.
@@ -37,6 +39,7 @@ pub struct Judged {
 /// # Errors
 /// What would be refused before there is anything to decide.
 pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limits) -> Result<Judged, Refusal> {
+    let at = described.at;
     let (authority, head, body) = request_of(described)?;
     let body = match body {
         // Not read before it has to be, and never then.
@@ -54,6 +57,7 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         body,
     )?;
     let (mut call, mappings) = (parsed.call, rules.mappings());
+    call.received = at.unwrap_or(call.received);
     let is_unread = matches!(call.body, Body::Streaming { .. });
     let action = match parsed.leaves_http {
         true => mappings.stream(&call)?,

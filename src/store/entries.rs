@@ -37,6 +37,58 @@ pub struct Kept {
     pub values: BTreeMap<String, String>,
 }
 
+/// An entry of a page of the trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    pub seq: i64,
+    pub kind: String,
+    /// `None` where its values cannot be read.
+    pub kept: Option<Kept>,
+}
+
+/// The place of the first entry at or after `time`; behind the last one if there is none. By halving, for times follow each
+/// other as entries do, and there may be millions.
+pub(super) fn first_at(connection: &Connection, time: Timestamp) -> rusqlite::Result<i64> {
+    let ends = "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) + 1 FROM entries";
+    let (mut first, mut behind): (i64, i64) = connection.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut at = connection.prepare("SELECT time FROM entries WHERE seq = ?1")?;
+    while first < behind {
+        let middle = first + (behind - first) / 2;
+        match at.query_row([middle], |row| row.get::<_, i64>(0))? < time.0 {
+            true => first = middle + 1,
+            false => behind = middle,
+        }
+    }
+    Ok(first)
+}
+
+/// Entries of these kinds from `from` on and before `behind`, at most `limit` of them.
+pub(super) fn page(
+    connection: &Connection,
+    from: i64,
+    behind: i64,
+    kinds: [&str; 2],
+    limit: u32,
+) -> rusqlite::Result<Vec<Placed>> {
+    connection
+        .prepare_cached(
+            "SELECT seq, kind, bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
+            WHERE seq >= ?1 AND seq < ?2 AND kind IN (?3, ?4) ORDER BY seq LIMIT ?5",
+        )?
+        .query_map(params![from, behind, kinds[0], kinds[1], limit], |row| {
+            let bytes = row.get(2)?;
+            let values = row
+                .get::<_, Option<String>>(3)?
+                .map_or(Ok(BTreeMap::new()), |text| values(&text));
+            Ok(Placed {
+                seq: row.get(0)?,
+                kind: row.get(1)?,
+                kept: values.ok().map(|values| Kept { bytes, values }),
+            })
+        })?
+        .collect()
+}
+
 /// The entries about a call and about `approval`, in order.
 pub(super) fn about(
     connection: &Connection,

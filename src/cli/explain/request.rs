@@ -84,6 +84,7 @@ impl Args {
             url,
             headers: self.headers(sent.is_some().then_some(media_type))?,
             content: sent.map(Into::into),
+            at: None,
         })
     }
 
