@@ -20,6 +20,7 @@ mod plain;
 mod policy;
 mod replay;
 mod run;
+mod test;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -64,6 +65,7 @@ enum Command {
     Init,
     Actions(actions::Args),
     Policy(policy::Args),
+    Test(test::Args),
     Replay(replay::Args),
     /// Tell what would happen to a call, or what did
     Explain(Box<explain::Args>),
@@ -105,6 +107,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Init => init::run(&home),
         Command::Actions(args) => actions::run(&home, &args),
         Command::Policy(args) => policy::run(&home, &args),
+        Command::Test(args) => test::run(home, &args),
         Command::Replay(args) => replay::run(home, &args),
         Command::Explain(args) => explain::run(home, &args),
         Command::Approvals(args) => ask(&home, "approvals", async |client, out| {

@@ -4,8 +4,8 @@ mod advice;
 mod caller;
 mod jsonl;
 mod past;
-mod request;
-mod show;
+pub(super) mod request;
+pub(super) mod show;
 #[cfg(test)]
 mod tests;
 

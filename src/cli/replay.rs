@@ -9,8 +9,6 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
-
 use super::period::Period;
 use crate::app;
 use crate::config::Config;
@@ -43,13 +41,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(wrong) => return super::check::print(&wrong),
     };
-    let policies = args.policies.clone().unwrap_or_else(|| config.home.policies());
-    if args.policies.is_some() && !policies.is_dir() {
-        bail!(
-            "{} is no directory: expected one with policy files (*.cedar)",
-            policies.display()
-        );
-    }
+    let policies = super::test::policies_of(&config.home, args.policies.as_deref())?;
     let groups = app::known_groups(&config);
     let rules = match app::load_rules_with(&config.home, &policies, groups.as_ref(), config.gate.clone()) {
         Ok(rules) => rules,

@@ -1,5 +1,6 @@
 //! The mappings and policies that ship inside the binary; files of the same name in the home override them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -9,6 +10,9 @@ use crate::model::{Diagnostic, Source};
 
 static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
 static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
+
+/// Where the tests stand among the policies.
+pub const TESTS: &str = "tests";
 
 /// Name of the vocabulary among the mappings.
 pub const VOCABULARY: &str = "actions.yaml";
@@ -35,17 +39,37 @@ pub fn policies(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
     sources(&POLICIES, "policies", directory, "cedar")
 }
 
+/// Tests of the policies: those of `directory`, or the shipped ones if it has none.
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn fixtures(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
+    let own = own(directory, "yaml")?;
+    if !own.is_empty() {
+        return Ok(own.into_values().collect());
+    }
+    let shipped = POLICIES.get_dir(TESTS).into_iter().flat_map(Dir::files);
+    let shipped = shipped.map(|file| Source {
+        file: format!("{EMBEDDED}policies/{}", file.path().display()),
+        text: file.contents_utf8().unwrap_or_default().to_owned(),
+    });
+    Ok(shipped.collect())
+}
+
 /// Writes the shipped files into the home, keeping every file that is there already. Gives the names written.
 ///
 /// # Errors
 /// What the file system says.
 pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
     let mut written = Vec::new();
-    for (shipped, directory, kind) in [
-        (&MAPPINGS, home.mappings(), "yaml"),
-        (&POLICIES, home.policies(), "cedar"),
-    ] {
-        std::fs::create_dir_all(&directory)?;
+    let all = [
+        (Some(&MAPPINGS), home.mappings(), "yaml"),
+        (Some(&POLICIES), home.policies(), "cedar"),
+        (POLICIES.get_dir(TESTS), home.policies(), "yaml"),
+    ];
+    for (shipped, directory, kind) in all {
+        let Some(shipped) = shipped else { continue };
+        std::fs::create_dir_all(directory.join(shipped.path()))?;
         for file in shipped
             .files()
             .filter(|file| file.path().extension().is_some_and(|found| found == kind))
@@ -63,7 +87,7 @@ pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
 }
 
 fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Result<Vec<Source>, Vec<Diagnostic>> {
-    let mut found = std::collections::BTreeMap::new();
+    let mut found = BTreeMap::new();
     for file in shipped
         .files()
         .filter(|file| file.path().extension().is_some_and(|extension| extension == kind))
@@ -78,7 +102,18 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
             },
         );
     }
-    let mut wrong = Vec::new();
+    found.extend(own(directory, kind)?);
+    let mut found: Vec<Source> = found.into_values().collect();
+    found.sort_by_key(|source| !source.is_embedded());
+    Ok(found)
+}
+
+/// The files of a kind in `directory`, by name; none where it is not there.
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn own(directory: &Path, kind: &str) -> Result<BTreeMap<String, Source>, Vec<Diagnostic>> {
+    let (mut found, mut wrong) = (BTreeMap::new(), Vec::new());
     let entries: Vec<std::path::PathBuf> = match list(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -103,11 +138,7 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
         }
     }
     match wrong.is_empty() {
-        true => {
-            let mut found: Vec<Source> = found.into_values().collect();
-            found.sort_by_key(|source| !source.is_embedded());
-            Ok(found)
-        }
+        true => Ok(found),
         false => Err(wrong),
     }
 }

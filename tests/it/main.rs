@@ -44,6 +44,7 @@ mod metrics;
 mod people;
 mod reject;
 mod reload;
+mod replay;
 mod restart;
 mod reverse;
 mod secured;

@@ -151,7 +151,7 @@ pub(super) fn who(rule: &HoldRule) -> String {
 }
 
 /// Where a rule can be changed.
-pub(super) fn shown_place(place: &str) -> String {
+pub(in crate::cli) fn shown_place(place: &str) -> String {
     match place.strip_prefix(EMBEDDED) {
         Some(inside) => format!("{inside}, as shipped"),
         None => place.to_owned(),
