@@ -106,7 +106,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Check => check::run(home),
         Command::Init => init::run(&home),
         Command::Actions(args) => actions::run(&home, &args),
-        Command::Policy(args) => policy::run(&home, &args),
+        Command::Policy(args) => policy::run(home, &args),
         Command::Test(args) => test::run(home, &args),
         Command::Replay(args) => replay::run(home, &args),
         Command::Explain(args) => explain::run(home, &args),

@@ -28,6 +28,7 @@ mod strictest;
 mod suppose;
 #[cfg(test)]
 mod tests;
+mod warn;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use cedar_policy::{Authorizer, Schema};
 
 pub use self::decision::{Blocked, Decision, Hold, Permit, RuleReason, Verdict};
 pub use self::rule::{DEFAULT, DEFAULT_APPROVERS, INCOMPLETE_ACTION, OWNERS};
+pub use self::warn::Known;
 
 use self::evaluate::Findings;
 use self::fit::Misfit;

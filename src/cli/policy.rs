@@ -1,17 +1,19 @@
-//! `runplane policy`: what rules are written against.
+//! `runplane policy`: what rules are written against, and what is the matter with them.
+
+pub(super) mod check;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::check;
+use super::check::print;
 use crate::config::home::Home;
 use crate::config::shipped;
 use crate::mapping::Mappings;
 use crate::policy::Policies;
 
-/// What policies are written against
+/// Policies: what they are written against, and what is the matter with them
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -22,11 +24,13 @@ pub(super) struct Args {
 enum Command {
     /// Print the Cedar schema of this home's vocabulary, for Cedar's own tools and editors
     Schema,
+    Check(check::Args),
 }
 
-pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        Command::Schema => schema(home),
+pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Schema => schema(&home),
+        Command::Check(args) => check::run(home, args),
     }
 }
 
@@ -39,6 +43,6 @@ fn schema(home: &Home) -> anyhow::Result<ExitCode> {
             std::io::stdout().lock().write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(wrong) => check::print(&wrong),
+        Err(wrong) => print(&wrong),
     }
 }

@@ -19,6 +19,12 @@ pub struct Meant<'a> {
 }
 
 impl Mappings {
+    /// The providers as rules name them, that of hosts without a mapping among them.
+    pub fn providers(&self) -> impl Iterator<Item = &str> {
+        let unknown = std::iter::once(super::UNKNOWN);
+        unknown.chain(self.services.iter().map(|service| &*service.provider))
+    }
+
     /// The providers as people call them, one for each file.
     pub fn titles(&self) -> impl Iterator<Item = &str> {
         self.services.iter().map(|service| &*service.title)
