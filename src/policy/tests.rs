@@ -6,6 +6,7 @@ mod incomplete;
 mod index;
 mod meanings;
 mod verdicts;
+mod warns;
 
 use std::collections::BTreeMap;
 
