@@ -1,6 +1,6 @@
 //! `runplane explain`: what would happen to a call, or what did. Nothing is sent and nothing is recorded.
 
-mod advice;
+pub(super) mod advice;
 mod caller;
 mod jsonl;
 mod past;

@@ -1,6 +1,7 @@
 //! `runplane policy`: what rules are written against, and what is the matter with them.
 
 pub(super) mod check;
+mod suggest;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,12 +26,14 @@ enum Command {
     /// Print the Cedar schema of this home's vocabulary, for Cedar's own tools and editors
     Schema,
     Check(check::Args),
+    Suggest(suggest::Args),
 }
 
 pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Schema => schema(&home),
         Command::Check(args) => check::run(home, args),
+        Command::Suggest(args) => suggest::run(home, args),
     }
 }
 

@@ -42,6 +42,7 @@ mod kill;
 mod large;
 mod metrics;
 mod people;
+mod policies;
 mod reject;
 mod reload;
 mod replay;

@@ -125,7 +125,10 @@ fn told(report: &Report) -> Json {
 async fn the_record_holds_all_that_a_decision_rests_on() {
     let house = house();
     let judged = samples(&house.rules);
-    for Judged { call, action, verdict } in &judged {
+    for Judged {
+        call, action, verdict, ..
+    } in &judged
+    {
         house.store.write(recorded(call, action, verdict)).await.unwrap();
     }
     let (reader, mut found) = (house.store.reader().unwrap(), Vec::new());
@@ -168,7 +171,10 @@ async fn the_record_holds_all_that_a_decision_rests_on() {
 #[tokio::test]
 async fn unchanged_policies_change_nothing_and_others_what_they_would_have_stopped() {
     let house = house();
-    for Judged { call, action, verdict } in samples(&house.rules) {
+    for Judged {
+        call, action, verdict, ..
+    } in samples(&house.rules)
+    {
         house.store.write(recorded(&call, &action, &verdict)).await.unwrap();
         if let Verdict::Allow { .. } = verdict {
             let end = CallClosed {
@@ -285,7 +291,13 @@ async fn ten_thousand_calls_are_replayed_in_time() {
     let house = house();
     let judged = samples(&house.rules);
     let mut changes = Vec::new();
-    for (number, Judged { call, action, verdict }) in judged.iter().cycle().take(CALLS).enumerate() {
+    for (
+        number,
+        Judged {
+            call, action, verdict, ..
+        },
+    ) in judged.iter().cycle().take(CALLS).enumerate()
+    {
         let mut call = call.clone();
         call.id = crate::model::CallId::random();
         changes.extend(recorded(&call, action, verdict));
