@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -283,8 +283,14 @@ async fn a_summary_that_an_agent_wrote_moves_no_cursor() {
     }
 }
 
-/// Issue 4: 100,000 calls within 60 s on one core, which is 600 µs a call. This program is not optimised, and others share
-/// the machine: the bound here finds what grows with the number of calls. `benches/gate.rs` measures.
+/// What this thread had of a processor so far.
+fn processor_time() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(told.split(' ').next().unwrap().parse().unwrap())
+}
+
+/// Issue 4: 100,000 calls within 60 s on one core, which is 600 µs a call. This program is not optimised: ten times that finds
+/// what grows with the number of calls. `benches/gate.rs` measures the real one.
 #[tokio::test]
 async fn ten_thousand_calls_are_replayed_in_time() {
     const CALLS: usize = 10_000;
@@ -305,10 +311,10 @@ async fn ten_thousand_calls_are_replayed_in_time() {
             house.store.write(std::mem::take(&mut changes)).await.unwrap();
         }
     }
-    let start = Instant::now();
+    let start = processor_time();
     let report = replayed(&house, &house.rules);
-    let took = start.elapsed();
+    let took = processor_time() - start;
     assert_eq!((report.calls, report.changed()), (CALLS as u64, 0), "{:?}", report.lost);
     eprintln!("replayed {CALLS} calls in {took:?}");
-    assert!(took < Duration::from_secs(120), "{took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
 }

@@ -61,32 +61,30 @@ struct Values {
 
 impl<'a> Facts<'a> {
     fn assume(&mut self, condition: &'a Expr, is: bool) {
-        match condition {
-            Expr::Literal(Literal::Bool(value)) if *value != is => {
-                self.wrong = Some(format!("it asks for `{condition}`"))
+        match (condition, path(condition)) {
+            (Expr::Literal(Literal::Bool(value)), _) => {
+                if *value != is {
+                    self.wrong = Some(format!("it asks for `{condition}`"));
+                }
             }
-            Expr::Literal(Literal::Bool(_)) => {}
-            Expr::UnaryOp { op: UnaryOp::Not, expr } => self.assume(expr, !is),
-            Expr::BinaryOp {
-                op: op @ (BinaryOp::And | BinaryOp::Or),
-                left,
-                right,
-            } => match (*op == BinaryOp::And) == is {
+            (Expr::UnaryOp { op: UnaryOp::Not, expr }, _) => self.assume(expr, !is),
+            (
+                Expr::BinaryOp {
+                    op: op @ (BinaryOp::And | BinaryOp::Or),
+                    left,
+                    right,
+                },
+                _,
+            ) => match (*op == BinaryOp::And) == is {
                 true => {
                     self.assume(left, is);
                     self.assume(right, is);
                 }
                 false => self.either.push([(left, is), (right, is)]),
             },
-            Expr::BinaryOp { op, left, right } => {
-                if !self.compare(*op, left, right, is) {
-                    self.others.push((condition, is));
-                }
-            }
-            _ => match path(condition) {
-                Some(path) => self.values_of(path).keep([Literal::Bool(is)].into()),
-                None => self.others.push((condition, is)),
-            },
+            (Expr::BinaryOp { op, left, right }, _) if self.compare(*op, left, right, is) => {}
+            (_, Some(path)) => self.values_of(path).keep([Literal::Bool(is)].into()),
+            (_, None) => self.others.push((condition, is)),
         }
     }
 
@@ -103,15 +101,17 @@ impl<'a> Facts<'a> {
             return true;
         }
         let (path, value, op) = match (path(left), literal(right), path(right), literal(left)) {
-            (Some(path), Some(value), ..) => (path, value, op),
-            (_, _, Some(path), Some(value)) => (path, value, turned(op)),
+            (Some(path), Some(value), ..) => (path, value, Some(op)),
+            (_, _, Some(path), Some(value)) => (path, value, partner(&TURNED, op)),
             _ => return false,
         };
-        let op = if is { op } else { opposite(op) };
-        let number = match &value {
-            Literal::Long(number) => Some(i128::from(*number)),
-            _ => None,
+        let op = if is {
+            op
+        } else {
+            op.and_then(|op| partner(&OPPOSITE, op))
         };
+        let Some(op) = op else { return false };
+        let number = long(&value).map(i128::from);
         let values = self.values_of(path);
         match (op, number) {
             (BinaryOp::Eq, _) => values.keep([value].into()),
@@ -181,10 +181,7 @@ impl Values {
 
     fn are_none(&self) -> bool {
         let may_be = |value: &Literal| {
-            let in_range = match value {
-                Literal::Long(number) => (self.low..=self.high).contains(&i128::from(*number)),
-                _ => true,
-            };
+            let in_range = long(value).is_none_or(|number| (self.low..=self.high).contains(&i128::from(number)));
             in_range && !self.not.contains(value)
         };
         match &self.only {
@@ -196,49 +193,56 @@ impl Values {
 
 /// `context.time.hour`, `resource.kind`, `principal`: what is the same wherever it stands in a rule.
 fn path(expression: &Expr) -> Option<String> {
-    match expression {
-        Expr::Var(Var::Principal | Var::Action | Var::Resource) => Some(expression.to_string()),
-        Expr::GetAttr { expr, attr } => match &**expr {
-            Expr::Var(_) => Some(format!("{expr}.{attr}")),
-            inner => Some(format!("{}.{attr}", path(inner)?)),
-        },
-        _ => None,
+    if let Expr::Var(Var::Principal | Var::Action | Var::Resource) = expression {
+        return Some(expression.to_string());
+    }
+    let Expr::GetAttr { expr, attr } = expression else {
+        return None;
+    };
+    match matches!(&**expr, Expr::Var(_)) {
+        true => Some(format!("{expr}.{attr}")),
+        false => Some(format!("{}.{attr}", path(expr)?)),
     }
 }
 
 fn literal(expression: &Expr) -> Option<Literal> {
-    match expression {
-        Expr::Literal(literal) => Some(literal.clone()),
-        Expr::UnaryOp { op: UnaryOp::Neg, expr } => match &**expr {
-            Expr::Literal(Literal::Long(number)) => number.checked_neg().map(Literal::Long),
-            _ => None,
-        },
-        _ => None,
+    if let Expr::Literal(literal) = expression {
+        return Some(literal.clone());
     }
+    let Expr::UnaryOp { op: UnaryOp::Neg, expr } = expression else {
+        return None;
+    };
+    let number = long(&literal(expr)?)?;
+    number.checked_neg().map(Literal::Long)
+}
+
+fn long(literal: &Literal) -> Option<i64> {
+    if let Literal::Long(number) = literal {
+        return Some(*number);
+    }
+    None
 }
 
 /// The same comparison with its sides exchanged.
-fn turned(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Less => BinaryOp::Greater,
-        BinaryOp::LessEq => BinaryOp::GreaterEq,
-        BinaryOp::Greater => BinaryOp::Less,
-        BinaryOp::GreaterEq => BinaryOp::LessEq,
-        BinaryOp::Eq | BinaryOp::NotEq => op,
-        // Not comparisons: left to `compare`, which knows none of them this way round.
-        _ => BinaryOp::Add,
-    }
-}
-
+const TURNED: [(BinaryOp, BinaryOp); 6] = [
+    (BinaryOp::Less, BinaryOp::Greater),
+    (BinaryOp::LessEq, BinaryOp::GreaterEq),
+    (BinaryOp::Greater, BinaryOp::Less),
+    (BinaryOp::GreaterEq, BinaryOp::LessEq),
+    (BinaryOp::Eq, BinaryOp::Eq),
+    (BinaryOp::NotEq, BinaryOp::NotEq),
+];
 /// What holds where a comparison does not.
-fn opposite(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Eq => BinaryOp::NotEq,
-        BinaryOp::NotEq => BinaryOp::Eq,
-        BinaryOp::Less => BinaryOp::GreaterEq,
-        BinaryOp::LessEq => BinaryOp::Greater,
-        BinaryOp::Greater => BinaryOp::LessEq,
-        BinaryOp::GreaterEq => BinaryOp::Less,
-        _ => BinaryOp::Add,
-    }
+const OPPOSITE: [(BinaryOp, BinaryOp); 6] = [
+    (BinaryOp::Less, BinaryOp::GreaterEq),
+    (BinaryOp::LessEq, BinaryOp::Greater),
+    (BinaryOp::Greater, BinaryOp::LessEq),
+    (BinaryOp::GreaterEq, BinaryOp::Less),
+    (BinaryOp::Eq, BinaryOp::NotEq),
+    (BinaryOp::NotEq, BinaryOp::Eq),
+];
+
+/// `None` for what is no comparison.
+fn partner(pairs: &[(BinaryOp, BinaryOp); 6], op: BinaryOp) -> Option<BinaryOp> {
+    pairs.iter().find(|(one, _)| *one == op).map(|(_, other)| *other)
 }

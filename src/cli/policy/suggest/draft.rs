@@ -85,6 +85,9 @@ impl<'a> Draft<'a> {
         if !action.missing.is_empty() {
             return Some("incomplete");
         }
+        if is_in("security") {
+            return Some("security");
+        }
         match definition.class {
             ActionClass::Delete => Some("deletes"),
             ActionClass::Money => Some("money"),
@@ -95,7 +98,6 @@ impl<'a> Draft<'a> {
             | ActionClass::Update
             | ActionClass::Code
             | ActionClass::Unknown => match access {
-                _ if is_in("security") => Some("security"),
                 Access::Delete => Some("deletes"),
                 Access::Admin => Some("security"),
                 Access::Write if is_in("payments") => Some("money"),
