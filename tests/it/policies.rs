@@ -61,7 +61,7 @@ fn drift_ends_with_1_and_is_written_as_junit() {
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     let text = said(&output);
     assert!(
-        text.contains("OTHERWISE  policies/tests/baseline.yaml, as shipped:"),
+        text.contains("OTHERWISE  policies/tests/baseline.yaml:") && text.contains(", as shipped: "),
         "{text}"
     );
     assert!(text.contains("expected ALLOW") && text.contains("no-refunds"), "{text}");

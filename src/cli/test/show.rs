@@ -16,14 +16,8 @@ pub(super) fn results(ran: &[Ran<'_>], rules: &Rules, verbose: bool, out: &mut d
         if passed {
             continue;
         }
-        writeln!(
-            out,
-            "OTHERWISE  {}:{}:{}: {}",
-            shown_place(&case.file),
-            case.line,
-            case.column,
-            inert(&case.name)
-        )?;
+        let place = shown_place(&format!("{}:{}:{}", case.file, case.line, case.column));
+        writeln!(out, "OTHERWISE  {}: {}", inert(&place), inert(&case.name))?;
         for line in &one.otherwise {
             writeln!(out, "             {}", inert(line))?;
         }
