@@ -60,19 +60,36 @@ pub fn load_rules(
     config: gate::Config,
 ) -> Result<Rules, Vec<Diagnostic>> {
     let memory = Arc::new(Memory::new(Some(approval::steady())));
-    Rules::load(&sources(home)?, groups, config, &memory)
+    Rules::load(&sources(home, &home.policies())?, groups, config, &memory)
 }
 
-/// The files in force: mappings, policies, labels.
-fn sources(home: &Home) -> Result<Sources, Vec<Diagnostic>> {
+/// The same with the policies of another directory in the place of the home's, and with a memory of their own, in which it
+/// is the time that is said with each call.
+///
+/// # Errors
+/// As [`load_rules`].
+pub fn load_rules_with(
+    home: &Home,
+    policies: &Path,
+    groups: Option<&BTreeSet<String>>,
+    config: gate::Config,
+) -> Result<Rules, Vec<Diagnostic>> {
+    Rules::load(&sources(home, policies)?, groups, config, &Arc::default())
+}
+
+/// The files in force: mappings, policies, labels, budgets, prices.
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn sources(home: &Home, policies: &Path) -> Result<Sources, Vec<Diagnostic>> {
     let (vocabulary, mappings) = shipped::mappings(&home.mappings())?;
     Ok(Sources {
         vocabulary,
         mappings,
-        policies: shipped::policies(&home.policies())?,
-        budgets: shipped::policy_file(&home.policies(), "budgets.yaml")?,
-        prices: shipped::policy_file(&home.policies(), "prices.yaml")?,
-        targets: shipped::policy_data(&home.policies(), labels::FILE)?,
+        policies: shipped::policies(policies)?,
+        budgets: shipped::policy_file(policies, "budgets.yaml")?,
+        prices: shipped::policy_file(policies, "prices.yaml")?,
+        targets: shipped::policy_data(policies, labels::FILE)?,
     })
 }
 

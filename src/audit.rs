@@ -8,7 +8,7 @@
 //!
 //! | kind | members | commitments |
 //! |---|---|---|
-//! | `decided` | `access` `action` `[approval]` `[budgets]` `decision` `environment` `inspected` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `[repeats]` `roles` `rules` `unmapped` | `[budgets]` `fields` `request` (hidden) `request_line` `[risk]` `summary` `target` |
+//! | `decided` | `access` `action` `[also]` `[approval]` `[budgets]` `decision` `environment` `inspected` `[lacks]` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `[repeats]` `roles` `rules` `unmapped` | `[also]` `[budgets]` `fields` `request` (hidden) `request_line` `[risk]` `summary` `target` |
 //! | `held` | `action` `approval` `digests` `expires` `fingerprint` `provider` `rules` | `fields` `summary` |
 //! | `approved` | `approval` `[grant_expires]` `person` `proof` `revision` `rules` `state` | `[stated]` |
 //! | `denied` | `approval` `[person]` | `[reason]` |
@@ -29,6 +29,9 @@
 //! - `budgets` names the budgets that count the call; what it commits to by that name says of each `before`, `amount` and
 //!   `after`. `repeats` is the call that was counted for the same request. Only an ALLOW takes anything.
 //! - `rules`, `roles`, `groups`, `missing`, `digests` are names joined by `,`, in the order of `rules`.
+//! - `missing` names what the call lacks in whatever it means; `lacks` what the action itself lacks, each with why
+//!   (`amount:absent`), and each of `also` tells the same of itself. A call can be decided again from its `decided`
+//!   ([`Recorded`]): host, method and the operation of an unmapped call stand in `request_line`.
 //! - `mappings`, `policies`, `digests` and `key` are the first half of a SHA-256, in hex.
 //! - `milliseconds`, and `received` and `sent` in bytes, are there for connections that were opened and not read.
 //! - `operation` is there for mapped operations only: of an unmapped one it is text of the agent's.
@@ -36,6 +39,8 @@
 
 mod approvals;
 mod calls;
+mod history;
+mod recorded;
 mod sidecar;
 
 #[cfg(test)]
@@ -48,6 +53,8 @@ use crate::model::{ApprovalId, Reason, Spending};
 
 pub use approvals::{approved, consumed, denied, expired, held};
 pub use calls::{closed, decided, recover, refused};
+pub use history::{Event, Period, history};
+pub use recorded::{Recorded, Unreplayable};
 pub use sidecar::{
     agent_put, authority_in_force, authority_next, boot, gap, paused, person_put, reload, resumed, shutdown,
 };

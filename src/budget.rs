@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::model::action::MAX_INT;
 
 use crate::model::budget::Over;
-use crate::model::{Action, Call, Diagnostic, Facts, Source, Spending, Spent, Vocabulary};
+use crate::model::{Action, CallId, Diagnostic, Facts, Source, Spending, Spent, Vocabulary};
 use serde::Deserialize;
 
 pub use counting::print;
@@ -307,8 +307,13 @@ impl Budgets {
         reading
     }
 
+    /// How far back the longest window reaches, in milliseconds; 0 without any budget.
+    pub fn longest(&self) -> i64 {
+        self.all.iter().map(|budget| budget.length).max().unwrap_or(0)
+    }
+
     /// Takes what an allowed call needs.
-    pub fn reserve(&self, account: &mut Account<'_>, call: &Call, uses: &Uses, print: Option<Print>) -> Spending {
+    pub fn reserve(&self, account: &mut Account<'_>, call: &CallId, uses: &Uses, print: Option<Print>) -> Spending {
         let repeats = print.and_then(|print| account.counted_for(&print));
         let parts: Vec<(Slot, Arc<str>, i64)> = uses
             .parts
@@ -318,7 +323,7 @@ impl Budgets {
         Spending {
             spent: Vec::new(),
             repeats,
-            reservation: Some(account.reserve(&call.id, print, &parts)),
+            reservation: Some(account.reserve(call, print, &parts)),
         }
     }
 }

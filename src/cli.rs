@@ -17,10 +17,13 @@ mod explain;
 mod init;
 pub mod pause;
 pub mod people;
+mod period;
 mod plain;
 mod policy;
+mod replay;
 mod run;
 mod targets;
+mod test;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -65,6 +68,8 @@ enum Command {
     Actions(actions::Args),
     Policy(policy::Args),
     Targets(targets::Args),
+    Test(test::Args),
+    Replay(replay::Args),
     /// Tell what would happen to a call, or what did
     Explain(Box<explain::Args>),
     /// See and decide what waits for people
@@ -108,8 +113,10 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Check => check::run(home),
         Command::Init(args) => init::run(&home, &args),
         Command::Actions(args) => actions::run(&home, &args),
-        Command::Policy(args) => policy::run(&home, &args),
+        Command::Policy(args) => policy::run(home, &args),
         Command::Targets(args) => targets::run(&home, &args),
+        Command::Test(args) => test::run(home, &args),
+        Command::Replay(args) => replay::run(home, &args),
         Command::Explain(args) => explain::run(home, &args),
         Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
             approvals::run(&args, client, &home.option(), out).await

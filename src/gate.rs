@@ -13,6 +13,7 @@ mod complete;
 mod memory;
 mod paused;
 mod prices;
+mod replay;
 mod spending;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use crate::risk::{self, Subject};
 
 pub use self::memory::{Memory, Sent};
 pub use self::paused::Paused;
+pub use self::replay::Replayed;
 
 /// The rules in force, for every door.
 pub struct Gate {
@@ -102,6 +104,7 @@ pub struct Config {
 }
 
 /// The files that rules are made of.
+#[derive(Clone)]
 pub struct Sources {
     pub vocabulary: Source,
     pub mappings: Vec<Source>,

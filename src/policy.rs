@@ -34,6 +34,7 @@ mod suppose;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod warn;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use cedar_policy::{Authorizer, Schema};
 
 pub use self::decision::{Basis, Blocked, Decision, Hold, Permit, RuleReason, Verdict};
 pub use self::rule::{DEFAULT, DEFAULT_APPROVERS, INCOMPLETE_ACTION, OWNERS};
+pub use self::warn::Known;
 
 use self::evaluate::Findings;
 use self::fit::Misfit;

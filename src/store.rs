@@ -45,7 +45,7 @@ use crate::model::{ApprovalId, Change, Timestamp};
 pub use approvals::Spent;
 
 pub use calls::{CallFilter, CallRecord, OpenCall, TargetSeen};
-pub use entries::Kept;
+pub use entries::{Kept, Placed};
 pub use finish::to_its_end;
 pub use open::OpenError;
 pub use reader::{ReadError, Reader};

@@ -140,7 +140,7 @@ impl Reload {
         let (seen, own, gone) = (self.seen.take(), self.own.clone(), std::mem::take(&mut self.gone));
         let known: BTreeSet<String> = gone.keys().cloned().collect();
         let read = tokio::task::spawn_blocking(move || {
-            let sources = super::sources(&config.home)?;
+            let sources = super::sources(&config.home, &config.home.policies())?;
             let digests = sources.digests();
             let names = sources.own();
             if digests == running {

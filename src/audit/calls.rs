@@ -47,6 +47,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .with("environment", &**action.environment())
         .with("inspected", i64::from(action.inspected))
         .with("mappings", short(&digests.mappings))
+        .with_some("lacks", lacks(action))
         .with_some("missing", missing(action))
         // SECURITY: an unmapped operation is the agent's path, where its secrets may lie; entries are kept for ever.
         // Test: `an_unmapped_operation_stays_out_of_entry_and_projection`.
@@ -161,6 +162,19 @@ fn missing(action: &Action) -> Option<String> {
     (!missing.is_empty()).then(|| joined(missing.into_iter().map(|missing| &missing.field)))
 }
 
+/// What the action itself lacks, without what else the call does: each field with why.
+fn lacks(action: &Action) -> Option<String> {
+    (!action.missing.is_empty()).then(|| reasons(action).join(","))
+}
+
+/// `amount:absent`
+fn reasons(action: &Action) -> Vec<String> {
+    let missing = action.missing.iter();
+    missing
+        .map(|missing| format!("{}:{}", missing.field, missing.why.as_str()))
+        .collect()
+}
+
 /// The names of all it does besides.
 pub(super) fn also(action: &Action) -> Option<String> {
     (!action.also.is_empty()).then(|| joined(action.also.iter().map(|meaning| &meaning.name)))
@@ -172,6 +186,8 @@ struct Also<'a> {
     access: &'static str,
     action: &'a str,
     fields: &'a BTreeMap<Arc<str>, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
     /// How its target was labelled, if something else than unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     sensitivity: Option<&'static str>,
@@ -183,6 +199,7 @@ fn all_also(action: &Action) -> Vec<Also<'_>> {
         access: meaning.access.as_str(),
         action: &meaning.name,
         fields: &meaning.fields,
+        missing: reasons(meaning),
         sensitivity: sensitivity(meaning),
         target: target(meaning),
     });

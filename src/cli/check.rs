@@ -1,8 +1,9 @@
-//! `runplane check`: everything that is wrong in configuration, mappings and policies, all at once.
+//! `runplane check`: everything that is wrong in configuration, mappings and policies, all at once; and what in policies is idle.
 
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::policy;
 use crate::app;
 use crate::config::Config;
 use crate::config::home::Home;
@@ -14,18 +15,15 @@ pub(super) fn run(home: Home) -> anyhow::Result<ExitCode> {
     let groups = known.and_then(app::known_groups);
     let gate = known.map(|config| config.gate.clone()).unwrap_or_default();
     let rules = app::load_rules(&home, groups.as_ref(), gate);
-    let wrong: Vec<Diagnostic> = config
-        .err()
-        .into_iter()
-        .chain(rules.as_ref().err().cloned())
-        .flatten()
-        .collect();
-    match rules {
-        Ok(rules) if wrong.is_empty() => {
+    let wrong = config.as_ref().err().into_iter().chain(rules.as_ref().err());
+    let wrong: Vec<Diagnostic> = wrong.flatten().cloned().collect();
+    match (rules, known) {
+        (Ok(rules), Some(config)) if wrong.is_empty() => {
+            policy::check::warnings(config, &rules, &config.home.policies())?;
             writeln!(std::io::stdout().lock(), "ok: {}", rules.describe())?;
             Ok(ExitCode::SUCCESS)
         }
-        Ok(_) | Err(_) => print(&wrong),
+        _ => print(&wrong),
     }
 }
 

@@ -1,11 +1,11 @@
 //! `runplane explain`: what would happen to a call, or what did. Nothing is sent and nothing is recorded.
 
-mod advice;
+pub(super) mod advice;
 mod caller;
 mod jsonl;
 mod past;
-mod request;
-mod show;
+pub(super) mod request;
+pub(super) mod show;
 #[cfg(test)]
 mod tests;
 

@@ -1,11 +1,14 @@
-//! `runplane policy`: what rules are written against.
+//! `runplane policy`: what rules are written against, and what is the matter with them.
+
+pub(super) mod check;
+mod suggest;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::check;
+use super::check::print;
 use crate::budget::{Budgets, Ledger};
 use crate::config::home::Home;
 use crate::config::shipped;
@@ -13,7 +16,7 @@ use crate::mapping::Mappings;
 use crate::model::{Diagnostic, Vocabulary};
 use crate::policy::Policies;
 
-/// What policies are written against
+/// Policies: what they are written against, and what is the matter with them
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -24,11 +27,15 @@ pub(super) struct Args {
 enum Command {
     /// Print the Cedar schema of this home's vocabulary, for Cedar's own tools and editors
     Schema,
+    Check(check::Args),
+    Suggest(suggest::Args),
 }
 
-pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        Command::Schema => schema(home),
+pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Schema => schema(&home),
+        Command::Check(args) => check::run(home, args),
+        Command::Suggest(args) => suggest::run(home, args),
     }
 }
 
@@ -49,6 +56,6 @@ fn schema(home: &Home) -> anyhow::Result<ExitCode> {
             std::io::stdout().lock().write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(wrong) => check::print(&wrong),
+        Err(wrong) => print(&wrong),
     }
 }

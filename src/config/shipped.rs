@@ -1,5 +1,6 @@
 //! The mappings and policies that ship inside the binary; files of the same name in the home override them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -12,6 +13,9 @@ static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
 
 /// Where the packs are among the policies.
 const PACKS: &str = "packs";
+/// Where the tests stand among the policies.
+pub const TESTS: &str = "tests";
+
 /// Name of the vocabulary among the mappings.
 pub const VOCABULARY: &str = "actions.yaml";
 
@@ -65,17 +69,37 @@ fn is_called(source: &Source, name: &str) -> bool {
     source.file.rsplit('/').next() == Some(name)
 }
 
+/// Tests of the policies: those of `directory`, or the shipped ones if it has none.
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn fixtures(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
+    let own = own(directory, "yaml")?;
+    if !own.is_empty() {
+        return Ok(own.into_values().collect());
+    }
+    let shipped = POLICIES.get_dir(TESTS).into_iter().flat_map(Dir::files);
+    let shipped = shipped.map(|file| Source {
+        file: format!("{EMBEDDED}policies/{}", file.path().display()),
+        text: file.contents_utf8().unwrap_or_default().to_owned(),
+    });
+    Ok(shipped.collect())
+}
+
 /// Writes the shipped files into the home, keeping every file that is there already. Gives the names written.
 ///
 /// # Errors
 /// What the file system says.
 pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
     let mut written = Vec::new();
-    for (shipped, directory, kind) in [
-        (&MAPPINGS, home.mappings(), "yaml"),
-        (&POLICIES, home.policies(), "cedar"),
-        (&POLICIES, home.policies(), "yaml"),
-    ] {
+    let all = [
+        (Some(&MAPPINGS), home.mappings(), "yaml"),
+        (Some(&POLICIES), home.policies(), "cedar"),
+        (Some(&POLICIES), home.policies(), "yaml"),
+        (POLICIES.get_dir(TESTS), home.policies().join(TESTS), "yaml"),
+    ];
+    for (shipped, directory, kind) in all {
+        let Some(shipped) = shipped else { continue };
         for file in shipped
             .files()
             .filter(|file| file.path().extension().is_some_and(|found| found == kind))
@@ -115,7 +139,7 @@ fn write_one(file: &include_dir::File<'_>, directory: &Path, written: &mut Vec<S
 }
 
 fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Result<Vec<Source>, Vec<Diagnostic>> {
-    let mut found = std::collections::BTreeMap::new();
+    let mut found = BTreeMap::new();
     for file in shipped
         .files()
         .filter(|file| file.path().extension().is_some_and(|extension| extension == kind))
@@ -130,7 +154,18 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
             },
         );
     }
-    let mut wrong = Vec::new();
+    found.extend(own(directory, kind)?);
+    let mut found: Vec<Source> = found.into_values().collect();
+    found.sort_by_key(|source| !source.is_embedded());
+    Ok(found)
+}
+
+/// The files of a kind in `directory`, by name; none where it is not there.
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn own(directory: &Path, kind: &str) -> Result<BTreeMap<String, Source>, Vec<Diagnostic>> {
+    let (mut found, mut wrong) = (BTreeMap::new(), Vec::new());
     let entries: Vec<std::path::PathBuf> = match list(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -155,11 +190,7 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
         }
     }
     match wrong.is_empty() {
-        true => {
-            let mut found: Vec<Source> = found.into_values().collect();
-            found.sort_by_key(|source| !source.is_embedded());
-            Ok(found)
-        }
+        true => Ok(found),
         false => Err(wrong),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Prepared, Rules};
 use crate::budget::{self, Line, Past, Print, Seen, Wording};
-use crate::model::{Action, Call, Evidence, Facts, Situation, Spending, Timestamp};
-use crate::policy::{Blocked, Decision, Hold};
+use crate::model::{Action, Call, CallId, Evidence, Facts, Reservation, Situation, Spending, Timestamp};
+use crate::policy::{Blocked, Decision, Hold, Verdict};
 use crate::store::{ReadError, Reader};
 
 impl Rules {
@@ -52,7 +52,7 @@ impl Rules {
         let spent = reading.spent;
         match self.policies.decide(call, action, &situation, evidence) {
             Decision::Allow(permit) => {
-                let taken = self.budgets.reserve(&mut account, permit.call(), &uses, print);
+                let taken = self.budgets.reserve(&mut account, &permit.call().id, &uses, print);
                 Decision::Allow(permit.with_spending(Spending { spent, ..taken }))
             }
             Decision::Block(blocked) => Decision::Block(Blocked {
@@ -64,6 +64,37 @@ impl Rules {
                 ..hold
             }),
         }
+    }
+
+    /// What rules say of a call of the record, and what is taken for it if they allow it. `counted`: the request was counted
+    /// before.
+    pub(super) fn review_counted(
+        &self,
+        call: &CallId,
+        facts: &Facts,
+        action: &Action,
+        at: Timestamp,
+        counted: bool,
+    ) -> (Verdict, Option<Reservation>) {
+        let mut situation = self.moment(action, at);
+        let Some(uses) = self.budgets.uses(facts, action) else {
+            situation.budgets = self.budgets.uncounted(action);
+            return (self.policies.evaluate(facts, action, &situation, None), None);
+        };
+        let mut account = self.memory.budgets.open(at);
+        let reading = self.budgets.read(&mut account, action, &uses, counted, &self.wording);
+        (situation.budgets, situation.over) = (reading.totals, reading.over);
+        let verdict = self.policies.evaluate(facts, action, &situation, None);
+        let takes = matches!(verdict, Verdict::Allow { .. }) && !counted;
+        let reservation = takes.then(|| self.budgets.reserve(&mut account, call, &uses, None).reservation);
+        (verdict, reservation.flatten())
+    }
+
+    /// Takes what a call needs, whatever rules say of it: it was sent.
+    pub(super) fn count(&self, call: &CallId, facts: &Facts, action: &Action, at: Timestamp) -> Option<Reservation> {
+        let uses = self.budgets.uses(facts, action)?;
+        let mut account = self.memory.budgets.open(at);
+        self.budgets.reserve(&mut account, call, &uses, None).reservation
     }
 
     /// Which request it is, where the provider would know it again.

@@ -115,6 +115,7 @@ impl Compiler<'_> {
             show.insert(name.as_str().into());
         }
         Service {
+            file: self.source.file.as_str().into(),
             provider: name.as_str().into(),
             title: file.title.as_str().into(),
             dispatch,

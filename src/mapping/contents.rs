@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Mappings;
+use super::service::Operation;
+use crate::model::{Action, Call};
 
 /// What a mapping file makes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,9 +22,32 @@ pub struct Meant<'a> {
 }
 
 impl Mappings {
+    /// The providers as rules name them, that of hosts without a mapping among them.
+    pub fn providers(&self) -> impl Iterator<Item = &str> {
+        let unknown = std::iter::once(super::UNKNOWN);
+        unknown.chain(self.services.iter().map(|service| &*service.provider))
+    }
+
     /// The providers as people call them, one for each file.
     pub fn titles(&self) -> impl Iterator<Item = &str> {
         self.services.iter().map(|service| &*service.title)
+    }
+
+    /// Where it is said what such a call is: `mappings/stripe.yaml:120`, the file alone where it does not name the operation.
+    /// `None` for hosts without a mapping.
+    pub fn place(&self, call: &Call, action: &Action) -> Option<String> {
+        let (service, _) = self.service(call)?;
+        let says = |(operation, in_bulk): &(&Operation, bool)| match in_bulk {
+            true => action.operation.starts_with(&*operation.name),
+            false => action.operation == operation.name,
+        };
+        let mapped = service.dispatch.operations().filter(|_| !action.unmapped).filter(says);
+        // One that is named goes before those in bulk, and of these the longest.
+        let rule = mapped.max_by_key(|(operation, in_bulk)| (!in_bulk, operation.name.len()));
+        Some(match rule {
+            Some((operation, _)) => format!("{}:{}", service.file, operation.line),
+            None => service.file.to_string(),
+        })
     }
 
     /// What the files say of each operation: its own meaning, and those that its content may give it. In no order.

@@ -18,6 +18,8 @@ use crate::model::{Access, Answer, Call};
 
 /// One mapping file.
 pub(super) struct Service {
+    /// As people know it.
+    pub file: Box<str>,
     pub provider: Arc<str>,
     pub title: Box<str>,
     pub dispatch: Dispatch,
@@ -103,6 +105,8 @@ pub(super) struct Signer {
 pub(super) struct Operation {
     /// The provider's own word; of a rule in bulk only how it begins.
     pub name: Arc<str>,
+    /// Of the file.
+    pub line: usize,
     pub conditions: Conditions,
     pub meaning: Meaning,
     /// What the content may make of it.

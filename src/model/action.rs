@@ -66,6 +66,8 @@ pub enum Access {
 }
 
 impl Access {
+    pub const ALL: [Access; 4] = [Access::Read, Access::Write, Access::Delete, Access::Admin];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Access::Read => "read",
@@ -117,6 +119,18 @@ pub enum Why {
     Unreadable,
     /// It follows from another field that is missing.
     Derived,
+}
+
+impl Why {
+    pub const ALL: [Why; 3] = [Why::Absent, Why::Unreadable, Why::Derived];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::Absent => "absent",
+            Why::Unreadable => "unreadable",
+            Why::Derived => "derived",
+        }
+    }
 }
 
 /// How a provider answers: when a call succeeded, what it made, and how its errors look.

@@ -16,6 +16,12 @@ impl Timestamp {
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// Reads an RFC 3339 time with its offset, as `2026-11-20T14:05:00Z`; `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(time.as_millisecond()))
+    }
+
     /// This moment plus `span`, at most the end of time.
     pub fn plus(self, span: Duration) -> Self {
         Self(

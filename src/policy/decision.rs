@@ -175,6 +175,26 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// `ALLOW`, `BLOCK` or `REQUIRE_APPROVAL`, as the record has it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Verdict::Allow { .. } => "ALLOW",
+            Verdict::Block { .. } => "BLOCK",
+            Verdict::RequireApproval { .. } => "REQUIRE_APPROVAL",
+        }
+    }
+
+    /// Ids of the rules that decided.
+    pub fn rules(&self) -> Vec<&str> {
+        match self {
+            Verdict::Allow { rules } => rules.iter().map(|id| &**id).collect(),
+            Verdict::Block { rules, .. } => rules.iter().map(|rule| &*rule.id).collect(),
+            Verdict::RequireApproval { rules } => rules.iter().map(|rule| &*rule.id).collect(),
+        }
+    }
+}
+
 // SECURITY: a permit in a log line must not show the call's credentials or content. `Call` shows neither, but the
 // action's fields and summary come from the content too: only names are printed here.
 // Test: debug_of_a_decision_shows_no_header_query_or_body.

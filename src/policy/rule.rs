@@ -41,6 +41,17 @@ pub(super) enum Kind {
     Hold(HoldRule),
 }
 
+impl Kind {
+    /// As the command line says it.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Kind::Permit => "permit",
+            Kind::Forbid => "forbid",
+            Kind::Hold(_) => "hold",
+        }
+    }
+}
+
 /// What annotations say of a hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HoldTerms {

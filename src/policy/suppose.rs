@@ -1,6 +1,6 @@
 //! What would be decided if the rules were others: for telling people what to change.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use super::Policies;
 use super::index::{Index, Part};
 use super::request::Requests;
 use super::rule::{Kind, Rule};
-use crate::model::Diagnostic;
+use crate::model::labels::Labels;
+use crate::model::{Action, Diagnostic, Facts, Situation};
 
 /// Id of a rule that is only supposed.
 const SUPPOSED: &str = "supposed";
@@ -24,6 +25,33 @@ impl Policies {
     /// Why there is a rule, in its author's words.
     pub fn reason(&self, id: &str) -> Option<&str> {
         self.rules.get(id)?.reason.as_deref()
+    }
+
+    /// Every rule that a call meets, whichever of them decide, with what it does: `permit`, `forbid` or `hold`. By id.
+    pub fn met(&self, facts: &Facts, action: &Action, situation: &Situation) -> BTreeMap<Arc<str>, &'static str> {
+        let mut met = BTreeMap::new();
+        for meaning in action.meanings() {
+            for labels in Labels::possible(meaning.labels.as_deref()) {
+                let Ok((_, findings)) = self.ask(facts, meaning, labels, situation) else {
+                    continue;
+                };
+                for id in &findings.satisfied {
+                    met.extend(self.rules.get(id).map(|rule| (id.clone(), rule.kind.word())));
+                }
+            }
+        }
+        // A block that is met hides the permits beside it.
+        let blocks: BTreeSet<Arc<str>> = met
+            .iter()
+            .filter(|(_, does)| **does == "forbid")
+            .map(|(id, _)| id.clone())
+            .collect();
+        if !blocks.is_empty()
+            && let Ok(others) = self.supposing(&blocks, None)
+        {
+            met.extend(others.met(facts, action, situation));
+        }
+        met
     }
 
     /// These rules without some of them, and with one more, the text of a `permit`. Never in force: what it decides is

@@ -7,6 +7,7 @@ mod index;
 mod meanings;
 mod trial;
 mod verdicts;
+mod warns;
 
 use std::collections::BTreeMap;
 

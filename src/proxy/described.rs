@@ -1,5 +1,7 @@
 //! A request that is told instead of sent: read and judged as it would be if it came. Nothing is sent or recorded.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::{Request, Uri, Version, request};
@@ -8,7 +10,7 @@ use super::parse;
 use crate::gate::Rules;
 use crate::io::body::{CaptureError, Limits};
 use crate::io::coding;
-use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme, is_grpc};
+use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme, Timestamp, is_grpc};
 use crate::policy::{RuleReason, Verdict};
 
 /// A request in words.
@@ -20,6 +22,8 @@ pub struct Described {
     /// Names and values in order. Without Host, the URL's is taken.
     pub headers: Vec<(String, String)>,
     pub content: Option<Bytes>,
+    /// When it would come; `None`: now.
+    pub at: Option<Timestamp>,
 }
 
 /// What would be decided of a request.
@@ -29,6 +33,18 @@ pub struct Judged {
     /// With all that follows from its fields, and its risk.
     pub action: Action,
     pub verdict: Verdict,
+    pub took: Took,
+}
+
+/// How long each step took, the first call of a process being the slowest.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Took {
+    /// The request read.
+    pub parse: Duration,
+    /// Its action found.
+    pub map: Duration,
+    /// The rules asked.
+    pub decide: Duration,
 }
 
 /// Reads and judges a request as the data path does (`handle`): the same checks in the same order. What of the
@@ -37,6 +53,7 @@ pub struct Judged {
 /// # Errors
 /// What would be refused before there is anything to decide.
 pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limits) -> Result<Judged, Refusal> {
+    let (at, start) = (described.at, Instant::now());
     let (authority, head, body) = request_of(described)?;
     let body = match body {
         // Not read before it has to be, and never then.
@@ -54,6 +71,8 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         body,
     )?;
     let (mut call, mappings) = (parsed.call, rules.mappings());
+    call.received = at.unwrap_or(call.received);
+    let parsed_at = Instant::now();
     let is_unread = matches!(call.body, Body::Streaming { .. });
     let action = match parsed.leaves_http {
         true => mappings.stream(&call)?,
@@ -71,7 +90,13 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         }
     };
     let action = rules.weigh(&call.facts(), action, call.received);
+    let mapped_at = Instant::now();
     let verdict = rules.review(&call.facts(), &action, None, call.received);
+    let took = Took {
+        parse: parsed_at - start,
+        map: mapped_at - parsed_at,
+        decide: mapped_at.elapsed(),
+    };
     if is_unread && !parsed.leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {
         return Err(too_large());
     }
@@ -79,7 +104,12 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         true => uncarried(verdict),
         false => verdict,
     };
-    Ok(Judged { call, action, verdict })
+    Ok(Judged {
+        call,
+        action,
+        verdict,
+        took,
+    })
 }
 
 /// The request as it would stand on the wire: inside a tunnel to the authority for https, in absolute form for http.

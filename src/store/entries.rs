@@ -40,6 +40,55 @@ pub struct Kept {
     pub changed: Vec<String>,
 }
 
+/// An entry of a page of the trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    pub seq: i64,
+    pub kind: String,
+    /// `None` where its values cannot be read.
+    pub kept: Option<Kept>,
+}
+
+/// The place of the first entry at or after `time`; behind the last one if there is none. By halving, for times follow each
+/// other as entries do, and there may be millions.
+pub(super) fn first_at(connection: &Connection, time: Timestamp) -> rusqlite::Result<i64> {
+    let ends = "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) + 1 FROM entries";
+    let (mut first, mut behind): (i64, i64) = connection.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut at = connection.prepare("SELECT time FROM entries WHERE seq = ?1")?;
+    while first < behind {
+        let middle = first + (behind - first) / 2;
+        match at.query_row([middle], |row| row.get::<_, i64>(0))? < time.0 {
+            true => first = middle + 1,
+            false => behind = middle,
+        }
+    }
+    Ok(first)
+}
+
+/// Entries of these kinds from `from` on and before `behind`, at most `limit` of them.
+pub(super) fn page(
+    connection: &Connection,
+    from: i64,
+    behind: i64,
+    kinds: [&str; 2],
+    limit: u32,
+) -> rusqlite::Result<Vec<Placed>> {
+    connection
+        .prepare_cached(
+            "SELECT seq, kind, bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
+            WHERE seq >= ?1 AND seq < ?2 AND kind IN (?3, ?4) ORDER BY seq LIMIT ?5",
+        )?
+        .query_map(params![from, behind, kinds[0], kinds[1], limit], |row| {
+            Ok(Placed {
+                seq: row.get(0)?,
+                kind: row.get(1)?,
+                // What cannot be read is told as that.
+                kept: plain(row.get(2)?, row.get(3)?).ok(),
+            })
+        })?
+        .collect()
+}
+
 /// The entries about a call and about `approval`, in order.
 pub(super) fn about(
     connection: &Connection,
@@ -54,7 +103,7 @@ pub(super) fn about(
         )?
         .query_map(
             params![call.as_str(), approval.map(|approval| approval.as_str())],
-            kept,
+            |row| held_to_entry(row.get(0)?, row.get(1)?),
         )?
         .collect()
 }
@@ -74,39 +123,54 @@ pub(super) fn backwards(connection: &Connection, mut see: impl FnMut(&Kept) -> b
     Ok(())
 }
 
+/// A row of `bytes` and `committed`.
 fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    let (bytes, committed): (Vec<u8>, Option<String>) = (row.get(0)?, row.get(1)?);
-    let (values, changed) = match committed {
-        Some(committed) => values(&bytes, &committed)?,
-        None => (BTreeMap::new(), Vec::new()),
-    };
-    Ok(Kept { bytes, values, changed })
+    plain(row.get(0)?, row.get(1)?)
 }
 
-/// The values in a row of `entry_values`, as they stand there, and which of them the entry does not commit to.
-fn values(entry: &[u8], committed: &str) -> rusqlite::Result<(BTreeMap<String, String>, Vec<String>)> {
-    #[derive(Deserialize)]
-    struct Told<'a> {
-        salt: String,
-        #[serde(borrow)]
-        value: Option<&'a RawValue>,
-    }
-    let told: BTreeMap<String, Told<'_>> = serde_json::from_str(committed).map_err(|error| unreadable(1, error))?;
+/// The values as they stand there. Of millions, nobody asks whether each is what its entry commits to.
+fn plain(bytes: Vec<u8>, committed: Option<String>) -> rusqlite::Result<Kept> {
+    let values = committed.as_deref().map_or(Ok(BTreeMap::new()), told)?;
+    let values = values.into_iter();
+    let values = values.filter_map(|(name, told)| Some((name, told.value?.get().to_owned())));
+    Ok(Kept {
+        values: values.collect(),
+        bytes,
+        changed: Vec::new(),
+    })
+}
+
+/// The same, held to what the entry commits to.
+fn held_to_entry(bytes: Vec<u8>, committed: Option<String>) -> rusqlite::Result<Kept> {
     let members: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(entry).map_err(|error| unreadable(0, error))?;
-    let (mut values, mut changed) = (BTreeMap::new(), Vec::new());
-    for (name, told) in told {
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(0, error))?;
+    let mut changed = Vec::new();
+    for (name, told) in committed.as_deref().map_or(Ok(BTreeMap::new()), told)? {
         let Some(value) = told.value else { continue };
         let commitment = hex::decode(&told.salt).map(|salt| hex::encode(hmac_sha256(&salt, value.get().as_bytes())));
         let promised = members
             .get(&format!("commit_{name}"))
             .and_then(serde_json::Value::as_str);
         if promised.is_none() || commitment.ok().as_deref() != promised {
-            changed.push(name.clone());
+            changed.push(name);
         }
-        values.insert(name, value.get().to_owned());
     }
-    Ok((values, changed))
+    Ok(Kept {
+        changed,
+        ..plain(bytes, committed)?
+    })
+}
+
+/// One value of a row of `entry_values`.
+#[derive(Deserialize)]
+struct Told<'a> {
+    salt: String,
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+}
+
+fn told(committed: &str) -> rusqlite::Result<BTreeMap<String, Told<'_>>> {
+    serde_json::from_str(committed).map_err(|error| unreadable(1, error))
 }
 
 pub(super) fn append(

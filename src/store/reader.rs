@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use super::open::OpenError;
 use super::{
-    CallFilter, CallRecord, Kept, OpenCall, Spent, TargetSeen, approvals, calls, connect, entries, habits, pauses,
-    registry,
+    CallFilter, CallRecord, Kept, OpenCall, Placed, Spent, TargetSeen, approvals, calls, connect, entries, habits,
+    pauses, registry,
 };
 use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
 use crate::model::pause::Pause;
@@ -97,6 +97,23 @@ impl Reader {
             })?;
         found.reverse();
         Ok(found)
+    }
+
+    /// The place in the trail of the first entry at or after `time`; behind the last entry if there is none.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn first_at(&self, time: Timestamp) -> Result<i64, ReadError> {
+        Ok(entries::first_at(&self.connection, time)?)
+    }
+
+    /// Entries of these kinds from the place `from` on and before `behind`, at most `limit` of them. A long trail is read page
+    /// by page: between two, the log of a running sidecar may start again.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn page(&self, from: i64, behind: i64, kinds: [&str; 2], limit: u32) -> Result<Vec<Placed>, ReadError> {
+        Ok(entries::page(&self.connection, from, behind, kinds, limit)?)
     }
 
     pub(super) fn approvals(&self, since: Timestamp) -> Result<Vec<ApprovalRow>, ReadError> {

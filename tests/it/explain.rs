@@ -91,6 +91,12 @@ fn a_refund_is_told_with_all_that_is_understood_of_it() {
     assert_eq!(line(&text, "target"), "charge ch_1");
     assert_eq!(line(&text, "environment"), "test");
     assert_eq!(line(&text, "missing"), "-");
+    assert!(line(&text, "mapping").starts_with("mappings/stripe.yaml:"), "{text}");
+    assert!(
+        text.contains("permit  changes") && text.contains("hold    refund-over-500"),
+        "{text}"
+    );
+    assert!(line(&text, "time").contains("decide "), "{text}");
     assert_eq!(line(&text, "decision"), "REQUIRE_APPROVAL");
     let held = line(&text, "  held by");
     for word in [

@@ -207,7 +207,7 @@ fn skeleton(judged: &Judged) -> String {
 }
 
 /// A text as Cedar writes it. What could move a terminal's cursor is escaped as well.
-fn cedar_text(text: &str) -> String {
+pub(in crate::cli) fn cedar_text(text: &str) -> String {
     let plain = text.replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{}\"", inert(&plain))
 }

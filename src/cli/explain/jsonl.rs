@@ -160,6 +160,7 @@ fn one(
             url: line.url,
             headers: line.headers.0,
             content: content.map(Into::into),
+            at: None,
         };
         judge(rules, caller.clone()?, described, limits)
     });
@@ -168,13 +169,9 @@ fn one(
 
 fn told(id: Option<Json>, judged: &Judged) -> Outcome<'_> {
     let action = &judged.action;
-    let (decision, reason, rules): (_, _, Vec<&str>) = match &judged.verdict {
-        Verdict::Allow { rules } => ("ALLOW", None, rules.iter().map(|id| &**id).collect()),
-        Verdict::Block { reason, rules } => ("BLOCK", Some(*reason), rules.iter().map(|rule| &*rule.id).collect()),
-        Verdict::RequireApproval { rules } => {
-            let rules = rules.iter().map(|rule| &*rule.id).collect();
-            ("REQUIRE_APPROVAL", None, rules)
-        }
+    let reason = match &judged.verdict {
+        Verdict::Block { reason, .. } => Some(*reason),
+        Verdict::Allow { .. } | Verdict::RequireApproval { .. } => None,
     };
     let missing = action.all_missing().into_iter();
     let missing = missing.map(|missing| (&*missing.field, missing.why));
@@ -200,9 +197,9 @@ fn told(id: Option<Json>, judged: &Judged) -> Outcome<'_> {
             told.map(|(label, value, _)| (label.as_str(), value)).collect()
         }),
         unmapped: Some(action.unmapped),
-        decision: Some(decision),
+        decision: Some(judged.verdict.as_str()),
         reason,
-        rules: Some(rules),
+        rules: Some(judged.verdict.rules()),
         refusal: None,
         detail: None,
     }

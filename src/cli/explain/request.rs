@@ -13,7 +13,7 @@ const JSON: &str = "application/json";
 
 #[derive(Debug, Default, clap::Args)]
 #[group(skip)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Method [default: POST with data, else GET]
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     method: Option<String>,
@@ -63,7 +63,13 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn describe(&self, url: &str) -> anyhow::Result<Described> {
+    /// Whether content is to come out of a file, or of standard input.
+    pub(in crate::cli) fn reads_a_file(&self) -> bool {
+        let mut given = self.data.iter().chain(&self.data_binary).chain(&self.json);
+        given.any(|data| data.starts_with('@'))
+    }
+
+    pub(in crate::cli) fn describe(&self, url: &str) -> anyhow::Result<Described> {
         let (content, media_type) = self.content()?;
         let mut url = url.split('#').next().unwrap_or(url).to_owned();
         let mut sent = content;
@@ -84,6 +90,7 @@ impl Args {
             url,
             headers: self.headers(sent.is_some().then_some(media_type))?,
             content: sent.map(Into::into),
+            at: None,
         })
     }
 

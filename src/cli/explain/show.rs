@@ -19,6 +19,9 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
         format!(" ({})", roles.join(", "))
     };
     line(out, "agent", &format!("{}{with_roles}", caller.agent))?;
+    let place = rules.mappings().place(&judged.call, &judged.action);
+    let place = place.map_or_else(|| "none is for this host".to_owned(), |place| shown_place(&place));
+    line(out, "mapping", &place)?;
     action(&judged.action, out)?;
     labels(rules, &judged.action, out)?;
     let why = |id: &str, reason: Option<&str>| {
@@ -66,11 +69,33 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
             "it is sent all the same (`dangerously_observe` in runplane.yaml)",
         )?;
     }
+    met(rules, judged, out)?;
+    let took = &judged.took;
+    let times = [("read", took.parse), ("map", took.map), ("decide", took.decide)];
+    let times = times.map(|(step, took)| format!("{step} {} µs", took.as_micros()));
+    line(out, "time", &times.join(", "))?;
     writeln!(out)?;
     for step in advice::steps(rules, judged) {
         writeln!(out, "{step}")?;
     }
     Ok(())
+}
+
+/// Every rule that the call meets, whether it decided or another was stricter.
+fn met(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
+    let facts = judged.call.facts();
+    let situation = rules.situation(&facts, &judged.action, judged.call.received);
+    let met = rules.policies().met(&facts, &judged.action, &situation);
+    let decided = judged.verdict.rules();
+    let met: Vec<String> = met
+        .iter()
+        .map(|(id, does)| {
+            let place = rules.policies().place(id).map(shown_place).unwrap_or_default();
+            let decided = if decided.contains(&&**id) { "  (decided)" } else { "" };
+            format!("{does:<6}  {id}  {place}{decided}")
+        })
+        .collect();
+    list(out, "matched", &met)
 }
 
 /// What would not even be decided on.
@@ -199,7 +224,7 @@ pub(super) fn list(out: &mut impl Write, name: &str, items: &[String]) -> io::Re
 }
 
 /// Where a rule can be changed.
-pub(super) fn shown_place(place: &str) -> String {
+pub(in crate::cli) fn shown_place(place: &str) -> String {
     match place.strip_prefix(EMBEDDED) {
         Some(inside) => format!("{inside}, as shipped"),
         None => place.to_owned(),

@@ -5,14 +5,18 @@ use super::*;
 /// Decides the cases with a pack in force, and looks that each of its rules has decided one.
 #[track_caller]
 fn decides(pack: &str, text: &str, cases: &[(Action, &str)]) {
-    let gate = gate(text);
+    decides_by(pack, text, &gate(text), cases);
+}
+
+#[track_caller]
+fn decides_by(pack: &str, text: &str, gate: &Gate, cases: &[(Action, &str)]) {
     let mut met = BTreeSet::new();
     for (action, expected) in cases {
         let mut call = call();
         if action.access == Access::Read {
             call.method = http::Method::GET;
         }
-        let found = decided_call(&gate, call, action, None);
+        let found = decided_call(gate, call, action, None);
         assert_eq!(&found, expected, "{} {:?}", action.name, action.fields);
         met.extend(found.split(' ').map(str::to_owned));
     }
@@ -133,19 +137,24 @@ fn databases() {
 
 #[test]
 fn infrastructure() {
-    let start = |cost: i64| {
-        action(
+    let start = |count: i64, kind: &str| Action {
+        provider: "aws".into(),
+        operation: "ec2.RunInstances".into(),
+        ..action(
             "provision_instance",
             &[
-                ("instance_count", Value::Int(1)),
-                ("estimated_monthly_cost", Value::Int(cost)),
+                ("instance_count", Value::Int(count)),
+                ("instance_type", Value::Text(kind.to_owned())),
             ],
         )
     };
     let deployment = |instances| on(of("deploy_service", "instance_count", instances), "service", "staging");
-    decides(
+    let text = include_str!("../../../policies/packs/infrastructure.cedar");
+    let rules = super::budgets::with("budgets: {}", text, &Arc::default()).unwrap();
+    decides_by(
         "infrastructure",
-        include_str!("../../../policies/packs/infrastructure.cedar"),
+        text,
+        &Gate::new(rules),
         &[
             (action("read_record", &[]), "ALLOW infrastructure-reads reads"),
             (
@@ -158,34 +167,48 @@ fn infrastructure() {
             ),
             (deployment(20), "ALLOW changes"),
             (deployment(21), "BLOCK policy_blocked infrastructure-deployment-size"),
-            (start(100_000), "ALLOW changes"),
-            (start(100_001), "REQUIRE_APPROVAL infrastructure-cost-over-1000"),
+            (start(5, "m5.large"), "ALLOW changes"),
+            (
+                start(5, "p4d.24xlarge"),
+                "REQUIRE_APPROVAL infrastructure-cost-over-1000",
+            ),
+            // Nobody knows what it costs.
+            (start(1, "x99.huge"), "REQUIRE_APPROVAL incomplete_action"),
         ],
     );
 }
 
 #[test]
 fn communication() {
-    let mail = |outside: i64| {
+    let mail = |domain: &str| {
         action(
             "send_email",
             &[
                 ("recipient_count", Value::Int(3)),
-                ("external_recipient_count", Value::Int(outside)),
+                ("recipient_domains", Value::List(vec![domain.to_owned()])),
             ],
         )
     };
-    decides(
+    let many = Action {
+        fields: BTreeMap::from([
+            ("recipient_count".into(), Value::Int(101)),
+            ("recipient_domains".into(), Value::List(vec!["example.com".to_owned()])),
+        ]),
+        ..mail("example.com")
+    };
+    let text = include_str!("../../../policies/packs/communication.cedar");
+    decides_by(
         "communication",
-        include_str!("../../../policies/packs/communication.cedar"),
+        text,
+        &super::labels::with_targets(text, "domains: [example.com]"),
         &[
             (action("post_message", &[]), "ALLOW changes communication-internal"),
-            (mail(0), "ALLOW changes communication-internal"),
-            (mail(1), "REQUIRE_APPROVAL communication-external"),
+            (mail("example.com"), "ALLOW changes communication-internal"),
             (
-                of("send_email", "recipient_count", 101),
-                "REQUIRE_APPROVAL communication-bulk message-to-over-100",
+                mail("elsewhere.example"),
+                "REQUIRE_APPROVAL communication-external message-to-outsiders",
             ),
+            (many, "REQUIRE_APPROVAL communication-bulk message-to-over-100"),
             (action("send_email", &[]), "REQUIRE_APPROVAL incomplete_action"),
         ],
     );

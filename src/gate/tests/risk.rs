@@ -82,7 +82,7 @@ fn what_was_executed_is_remembered_by_the_rules_that_follow() {
     };
     let before = score(&gate);
     assert!(before > 76, "{before}");
-    gate.replace(rule_set("", rates()));
+    gate.replace(super::budgets::with("budgets: {}", "", gate.memory()).unwrap());
     assert_eq!(score(&gate), before);
     // Rules that are read for something else know nothing.
     let fresh = rule_set("", rates()).decide(call(), refund(90_000), None, minutes_later(400));

@@ -253,6 +253,7 @@ impl Compiler<'_> {
         let in_parts = in_parts.map(|(name, value)| (name.as_str().into(), value.as_str().into()));
         Some(Operation {
             name: format!("{}{name}", file.name_prefix).into(),
+            line: at.line,
             conditions: self.conditions(file, at),
             content_ignored,
             in_parts: in_parts.collect(),

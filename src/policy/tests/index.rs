@@ -20,7 +20,7 @@ fn unindexed(mut policies: Policies) -> Policies {
     policies
 }
 
-fn principal() -> impl Strategy<Value = &'static str> {
+pub(super) fn principal() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "principal",
         "principal is Agent",
@@ -33,7 +33,7 @@ fn principal() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-fn scope_of_action() -> impl Strategy<Value = &'static str> {
+pub(super) fn scope_of_action() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "action",
         "action == Action::\"process_refund\"",
@@ -83,7 +83,7 @@ fn rule() -> impl Strategy<Value = String> {
     )
 }
 
-fn question() -> impl Strategy<Value = (Facts, Action)> {
+pub(super) fn question() -> impl Strategy<Value = (Facts, Action)> {
     let agent = prop::sample::select(vec!["a", "b", "r"]);
     let roles = prop::sample::subsequence(vec!["a", "r", "s"], 0..=3);
     let name = prop::sample::select(vec![

@@ -52,6 +52,7 @@ fn told(method: &str, url: &str, headers: &[(&str, &str)], content: impl Into<By
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         content: Some(content.into()),
+        at: None,
     };
     judge(&rules(), caller(), described, &LIMITS)
 }

@@ -1,0 +1,162 @@
+//! The calls of a period as the trail tells them, in the order in which they were decided.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use super::recorded::{Recorded, Unreplayable};
+use crate::model::change::ApprovalRow;
+use crate::model::entry::Kind;
+use crate::model::{Action, CallId, Outcome, Timestamp};
+use crate::store::{Kept, ReadError, Reader};
+
+/// Entries read at once: few enough that no reader holds up a running sidecar's log.
+const PAGE: u32 = 1_000;
+
+/// Which calls of a trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    pub since: Timestamp,
+    /// Not any more.
+    pub until: Timestamp,
+    /// Of this agent only.
+    pub agent: Option<String>,
+}
+
+/// What the trail tells of a call.
+#[derive(Debug)]
+pub enum Event {
+    /// The gate decided it for the first time, asked nobody yet.
+    Decided(Box<Recorded>),
+    /// How it ended.
+    Ended {
+        call: CallId,
+        outcome: Outcome,
+        time: Timestamp,
+    },
+    /// It was decided, but cannot be decided again. `time`: the end of time where it cannot be read.
+    Lost { why: Unreplayable, time: Timestamp },
+}
+
+/// Tells the calls of a period. What is written meanwhile does not belong to it.
+///
+/// What the gate said *first* of a call is told: a call that was held and then sent is told as held, once, with the values
+/// that it stated itself.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn history(reader: &Reader, period: &Period, mut tell: impl FnMut(Event)) -> Result<(), ReadError> {
+    let (mut from, behind) = (reader.first_at(period.since)?, reader.first_at(period.until)?);
+    let kinds = [Kind::Decided.as_str(), Kind::Outcome.as_str()];
+    let mut held = HashSet::new();
+    while from < behind {
+        let page = reader.page(from, behind, kinds, PAGE)?;
+        from = page.last().map_or(behind, |last| last.seq + 1);
+        for entry in page {
+            let event = match (entry.kept, entry.kind == kinds[0]) {
+                (None, true) => Some(lost(Unreplayable::Unreadable, None)),
+                (None, false) => None,
+                (Some(kept), true) => decided(reader, period, &kept, &mut held)?,
+                (Some(kept), false) => ended(&kept, &mut held),
+            };
+            event.into_iter().for_each(&mut tell);
+        }
+    }
+    Ok(())
+}
+
+fn decided(
+    reader: &Reader,
+    period: &Period,
+    kept: &Kept,
+    held: &mut HashSet<CallId>,
+) -> Result<Option<Event>, ReadError> {
+    if let Some(agent) = &period.agent
+        && agent_of(kept).is_some_and(|found| found != *agent)
+    {
+        return Ok(None);
+    }
+    let recorded = match Recorded::read(kept) {
+        Ok(recorded) => recorded,
+        Err(why) => return Ok(Some(lost(why, Some(kept)))),
+    };
+    if held.contains(&recorded.call) {
+        return Ok(None);
+    }
+    if recorded.decision == "REQUIRE_APPROVAL" {
+        held.insert(recorded.call.clone());
+    }
+    let Some(approval) = recorded
+        .approval
+        .clone()
+        .filter(|_| recorded.decision != "REQUIRE_APPROVAL")
+    else {
+        return Ok(Some(Event::Decided(Box::new(recorded))));
+    };
+    // It went by an approval, so it was held first: in an entry of its own, which lies before the period, or in none.
+    let began = reader.call(&recorded.call)?.map(|call| call.row.time);
+    if began.is_some_and(|began| began < period.since) {
+        return Ok(None);
+    }
+    let asked = reader.approval(&approval)?;
+    let as_called = asked.and_then(|asked| as_called(recorded, asked));
+    Ok(Some(
+        as_called.map_or(lost(Unreplayable::Approval, Some(kept)), |recorded| {
+            Event::Decided(Box::new(recorded))
+        }),
+    ))
+}
+
+/// The call as it stood before people consented: held, and without the values that they stated.
+fn as_called(mut recorded: Recorded, asked: ApprovalRow) -> Option<Recorded> {
+    recorded.decision = "REQUIRE_APPROVAL";
+    recorded.reason = None;
+    recorded.rules = asked.rules.iter().map(|rule| rule.id.clone()).collect();
+    if asked.stated.is_empty() {
+        return Some(recorded);
+    }
+    let unstated = |action: &mut Action, called: Action| {
+        let alike = action.name == called.name;
+        (action.fields, action.missing) = (called.fields, called.missing);
+        alike
+    };
+    let mut called = asked.action;
+    let others = std::mem::take(&mut called.also);
+    let mut alike = others.len() == recorded.action.also.len() && unstated(&mut recorded.action, called);
+    for (action, called) in recorded.action.also.iter_mut().zip(others) {
+        alike &= unstated(action, called);
+    }
+    alike.then_some(recorded)
+}
+
+fn lost(why: Unreplayable, kept: Option<&Kept>) -> Event {
+    #[derive(Deserialize)]
+    struct Time {
+        time: Timestamp,
+    }
+    let read = kept.and_then(|kept| serde_json::from_slice(&kept.bytes).ok());
+    let time = read.map_or(Timestamp(i64::MAX), |Time { time }| time);
+    Event::Lost { why, time }
+}
+
+/// Whose call an entry is about, without reading the rest of it.
+fn agent_of(kept: &Kept) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Agent {
+        agent: String,
+    }
+    serde_json::from_slice(&kept.bytes).ok().map(|Agent { agent }| agent)
+}
+
+fn ended(kept: &Kept, held: &mut HashSet<CallId>) -> Option<Event> {
+    #[derive(Deserialize)]
+    struct End {
+        call: CallId,
+        outcome: Outcome,
+        time: Timestamp,
+    }
+    // An end that cannot be read changes no decision: the call's own entry is told.
+    let End { call, outcome, time } = serde_json::from_slice(&kept.bytes).ok()?;
+    held.remove(&call);
+    Some(Event::Ended { call, outcome, time })
+}

@@ -1,0 +1,106 @@
+//! `runplane policy suggest`: the least permits that cover what agents were seen to do.
+
+mod draft;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use crate::app;
+use crate::audit::{self, Event, history};
+use crate::cli::{check, period};
+use crate::config::Config;
+use crate::config::home::Home;
+use crate::gate::{Replayed, Rules, Sources};
+use crate::model::{Diagnostic, Source, Timestamp};
+use crate::policy::Verdict;
+use crate::store::{ReadError, Reader};
+use draft::Draft;
+
+/// Draft a policy file from the calls on record: the least permits that cover them, with what was seen as their bounds
+///
+/// Never permitted are deletions, money, security and calls that no mapping knows: those are listed in comments, to be decided
+/// by people. The file is printed; nothing is changed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    period: period::Period,
+}
+
+pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
+    let config = match Config::load(home) {
+        Ok(config) => config,
+        Err(wrong) => return check::print(&wrong),
+    };
+    let sources = match app::sources(&config.home, &config.home.policies()) {
+        Ok(sources) => sources,
+        Err(wrong) => return check::print(&wrong),
+    };
+    let reader = Reader::open(&config.home.database())?;
+    let load = |policy: Source| {
+        let sources = Sources {
+            policies: vec![policy],
+            ..sources.clone()
+        };
+        Rules::load(&sources, None, config.gate.clone(), &Arc::default())
+    };
+    let text = match suggest(&reader, &args.period.at(Timestamp::now()), load) {
+        Ok(text) => text,
+        Err(Failed::Read(error)) => return Err(error.into()),
+        Err(Failed::Load(wrong)) => {
+            let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+            bail!(
+                "the draft does not load, which is a fault of this program:\n{}",
+                wrong.join("\n")
+            );
+        }
+    };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // A reader that closes early (`| head`) is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Why there is no draft.
+#[derive(Debug)]
+enum Failed {
+    Read(ReadError),
+    Load(Vec<Diagnostic>),
+}
+
+/// The file: what it would permit of the very calls, then its rules.
+fn suggest(
+    reader: &Reader,
+    period: &audit::Period,
+    load: impl Fn(Source) -> Result<Rules, Vec<Diagnostic>>,
+) -> Result<String, Failed> {
+    let source = |text: String| Source {
+        file: "suggested.cedar".to_owned(),
+        text,
+    };
+    let words = load(source(String::new())).map_err(Failed::Load)?;
+    let mut draft = Draft::new(words.vocabulary());
+    history(reader, period, |event| match event {
+        Event::Decided(recorded) => draft.see(&recorded),
+        Event::Lost { .. } => draft.lost += 1,
+        Event::Ended { .. } => {}
+    })
+    .map_err(Failed::Read)?;
+    let rules = draft.rules();
+    let alone = load(source(rules.clone())).map_err(Failed::Load)?;
+    let (mut permitted, mut calls) = (0_u64, 0_u64);
+    alone
+        .replay(reader, period, |replayed| {
+            if let Replayed::Decided { verdict, .. } = replayed {
+                calls += 1;
+                permitted += u64::from(matches!(verdict, Verdict::Allow { .. }));
+            }
+        })
+        .map_err(Failed::Read)?;
+    Ok(draft.head(period, permitted, calls) + &rules)
+}

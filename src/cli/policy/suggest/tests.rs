@@ -1,0 +1,181 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::audit::{Digests, Ruling};
+use crate::gate;
+use crate::model::money::Rates;
+use crate::model::{
+    Access, Action, Authority, Body, Call, CallId, Caller, Host, Missing, Origin, Scheme, Target, Value, Why,
+};
+use crate::store::{self, Store};
+
+fn call(agent: &str) -> Call {
+    Call {
+        id: CallId::random(),
+        origin: Origin::Wire,
+        caller: Caller {
+            agent: agent.into(),
+            roles: Arc::from([]),
+            owner: None,
+        },
+        received: Timestamp::now(),
+        scheme: Scheme::Https,
+        authority: Authority {
+            host: Host::Name("api.example.com".into()),
+            port: 443,
+        },
+        method: http::Method::POST,
+        path: "/x".to_owned(),
+        query: None,
+        headers: http::HeaderMap::new(),
+        body: Body::Absent,
+    }
+}
+
+fn action(name: &str, access: Access, fields: &[(&str, i64)]) -> Action {
+    Action {
+        provider: "stripe".into(),
+        operation: "some.operation".into(),
+        name: name.into(),
+        access,
+        fields: fields
+            .iter()
+            .map(|(name, value)| ((*name).into(), Value::Int(*value)))
+            .collect(),
+        missing: Vec::new(),
+        target: Target {
+            kind: "thing".into(),
+            id: None,
+        },
+        environment: "test".into(),
+        labels: None,
+        risk: None,
+        unmapped: false,
+        inspected: true,
+        summary: String::new(),
+        request_line: "POST https://api.example.com/x".to_owned(),
+        answer: Arc::default(),
+        also: Vec::new(),
+    }
+}
+
+/// The draft from these calls, and how many of them it permits.
+async fn suggested(calls: &[(&str, Action)]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+    let store = Store::open(&home.path().join(store::FILE)).unwrap();
+    let ruling = Ruling {
+        decision: "ALLOW",
+        reason: None,
+        rules: &[],
+        approval: None,
+        spending: None,
+        would: None,
+        trial: None,
+    };
+    for (agent, action) in calls {
+        store
+            .write(audit::decided(&call(agent), action, &ruling, &Digests::default()))
+            .await
+            .unwrap();
+    }
+    let period = audit::Period {
+        since: Timestamp(0),
+        until: Timestamp(i64::MAX),
+        agent: None,
+    };
+    let load = |policy: Source| {
+        let sources = app::sources(&home, &home.policies())?;
+        let sources = Sources {
+            policies: vec![policy],
+            ..sources
+        };
+        let config = gate::Config {
+            rates: Rates::new(Some("usd")),
+            ..gate::Config::default()
+        };
+        let rules = Rules::load(&sources, None, config, &Arc::default())?;
+        assert_eq!(
+            rules
+                .policies()
+                .warnings(&sources.policies, &crate::policy::Known::default()),
+            []
+        );
+        Ok(rules)
+    };
+    suggest(&store.reader().unwrap(), &period, load).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_seen_is_permitted_up_to_the_largest_that_was_seen() {
+    let mail = |count| action("send_email", Access::Write, &[("recipient_count", count)]);
+    let text = suggested(&[
+        ("mailer", mail(3)),
+        ("mailer", mail(40)),
+        ("mailer", action("post_message", Access::Write, &[])),
+        (
+            "mailer",
+            action("post_message", Access::Write, &[("recipient_count", 7)]),
+        ),
+        ("reader.2", action("read_record", Access::Read, &[])),
+    ])
+    .await;
+    for said in [
+        "5 calls. These rules alone permit 5 of them.",
+        "// 2 calls; recipient_count up to 40",
+        "context.recipient_count <= 40",
+        "(if context has recipient_count then context.recipient_count <= 7 else true)",
+        "principal == Agent::\"reader.2\"",
+        "resource in Provider::\"stripe\"",
+        "context.host == \"api.example.com\"",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn deletes_money_security_and_unmapped_calls_are_never_permitted() {
+    let unmapped = Action {
+        unmapped: true,
+        ..action("read_record", Access::Read, &[])
+    };
+    let with_more = Action {
+        also: vec![action("delete_record", Access::Delete, &[])],
+        ..action("modify_record", Access::Write, &[])
+    };
+    let incomplete = Action {
+        missing: vec![Missing {
+            field: "recipient_count".into(),
+            why: Why::Absent,
+        }],
+        ..action("send_email", Access::Write, &[])
+    };
+    let calls = [
+        action("delete_record", Access::Delete, &[]),
+        action("terminate_instance", Access::Write, &[("instance_count", 1)]),
+        action("call_tool", Access::Delete, &[]),
+        action("process_refund", Access::Write, &[("amount", 5), ("amount_base", 5)]),
+        action("transfer_funds", Access::Write, &[("amount", 5), ("amount_base", 5)]),
+        action("modify_security", Access::Admin, &[]),
+        action("issue_token", Access::Write, &[]),
+        action("read_secret", Access::Read, &[]),
+        action("call_tool", Access::Admin, &[]),
+        unmapped,
+        with_more,
+        incomplete,
+    ];
+    let calls: Vec<(&str, Action)> = calls.into_iter().map(|action| ("bot", action)).collect();
+    let text = suggested(&calls).await;
+    assert!(!text.contains("\npermit"), "{text}");
+    assert!(text.contains("12 calls. These rules alone permit 0 of them."), "{text}");
+    for said in [
+        "delete_record by bot: deletes",
+        "process_refund by bot: money",
+        "read_secret by bot: security",
+        "read_record by bot: in no mapping",
+        "modify_record by bot: deletes",
+        "send_email by bot: incomplete",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}

@@ -1,0 +1,161 @@
+use super::*;
+use crate::gate::Rules;
+use crate::model::money::Rates;
+use crate::{app, gate};
+
+fn rules(house: &str) -> (tempfile::TempDir, Rules) {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+    fs::create_dir_all(home.policies()).unwrap();
+    fs::write(home.policies().join("house.cedar"), house).unwrap();
+    let config = gate::Config {
+        rates: Rates::new(Some("usd")),
+        ..gate::Config::default()
+    };
+    let rules = app::load_rules(&home, None, config).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    (directory, rules)
+}
+
+fn source(text: &str) -> Source {
+    Source {
+        file: "policies/tests/house.yaml".to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+/// What a file's tests come to, as people and as machines read it.
+fn results(rules: &Rules, text: &str) -> (bool, String, String) {
+    let cases = fixture::read(&source(text), rules).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Config::load(Home::choose(Some(directory.path().to_owned())).unwrap()).unwrap();
+    let limits = limits.limits.of_one_body();
+    let ran: Vec<Ran> = cases.iter().map(|case| run::run(case, rules, &limits)).collect();
+    let mut out = Vec::new();
+    show::results(&ran, rules, true, &mut out).unwrap();
+    (
+        ran.iter().all(Ran::passed),
+        String::from_utf8(out).unwrap(),
+        junit::report(&ran),
+    )
+}
+
+#[test]
+fn a_test_that_finds_what_it_expects_passes() {
+    let (_home, rules) = rules(
+        "@id(\"at-night\") @decision(\"REQUIRE_APPROVAL\") @reason(\"Nobody looks at night\")\n\
+         forbid (principal in Role::\"night\", action in Action::\"writes\", resource)\nwhen { context.time.hour < 6 };",
+    );
+    let (passed, text, junit) = results(
+        &rules,
+        "tests:
+  - it: a change at night is held
+    agent: bot
+    roles: [night]
+    at: 2026-11-20T03:00:00Z
+    request: { url: 'https://api.stripe.com/v1/refunds', headers: { content-type: application/x-www-form-urlencoded, authorization: Bearer sk_test_x }, body: charge=ch_1&amount=4000 }
+    expect: { decision: REQUIRE_APPROVAL, rules: [at-night], reason: Nobody looks }
+  - it: by day it is allowed
+    agent: bot
+    roles: [night]
+    at: 2026-11-20T13:00:00Z
+    action: { name: modify_record, provider: stripe }
+    expect: { decision: ALLOW }
+  - it: what cannot be read as one request is refused
+    curl: >-
+      https://api.stripe.com/v1/charges/%2e%2e/refunds -H 'Authorization: Bearer sk_test_x'
+    expect: { refused: malformed }
+",
+    );
+    assert!(passed, "{text}");
+    assert!(text.contains("3 tests: 3 as expected, 0 otherwise"), "{text}");
+    assert!(junit.contains("tests=\"3\" failures=\"0\""), "{junit}");
+}
+
+#[test]
+fn drift_is_told_with_its_place_what_was_expected_and_what_was_found() {
+    let (_home, rules) = rules("");
+    let (passed, text, junit) = results(
+        &rules,
+        "tests:
+  - it: 'charges <are> \"blocked\" & \u{202e}more'
+    action: { name: create_charge, provider: stripe, fields: { amount: 90000 } }
+    expect: { decision: BLOCK, rules: [no-charges, refund-over-500], reason: nothing at all }
+",
+    );
+    assert!(!passed);
+    for said in [
+        "OTHERWISE  policies/tests/house.yaml:2:9",
+        "expected BLOCK",
+        "expected the rule no-charges, and there is no such rule",
+        "expected the rule refund-over-500, which stands at embedded:policies/baseline.cedar:",
+        "did not expect the rule charge-over-500",
+        "expected the reason `nothing at all`",
+        "found REQUIRE_APPROVAL by charge-over-500 (policies/baseline.cedar:",
+        "1 tests: 0 as expected, 1 otherwise",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains('\u{202e}') && !junit.contains('\u{202e}'));
+    let document = roxmltree::Document::parse(&junit).unwrap();
+    let case = document
+        .descendants()
+        .find(|node| node.has_tag_name("testcase"))
+        .unwrap();
+    assert_eq!(
+        case.attribute("name"),
+        Some("charges <are> \"blocked\" & \\u{202e}more")
+    );
+    let failure = case.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+    assert!(failure.attribute("message").unwrap().contains("expected BLOCK"));
+}
+
+#[test]
+fn every_mistake_of_a_file_is_told_with_its_place() {
+    let (_home, rules) = rules("");
+    let wrong = fixture::read(
+        &source(
+            "tests:
+  - it: one
+    at: yesterday
+    action: { name: proces_refund, provider: stripe }
+    expect: { decision: ALOW }
+  - it: one
+    action: { name: process_refund, provider: stripe, fields: { amuont: 5, amount: many }, unreadable: [nothing] }
+    expect: { decision: ALLOW }
+  - it: two
+    budgets: { refunds_a_day: 5 }
+    curl: https://a.example/ -d @secret
+    expect: { refused: polcy_blocked }
+  - it: three
+    expect: { decision: ALLOW, refused: malformed }
+",
+        ),
+        &rules,
+    )
+    .err()
+    .unwrap();
+    let said: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    for (place, says) in [
+        (":3:9", "`yesterday`: expected a time"),
+        (":4:21", "did you mean `process_refund`?"),
+        (":5:25", "did you mean `ALLOW`?"),
+        (":6:9", "stands in line 2 already"),
+        (":7:", "did you mean `amount`?"),
+        (":7:", "`amount`: expected a whole number"),
+        (":7:", "no field of this action `nothing`"),
+        (":10:31", "no budget `refunds_a_day`"),
+        (":11:11", "not `@FILE`"),
+        (":12:24", "did you mean `policy_blocked`?"),
+        (":13:9", "expected exactly one of"),
+        (":13:9", "or `refused` alone"),
+    ] {
+        let found = said.iter().any(|line| line.contains(place) && line.contains(says));
+        assert!(found, "{place} {says}: {said:#?}");
+    }
+    assert_eq!(wrong.len(), 12, "{said:#?}");
+    assert!(wrong.iter().all(|wrong| wrong.snippet.is_some()));
+    let unknown = fixture::read(&source("tests:\n  - it: x\n    expcet: {}\n"), &rules)
+        .err()
+        .unwrap();
+    assert!(unknown[0].to_string().contains("house.yaml:3"), "{}", unknown[0]);
+}

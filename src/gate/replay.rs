@@ -1,0 +1,157 @@
+//! Recorded calls decided again, by the rules given and as if nothing had been before them: what other rules would have
+//! changed.
+
+use std::collections::HashMap;
+
+use super::Rules;
+use crate::audit::{Event, Period, Recorded, Unreplayable, history};
+use crate::model::{Action, CallId, Facts, Outcome, Reason, Reservation, Timestamp};
+use crate::policy::Verdict;
+use crate::risk::Deed;
+use crate::store::{ReadError, Reader};
+
+/// What comes of a call when it is decided again.
+#[derive(Debug)]
+pub enum Replayed {
+    Decided {
+        recorded: Box<Recorded>,
+        verdict: Verdict,
+    },
+    /// How a call ended that was told before.
+    Ended {
+        call: CallId,
+        outcome: Outcome,
+    },
+    /// It cannot be decided again.
+    Lost(Unreplayable),
+}
+
+impl Rules {
+    /// Decides the calls of a period again, in the order and at the times of their record. Nothing is written. What they take
+    /// of budgets, and what is usual of agents, goes into these rules' own memory, which is to be empty; calls before the
+    /// period fill it as far as the longest budget reaches back.
+    ///
+    /// # Errors
+    /// If the record cannot be read.
+    pub fn replay(&self, reader: &Reader, period: &Period, mut tell: impl FnMut(Replayed)) -> Result<(), ReadError> {
+        let longest = self.budgets.longest();
+        let longer = Period {
+            since: Timestamp(period.since.0.saturating_sub(longest)),
+            ..period.clone()
+        };
+        let mut again = Again {
+            rules: self,
+            under_way: HashMap::new(),
+        };
+        history(reader, &longer, |event| {
+            let (replayed, in_period) = match event {
+                Event::Decided(recorded) => {
+                    let in_period = recorded.time >= period.since;
+                    (again.decide(recorded), in_period)
+                }
+                Event::Ended { call, outcome, time } => {
+                    again.end(&call, outcome, time);
+                    (Replayed::Ended { call, outcome }, time >= period.since)
+                }
+                Event::Lost { why, time } => (Replayed::Lost(why), time >= period.since),
+            };
+            if in_period {
+                tell(replayed);
+            }
+        })
+    }
+
+    /// Whether each action and field of the call is one of the vocabulary.
+    fn has_words_for(&self, recorded: &Recorded) -> bool {
+        recorded.action.meanings().all(|meaning| {
+            let definition = self.vocabulary().actions.get(&meaning.name);
+            definition.is_some_and(|definition| {
+                let known = |field| definition.required.contains(field) || definition.optional.contains(field);
+                let missing = meaning.missing.iter().map(|missing| &missing.field);
+                meaning.fields.keys().chain(missing).all(known)
+            })
+        })
+    }
+}
+
+struct Again<'a> {
+    rules: &'a Rules,
+    /// Calls that are decided and have not ended yet.
+    under_way: HashMap<CallId, UnderWay>,
+}
+
+enum UnderWay {
+    Sent {
+        reservation: Option<Reservation>,
+        deed: Deed,
+    },
+    /// For people, who may have consented: their answer is on record, not foretold.
+    Asked { facts: Facts, action: Box<Action> },
+}
+
+impl Again<'_> {
+    fn decide(&mut self, recorded: Box<Recorded>) -> Replayed {
+        if !self.rules.has_words_for(&recorded) {
+            return Replayed::Lost(Unreplayable::Vocabulary);
+        }
+        let verdict = match recorded.reason {
+            None
+            | Some(Reason::PolicyBlocked | Reason::PolicyError | Reason::IncompleteAction | Reason::BudgetExceeded) => {
+                self.judge(&recorded)
+            }
+            // What leaves HTTP is not carried, whatever rules say of it.
+            Some(reason @ Reason::NotInspectable) => Verdict::Block {
+                reason,
+                rules: Vec::new(),
+            },
+            Some(_) => return Replayed::Lost(Unreplayable::OtherReason),
+        };
+        Replayed::Decided { recorded, verdict }
+    }
+
+    fn judge(&mut self, recorded: &Recorded) -> Verdict {
+        let (rules, facts, at) = (self.rules, &recorded.facts, recorded.time);
+        let action = rules.weigh(facts, recorded.action.clone(), at);
+        let (verdict, reservation) =
+            rules.review_counted(&recorded.call, facts, &action, at, recorded.repeats.is_some());
+        let under_way = match &verdict {
+            Verdict::Block { .. } => return verdict,
+            Verdict::Allow { .. } => {
+                let deed = Deed::of(&facts.agent, &facts.host, &action);
+                rules.memory.history.leaves(&deed, at);
+                UnderWay::Sent { reservation, deed }
+            }
+            Verdict::RequireApproval { .. } => UnderWay::Asked {
+                facts: facts.clone(),
+                action: Box::new(action),
+            },
+        };
+        self.under_way.insert(recorded.call.clone(), under_way);
+        verdict
+    }
+
+    fn end(&mut self, call: &CallId, outcome: Outcome, at: Timestamp) {
+        let executed = matches!(outcome, Outcome::Success | Outcome::Unknown);
+        let deed = match self.under_way.remove(call) {
+            None => return,
+            Some(UnderWay::Sent { reservation, deed }) => {
+                if let Some(reservation) = reservation {
+                    reservation.settle(outcome, None);
+                }
+                deed
+            }
+            Some(UnderWay::Asked { .. }) if !executed => return,
+            Some(UnderWay::Asked { facts, action }) => {
+                if let Some(reservation) = self.rules.count(call, &facts, &action, at) {
+                    reservation.settle(outcome, None);
+                }
+                let deed = Deed::of(&facts.agent, &facts.host, &action);
+                self.rules.memory.history.leaves(&deed, at);
+                deed
+            }
+        };
+        if executed {
+            self.rules.memory.history.learn(&deed, at);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Rules that say nothing: what a set of rules loads with, and should not have. Sound rather than complete: a warning is true
+//! of every call, and what cannot be told is not said (test `whatever_is_warned_of_is_true_of_every_question`).
+
+mod never;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cedar_policy::Policy;
+use cedar_policy::pst::{Clause, Expr, Literal, Template};
+
+use super::Policies;
+use super::rule::{DEFAULT_APPROVERS, Kind, Rule};
+use crate::model::diagnostic::meant;
+use crate::model::{Diagnostic, Source};
+
+/// What there is besides the rules; `None` where nobody knows.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Providers of the mappings.
+    pub providers: Option<BTreeSet<String>>,
+    pub agents: Option<BTreeSet<String>>,
+    /// Roles that some agent has.
+    pub roles: Option<BTreeSet<String>>,
+    /// Groups that some person is in.
+    pub groups: Option<BTreeSet<String>>,
+}
+
+/// What is the matter with a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Matter {
+    /// No call meets its conditions.
+    Never(String),
+    /// Whatever it matches, this unconditional block blocks.
+    Shadowed(Arc<str>),
+    /// Another of its kind has the same scope and conditions.
+    Twice(Arc<str>),
+    /// Another of its kind says the same of all that it matches.
+    Covered(Arc<str>),
+    /// It names what nobody knows.
+    Nobody(String),
+}
+
+/// A rule, taken apart.
+struct Part<'a> {
+    id: &'a Arc<str>,
+    rule: &'a Rule,
+    policy: &'a Policy,
+    syntax: Template,
+}
+
+impl Policies {
+    /// Everything that is idle in these rules, in the order of their places. `files` are what they were loaded from.
+    pub fn warnings(&self, files: &[Source], known: &Known) -> Vec<Diagnostic> {
+        let mut told: Vec<Diagnostic> = self
+            .matters(known)
+            .into_iter()
+            .filter_map(|(id, matter)| {
+                let rule = self.rules.get(&id)?;
+                let message = format!("rule `{id}` {}", self.message(rule, &matter));
+                Some(at(&rule.place, files, message))
+            })
+            .collect();
+        told.sort_by(|one, other| (&one.file, one.line, one.column).cmp(&(&other.file, other.line, other.column)));
+        told
+    }
+
+    pub(super) fn matters(&self, known: &Known) -> Vec<(Arc<str>, Matter)> {
+        let policies: BTreeMap<&str, &Policy> = self
+            .index
+            .policies()
+            .map(|policy| (policy.id().as_ref(), policy))
+            .collect();
+        let parts: Vec<Part<'_>> = policies
+            .into_iter()
+            .filter_map(|(id, policy)| {
+                let (id, rule) = self.rules.get_key_value(id).filter(|(_, rule)| !rule.on_trial)?;
+                let syntax = policy.to_pst().ok()?.body().clone();
+                Some(Part {
+                    id,
+                    rule,
+                    policy,
+                    syntax,
+                })
+            })
+            .collect();
+        let mut matters = Vec::new();
+        for part in &parts {
+            let idle = idle(part, known).or_else(|| self.other(part, &parts));
+            matters.extend(idle.map(|matter| (part.id.clone(), matter)));
+            matters.extend(nobody(part, known).into_iter().map(|matter| (part.id.clone(), matter)));
+        }
+        matters
+    }
+
+    /// What another rule makes of it.
+    fn other(&self, part: &Part<'_>, all: &[Part<'_>]) -> Option<Matter> {
+        let wider =
+            |other: &&Part<'_>| other.id != part.id && scope::covers(other.policy, part.policy, &self.vocabulary);
+        let shadows = |other: &&Part<'_>| {
+            matches!(other.rule.kind, Kind::Forbid) && other.syntax.clauses().is_empty() && wider(other)
+        };
+        if !matches!(part.rule.kind, Kind::Forbid)
+            && let Some(other) = all.iter().find(shadows)
+        {
+            return Some(Matter::Shadowed(other.id.clone()));
+        }
+        let alike = |other: &&Part<'_>| says_the_same(&other.rule.kind, &part.rule.kind) && wider(other);
+        let twins = |other: &&Part<'_>| {
+            other.syntax.clauses() == part.syntax.clauses()
+                && scope::covers(part.policy, other.policy, &self.vocabulary)
+        };
+        let mut others = all.iter().filter(alike);
+        // Of two that are the same one is told of: the one that is named later.
+        if let Some(other) = others.clone().find(twins) {
+            return (other.id < part.id).then(|| Matter::Twice(other.id.clone()));
+        }
+        let says_more =
+            |other: &&Part<'_>| other.syntax.clauses().is_empty() || other.syntax.clauses() == part.syntax.clauses();
+        others.find(says_more).map(|other| Matter::Covered(other.id.clone()))
+    }
+
+    fn message(&self, rule: &Rule, matter: &Matter) -> String {
+        let where_is = |id: &Arc<str>| {
+            let place = self.place(id).unwrap_or_default();
+            format!("`{id}` ({place})")
+        };
+        match matter {
+            Matter::Never(why) => format!("never holds: {why}; change its conditions, or take it out"),
+            Matter::Shadowed(other) => format!(
+                "decides nothing: {} blocks all that it is about, without conditions; take one of the two out, or give the block \
+                 an `unless`",
+                where_is(other)
+            ),
+            Matter::Twice(other) => {
+                format!(
+                    "has the scope and the conditions of {}: take one of the two out",
+                    where_is(other)
+                )
+            }
+            Matter::Covered(other) => {
+                let does = match rule.kind {
+                    Kind::Permit => "permits",
+                    Kind::Forbid => "blocks",
+                    Kind::Hold(_) => "holds, for the same people,",
+                };
+                format!(
+                    "is not needed: {} {does} all that it is about as well; take it out",
+                    where_is(other)
+                )
+            }
+            Matter::Nobody(what) => what.clone(),
+        }
+    }
+}
+
+/// Whether two rules do the same with what they match.
+fn says_the_same(one: &Kind, other: &Kind) -> bool {
+    match (one, other) {
+        (Kind::Permit, Kind::Permit) | (Kind::Forbid, Kind::Forbid) => true,
+        (Kind::Hold(one), Kind::Hold(other)) => one.approvers == other.approvers && one.timeout == other.timeout,
+        (Kind::Permit | Kind::Forbid | Kind::Hold(_), _) => false,
+    }
+}
+
+/// Why no call meets a rule, if none does.
+fn idle(part: &Part<'_>, known: &Known) -> Option<Matter> {
+    if let Some(provider) = scope::provider(part.policy)
+        && let Some(message) = unknown("provider in the mappings", &provider, known.providers.as_ref())
+    {
+        return Some(Matter::Never(message));
+    }
+    never::holds(part.syntax.clauses()).map(Matter::Never)
+}
+
+/// Names in a rule that nobody has.
+fn nobody(part: &Part<'_>, known: &Known) -> Vec<Matter> {
+    let mut named = BTreeSet::new();
+    named.extend(scope::principal(part.policy));
+    for clause in part.syntax.clauses() {
+        let (Clause::When(condition) | Clause::Unless(condition)) = clause;
+        entities(condition, &mut named);
+    }
+    let mut matters: Vec<Matter> = named
+        .into_iter()
+        .filter_map(|(kind, name)| match kind.as_str() {
+            "Agent" => unknown("agent", &name, known.agents.as_ref()),
+            "Role" => unknown("agent with the role", &name, known.roles.as_ref()),
+            _ => None,
+        })
+        .map(|message| Matter::Nobody(format!("speaks of somebody who is not there: {message}")))
+        .collect();
+    if let (Kind::Hold(hold), Some(groups)) = (&part.rule.kind, &known.groups)
+        && !hold.approvers.iter().any(|group| groups.contains(&**group))
+    {
+        let names = hold.approvers.join(", ");
+        matters.push(Matter::Nobody(format!(
+            "waits for people who are not there: nobody is in {names}; put somebody there with `runplane people add NAME --group {}`",
+            hold.approvers.first().map_or(DEFAULT_APPROVERS, |group| group)
+        )));
+    }
+    matters
+}
+
+fn unknown(what: &str, name: &str, known: Option<&BTreeSet<String>>) -> Option<String> {
+    let known = known?;
+    if known.contains(name) {
+        return None;
+    }
+    let hint = meant(name, known.iter().map(String::as_str)).map(|meant| format!("; did you mean `{meant}`?"));
+    Some(format!("there is no {what} `{name}`{}", hint.unwrap_or_default()))
+}
+
+/// Type and id of each entity that an expression names.
+fn entities(expression: &Expr, found: &mut BTreeSet<(String, String)>) {
+    match expression {
+        Expr::Literal(Literal::EntityUID(uid)) => {
+            found.insert((uid.ty.to_string(), uid.eid.to_string()));
+        }
+        Expr::UnaryOp { expr, .. }
+        | Expr::GetAttr { expr, .. }
+        | Expr::HasAttr { expr, .. }
+        | Expr::Like { expr, .. } => {
+            entities(expr, found);
+        }
+        Expr::BinaryOp { left, right, .. } => {
+            entities(left, found);
+            entities(right, found);
+        }
+        Expr::Is { expr, in_expr, .. } => {
+            entities(expr, found);
+            in_expr.iter().for_each(|within| entities(within, found));
+        }
+        Expr::IfThenElse {
+            cond,
+            then_expr,
+            else_expr,
+        } => [cond, then_expr, else_expr]
+            .into_iter()
+            .for_each(|part| entities(part, found)),
+        Expr::Set(members) => members.iter().for_each(|member| entities(member, found)),
+        Expr::Record(members) => members.values().for_each(|member| entities(member, found)),
+        // Names in a form of later versions are not found, so nothing is said of them.
+        Expr::Literal(_) | Expr::Var(_) | Expr::Slot(_) | Expr::Unknown { .. } | _ => {}
+    }
+}
+
+/// A warning at a rule's place, `policies/house.cedar:12:1`.
+fn at(place: &str, files: &[Source], message: String) -> Diagnostic {
+    let mut parts = place.rsplitn(3, ':');
+    let (column, line, file) = (parts.next(), parts.next(), parts.next().unwrap_or(place));
+    let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let text = files
+        .iter()
+        .find(|source| source.file == file)
+        .map_or("", |source| &source.text);
+    Diagnostic::at(file, text, number(line), number(column), message)
+}

@@ -1,0 +1,173 @@
+//! The tools around rules: `policy check`, `test`, `policy suggest`, and the page that teaches them.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::harness::{Origin, Session, Sidecar, bounded, eventually, root, runplane, said};
+
+fn run(home: &Path, arguments: &[&str]) -> Output {
+    let mut command = runplane();
+    command.args(arguments).env("RUNPLANE_HOME", home);
+    bounded(command)
+}
+
+fn home_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for (file, text) in files {
+        let path = home.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    home
+}
+
+#[test]
+fn the_baseline_passes_its_tests_as_it_ships_and_as_it_is_written_out() {
+    let home = home_with(&[("runplane.yaml", "money: { account_currency: usd }\n")]);
+    let output = run(home.path(), &["test"]);
+    assert!(
+        output.status.success() && said(&output).contains("0 otherwise"),
+        "{}",
+        said(&output)
+    );
+    assert!(run(home.path(), &["init"]).status.success());
+    let written = fs::read_to_string(home.path().join("policies/tests/baseline.yaml")).unwrap();
+    assert_eq!(
+        written,
+        fs::read_to_string(root().join("policies/tests/baseline.yaml")).unwrap()
+    );
+    let output = run(home.path(), &["test", "--verbose"]);
+    assert!(
+        output.status.success() && said(&output).contains("ok         a refund above $500 is held"),
+        "{}",
+        said(&output)
+    );
+    // The tests are no rules, and what ships is not idle.
+    let output = run(home.path(), &["policy", "check", "--strict"]);
+    assert!(
+        output.status.success() && said(&output).contains("0 warnings"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn drift_ends_with_1_and_is_written_as_junit() {
+    let rule = "@id(\"no-refunds\") forbid (principal, action == Action::\"process_refund\", resource);";
+    let home = home_with(&[("policies/house.cedar", rule)]);
+    let junit = home.path().join("results.xml");
+    let output = run(home.path(), &["test", "--junit", junit.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let text = said(&output);
+    assert!(
+        text.contains("OTHERWISE  policies/tests/baseline.yaml:") && text.contains(", as shipped: "),
+        "{text}"
+    );
+    assert!(text.contains("expected ALLOW") && text.contains("no-refunds"), "{text}");
+    let written = fs::read_to_string(junit).unwrap();
+    let document = roxmltree::Document::parse(&written).unwrap();
+    assert!(document.descendants().any(|node| node.has_tag_name("failure")));
+}
+
+#[test]
+fn idle_rules_are_warned_of_and_wrong_ones_are_errors() {
+    let idle = "@id(\"never\") forbid (principal, action, resource) when { context.time.weekday == \"Friday\" };\n";
+    let home = home_with(&[("policies/house.cedar", idle)]);
+    let output = run(home.path(), &["policy", "check"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    for said in [
+        "warning: ",
+        "house.cedar:1:1",
+        "`context.time.weekday`",
+        "1 | @id",
+        "1 warning",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert_eq!(
+        run(home.path(), &["policy", "check", "--strict"]).status.code(),
+        Some(1)
+    );
+    let output = run(home.path(), &["check"]);
+    assert!(
+        output.status.success() && said(&output).contains("`context.time.weekday`"),
+        "{}",
+        said(&output)
+    );
+    let other = home_with(&[(
+        "house.cedar",
+        "@id(\"x\") permit (principal, action, resource) when { context.amuont > 1 };",
+    )]);
+    let output = run(home.path(), &["policy", "check", other.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("error: ") && said(&output).contains("house.cedar:1:"),
+        "{}",
+        said(&output)
+    );
+}
+
+/// The fenced blocks of the page in order: what kind each is, the file it is the content of, and its text.
+fn page() -> Vec<(String, Option<String>, String)> {
+    let page = fs::read_to_string(root().join("docs/policies.md")).unwrap();
+    let parts: Vec<&str> = page.split("\n```").collect();
+    let blocks = parts.iter().enumerate().skip(1).step_by(2).map(|(at, block)| {
+        let (kind, text) = block.split_once('\n').unwrap();
+        let before = parts[at - 1].trim_end().lines().last().unwrap_or_default();
+        let file = before.strip_prefix('`').and_then(|line| line.strip_suffix("`:"));
+        (kind.to_owned(), file.map(str::to_owned), text.to_owned() + "\n")
+    });
+    blocks.collect()
+}
+
+#[test]
+fn the_page_that_teaches_rules_does_what_it_says() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).hold("1s").start();
+    let mut stripe = Session::stripe(&sidecar);
+    stripe.call("balance").assert_ok();
+    stripe.call("refund ch_1 amount=4000").assert_ok();
+    stripe.call("refund ch_2 amount=9000").assert_ok();
+    let work = tempfile::tempdir().unwrap();
+    let binaries = Path::new(env!("CARGO_BIN_EXE_runplane")).parent().unwrap();
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+    let mut told = String::new();
+    for (kind, file, text) in page() {
+        match (kind.as_str(), file) {
+            ("sh", _) => {
+                let mut command = Command::new("sh");
+                command.args(["-e", "-c", &text]).current_dir(work.path());
+                command.env("PATH", &path).env("RUNPLANE_HOME", sidecar.home());
+                let output = bounded(command);
+                assert!(output.status.success(), "{text}: {}", said(&output));
+                told.push_str(&said(&output));
+            }
+            (_, Some(file)) => fs::write(work.path().join(file), text).unwrap(),
+            (kind, None) => panic!("a block of {kind} that nobody uses: {text}"),
+        }
+    }
+    for said in [
+        "0 warnings",
+        "3 tests: 3 as expected",
+        "newly held",
+        "$90.00",
+        "hold    refund-over-50",
+        "(decided)",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    eventually("the rule is in force", || sidecar.printed().contains("RELOADED"));
+    stripe
+        .call("refund ch_3 amount=9000")
+        .assert_refused("approval_pending");
+    let suggested = fs::read_to_string(work.path().join("suggested.cedar")).unwrap();
+    assert!(
+        suggested.contains("Action::\"read_balance\"") && suggested.contains("process_refund by"),
+        "{suggested}"
+    );
+    let draft = home_with(&[("suggested.cedar", &suggested)]);
+    let output = run(sidecar.home(), &["policy", "check", draft.path().to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+}
