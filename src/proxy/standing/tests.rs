@@ -1,9 +1,9 @@
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::*;
 use crate::control::tests::whole::{Sidecar, key_of, refund, rules};
-use crate::model::Host;
+use crate::model::{Body, Host};
 
 /// Until six in the evening, by UTC.
 const BY_DAY: &str = r#"
@@ -18,6 +18,7 @@ async fn a_stream_is_closed_within_seconds_of_the_end_of_its_hour() {
     sidecar.parts.gate.replace(rules(BY_DAY));
     let mut call = refund("", "k1");
     call.authority.host = Host::Name("feed.example".into());
+    (call.method, call.body) = (Method::GET, Body::Absent);
     call.headers.insert("upgrade", HeaderValue::from_static("websocket"));
     let key = HeaderValue::from_str(&format!("Bearer {}", key_of("bot"))).unwrap();
     let standing = Standing::new(call, Credentials::Proxy(Some(key)), None);
