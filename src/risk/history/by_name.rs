@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use serde::Serialize;
 
 #[derive(Debug, Default)]
-pub(super) struct ByName<T>(RwLock<HashMap<Arc<str>, Arc<Mutex<Known<T>>>>>);
+pub(super) struct ByName<T>(RwLock<HashMap<Arc<str>, Shared<T>>>);
+
+type Shared<T> = Arc<Mutex<Known<T>>>;
 
 #[derive(Debug, Default)]
 struct Known<T> {
@@ -52,11 +54,11 @@ impl<T: Clone + Default + Serialize> ByName<T> {
         changed.collect()
     }
 
-    fn find(&self, name: &str) -> Option<Arc<Mutex<Known<T>>>> {
+    fn find(&self, name: &str) -> Option<Shared<T>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    fn make(&self, name: &Arc<str>) -> Arc<Mutex<Known<T>>> {
+    fn make(&self, name: &Arc<str>) -> Shared<T> {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         all.entry(name.clone()).or_default().clone()
     }
