@@ -142,9 +142,11 @@ async fn the_record_holds_all_that_a_decision_rests_on() {
         let Event::Decided(recorded) = event else {
             panic!("{event:?} of {}", action.request_line);
         };
-        // How a provider answers decides nothing.
+        // How a provider answers decides nothing; labels and risk are found anew.
         let bare = |action: &Action| Action {
             answer: Arc::default(),
+            labels: None,
+            risk: None,
             summary: String::new(),
             ..action.clone()
         };

@@ -169,7 +169,7 @@ fn infrastructure() {
             (deployment(21), "BLOCK policy_blocked infrastructure-deployment-size"),
             (start(5, "m5.large"), "ALLOW changes"),
             (
-                start(5, "p4d.24xlarge"),
+                start(5, "p3.8xlarge"),
                 "REQUIRE_APPROVAL infrastructure-cost-over-1000",
             ),
             // Nobody knows what it costs.
