@@ -53,7 +53,7 @@ fn rules(more: usize) -> Rules {
             source("baseline.cedar", include_str!("../policies/baseline.cedar")),
             source("more.cedar", &others),
         ],
-        budgets: None,
+        budgets: Vec::new(),
         prices: None,
         targets: source("targets.yaml", include_str!("../policies/targets.yaml")),
     };

@@ -41,7 +41,7 @@ use crate::model::{Diagnostic, Timestamp};
 use crate::proxy::{Door, Proxy};
 use crate::store::{Reader, Store};
 use crate::upstream::{self, Upstream};
-use crate::{audit, control, labels, proxy};
+use crate::{audit, control, proxy};
 
 use banner::Banner;
 pub use enforcement::Enforcement;
@@ -83,13 +83,14 @@ pub fn load_rules_with(
 /// Files that cannot be read, or are not text.
 pub fn sources(home: &Home, policies: &Path) -> Result<Sources, Vec<Diagnostic>> {
     let (vocabulary, mappings) = shipped::mappings(&home.mappings())?;
+    let data = shipped::policy_data(policies)?;
     Ok(Sources {
         vocabulary,
         mappings,
         policies: shipped::policies(policies)?,
-        budgets: shipped::policy_file(policies, "budgets.yaml")?,
-        prices: shipped::policy_file(policies, "prices.yaml")?,
-        targets: shipped::policy_data(policies, labels::FILE)?,
+        budgets: data.budgets,
+        prices: data.prices,
+        targets: data.targets,
     })
 }
 

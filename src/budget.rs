@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::model::action::MAX_INT;
 
 use crate::model::budget::Over;
-use crate::model::{Action, CallId, Diagnostic, Facts, Source, Spending, Spent, Vocabulary};
+use crate::model::{Action, CallId, Diagnostic, Facts, Reservation, Source, Spending, Spent, Vocabulary};
 use serde::Deserialize;
 
 pub use counting::print;
@@ -104,7 +104,7 @@ impl Conditions {
         self.provider
             .as_ref()
             .is_none_or(|provider| *provider == action.provider)
-            && self.environment.as_ref().is_none_or(|one| *one == action.environment)
+            && self.environment.as_ref().is_none_or(|one| one == action.environment())
             && self.unmapped.is_none_or(|unmapped| unmapped == action.unmapped)
     }
 }
@@ -149,18 +149,18 @@ pub struct Reading {
 }
 
 impl Budgets {
-    /// Reads the file, and has a place for each budget in `ledger`.
+    /// Reads the files, and has a place for each budget in `ledger`.
     ///
     /// # Errors
-    /// All that is wrong in the file, with its places.
+    /// All that is wrong in the files, with its places.
     pub fn load(
-        source: &Source,
+        sources: &[Source],
         vocabulary: &Vocabulary,
         groups: Option<&BTreeSet<String>>,
         ledger: &Ledger,
     ) -> Result<Budgets, Vec<Diagnostic>> {
         let mut budgets = Budgets::default();
-        for file::Read { mut budget, actions } in file::read(source, vocabulary, groups)? {
+        for file::Read { mut budget, actions } in file::read_all(sources, vocabulary, groups)? {
             budget.slot = ledger.slot(&budget.slot, budget.length);
             let place = budgets.all.len();
             for action in actions {
@@ -315,16 +315,36 @@ impl Budgets {
     /// Takes what an allowed call needs.
     pub fn reserve(&self, account: &mut Account<'_>, call: &CallId, uses: &Uses, print: Option<Print>) -> Spending {
         let repeats = print.and_then(|print| account.counted_for(&print));
-        let parts: Vec<(Slot, Arc<str>, i64)> = uses
-            .parts
-            .iter()
-            .filter_map(|one| Some((self.all.get(one.budget)?.slot.clone(), one.scope.clone(), one.amount)))
-            .collect();
         Spending {
             spent: Vec::new(),
             repeats,
-            reservation: Some(account.reserve(call, print, &parts)),
+            reservation: Some(self.take(account, call, uses, print, |_, amount| Some(amount))),
         }
+    }
+
+    /// Takes of each budget of the call what `amount` makes of its name and of what the call needs.
+    pub fn take(
+        &self,
+        account: &mut Account<'_>,
+        call: &CallId,
+        uses: &Uses,
+        print: Option<Print>,
+        amount: impl Fn(&str, i64) -> Option<i64>,
+    ) -> Reservation {
+        let part = |one: &Use| {
+            let budget = self.all.get(one.budget)?;
+            Some((
+                budget.slot.clone(),
+                one.scope.clone(),
+                amount(&budget.name, one.amount)?,
+            ))
+        };
+        let parts: Vec<(Slot, Arc<str>, i64)> = uses.parts.iter().filter_map(part).collect();
+        account.reserve(call, print, &parts)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.all.iter().map(|budget| &budget.name)
     }
 }
 

@@ -109,8 +109,8 @@ pub struct Sources {
     pub vocabulary: Source,
     pub mappings: Vec<Source>,
     pub policies: Vec<Source>,
-    /// `policies/budgets.yaml`
-    pub budgets: Option<Source>,
+    /// `policies/budgets.yaml`, and those of packs.
+    pub budgets: Vec<Source>,
     /// `policies/prices.yaml`
     pub prices: Option<Source>,
     /// Labels of targets.
@@ -135,7 +135,7 @@ impl Sources {
 
     /// Everything that decides what mappings read.
     fn rules(&self) -> impl Iterator<Item = &Source> {
-        let data = [&self.budgets, &self.prices].into_iter().flatten();
+        let data = self.budgets.iter().chain(&self.prices);
         self.policies.iter().chain(data).chain([&self.targets])
     }
 }
@@ -168,10 +168,7 @@ impl Rules {
         let vocabulary = Mappings::read_vocabulary(&sources.vocabulary)?;
         let mappings = Mappings::load(&sources.vocabulary, &sources.mappings);
         let prices = sources.prices.as_ref().map_or(Ok(Prices::default()), Prices::load);
-        let budgets = match &sources.budgets {
-            Some(source) => Budgets::load(source, &vocabulary, groups, &memory.budgets),
-            None => Ok(Budgets::default()),
-        };
+        let budgets = Budgets::load(&sources.budgets, &vocabulary, groups, &memory.budgets);
         let covered = budgets.as_ref().map(|budgets| Arc::new(budgets.extend(&vocabulary)));
         let policies = Policies::load(&sources.policies, covered.unwrap_or(vocabulary.clone()), groups);
         let kinds = mappings.as_ref().ok().map(Mappings::kinds);

@@ -65,12 +65,29 @@ pub(super) struct Read {
     pub(super) actions: Vec<Arc<str>>,
 }
 
-/// Reads the file. `groups` of people that `approvers` may name, besides those that are always there; `None` where nobody
+/// Reads the files; a name stands in one of them only. `groups` of people that `approvers` may name, besides those that are always there; `None` where nobody
 /// knows them.
-pub(super) fn read(
-    source: &Source,
+pub(super) fn read_all(
+    sources: &[Source],
     vocabulary: &Vocabulary,
     groups: Option<&BTreeSet<String>>,
+) -> Result<Vec<Read>, Vec<Diagnostic>> {
+    let (mut all, mut wrong) = (Vec::new(), Vec::new());
+    let mut first: HashMap<Arc<str>, &str> = HashMap::new();
+    for source in sources {
+        match read(source, vocabulary, groups, &mut first) {
+            Ok(read) => all.extend(read),
+            Err(found) => wrong.extend(found),
+        }
+    }
+    if wrong.is_empty() { Ok(all) } else { Err(wrong) }
+}
+
+fn read<'a>(
+    source: &'a Source,
+    vocabulary: &Vocabulary,
+    groups: Option<&BTreeSet<String>>,
+    first: &mut HashMap<Arc<str>, &'a str>,
 ) -> Result<Vec<Read>, Vec<Diagnostic>> {
     let file: File = yaml::load(source).map_err(|wrong| vec![*wrong])?;
     let mut reader = Reader {
@@ -79,6 +96,14 @@ pub(super) fn read(
         groups,
         wrong: Vec::new(),
     };
+    for (name, typed) in &file.budgets {
+        if let Some(other) = first.insert(name.clone(), &source.file) {
+            reader.find(
+                typed,
+                format!("a budget `{name}` stands in {other} already: choose another name"),
+            );
+        }
+    }
     let read: Vec<Option<Read>> = file
         .budgets
         .iter()

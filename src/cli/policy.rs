@@ -43,10 +43,8 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
 pub(super) fn covered(home: &Home) -> Result<Vocabulary, Vec<Diagnostic>> {
     let (vocabulary, _) = shipped::mappings(&home.mappings())?;
     let vocabulary = Mappings::read_vocabulary(&vocabulary)?;
-    match shipped::policy_file(&home.policies(), "budgets.yaml")? {
-        Some(source) => Ok(Budgets::load(&source, &vocabulary, None, &Ledger::new(None))?.extend(&vocabulary)),
-        None => Ok(Vocabulary::clone(&vocabulary)),
-    }
+    let sources = shipped::policy_data(&home.policies())?.budgets;
+    Ok(Budgets::load(&sources, &vocabulary, None, &Ledger::new(None))?.extend(&vocabulary))
 }
 
 fn schema(home: &Home) -> anyhow::Result<ExitCode> {

@@ -12,7 +12,7 @@ use super::check;
 use super::client::table;
 use crate::config::home::Home;
 use crate::config::shipped;
-use crate::labels::{self, Labelling, Sought};
+use crate::labels::{Labelling, Sought};
 use crate::mapping::Mappings;
 use crate::model::inert::{inert, inert_json};
 use crate::model::{Diagnostic, Labels};
@@ -58,7 +58,7 @@ pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
 fn load(home: &Home) -> Result<Labelling, Vec<Diagnostic>> {
     let (vocabulary, files) = shipped::mappings(&home.mappings())?;
     let mappings = Mappings::load(&vocabulary, &files)?;
-    let source = shipped::policy_data(&home.policies(), labels::FILE)?;
+    let source = shipped::policy_data(&home.policies())?.targets;
     Labelling::load(&source, Some(&mappings.kinds()))
 }
 

@@ -16,6 +16,7 @@ const PACKS: &str = "packs";
 /// Where the tests stand among the policies.
 pub const TESTS: &str = "tests";
 
+const BUDGETS: &str = "budgets.yaml";
 /// Name of the vocabulary among the mappings.
 pub const VOCABULARY: &str = "actions.yaml";
 
@@ -44,29 +45,42 @@ pub fn policies(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
 /// Names of the packs: policies for a field of work, in force once they are in the home.
 pub fn packs() -> impl Iterator<Item = &'static str> {
     let files = POLICIES.get_dir(PACKS).into_iter().flat_map(Dir::files);
-    files.filter_map(|file| file.path().file_stem()?.to_str())
+    files.filter_map(|file| file.path().file_name()?.to_str()?.strip_suffix(".cedar"))
 }
 
-/// A file of that name among the policies: of the home, else the shipped one.
-///
+/// What stands beside the rules: those of `directory`, each in the place of the shipped one of its name.
+pub struct PolicyData {
+    pub targets: Source,
+    pub prices: Option<Source>,
+    /// `budgets.yaml`, and those of packs: `payments.budgets.yaml`.
+    pub budgets: Vec<Source>,
+}
+
 /// # Errors
-/// A file that cannot be read, or is not text.
-pub fn policy_file(directory: &Path, name: &str) -> Result<Option<Source>, Vec<Diagnostic>> {
-    let files = sources(&POLICIES, "policies", directory, "yaml")?;
-    Ok(files.into_iter().find(|source| is_called(source, name)))
-}
-
-/// The same of a file that is always there.
-///
-/// # Errors
-/// As above, and if there is none.
-pub fn policy_data(directory: &Path, name: &str) -> Result<Source, Vec<Diagnostic>> {
-    let missing = || vec![Diagnostic::of_file(name, "the file is missing")];
-    policy_file(directory, name)?.ok_or_else(missing)
-}
-
-fn is_called(source: &Source, name: &str) -> bool {
-    source.file.rsplit('/').next() == Some(name)
+/// Files that cannot be read, are not text, or have a name that says nothing of what they are.
+pub fn policy_data(directory: &Path) -> Result<PolicyData, Vec<Diagnostic>> {
+    let (mut targets, mut prices, mut budgets, mut wrong) = (None, None, Vec::new(), Vec::new());
+    for source in sources(&POLICIES, "policies", directory, "yaml")? {
+        match source.file.rsplit('/').next() {
+            Some("targets.yaml") => targets = Some(source),
+            Some("prices.yaml") => prices = Some(source),
+            Some(name) if name == BUDGETS || name.ends_with(".budgets.yaml") => budgets.push(source),
+            // SECURITY: limits in a file that nobody reads would hold nothing.
+            Some(_) | None => wrong.push(Diagnostic::of_file(
+                &source.file,
+                "nobody reads a file of this name: expected targets.yaml, prices.yaml, budgets.yaml or NAME.budgets.yaml",
+            )),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let missing = || vec![Diagnostic::of_file("targets.yaml", "the file is missing")];
+    Ok(PolicyData {
+        targets: targets.ok_or_else(missing)?,
+        prices,
+        budgets,
+    })
 }
 
 /// Tests of the policies: those of `directory`, or the shipped ones if it has none.
@@ -117,7 +131,12 @@ pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
 pub fn write_packs(home: &super::home::Home, packs: &[String]) -> std::io::Result<Vec<String>> {
     let mut written = Vec::new();
     for file in POLICIES.get_dir(PACKS).into_iter().flat_map(Dir::files) {
-        let wanted = |pack: &String| file.path().file_stem().is_some_and(|stem| stem == pack.as_str());
+        let name = file
+            .path()
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let wanted = |pack: &String| name.split('.').next() == Some(pack.as_str());
         if packs.iter().any(wanted) {
             write_one(file, &home.policies(), &mut written)?;
         }

@@ -1,5 +1,8 @@
 //! A call and its budgets: read, decided and reserved with the books open.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::{Prepared, Rules};
 use crate::budget::{self, Line, Past, Print, Seen, Wording};
 use crate::model::{Action, Call, CallId, Evidence, Facts, Reservation, Situation, Spending, Timestamp};
@@ -90,6 +93,31 @@ impl Rules {
         (verdict, reservation.flatten())
     }
 
+    /// As if so much had been taken already, of budgets by name, by whoever the call counts for: until what is given back is
+    /// dropped. Budgets that do not count the call are left as they are.
+    pub fn suppose_taken(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        at: Timestamp,
+        totals: &BTreeMap<Arc<str>, i64>,
+    ) -> Option<Reservation> {
+        let action = self.weigh(facts, action.clone(), at);
+        let uses = self.budgets.uses(facts, &action)?;
+        let mut account = self.memory.budgets.open(at);
+        Some(
+            self.budgets
+                .take(&mut account, &CallId::random(), &uses, None, |name, _| {
+                    totals.get(name).copied()
+                }),
+        )
+    }
+
+    /// Names of all budgets.
+    pub fn budget_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.budgets.names()
+    }
+
     /// Takes what a call needs, whatever rules say of it: it was sent.
     pub(super) fn count(&self, call: &CallId, facts: &Facts, action: &Action, at: Timestamp) -> Option<Reservation> {
         let uses = self.budgets.uses(facts, action)?;
@@ -140,7 +168,7 @@ impl Rules {
     }
 
     /// What is left of each limit, as a part of it.
-    pub fn budgets_left(&self, at: Timestamp) -> Vec<(std::sync::Arc<str>, f64)> {
+    pub fn budgets_left(&self, at: Timestamp) -> Vec<(Arc<str>, f64)> {
         self.budgets.left(&self.memory.budgets, at)
     }
 

@@ -46,7 +46,7 @@ fn labelled(more: &str, targets: &str, rates: Rates) -> Rules {
             file("policies/baseline.cedar", BASELINE),
             file("policies/more.cedar", more),
         ],
-        budgets: None,
+        budgets: Vec::new(),
         prices: None,
         targets: file("policies/targets.yaml", targets),
     };

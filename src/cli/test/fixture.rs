@@ -107,6 +107,8 @@ pub(super) struct Case {
     pub(super) column: usize,
     pub(super) name: String,
     pub(super) subject: Subject,
+    /// What was taken of budgets before.
+    pub(super) taken: BTreeMap<Arc<str>, i64>,
     pub(super) expected: Expected,
 }
 
@@ -146,6 +148,7 @@ pub(super) fn read(source: &Source, rules: &Rules) -> Result<Vec<Case>, Vec<Diag
     let mut reader = Reader {
         source,
         vocabulary: rules.vocabulary(),
+        budgets: rules.budget_names().collect(),
         wrong: Vec::new(),
     };
     let mut cases: Vec<Case> = Vec::new();
@@ -166,6 +169,8 @@ pub(super) fn read(source: &Source, rules: &Rules) -> Result<Vec<Case>, Vec<Diag
 struct Reader<'a> {
     source: &'a Source,
     vocabulary: &'a Vocabulary,
+    /// Their names.
+    budgets: Vec<&'a Arc<str>>,
     wrong: Vec<Diagnostic>,
 }
 
@@ -190,8 +195,19 @@ impl Reader<'_> {
             }
         };
         for (name, total) in &test.budgets {
-            self.find(total, format!("no budget `{name}` is known: take it out"));
+            if !self.budgets.iter().any(|known| ***known == **name) {
+                let hint = meant(name, self.budgets.iter().map(|name| &***name));
+                let hint = hint.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                self.find(total, format!("there is no budget `{name}`{hint}"));
+            } else if total.value < 0 {
+                self.find(total, format!("`{name}`: expected what was taken before, 0 or more"));
+            }
         }
+        let taken = test
+            .budgets
+            .iter()
+            .map(|(name, total)| (name.as_str().into(), total.value))
+            .collect();
         let expected = self.expected(&test.it, test.expect);
         let caller = Caller {
             agent: test.agent.as_deref().unwrap_or("default").into(),
@@ -226,6 +242,7 @@ impl Reader<'_> {
             column: test.it.column,
             name: test.it.value,
             subject: subject?,
+            taken,
             expected: expected?,
         })
     }

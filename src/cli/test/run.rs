@@ -29,9 +29,17 @@ pub(super) fn run<'a>(case: &'a Case, rules: &Rules, limits: &Limits) -> Ran<'a>
     let start = Instant::now();
     let found = match &case.subject {
         Subject::Request { described, caller } => {
-            judge(rules, caller.clone(), described.clone(), limits).map(|judged| judged.verdict)
+            let judged = || judge(rules, caller.clone(), described.clone(), limits);
+            judged().and_then(|first| {
+                let at = first.call.received;
+                let _taken = rules.suppose_taken(&first.call.facts(), &first.action, at, &case.taken);
+                judged().map(|judged| judged.verdict)
+            })
         }
-        Subject::Action { action, facts, at } => Ok(rules.review(facts, action, None, *at)),
+        Subject::Action { action, facts, at } => {
+            let _taken = rules.suppose_taken(facts, action, *at, &case.taken);
+            Ok(rules.review(facts, action, None, *at))
+        }
     };
     let otherwise = compare(&case.expected, &found, rules);
     Ran {

@@ -79,7 +79,7 @@ pub(crate) fn rules(extra: &str) -> Rules {
         vocabulary: source("mappings/actions.yaml"),
         mappings: mappings.to_vec(),
         policies: vec![source("policies/baseline.cedar"), own],
-        budgets: None,
+        budgets: Vec::new(),
         prices: None,
         targets: source("policies/targets.yaml"),
     };

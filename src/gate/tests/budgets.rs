@@ -29,7 +29,7 @@ pub(super) fn with(budgets: &str, more: &str, memory: &Arc<Memory>) -> Result<Ru
             file("policies/more.cedar", more),
         ],
         targets: file("policies/targets.yaml", TARGETS),
-        budgets: Some(file("policies/budgets.yaml", budgets)),
+        budgets: vec![file("policies/budgets.yaml", budgets)],
         prices: Some(file(
             "policies/prices.yaml",
             include_str!("../../../policies/prices.yaml"),

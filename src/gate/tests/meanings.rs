@@ -23,7 +23,7 @@ fn rules(house: &str) -> Rules {
             file("policies/baseline.cedar", &BASELINE.replace(transfer, &large)),
             file("policies/house.cedar", house),
         ],
-        budgets: None,
+        budgets: Vec::new(),
         prices: None,
         targets: file("policies/targets.yaml", TARGETS),
     };

@@ -150,7 +150,8 @@ fn infrastructure() {
     };
     let deployment = |instances| on(of("deploy_service", "instance_count", instances), "service", "staging");
     let text = include_str!("../../../policies/packs/infrastructure.cedar");
-    let rules = super::budgets::with("budgets: {}", text, &Arc::default()).unwrap();
+    let budgets = include_str!("../../../policies/packs/infrastructure.budgets.yaml");
+    let rules = super::budgets::with(budgets, text, &Arc::default()).unwrap();
     decides_by(
         "infrastructure",
         text,
@@ -168,10 +169,7 @@ fn infrastructure() {
             (deployment(20), "ALLOW changes"),
             (deployment(21), "BLOCK policy_blocked infrastructure-deployment-size"),
             (start(5, "m5.large"), "ALLOW changes"),
-            (
-                start(5, "p3.8xlarge"),
-                "REQUIRE_APPROVAL infrastructure-cost-over-1000",
-            ),
+            (start(5, "p3.8xlarge"), "REQUIRE_APPROVAL infrastructure-cost-over-1000"),
             // Nobody knows what it costs.
             (start(1, "x99.huge"), "REQUIRE_APPROVAL incomplete_action"),
         ],
@@ -277,4 +275,54 @@ fn who_is_allowed_to_export_data_may() {
         decided_call(&gate, call, &action("export_data", &[]), None),
         "ALLOW changes"
     );
+}
+
+/// The packs' limits of how often.
+#[test]
+fn what_a_pack_limits_is_stopped_at_its_limit() {
+    let rules = |text: &str, budgets: &str| Gate::new(super::budgets::with(budgets, text, &Arc::default()).unwrap());
+    let databases = rules(
+        include_str!("../../../policies/packs/databases.cedar"),
+        include_str!("../../../policies/packs/databases.budgets.yaml"),
+    );
+    let infrastructure = rules(
+        include_str!("../../../policies/packs/infrastructure.cedar"),
+        include_str!("../../../policies/packs/infrastructure.budgets.yaml"),
+    );
+    let communication = rules(
+        include_str!("../../../policies/packs/communication.cedar"),
+        include_str!("../../../policies/packs/communication.budgets.yaml"),
+    );
+    let deployment = on(action("deploy_service", &[]), "service", "staging");
+    let mail = of("send_email", "recipient_count", 100);
+    for (gate, action, times) in [
+        (&databases, action("execute_query", &[]), 120),
+        (&infrastructure, deployment, 6),
+        (&communication, mail, 5),
+        (&communication, action("post_message", &[]), 30),
+    ] {
+        let taken: Vec<Permit> = (0..times).map(|_| allowed(gate, &action, None)).collect();
+        let found = decided(gate, &action, None);
+        assert!(found.starts_with("BLOCK budget_exceeded"), "{}: {found}", action.name);
+        drop(taken);
+        allowed(gate, &action, None);
+    }
+}
+
+#[test]
+fn records_are_deleted_one_at_a_time() {
+    let gate = Gate::new(
+        super::budgets::with(
+            include_str!("../../../policies/packs/databases.budgets.yaml"),
+            include_str!("../../../policies/packs/databases.cedar"),
+            &Arc::default(),
+        )
+        .unwrap(),
+    );
+    let delete = on(action("delete_record", &[]), "table", "staging");
+    let yes = evidence(&held(&gate, &delete, None), &[]);
+    let first = allowed(&gate, &delete, Some(&yes));
+    assert!(decided(&gate, &delete, Some(&yes)).starts_with("BLOCK budget_exceeded"));
+    drop(first);
+    allowed(&gate, &delete, Some(&yes));
 }

@@ -16,7 +16,7 @@ fn rules() -> Rules {
         vocabulary: source("mappings/actions.yaml"),
         mappings: vec![source("mappings/stripe.yaml")],
         policies: vec![source("policies/baseline.cedar")],
-        budgets: None,
+        budgets: Vec::new(),
         prices: None,
         targets: source("policies/targets.yaml"),
     };
