@@ -131,6 +131,8 @@ pub struct Uses {
     parts: Vec<Use>,
     /// Budgets that sum what the call leaves out.
     unknown: BTreeSet<usize>,
+    /// What its host answers proves nothing.
+    unproven: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -219,7 +221,10 @@ impl Budgets {
 
     /// What the call is to the budgets that count it; `None`: none does, and nothing need be locked.
     pub fn uses(&self, facts: &Facts, action: &Action) -> Option<Uses> {
-        let mut uses = Uses::default();
+        let mut uses = Uses {
+            unproven: action.meanings().any(counting::is_unproven),
+            ..Uses::default()
+        };
         for meaning in action.meanings() {
             for (place, budget) in self.counting(meaning) {
                 let Some(amount) = budget.amount(meaning) else {
@@ -340,7 +345,7 @@ impl Budgets {
             ))
         };
         let parts: Vec<(Slot, Arc<str>, i64)> = uses.parts.iter().filter_map(part).collect();
-        account.reserve(call, print, &parts)
+        account.reserve(call, print, &parts, uses.unproven)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {

@@ -48,6 +48,17 @@ impl Budget {
     }
 }
 
+/// Whether an answer says nothing of what was done: nobody knows who gives it.
+///
+/// SECURITY: a host that gets an agent's data would answer 4xx, and the call that brought it would be given back. Test:
+/// `a_refusal_of_a_host_that_nobody_knows_gives_nothing_back`.
+pub(super) fn is_unproven(meaning: &Action) -> bool {
+    meaning.unmapped || &*meaning.provider == UNKNOWN_PROVIDER
+}
+
+/// Of a host without a mapping.
+const UNKNOWN_PROVIDER: &str = "unknown";
+
 /// Longest name of a target that is kept as it is.
 const LONGEST: usize = 128;
 

@@ -113,11 +113,12 @@ impl Ledger {
     }
 }
 
-/// Whether a call that ended so counts: all that may have been done does. `None`: nothing was sent.
-fn keeps(end: Option<(Outcome, Option<u16>)>) -> bool {
+/// Whether a call that ended so counts: all that may have been done does. `None`: nothing was sent. `unproven`: what was
+/// answered says nothing.
+fn keeps(end: Option<(Outcome, Option<u16>)>, unproven: bool) -> bool {
     match end {
         None | Some((Outcome::NotSent, _)) => false,
-        Some((Outcome::Failure, status)) => !refuses(status),
+        Some((Outcome::Failure, status)) => unproven || !refuses(status),
         Some((Outcome::Success | Outcome::Error | Outcome::Unknown | Outcome::Abandoned, _)) => true,
     }
 }
@@ -179,12 +180,14 @@ impl Account<'_> {
         books.repeats.get(print).map(|repeat| repeat.call.clone())
     }
 
-    /// Takes what a call that may leave needs; nothing again if it is the same request as one that was counted.
+    /// Takes what a call that may leave needs; nothing again if it is the same request as one that was counted. `unproven`:
+    /// only what was not sent is given back.
     pub(super) fn reserve(
         &mut self,
         call: &CallId,
         print: Option<Print>,
         parts: &[(Slot, Arc<str>, i64)],
+        unproven: bool,
     ) -> Reservation {
         let now = self.now;
         let known = print.and_then(|print| self.books.repeats.get(&print).map(|repeat| repeat.taken));
@@ -208,7 +211,7 @@ impl Account<'_> {
             }
         };
         let ledger = self.ledger.clone();
-        Reservation::new(move |end| ledger.books().settle(id, keeps(end)))
+        Reservation::new(move |end| ledger.books().settle(id, keeps(end, unproven)))
     }
 
     fn remember(&mut self, call: &CallId, print: Option<Print>, parts: Vec<(Arc<str>, Place, i64)>) -> u64 {

@@ -31,8 +31,10 @@ pub struct Past<'a> {
     last: i64,
     /// By how much older entries are newer than they look: the clock was set forward after them.
     forward: i64,
-    /// Calls of which nothing was done.
-    undone: HashSet<String>,
+    /// Calls that were not sent.
+    unsent: HashSet<String>,
+    /// Calls of which nothing was done, if who answered is known.
+    refused: HashSet<String>,
     /// By the call that they repeat: requests that were not counted because that one was.
     leaning: HashMap<String, (i64, Uses)>,
 }
@@ -117,7 +119,8 @@ impl<'a> Past<'a> {
             but_by: None,
             last: i64::MIN,
             forward: 0,
-            undone: HashSet::new(),
+            unsent: HashSet::new(),
+            refused: HashSet::new(),
             leaning: HashMap::new(),
         })
     }
@@ -136,9 +139,10 @@ impl<'a> Past<'a> {
         match (members.kind.as_str(), members.decision.as_deref()) {
             ("gap", _) => self.forward = self.forward.saturating_add(members.set_forward_ms.max(0)),
             ("outcome", _) => {
-                let refused = members.outcome == Some(Outcome::Failure) && refuses(members.status);
-                if refused || members.outcome == Some(Outcome::NotSent) {
-                    self.undone.extend(members.call);
+                if members.outcome == Some(Outcome::NotSent) {
+                    self.unsent.extend(members.call);
+                } else if members.outcome == Some(Outcome::Failure) && refuses(members.status) {
+                    self.refused.extend(members.call);
                 }
             }
             ("decided", Some("ALLOW")) => self.allowed(&members, entry, time),
@@ -154,8 +158,9 @@ impl<'a> Past<'a> {
         let leaning = self.leaning.remove(call);
         let counted = members.policies.as_deref().zip(self.but_by);
         let counted = counted.is_some_and(|(entry, own)| own.starts_with(entry));
-        let undone = counted || self.undone.contains(call);
-        let uses = (!undone).then(|| self.uses(members, entry)).flatten();
+        let gone = counted || self.unsent.contains(call);
+        let uses = (!gone).then(|| self.uses(members, entry)).flatten();
+        let uses = uses.filter(|uses| uses.unproven || !self.refused.contains(call));
         match (uses, &members.repeats) {
             // Counted with the first of its kind, unless nothing was done by that one.
             (Some(uses), Some(first)) => drop(self.leaning.insert(first.clone(), (time, uses))),

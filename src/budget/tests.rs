@@ -94,6 +94,27 @@ fn the_trail_brings_back_what_may_have_been_done_within_the_window() {
 }
 
 #[test]
+fn a_refusal_of_a_host_that_nobody_knows_is_no_proof_on_record_either() {
+    let changed = |kept: Kept, name: &str, value: serde_json::Value| {
+        let mut members: serde_json::Value = serde_json::from_slice(&kept.bytes).unwrap();
+        members[name] = value;
+        Kept {
+            bytes: members.to_string().into_bytes(),
+            ..kept
+        }
+    };
+    let trail = [
+        changed(refund("unmapped", 9, 1), "unmapped", 1.into()),
+        outcome("unmapped", 9, "failure", Some(404)),
+        changed(refund("unknown", 8, 10), "provider", "unknown".into()),
+        outcome("unknown", 8, "failure", Some(404)),
+        changed(refund("not sent", 7, 100), "unmapped", 1.into()),
+        outcome("not sent", 7, "not_sent", None),
+    ];
+    assert_eq!(recalled(&trail), 11);
+}
+
+#[test]
 fn a_request_that_was_repeated_is_one_whichever_of_them_came_through() {
     let first_done = [
         refund("a", 9, 5),
@@ -153,7 +174,7 @@ fn a_check_costs_the_same_after_a_hundred_thousand_calls() {
     let scope: Arc<str> = "bot".into();
     for call in 0..100_000 {
         let mut account = ledger.open(Timestamp(NOON + call));
-        let reservation = account.reserve(&CallId::random(), None, &[(slot.clone(), scope.clone(), 1)]);
+        let reservation = account.reserve(&CallId::random(), None, &[(slot.clone(), scope.clone(), 1)], false);
         drop(account);
         reservation.settle(Outcome::Success, Some(200));
     }
@@ -177,7 +198,7 @@ fn requests_that_are_remembered_are_bounded_and_forgotten_after_a_day() {
     };
     for number in 0..70_000 {
         let mut account = ledger.open(Timestamp(NOON));
-        let reservation = account.reserve(&CallId::random(), Some(print(number)), &parts);
+        let reservation = account.reserve(&CallId::random(), Some(print(number)), &parts, false);
         drop(account);
         reservation.settle(Outcome::Success, None);
     }

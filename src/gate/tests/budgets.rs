@@ -170,6 +170,38 @@ fn only_what_may_have_been_done_counts() {
 }
 
 #[test]
+fn a_refusal_of_a_host_that_nobody_knows_gives_nothing_back() {
+    let rules = rules("budgets:\n  all: { window: 1h, per: agent }\n", "");
+    let unmapped = Action {
+        unmapped: true,
+        ..action("read_record", &[])
+    };
+    let unknown = Action {
+        provider: "unknown".into(),
+        ..action("read_record", &[])
+    };
+    let also = Action {
+        also: vec![unknown.clone()],
+        ..action("read_record", &[])
+    };
+    for (unread, adds) in [(unmapped.clone(), 1), (unknown, 1), (also, 2)] {
+        let before = used(&rules).first().map_or(0, |(_, used)| *used);
+        let read = Call {
+            method: http::Method::GET,
+            ..call()
+        };
+        let Decision::Allow(permit) = rules.decide(read, unread, None, NOON) else {
+            panic!("not allowed")
+        };
+        settle(&permit, Outcome::Failure, Some(404));
+        assert_eq!(used(&rules), [("support-bot".to_owned(), before + adds)]);
+    }
+    let permit = allowed(&rules, unmapped);
+    settle(&permit, Outcome::NotSent, None);
+    assert_eq!(used(&rules), [("support-bot".to_owned(), 4)], "what was not sent did nothing");
+}
+
+#[test]
 fn what_is_blocked_or_held_takes_nothing_and_is_counted_when_it_is_decided_again() {
     let rules = rules(REFUNDS, "");
     for _ in 0..3 {
