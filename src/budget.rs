@@ -173,6 +173,11 @@ impl Budgets {
         Ok(budgets)
     }
 
+    /// From now on these are in force, and no others.
+    pub fn come_into_force(&self, ledger: &Ledger) {
+        ledger.come_into_force(self.all.iter().map(|budget| &budget.slot));
+    }
+
     /// The vocabulary with what the budgets add to the context of its actions.
     pub fn extend(&self, vocabulary: &Vocabulary) -> Vocabulary {
         let mut extended = vocabulary.clone();

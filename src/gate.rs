@@ -72,6 +72,7 @@ impl Gate {
 
     /// Puts others in force, for all calls that are judged from now on. They remember what those before them did.
     pub fn replace(&self, rules: Rules) {
+        rules.budgets.come_into_force(&rules.memory.budgets);
         self.rules.store(Arc::new(rules));
         self.changed.send_replace(());
     }

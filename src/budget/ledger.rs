@@ -3,7 +3,7 @@
 //! One lock guards all of it, taken only by calls that a budget counts, and held from reading the totals to the reservation:
 //! no two calls find the same room, and nobody can wait for another in a circle.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -28,11 +28,14 @@ struct Shared {
     steady: Option<Steady>,
 }
 
-/// Identifies a budget with this definition for as long as anyone has it.
+/// Where a budget with one definition has its windows, from when it comes into force until it is no longer.
 pub(super) type Slot = Arc<str>;
 
 #[derive(Default)]
 struct Books {
+    /// By definition, those that are in force or about to be.
+    slots: HashMap<String, Weak<str>>,
+    /// By slot, for as long as anyone has it.
     windows: HashMap<Arc<str>, (Weak<str>, Window)>,
     /// Time does not go back.
     latest: i64,
@@ -89,14 +92,26 @@ impl Ledger {
     pub(super) fn slot(&self, identity: &str, length: i64) -> Slot {
         let mut books = self.books();
         books.windows.retain(|_, (used, _)| used.strong_count() > 0);
-        if let Some(slot) = books.windows.get(identity).and_then(|(used, _)| used.upgrade()) {
+        if let Some(slot) = books.slots.get(identity).and_then(Weak::upgrade) {
             return slot;
         }
-        let slot: Slot = identity.into();
+        let slot: Slot = format!("{identity} {}", books.next).into();
+        books.next += 1;
+        books.slots.insert(identity.to_owned(), Arc::downgrade(&slot));
         // The key is another allocation than the slot, or it would keep itself.
         let window = (Arc::downgrade(&slot), Window::new(length));
-        books.windows.insert(String::from(identity).into(), window);
+        books.windows.insert(String::from(&*slot).into(), window);
         slot
+    }
+
+    /// These budgets are in force. Any other that comes back is read from the record again.
+    ///
+    /// SECURITY: a call that is held keeps the rules that it was held by, and with them a window that misses what is allowed
+    /// while its budget is not in force. Test: `a_budget_that_comes_back_is_read_from_the_record_again`.
+    pub(super) fn come_into_force<'a>(&self, slots: impl Iterator<Item = &'a Slot>) {
+        let slots: HashSet<&str> = slots.map(|slot| &**slot).collect();
+        let in_force = |slot: &Weak<str>| slot.upgrade().is_some_and(|slot| slots.contains(&*slot));
+        self.books().slots.retain(|_, slot| in_force(slot));
     }
 
     /// How many windows, calls under way and requests are kept.

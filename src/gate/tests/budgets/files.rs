@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
-use crate::budget::Steady;
+use crate::budget::{Past, Steady};
 
 /// Rules whose ledger goes by a clock of the test's.
 fn with_clock(budgets: &str) -> (Rules, Arc<AtomicI64>) {
@@ -54,6 +54,43 @@ fn a_reload_keeps_what_was_used_unless_the_budget_counts_something_else_now() {
     );
     let hourly = rules(&REFUNDS.replace("1d", "1h"));
     assert_eq!(used(&hourly), [], "another window: the record has to be asked");
+}
+
+#[test]
+fn a_budget_that_comes_back_is_read_from_the_record_again() {
+    let memory = Arc::default();
+    let load = |budgets: &str| with(budgets, "", &memory).unwrap();
+    let is_known = |rules: &Rules| Past::new(&rules.budgets, &rules.memory.budgets, NOON).is_none();
+    let recalled = |rules: Rules| {
+        if let Some(past) = Past::new(&rules.budgets, &rules.memory.budgets, NOON) {
+            past.end();
+        }
+        rules
+    };
+    let gate = Gate::new(recalled(load(REFUNDS)));
+    // A held call keeps the rules that it was held by.
+    let of_a_held_call = gate.rules();
+    executed(&of_a_held_call, refund(50_000));
+    let raised = load(&REFUNDS.replace("limit: 100000", "limit: 110000"));
+    assert!(is_known(&raised));
+    gate.replace(raised);
+    assert_eq!(used(&gate.rules()), [("support-bot".to_owned(), 50_000)]);
+    gate.replace(load("budgets: {}\n"));
+    executed_uncounted(&gate.rules());
+    let back = load(REFUNDS);
+    assert!(!is_known(&back), "what was allowed in between is not in its windows");
+    assert_eq!(used(&back), [], "and what was before is read with it");
+    let back = recalled(back);
+    assert!(is_known(&load(REFUNDS)), "once");
+    gate.replace(back);
+    // Calls of the rules of before are judged by their own books, which nobody else reads.
+    executed(&of_a_held_call, refund(1));
+    assert_eq!(used(&gate.rules()), []);
+}
+
+/// Allowed where no budget counts it.
+fn executed_uncounted(rules: &Rules) {
+    assert!(allowed(rules, refund(50_000)).spending().reservation.is_none());
 }
 
 #[test]
