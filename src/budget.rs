@@ -230,7 +230,7 @@ impl Budgets {
             unproven: action.meanings().any(counting::is_unproven),
             ..Uses::default()
         };
-        for meaning in action.meanings() {
+        for meaning in action.deeds() {
             for (place, budget) in self.counting(meaning) {
                 let Some(amount) = budget.amount(meaning) else {
                     uses.unknown.insert(place);

@@ -247,6 +247,38 @@ impl Action {
         std::iter::once(self).chain(&self.also)
     }
 
+    /// What the call does, each thing once: of what a mapping tells by its name and right behind it by its whole ARN, the first.
+    ///
+    /// SECURITY: only what stands right behind its name is left out, or one name would stand for many ARNs (test
+    /// `what_is_told_by_its_name_and_its_whole_arn_is_done_once`).
+    pub fn deeds(&self) -> impl Iterator<Item = &Action> {
+        let before = std::iter::once(None).chain(self.meanings().map(Some));
+        let meanings = self.meanings().zip(before);
+        meanings
+            .filter(|(meaning, before)| !before.is_some_and(|before| meaning.is_whole_of(before)))
+            .map(|(meaning, _)| meaning)
+    }
+
+    /// Whether this is the same as another meaning, whose target it names by its ARN.
+    fn is_whole_of(&self, other: &Action) -> bool {
+        let is_arn = |id: &str| id.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("arn:"));
+        let (Some(whole), Some(name)) = (self.target.id.as_deref(), other.target.id.as_deref()) else {
+            return false;
+        };
+        let names = |name: &str| {
+            let before = whole.strip_suffix(name).filter(|_| !name.is_empty());
+            before.is_some_and(|before| before.ends_with([':', '/']))
+        };
+        is_arn(whole)
+            && !is_arn(name)
+            && names(name)
+            && self.target.kind == other.target.kind
+            && (&self.name, self.access, self.unmapped) == (&other.name, other.access, other.unmapped)
+            && (&self.provider, &self.operation) == (&other.provider, &other.operation)
+            && self.fields == other.fields
+            && self.missing == other.missing
+    }
+
     /// What is missing of any meaning, each field once.
     pub fn all_missing(&self) -> Vec<&Missing> {
         let mut found: Vec<&Missing> = Vec::new();

@@ -111,7 +111,7 @@ struct Meaning {
 impl Deed {
     /// `host` as policies name it; `action` as it was judged.
     pub fn of(agent: &Arc<str>, host: &str, action: &Action) -> Deed {
-        let meanings = action.meanings().map(|meaning| Meaning {
+        let meanings = action.deeds().map(|meaning| Meaning {
             action: meaning.name.clone(),
             kind: meaning.target.kind.clone(),
             values: values(meaning),

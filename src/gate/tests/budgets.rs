@@ -349,6 +349,33 @@ fn each_meaning_of_a_call_counts() {
 }
 
 #[test]
+fn what_is_told_by_its_name_and_its_whole_arn_is_done_once() {
+    const ARN: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:ch_1";
+    let at = |id: &str, amount| {
+        let mut action = refund(amount);
+        action.target.id = Some(id.to_owned());
+        action
+    };
+    let of = |per: &str, also: Vec<Action>| {
+        let rules = rules(&REFUNDS.replace("agent", per), "");
+        let call = Action {
+            also,
+            ..at("ch_1", 10_000)
+        };
+        executed(&rules, call);
+        used(&rules).iter().map(|(_, used)| used).sum::<i64>()
+    };
+    for per in ["agent", "target"] {
+        assert_eq!(of(per, vec![at(ARN, 10_000)]), 10_000, "per {per}");
+        assert_eq!(of(per, vec![at("ch_1", 10_000)]), 20_000, "the same thing done twice");
+        assert_eq!(of(per, vec![at(ARN, 20_000)]), 30_000, "another amount is another deed");
+        assert_eq!(of(per, vec![at(&ARN.replace("ch_1", "ch_2"), 10_000)]), 20_000);
+        let another_account = ARN.replace("1234", "4321");
+        assert_eq!(of(per, vec![at(ARN, 10_000), at(&another_account, 10_000)]), 20_000);
+    }
+}
+
+#[test]
 fn budgets_count_per_role_target_group_and_sidecar() {
     let per = |per: &str| format!("budgets:\n  b: {{ window: 1h, groups: [payments], per: {per} }}\n");
     let scopes = |per_whom: &str| {

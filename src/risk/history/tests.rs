@@ -236,3 +236,17 @@ fn what_cannot_be_read_is_not_taken_for_nothing() {
             .contains("`a`")
     );
 }
+
+#[test]
+fn what_is_told_by_its_name_and_its_whole_arn_is_one_call() {
+    let named = |id: &str| {
+        let mut action = refund(2_000);
+        action.target.id = Some(id.to_owned());
+        action
+    };
+    let mut both = named("payroll");
+    both.also = vec![named("arn:aws:rds:eu-west-1:123456789012:snapshot:payroll")];
+    assert_eq!(deed("a", "api.stripe.com", &both).meanings.len(), 1);
+    both.also.push(named("payroll"));
+    assert_eq!(deed("a", "api.stripe.com", &both).meanings.len(), 2);
+}
