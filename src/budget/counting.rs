@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::words::{self, Room, Wording};
 use super::{Budget, Limit, Measure, Per, Print};
 use crate::model::budget::Over;
-use crate::model::{Access, Action, Call, Facts, HoldRule, Identity};
+use crate::model::{Access, Action, Call, Facts, HoldRule, Identity, Target, spelling};
 
 impl Budget {
     /// What a meaning adds; `None`: it leaves out what is summed.
@@ -63,9 +63,13 @@ const UNKNOWN_PROVIDER: &str = "unknown";
 const LONGEST: usize = 128;
 
 /// `stripe/charge/ch_1`; of a long one the beginning, and a digest of it.
+///
+/// SECURITY: an agent that spells one target in many ways would have a window for each. Test:
+/// `one_target_has_one_window_however_it_is_spelt`.
 fn target(meaning: &Action) -> Arc<str> {
-    let id = meaning.target.id.as_deref().unwrap_or("(not named)");
-    let name = format!("{}/{}/{id}", meaning.provider, meaning.target.kind);
+    let Target { kind, id } = &meaning.target;
+    let id = id.as_deref().map(|id| spelling::one_name(kind, id));
+    let name = format!("{}/{kind}/{}", meaning.provider, id.as_deref().unwrap_or("(not named)"));
     if name.len() <= LONGEST {
         return name.into();
     }

@@ -1,11 +1,10 @@
 //! Ids of targets, which an agent may spell in more than one way, and the patterns that are held against them.
 
 use super::glob::{Glob, names};
+use crate::model::spelling::{fold, is_around, without_chosen};
 
 /// A longer id is one that cannot be told, in bytes.
 const LONGEST: usize = 4096;
-/// Characters behind the last `-` of a secret's ARN, which Secrets Manager chooses.
-const CHOSEN: usize = 6;
 
 /// How a condition fits: `Maybe` where that cannot be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,19 +90,11 @@ impl IdPattern {
 /// A text in small letters; the same without what may stand around a name; and of something with an ARN without what Secrets
 /// Manager appends. `star`: whether this character is one more that may stand around it.
 fn spellings(text: &str, star: impl Fn(char) -> bool) -> Vec<String> {
-    let folded: String = text
-        .chars()
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .collect();
-    let around = |character: char| character.is_whitespace() || "/:.#@".contains(character) || star(character);
+    let folded = fold(text);
+    let around = |character: char| is_around(character) || star(character);
     let trimmed = folded.trim_matches(around).to_owned();
-    let chosen = |text: &str| {
-        let (name, last) = text.rsplit_once('-')?;
-        let random = last.len() == CHOSEN && last.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        (random && text.contains(':')).then(|| name.to_owned())
-    };
-    let without = chosen(&trimmed);
+    let without = without_chosen(&trimmed).filter(|_| trimmed.contains(':'));
+    let without = without.map(str::to_owned);
     let mut all: Vec<String> = [folded, trimmed].into_iter().chain(without).collect();
     all.dedup();
     all.retain(|text| !text.is_empty());

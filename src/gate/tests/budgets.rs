@@ -392,6 +392,18 @@ fn budgets_count_per_role_target_group_and_sidecar() {
 }
 
 #[test]
+fn one_target_has_one_window_however_it_is_spelt() {
+    let rules = rules("budgets:\n  b: { window: 1h, actions: [process_refund], per: target }\n", "");
+    for id in ["Acme/App", "acme/app", "ACME/APP/", "arn:aws:s3:::acme/app", "acme/other"] {
+        let mut action = refund(1);
+        action.target.id = Some(id.to_owned());
+        executed(&rules, action);
+    }
+    let one = |id: &str, used| (format!("stripe/charge/acme/{id}"), used);
+    assert_eq!(used(&rules), [one("app", 4), one("other", 1)]);
+}
+
+#[test]
 fn what_a_budget_does_not_count_is_zero_to_its_rules() {
     let budget = "budgets:\n  live: { window: 1h, actions: [process_refund], per: agent, when: { environment: production }, limit: 0 }\n";
     let rule = r#"@id("any") forbid (principal, action == Action::"process_refund", resource) when { context.budgets.live > 0 };"#;
