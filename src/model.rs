@@ -20,6 +20,7 @@ pub mod retargeting;
 pub mod risk;
 pub mod secret;
 pub mod situation;
+pub mod spelling;
 pub mod time;
 pub mod vocabulary;
 

@@ -51,12 +51,8 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) ->
         if &**field == EXTERNAL {
             let domains = rules.labels.domains();
             let computed = external(&action, domains).map(Value::Int);
-            settle(
-                &mut action,
-                field,
-                required || domains.is_configured(),
-                computed.or(stated),
-            );
+            let wanted = required || domains.is_configured() || rules.budgets.needs(&action, field);
+            settle(&mut action, field, wanted, computed.or(stated));
         } else if let Some(source) = source {
             let wanted = match &**field {
                 // Only who asks for it needs it.
@@ -126,7 +122,9 @@ fn lacks_or_has(action: &Action, source: &str) -> bool {
 ///
 /// SECURITY: a call that leaves it out would count as nothing. Test: `a_call_that_leaves_out_what_a_budget_sums_is_held`.
 fn need(action: &mut Action, rules: &Rules) {
-    let needed: Vec<Arc<str>> = rules.budgets.needed(action).cloned().collect();
+    // Outsiders may be stated as they are, whoever the recipients be.
+    let needed = rules.budgets.needed(action).filter(|field| &***field != EXTERNAL);
+    let needed: Vec<Arc<str>> = needed.cloned().collect();
     for field in needed {
         let defined = rules.vocabulary().fields.get(&field);
         let source = defined.and_then(|field| field.derived_from.clone());

@@ -323,6 +323,34 @@ fn a_call_that_leaves_out_what_a_budget_sums_is_held() {
 }
 
 #[test]
+fn outsiders_that_a_budget_sums_can_be_stated_where_no_domain_is_the_organisations() {
+    let mails = "budgets:
+  outsiders: { window: 1d, sum: external_recipient_count, actions: [send_email], per: agent, limit: 10 }
+";
+    let rules = rules(mails, "");
+    let nowhere = action("send_email", &[("recipient_count", Value::Int(3))]);
+    for mail in [super::labels::mail(3, &["evil.test"]), nowhere] {
+        let Decision::RequireApproval(hold) = decide(&rules, mail.clone()) else {
+            panic!("not held")
+        };
+        assert_eq!(
+            hold.action.wanted(rules.vocabulary()),
+            [&Arc::from("external_recipient_count")]
+        );
+        let consent = |count| evidence(&hold.rules, &[("external_recipient_count", Value::Int(count))]);
+        assert_eq!(
+            said(&rules.decide(call(), mail.clone(), Some(&consent(11)), NOON)),
+            "budget_exceeded budget:outsiders"
+        );
+        let Decision::Allow(permit) = rules.decide(call(), mail, Some(&consent(2)), NOON) else {
+            panic!("not allowed")
+        };
+        settle(&permit, Outcome::Success, None);
+    }
+    assert_eq!(used(&rules), [("support-bot".to_owned(), 4)]);
+}
+
+#[test]
 fn a_negative_amount_makes_no_room() {
     let budget = REFUNDS.replace("process_refund", "update_subscription");
     let rules = rules(&budget, "");
