@@ -103,6 +103,7 @@ mod tests {
             credential: credential.to_vec(),
             content: content.to_vec(),
             idempotency_key: key.map(str::to_owned),
+            key_is_header: false,
         };
         Fingerprint::new(&keys, &agent.into(), &action, &identity)
     }
@@ -128,6 +129,7 @@ mod tests {
             credential: Vec::new(),
             content: Vec::new(),
             idempotency_key: None,
+            key_is_header: false,
         };
         let of = |also: &[&str]| {
             let mut whole = action();
@@ -189,6 +191,7 @@ mod tests {
             credential: Vec::new(),
             content: Vec::new(),
             idempotency_key: None,
+            key_is_header: false,
         };
         let of = |byte| {
             let keys = Keys::new(&[byte; 32], &[8; 32]);

@@ -77,12 +77,15 @@ fn target(meaning: &Action) -> Arc<str> {
     format!("{beginning}…{}", hex::encode(Sha256::digest(name))).into()
 }
 
-/// What tells that two requests are one to the provider: `None` unless its mapping names a key by which it knows.
+/// What tells that two requests are one to the provider: `None` unless its mapping names a header field by which it knows.
+///
+/// SECURITY: a key among the parameters is one of some operations, and nothing to others, which do the same again (DynamoDB's
+/// `ClientRequestToken`, in `UpdateItem`). Test: `a_key_among_the_parameters_is_counted_each_time`.
 ///
 /// SECURITY: at a host that nobody knows, or in a read, the key says nothing: an agent could make call after call with one.
 /// Test: `a_key_that_means_nothing_to_the_provider_is_counted_each_time`.
 pub fn print(call: &Call, action: &Action, identity: &Identity) -> Option<Print> {
-    let key = identity.idempotency_key.as_ref()?;
+    let key = identity.idempotency_key.as_ref().filter(|_| identity.key_is_header)?;
     let means = |meaning: &Action| !meaning.unmapped && meaning.access != Access::Read;
     if !action.meanings().all(means) {
         return None;

@@ -222,6 +222,8 @@ pub struct Identity {
     pub content: Vec<u8>,
     /// The provider's idempotency key, if the call has one: not part of what it is, but of which request it is.
     pub idempotency_key: Option<String>,
+    /// Whether that key is a header field of the provider's, which it looks at whatever is asked of it.
+    pub key_is_header: bool,
 }
 
 impl Call {

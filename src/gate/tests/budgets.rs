@@ -20,10 +20,16 @@ pub(super) fn with(budgets: &str, more: &str, memory: &Arc<Memory>) -> Result<Ru
     };
     let sources = Sources {
         vocabulary: file("mappings/actions.yaml", VOCABULARY),
-        mappings: vec![file(
-            "mappings/stripe.yaml",
-            include_str!("../../../mappings/stripe.yaml"),
-        )],
+        mappings: vec![
+            file(
+                "mappings/stripe.yaml",
+                include_str!("../../../mappings/stripe.yaml"),
+            ),
+            file(
+                "mappings/aws-dynamodb.yaml",
+                include_str!("../../../mappings/aws-dynamodb.yaml"),
+            ),
+        ],
         policies: vec![
             file("policies/baseline.cedar", BASELINE),
             file("policies/more.cedar", more),

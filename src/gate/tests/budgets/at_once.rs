@@ -70,6 +70,43 @@ fn a_key_that_means_nothing_to_the_provider_is_counted_each_time() {
 }
 
 #[test]
+fn a_key_among_the_parameters_is_counted_each_time() {
+    let rules = rules("budgets:\n  all: { window: 1h, actions: [update_record], per: agent }\n", "");
+    let update = action("update_record", &[]);
+    let ask = || {
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in [
+            ("content-type", "application/x-amz-json-1.0"),
+            ("x-amz-target", "DynamoDB_20120810.UpdateItem"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        Call {
+            headers,
+            path: "/".to_owned(),
+            authority: Authority {
+                host: Host::Name("dynamodb.eu-west-1.amazonaws.com".into()),
+                port: 443,
+            },
+            body: Body::Captured(bytes::Bytes::from_static(
+                br#"{"TableName": "orders", "ClientRequestToken": "k"}"#,
+            )),
+            ..call()
+        }
+    };
+    let identity = rules.mappings().identify(&ask(), &update).unwrap();
+    assert_eq!((identity.idempotency_key.as_deref(), identity.key_is_header), (Some("k"), false));
+    for counted in 1..=3 {
+        let Decision::Allow(permit) = rules.decide(ask(), update.clone(), None, NOON) else {
+            panic!("not allowed")
+        };
+        assert_eq!(permit.spending().repeats, None);
+        settle(&permit, Outcome::Success, None);
+        assert_eq!(used(&rules), [("support-bot".to_owned(), counted)]);
+    }
+}
+
+#[test]
 fn a_thousand_calls_at_once_never_go_over() {
     let budgets = format!("{REFUNDS}  calls: {{ window: 1m, per: sidecar, limit: 900 }}\n");
     let rules = rules(&budgets, "");
