@@ -80,8 +80,7 @@ pub(super) fn identify(
         credential: credential(call, service)?,
         content: content.0,
         idempotency_key: idempotency_key(call, service, &parts),
-        key_is_header: service
-            .is_some_and(|service| matches!(service.idempotency, Some(IdempotencyKey::Header(_)))),
+        key_is_header: service.is_some_and(|service| matches!(service.idempotency, Some(IdempotencyKey::Header(_)))),
     })
 }
 

@@ -79,7 +79,11 @@ mod tests {
                 "rds:payroll",
                 &["RDS:Payroll", "arn:aws:rds:eu-west-1:123456789012:snapshot:rds:payroll"],
             ),
-            ("table", "orders", &["orders", "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"]),
+            (
+                "table",
+                "orders",
+                &["orders", "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"],
+            ),
             ("bucket", "data/a", &["data/a", "arn:aws:s3:::data/a"]),
             (
                 "function",

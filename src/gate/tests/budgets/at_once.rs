@@ -71,8 +71,11 @@ fn a_key_that_means_nothing_to_the_provider_is_counted_each_time() {
 
 #[test]
 fn a_key_among_the_parameters_is_counted_each_time() {
-    let rules = rules("budgets:\n  all: { window: 1h, actions: [update_record], per: agent }\n", "");
-    let update = action("update_record", &[]);
+    let rules = rules(
+        "budgets:\n  all: { window: 1h, actions: [modify_record], per: agent }\n",
+        "",
+    );
+    let update = action("modify_record", &[("record_kind", Value::Text("orders".to_owned()))]);
     let ask = || {
         let mut headers = http::HeaderMap::new();
         for (name, value) in [
@@ -95,7 +98,10 @@ fn a_key_among_the_parameters_is_counted_each_time() {
         }
     };
     let identity = rules.mappings().identify(&ask(), &update).unwrap();
-    assert_eq!((identity.idempotency_key.as_deref(), identity.key_is_header), (Some("k"), false));
+    assert_eq!(
+        (identity.idempotency_key.as_deref(), identity.key_is_header),
+        (Some("k"), false)
+    );
     for counted in 1..=3 {
         let Decision::Allow(permit) = rules.decide(ask(), update.clone(), None, NOON) else {
             panic!("not allowed")
