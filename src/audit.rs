@@ -53,7 +53,7 @@ use crate::model::{ApprovalId, Reason, Spending};
 
 pub use approvals::{approved, consumed, denied, expired, held};
 pub use calls::{closed, decided, recover, refused};
-pub use history::{Event, Period, history};
+pub use history::{Ended, Event, Period, history};
 pub use recorded::{Recorded, Unreplayable};
 pub use sidecar::{
     agent_put, authority_in_force, authority_next, boot, gap, paused, person_put, reload, resumed, shutdown,

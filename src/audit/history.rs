@@ -28,14 +28,19 @@ pub struct Period {
 pub enum Event {
     /// The gate decided it for the first time, asked nobody yet.
     Decided(Box<Recorded>),
-    /// How it ended.
-    Ended {
-        call: CallId,
-        outcome: Outcome,
-        time: Timestamp,
-    },
+    Ended(Ended),
     /// It was decided, but cannot be decided again. `time`: the end of time where it cannot be read.
     Lost { why: Unreplayable, time: Timestamp },
+}
+
+/// How a call ended.
+#[derive(Debug, Deserialize)]
+pub struct Ended {
+    pub call: CallId,
+    pub outcome: Outcome,
+    /// The provider's HTTP status, where it gave one.
+    pub status: Option<u16>,
+    pub time: Timestamp,
 }
 
 /// Tells the calls of a period. What is written meanwhile does not belong to it.
@@ -149,14 +154,8 @@ fn agent_of(kept: &Kept) -> Option<String> {
 }
 
 fn ended(kept: &Kept, held: &mut HashSet<CallId>) -> Option<Event> {
-    #[derive(Deserialize)]
-    struct End {
-        call: CallId,
-        outcome: Outcome,
-        time: Timestamp,
-    }
     // An end that cannot be read changes no decision: the call's own entry is told.
-    let End { call, outcome, time } = serde_json::from_slice(&kept.bytes).ok()?;
-    held.remove(&call);
-    Some(Event::Ended { call, outcome, time })
+    let ended: Ended = serde_json::from_slice(&kept.bytes).ok()?;
+    held.remove(&ended.call);
+    Some(Event::Ended(ended))
 }

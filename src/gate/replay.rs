@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::Rules;
-use crate::audit::{Event, Period, Recorded, Unreplayable, history};
+use crate::audit::{Ended, Event, Period, Recorded, Unreplayable, history};
 use crate::model::{Action, CallId, Facts, Outcome, Reason, Reservation, Timestamp};
 use crate::policy::Verdict;
 use crate::risk::Deed;
@@ -49,8 +49,9 @@ impl Rules {
                     let in_period = recorded.time >= period.since;
                     (again.decide(recorded), in_period)
                 }
-                Event::Ended { call, outcome, time } => {
-                    again.end(&call, outcome, time);
+                Event::Ended(ended) => {
+                    again.end(&ended);
+                    let Ended { call, outcome, time, .. } = ended;
                     (Replayed::Ended { call, outcome }, time >= period.since)
                 }
                 Event::Lost { why, time } => (Replayed::Lost(why), time >= period.since),
@@ -130,20 +131,27 @@ impl Again<'_> {
         verdict
     }
 
-    fn end(&mut self, call: &CallId, outcome: Outcome, at: Timestamp) {
+    fn end(&mut self, ended: &Ended) {
+        let Ended {
+            call,
+            outcome,
+            status,
+            time: at,
+        } = ended;
+        let (outcome, status, at) = (*outcome, *status, *at);
         let executed = matches!(outcome, Outcome::Success | Outcome::Unknown);
         let deed = match self.under_way.remove(call) {
             None => return,
             Some(UnderWay::Sent { reservation, deed }) => {
                 if let Some(reservation) = reservation {
-                    reservation.settle(outcome, None);
+                    reservation.settle(outcome, status);
                 }
                 deed
             }
             Some(UnderWay::Asked { .. }) if !executed => return,
             Some(UnderWay::Asked { facts, action }) => {
                 if let Some(reservation) = self.rules.count(call, &facts, &action, at) {
-                    reservation.settle(outcome, None);
+                    reservation.settle(outcome, status);
                 }
                 let deed = Deed::of(&facts.agent, &facts.host, &action);
                 self.rules.memory.history.leaves(&deed, at);

@@ -88,7 +88,7 @@ fn suggest(
     history(reader, period, |event| match event {
         Event::Decided(recorded) => draft.see(&recorded),
         Event::Lost { .. } => draft.lost += 1,
-        Event::Ended { .. } => {}
+        Event::Ended(_) => {}
     })
     .map_err(Failed::Read)?;
     let rules = draft.rules();

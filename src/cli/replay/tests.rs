@@ -1,3 +1,5 @@
+mod taken;
+
 use std::sync::Arc;
 use std::time::Duration;
 

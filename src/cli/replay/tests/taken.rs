@@ -1,0 +1,79 @@
+//! What calls on record took of budgets is taken again, by whom and when it was taken then.
+
+use super::*;
+use crate::model::{CallId, Spending, Timestamp};
+
+const TWO: &str = "budgets:\n  two: { window: 1d, per: sidecar, limit: 2 }\n";
+
+/// A house with these budgets, and a call that its rules allow.
+fn with_budget(budgets: &str) -> (House, Judged) {
+    let mut house = house();
+    let judged = samples(&house.rules)
+        .into_iter()
+        .find(|judged| judged.verdict.as_str() == "ALLOW")
+        .unwrap();
+    house.rules = rules(&house, budgets);
+    (house, judged)
+}
+
+fn rules(house: &House, budgets: &str) -> Rules {
+    let policies = house.home.policies();
+    std::fs::create_dir_all(&policies).unwrap();
+    std::fs::write(policies.join("budgets.yaml"), budgets).unwrap();
+    app::load_rules(&house.home, None, config()).unwrap_or_else(|wrong| panic!("{wrong:?}"))
+}
+
+fn by(judged: &Judged, agent: &str) -> Call {
+    let mut call = judged.call.clone();
+    (call.id, call.caller.agent) = (CallId::random(), agent.into());
+    call
+}
+
+fn ruling(spending: Option<&Spending>) -> Ruling<'_> {
+    Ruling {
+        decision: "ALLOW",
+        reason: None,
+        rules: &[],
+        approval: None,
+        spending,
+        would: None,
+        trial: None,
+    }
+}
+
+async fn decided(house: &House, judged: &Judged, call: &Call, ruling: &Ruling<'_>) {
+    let changes = audit::decided(call, &judged.action, ruling, &Digests::default());
+    house.store.write(changes).await.unwrap();
+}
+
+async fn ended(house: &House, call: &Call, outcome: Outcome, status: u16) {
+    let end = CallClosed {
+        call: call.id.clone(),
+        time: Timestamp::now(),
+        outcome,
+        reason: None,
+        status: Some(status),
+        result_id: None,
+        carried: None,
+    };
+    house.store.write(audit::closed(&call.caller.agent, end)).await.unwrap();
+}
+
+/// How many calls would be blocked.
+fn blocked(house: &House, rules: &Rules) -> u64 {
+    replayed(house, rules).blocked.sum.calls
+}
+
+#[tokio::test]
+async fn what_the_provider_refused_gives_back_what_it_took() {
+    let (house, judged) = with_budget(TWO);
+    for status in [402, 402, 200, 200] {
+        let call = by(&judged, "support-bot");
+        decided(&house, &judged, &call, &ruling(None)).await;
+        let outcome = if status == 200 { Outcome::Success } else { Outcome::Failure };
+        ended(&house, &call, outcome, status).await;
+    }
+    assert_eq!(replayed(&house, &house.rules).changed(), 0);
+    decided(&house, &judged, &by(&judged, "support-bot"), &ruling(None)).await;
+    assert_eq!(blocked(&house, &rules(&house, TWO)), 1, "the third that was done");
+}
