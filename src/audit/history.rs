@@ -29,8 +29,14 @@ pub enum Event {
     /// The gate decided it for the first time, asked nobody yet.
     Decided(Box<Recorded>),
     Ended(Ended),
-    /// It was decided, but cannot be decided again. `time`: the end of time where it cannot be read.
-    Lost { why: Unreplayable, time: Timestamp },
+    /// It was decided, but cannot be decided again.
+    Lost {
+        why: Unreplayable,
+        /// `None` where that cannot be read.
+        agent: Option<String>,
+        /// Its place in the trail.
+        seq: i64,
+    },
 }
 
 /// How a call ended.
@@ -59,9 +65,13 @@ pub fn history(reader: &Reader, period: &Period, mut tell: impl FnMut(Event)) ->
         from = page.last().map_or(behind, |last| last.seq + 1);
         for entry in page {
             let event = match (entry.kept, entry.kind == kinds[0]) {
-                (None, true) => Some(lost(Unreplayable::Unreadable, None)),
+                (None, true) => Some(Event::Lost {
+                    why: Unreplayable::Unreadable,
+                    agent: None,
+                    seq: entry.seq,
+                }),
                 (None, false) => None,
-                (Some(kept), true) => decided(reader, period, &kept, &mut held)?,
+                (Some(kept), true) => decided(reader, period, (entry.seq, &kept), &mut held)?,
                 (Some(kept), false) => ended(&kept, &mut held),
             };
             event.into_iter().for_each(&mut tell);
@@ -73,9 +83,14 @@ pub fn history(reader: &Reader, period: &Period, mut tell: impl FnMut(Event)) ->
 fn decided(
     reader: &Reader,
     period: &Period,
-    kept: &Kept,
+    (seq, kept): (i64, &Kept),
     held: &mut HashSet<CallId>,
 ) -> Result<Option<Event>, ReadError> {
+    let lost = |why| Event::Lost {
+        why,
+        agent: agent_of(kept),
+        seq,
+    };
     if let Some(agent) = &period.agent
         && agent_of(kept).is_some_and(|found| found != *agent)
     {
@@ -83,7 +98,7 @@ fn decided(
     }
     let recorded = match Recorded::read(kept) {
         Ok(recorded) => recorded,
-        Err(why) => return Ok(Some(lost(why, Some(kept)))),
+        Err(why) => return Ok(Some(lost(why))),
     };
     if held.contains(&recorded.call) {
         return Ok(None);
@@ -106,7 +121,7 @@ fn decided(
     let asked = reader.approval(&approval)?;
     let as_called = asked.and_then(|asked| as_called(recorded, asked));
     Ok(Some(
-        as_called.map_or(lost(Unreplayable::Approval, Some(kept)), |recorded| {
+        as_called.map_or_else(|| lost(Unreplayable::Approval), |recorded| {
             Event::Decided(Box::new(recorded))
         }),
     ))
@@ -132,16 +147,6 @@ fn as_called(mut recorded: Recorded, asked: ApprovalRow) -> Option<Recorded> {
         alike &= unstated(action, called);
     }
     alike.then_some(recorded)
-}
-
-fn lost(why: Unreplayable, kept: Option<&Kept>) -> Event {
-    #[derive(Deserialize)]
-    struct Time {
-        time: Timestamp,
-    }
-    let read = kept.and_then(|kept| serde_json::from_slice(&kept.bytes).ok());
-    let time = read.map_or(Timestamp(i64::MAX), |Time { time }| time);
-    Event::Lost { why, time }
 }
 
 /// Whose call an entry is about, without reading the rest of it.

@@ -29,7 +29,8 @@ pub enum Replayed {
 impl Rules {
     /// Decides the calls of a period again, in the order and at the times of their record. Nothing is written. What they take
     /// of budgets, and what is usual of agents, goes into these rules' own memory, which is to be empty; calls before the
-    /// period fill it as far as the longest budget reaches back.
+    /// period fill it as far as the longest budget reaches back, and so do those of agents that are not told of. Ends may be
+    /// told of calls that were not.
     ///
     /// # Errors
     /// If the record cannot be read.
@@ -37,26 +38,33 @@ impl Rules {
         let longest = self.budgets.longest();
         let longer = Period {
             since: Timestamp(period.since.0.saturating_sub(longest)),
-            ..period.clone()
+            until: period.until,
+            // Agents share budgets: what others took is not there for this one.
+            agent: None,
         };
+        let begins = reader.first_at(period.since)?;
+        let is_of = |agent: &str| period.agent.as_deref().is_none_or(|wanted| wanted == agent);
         let mut again = Again {
             rules: self,
             under_way: HashMap::new(),
         };
         history(reader, &longer, |event| {
-            let (replayed, in_period) = match event {
+            let (replayed, told) = match event {
                 Event::Decided(recorded) => {
-                    let in_period = recorded.time >= period.since;
-                    (again.decide(recorded), in_period)
+                    let told = recorded.time >= period.since && is_of(&recorded.facts.agent);
+                    (again.decide(recorded), told)
                 }
                 Event::Ended(ended) => {
                     again.end(&ended);
                     let Ended { call, outcome, time, .. } = ended;
                     (Replayed::Ended { call, outcome }, time >= period.since)
                 }
-                Event::Lost { why, time } => (Replayed::Lost(why), time >= period.since),
+                Event::Lost { why, agent, seq } => {
+                    let told = seq >= begins && agent.as_deref().is_none_or(is_of);
+                    (Replayed::Lost(why), told)
+                }
             };
-            if in_period {
+            if told {
                 tell(replayed);
             }
         })

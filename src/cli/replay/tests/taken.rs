@@ -77,3 +77,34 @@ async fn what_the_provider_refused_gives_back_what_it_took() {
     decided(&house, &judged, &by(&judged, "support-bot"), &ruling(None)).await;
     assert_eq!(blocked(&house, &rules(&house, TWO)), 1, "the third that was done");
 }
+
+/// What is told of one agent's calls.
+fn of_agent(house: &House, rules: &Rules, period: audit::Period) -> Report {
+    let mut report = Report::new(period.clone(), None);
+    let reader = house.store.reader().unwrap();
+    rules.replay(&reader, &period, |replayed| report.add(replayed)).unwrap();
+    report
+}
+
+#[tokio::test]
+async fn agents_that_are_not_told_of_take_their_part_of_shared_budgets() {
+    let (house, judged) = with_budget(TWO);
+    for agent in ["other-bot", "other-bot", "support-bot"] {
+        let call = by(&judged, agent);
+        decided(&house, &judged, &call, &ruling(None)).await;
+        ended(&house, &call, Outcome::Success, 200).await;
+    }
+    let mut of_old = judged.action.clone();
+    of_old.name = "an_action_of_old".into();
+    for agent in ["other-bot", "support-bot"] {
+        let changes = audit::decided(&by(&judged, agent), &of_old, &ruling(None), &Digests::default());
+        house.store.write(changes).await.unwrap();
+    }
+    let period = audit::Period {
+        agent: Some("support-bot".to_owned()),
+        ..everything()
+    };
+    let report = of_agent(&house, &house.rules, period);
+    assert_eq!((report.calls, report.blocked.sum.calls), (1, 1), "{report:?}");
+    assert_eq!(report.lost, [(Unreplayable::Vocabulary, 1)].into());
+}
