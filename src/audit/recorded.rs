@@ -23,6 +23,8 @@ pub struct Recorded {
     /// `ALLOW`, `BLOCK` or `REQUIRE_APPROVAL`.
     pub decision: &'static str,
     pub reason: Option<Reason>,
+    /// It was only observed: sent, whatever was decided.
+    pub observed: bool,
     /// The call that was counted for the same request, where budgets count the request once.
     pub repeats: Option<CallId>,
     /// Ids of the rules that decided.
@@ -79,6 +81,8 @@ struct Members<'a> {
     #[serde(borrow)]
     agent: Cow<'a, str>,
     approval: Option<ApprovalId>,
+    #[serde(borrow)]
+    basis: Option<Cow<'a, str>>,
     #[serde(borrow)]
     decision: Cow<'a, str>,
     #[serde(borrow)]
@@ -178,6 +182,7 @@ impl Recorded {
                 members.would.as_ref().unwrap_or(&members.decision),
             )?,
             reason: members.reason.or(members.would_reason),
+            observed: members.basis.is_some_and(|basis| basis == "observed"),
             repeats: members.repeats,
             rules: names(&members.rules).collect(),
             approval: members.approval,

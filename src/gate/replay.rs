@@ -121,19 +121,19 @@ impl Again<'_> {
     fn judge(&mut self, recorded: &Recorded) -> Verdict {
         let (rules, facts, at) = (self.rules, &recorded.facts, recorded.time);
         let action = rules.weigh(facts, recorded.action.clone(), at);
-        let (verdict, reservation) =
-            rules.review_counted(&recorded.call, facts, &action, at, recorded.repeats.is_some());
+        let (verdict, reservation) = rules.review_counted(recorded, &action, recorded.repeats.is_some());
         let under_way = match &verdict {
-            Verdict::Block { .. } => return verdict,
-            Verdict::Allow { .. } => {
+            // What was only observed left, whatever is said of it.
+            Verdict::Block { .. } if !recorded.observed => return verdict,
+            Verdict::RequireApproval { .. } if !recorded.observed => UnderWay::Asked {
+                facts: facts.clone(),
+                action: Box::new(action),
+            },
+            Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. } => {
                 let deed = Deed::of(&facts.agent, &facts.host, &action);
                 rules.memory.history.leaves(&deed, at);
                 UnderWay::Sent { reservation, deed }
             }
-            Verdict::RequireApproval { .. } => UnderWay::Asked {
-                facts: facts.clone(),
-                action: Box::new(action),
-            },
         };
         self.under_way.insert(recorded.call.clone(), under_way);
         verdict

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Prepared, Rules};
+use crate::audit::Recorded;
 use crate::budget::{self, Line, Past, Print, Seen, Wording};
 use crate::model::{Action, Call, CallId, Evidence, Facts, Reservation, Situation, Spending, Timestamp};
 use crate::policy::{Blocked, Decision, Hold, Verdict};
@@ -69,16 +70,15 @@ impl Rules {
         }
     }
 
-    /// What rules say of a call of the record, and what is taken for it if they allow it. `counted`: the request was counted
-    /// before.
+    /// What rules say of a call of the record, and what is taken for it if they allow it or it was sent all the same. `counted`:
+    /// the request was counted before.
     pub(super) fn review_counted(
         &self,
-        call: &CallId,
-        facts: &Facts,
+        recorded: &Recorded,
         action: &Action,
-        at: Timestamp,
         counted: bool,
     ) -> (Verdict, Option<Reservation>) {
+        let (facts, at) = (&recorded.facts, recorded.time);
         let mut situation = self.moment(action, at);
         let Some(uses) = self.budgets.uses(facts, action) else {
             situation.budgets = self.budgets.uncounted(action);
@@ -88,8 +88,12 @@ impl Rules {
         let reading = self.budgets.read(&mut account, action, &uses, counted, &self.wording);
         (situation.budgets, situation.over) = (reading.totals, reading.over);
         let verdict = self.policies.evaluate(facts, action, &situation, None);
-        let takes = matches!(verdict, Verdict::Allow { .. }) && !counted;
-        let reservation = takes.then(|| self.budgets.reserve(&mut account, call, &uses, None).reservation);
+        let takes = (recorded.observed || matches!(verdict, Verdict::Allow { .. })) && !counted;
+        let reservation = takes.then(|| {
+            self.budgets
+                .reserve(&mut account, &recorded.call, &uses, None)
+                .reservation
+        });
         (verdict, reservation.flatten())
     }
 

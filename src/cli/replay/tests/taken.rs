@@ -1,6 +1,7 @@
 //! What calls on record took of budgets is taken again, by whom and when it was taken then.
 
 use super::*;
+use crate::model::observed::Would;
 use crate::model::{CallId, Spending, Timestamp};
 
 const TWO: &str = "budgets:\n  two: { window: 1d, per: sidecar, limit: 2 }\n";
@@ -107,4 +108,33 @@ async fn agents_that_are_not_told_of_take_their_part_of_shared_budgets() {
     let report = of_agent(&house, &house.rules, period);
     assert_eq!((report.calls, report.blocked.sum.calls), (1, 1), "{report:?}");
     assert_eq!(report.lost, [(Unreplayable::Vocabulary, 1)].into());
+}
+
+#[tokio::test]
+async fn what_was_only_observed_takes_whatever_rules_say_of_it() {
+    let (house, judged) = with_budget(TWO);
+    for number in 0..4 {
+        let call = by(&judged, "support-bot");
+        let would = Would {
+            decision: "BLOCK",
+            reason: Some(Reason::BudgetExceeded),
+        };
+        let ruling = Ruling {
+            would: (number > 1).then_some(would),
+            ..ruling(None)
+        };
+        decided(&house, &judged, &call, &ruling).await;
+        ended(&house, &call, Outcome::Success, 200).await;
+    }
+    // Room for three, so that the third is allowed; the fourth finds three taken.
+    assert_eq!(replayed(&house, &house.rules).changed(), 0);
+    let three = rules(&house, &TWO.replace("limit: 2", "limit: 3"));
+    let report = replayed(&house, &three);
+    assert_eq!((report.allowed.sum.calls, report.changed()), (1, 1), "{report:?}");
+    let stopped = "@id(\"none\") forbid (principal, action, resource);";
+    std::fs::write(house.home.policies().join("house.cedar"), stopped).unwrap();
+    let none = rules(&house, TWO);
+    assert_eq!(blocked(&house, &none), 2, "those that were allowed");
+    let used: Vec<i64> = none.budget_lines(Timestamp::now()).iter().map(|line| line.used).collect();
+    assert_eq!(used, [2], "by the two that left all the same");
 }
