@@ -33,7 +33,7 @@ use serde::Deserialize;
 
 pub use counting::print;
 use ledger::Slot;
-pub use ledger::{Account, Ledger, Print, Steady};
+pub use ledger::{Account, Ledger, Print, Steady, keeps};
 pub use past::{Past, Seen};
 pub use words::{Line, Wording};
 

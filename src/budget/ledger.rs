@@ -130,7 +130,7 @@ impl Ledger {
 
 /// Whether a call that ended so counts: all that may have been done does. `None`: nothing was sent. `unproven`: what was
 /// answered says nothing.
-fn keeps(end: Option<(Outcome, Option<u16>)>, unproven: bool) -> bool {
+pub fn keeps(end: Option<(Outcome, Option<u16>)>, unproven: bool) -> bool {
     match end {
         None | Some((Outcome::NotSent, _)) => false,
         Some((Outcome::Failure, status)) => unproven || !refuses(status),

@@ -1,10 +1,11 @@
 //! Recorded calls decided again, by the rules given and as if nothing had been before them: what other rules would have
 //! changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Rules;
 use crate::audit::{Ended, Event, Period, Recorded, Unreplayable, history};
+use crate::budget;
 use crate::model::{Action, CallId, Facts, Outcome, Reason, Reservation, Timestamp};
 use crate::policy::Verdict;
 use crate::risk::Deed;
@@ -47,6 +48,7 @@ impl Rules {
         let mut again = Again {
             rules: self,
             under_way: HashMap::new(),
+            uncounted: HashSet::new(),
         };
         history(reader, &longer, |event| {
             let (replayed, told) = match event {
@@ -87,15 +89,23 @@ struct Again<'a> {
     rules: &'a Rules,
     /// Calls that are decided and have not ended yet.
     under_way: HashMap<CallId, UnderWay>,
+    /// Requests that came and count for nothing: stopped, asked about, or refused by the provider. The next of the same counts.
+    uncounted: HashSet<CallId>,
 }
 
 enum UnderWay {
     Sent {
         reservation: Option<Reservation>,
+        /// The first call of this request.
+        first: CallId,
         deed: Deed,
     },
     /// For people, who may have consented: their answer is on record, not foretold.
-    Asked { facts: Facts, action: Box<Action> },
+    Asked {
+        facts: Facts,
+        action: Box<Action>,
+        first: CallId,
+    },
 }
 
 impl Again<'_> {
@@ -121,22 +131,34 @@ impl Again<'_> {
     fn judge(&mut self, recorded: &Recorded) -> Verdict {
         let (rules, facts, at) = (self.rules, &recorded.facts, recorded.time);
         let action = rules.weigh(facts, recorded.action.clone(), at);
-        let (verdict, reservation) = rules.review_counted(recorded, &action, recorded.repeats.is_some());
+        let first = recorded.repeats.as_ref().unwrap_or(&recorded.call).clone();
+        let (verdict, reservation) = rules.review_counted(recorded, &action, self.is_counted(&recorded.call, &first));
+        if reservation.is_some() {
+            self.uncounted.remove(&first);
+        } else if recorded.repeats.is_none() {
+            self.uncounted.insert(first.clone());
+        }
         let under_way = match &verdict {
             // What was only observed left, whatever is said of it.
             Verdict::Block { .. } if !recorded.observed => return verdict,
             Verdict::RequireApproval { .. } if !recorded.observed => UnderWay::Asked {
                 facts: facts.clone(),
                 action: Box::new(action),
+                first,
             },
             Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. } => {
                 let deed = Deed::of(&facts.agent, &facts.host, &action);
                 rules.memory.history.leaves(&deed, at);
-                UnderWay::Sent { reservation, deed }
+                UnderWay::Sent { reservation, first, deed }
             }
         };
         self.under_way.insert(recorded.call.clone(), under_way);
         verdict
+    }
+
+    /// Whether the request was counted with another call. One of before the record that is read was.
+    fn is_counted(&self, call: &CallId, first: &CallId) -> bool {
+        call != first && !self.uncounted.contains(first)
     }
 
     fn end(&mut self, ended: &Ended) {
@@ -150,16 +172,22 @@ impl Again<'_> {
         let executed = matches!(outcome, Outcome::Success | Outcome::Unknown);
         let deed = match self.under_way.remove(call) {
             None => return,
-            Some(UnderWay::Sent { reservation, deed }) => {
+            Some(UnderWay::Sent { reservation, first, deed }) => {
                 if let Some(reservation) = reservation {
                     reservation.settle(outcome, status);
+                    if !budget::keeps(Some((outcome, status))) {
+                        self.uncounted.insert(first);
+                    }
                 }
                 deed
             }
             Some(UnderWay::Asked { .. }) if !executed => return,
-            Some(UnderWay::Asked { facts, action }) => {
-                if let Some(reservation) = self.rules.count(call, &facts, &action, at) {
+            Some(UnderWay::Asked { facts, action, first }) => {
+                if !self.is_counted(call, &first)
+                    && let Some(reservation) = self.rules.count(call, &facts, &action, at)
+                {
                     reservation.settle(outcome, status);
+                    self.uncounted.remove(&first);
                 }
                 let deed = Deed::of(&facts.agent, &facts.host, &action);
                 self.rules.memory.history.leaves(&deed, at);

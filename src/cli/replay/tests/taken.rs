@@ -138,3 +138,29 @@ async fn what_was_only_observed_takes_whatever_rules_say_of_it() {
     let used: Vec<i64> = none.budget_lines(Timestamp::now()).iter().map(|line| line.used).collect();
     assert_eq!(used, [2], "by the two that left all the same");
 }
+
+#[tokio::test]
+async fn the_same_request_again_counts_once_unless_the_first_counts_for_nothing() {
+    let (house, judged) = with_budget(TWO);
+    let first = by(&judged, "support-bot");
+    let again = Spending {
+        repeats: Some(first.id.clone()),
+        ..Spending::default()
+    };
+    for (call, spending) in [(&first, None), (&by(&judged, "support-bot"), Some(&again))] {
+        decided(&house, &judged, call, &ruling(spending)).await;
+        ended(&house, call, Outcome::Success, 200).await;
+    }
+    let with_rule = |rule: &str| {
+        std::fs::write(house.home.policies().join("house.cedar"), rule).unwrap();
+        let rules = rules(&house, TWO);
+        let blocked = blocked(&house, &rules);
+        let used: Vec<i64> = rules.budget_lines(Timestamp::now()).iter().map(|line| line.used).collect();
+        (blocked, used)
+    };
+    assert_eq!(with_rule(""), (0, vec![1]));
+    let asks = "@id(\"ask\") @decision(\"REQUIRE_APPROVAL\") forbid (principal, action, resource);";
+    assert_eq!(with_rule(asks), (0, vec![1]), "both are held, and were sent");
+    let first = "@id(\"first\") forbid (principal, action, resource) when { context.budgets.two >= 1 };";
+    assert_eq!(with_rule(first), (2, vec![]), "the second is the first where that is blocked");
+}
