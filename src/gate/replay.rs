@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::Rules;
 use crate::audit::{Ended, Event, Period, Recorded, Unreplayable, history};
 use crate::budget;
-use crate::model::{Action, CallId, Facts, Outcome, Reason, Reservation, Timestamp};
+use crate::model::{Action, CallId, Facts, Missing, Outcome, Reason, Reservation, Timestamp, Why};
 use crate::policy::Verdict;
 use crate::risk::Deed;
 use crate::store::{ReadError, Reader};
@@ -72,6 +72,24 @@ impl Rules {
         })
     }
 
+    /// A recorded action as these rules complete it.
+    pub fn completed_again(&self, recorded: &Recorded) -> Action {
+        let mut action = recorded.action.clone();
+        self.forget_needs(&mut action);
+        action.also.iter_mut().for_each(|meaning| self.forget_needs(meaning));
+        self.complete(action, &recorded.facts.host)
+    }
+
+    /// What the vocabulary does not require was missing because a rule or a budget of then asked for it: those of now are asked
+    /// anew. What could not be read stays so.
+    fn forget_needs(&self, action: &mut Action) {
+        let Some(definition) = self.vocabulary().actions.get(&action.name) else {
+            return;
+        };
+        let stays = |missing: &Missing| missing.why == Why::Unreadable || definition.required.contains(&missing.field);
+        action.missing.retain(stays);
+    }
+
     /// Whether each action and field of the call is one of the vocabulary.
     fn has_words_for(&self, recorded: &Recorded) -> bool {
         recorded.action.meanings().all(|meaning| {
@@ -130,7 +148,7 @@ impl Again<'_> {
 
     fn judge(&mut self, recorded: &Recorded) -> Verdict {
         let (rules, facts, at) = (self.rules, &recorded.facts, recorded.time);
-        let action = rules.weigh(facts, recorded.action.clone(), at);
+        let action = rules.weighed(facts, rules.completed_again(recorded), at);
         let first = recorded.repeats.as_ref().unwrap_or(&recorded.call).clone();
         let (verdict, reservation) = rules.review_counted(recorded, &action, self.is_counted(&recorded.call, &first));
         if reservation.is_some() {

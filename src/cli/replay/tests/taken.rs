@@ -164,3 +164,25 @@ async fn the_same_request_again_counts_once_unless_the_first_counts_for_nothing(
     let first = "@id(\"first\") forbid (principal, action, resource) when { context.budgets.two >= 1 };";
     assert_eq!(with_rule(first), (2, vec![]), "the second is the first where that is blocked");
 }
+
+#[tokio::test]
+async fn what_only_a_budget_of_then_needed_is_missing_no_more() {
+    let summed = "budgets:\n  sent: { window: 1d, sum: recipient_count, actions: [post_message], per: agent }\n";
+    let (house, judged) = with_budget(summed);
+    let post = Action {
+        name: "post_message".into(),
+        fields: [].into(),
+        missing: Vec::new(),
+        also: Vec::new(),
+        ..judged.action.clone()
+    };
+    let call = by(&judged, "support-bot");
+    let then = house.rules.complete(post, &call.facts().host);
+    assert!(then.lacks("recipient_count"));
+    let was = house.rules.review(&call.facts(), &then, None, Timestamp::now());
+    house.store.write(recorded(&call, &then, &was)).await.unwrap();
+    assert_eq!(replayed(&house, &house.rules).changed(), 0);
+    let counts = rules(&house, TWO);
+    let report = replayed(&house, &counts);
+    assert_eq!((report.allowed.sum.calls, report.changed()), (1, 1), "{report:?}");
+}
