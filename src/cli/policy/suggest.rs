@@ -86,7 +86,7 @@ fn suggest(
     let words = load(source(String::new())).map_err(Failed::Load)?;
     let mut draft = Draft::new(words.vocabulary());
     history(reader, period, |event| match event {
-        Event::Decided(recorded) => draft.see(&recorded),
+        Event::Decided(recorded) => draft.see(&recorded, &words.completed_again(&recorded)),
         Event::Lost { .. } => draft.lost += 1,
         Event::Ended(_) => {}
     })

@@ -46,25 +46,25 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A call does all that it means, so it is permitted with all of it or not at all.
-    pub(super) fn see(&mut self, recorded: &Recorded) {
-        let why = recorded
-            .action
+    /// A call does all that it means, so it is permitted with all of it or not at all. `action` is as rules see it: completed,
+    /// and with the labels of its target.
+    pub(super) fn see(&mut self, recorded: &Recorded, action: &Action) {
+        let why = action
             .meanings()
             .find_map(|meaning| self.not_to_be_permitted(meaning));
         let why = why.or((recorded.decision == "BLOCK").then_some("blocked"));
         if let Some(why) = why {
-            let key = (why, recorded.facts.agent.clone(), recorded.action.name.clone());
+            let key = (why, recorded.facts.agent.clone(), action.name.clone());
             *self.left_out.entry(key).or_default() += 1;
             return;
         }
-        for meaning in recorded.action.meanings() {
+        for meaning in action.meanings() {
             let kind = Kind {
                 agent: recorded.facts.agent.clone(),
                 action: meaning.name.clone(),
                 provider: meaning.provider.clone(),
                 target: meaning.target.kind.clone(),
-                environment: meaning.environment.clone(),
+                environment: meaning.environment().clone(),
                 host: recorded.facts.host.clone(),
             };
             self.seen.entry(kind).or_default().add(meaning);

@@ -61,8 +61,17 @@ fn action(name: &str, access: Access, fields: &[(&str, i64)]) -> Action {
 
 /// The draft from these calls, and how many of them it permits.
 async fn suggested(calls: &[(&str, Action)]) -> String {
+    suggested_with("", calls).await
+}
+
+/// The same with this `targets.yaml`, if it is not empty.
+async fn suggested_with(targets: &str, calls: &[(&str, Action)]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+    if !targets.is_empty() {
+        std::fs::create_dir_all(home.policies()).unwrap();
+        std::fs::write(home.policies().join("targets.yaml"), targets).unwrap();
+    }
     let store = Store::open(&home.path().join(store::FILE)).unwrap();
     let ruling = Ruling {
         decision: "ALLOW",
@@ -131,6 +140,15 @@ async fn what_was_seen_is_permitted_up_to_the_largest_that_was_seen() {
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }
+}
+
+#[tokio::test]
+async fn the_environment_is_the_labelled_one() {
+    let targets =
+        "targets:\n  - match: { host: api.example.com, environment: test }\n    label: { environment: production }\n";
+    let text = suggested_with(targets, &[("reader", action("read_record", Access::Read, &[]))]).await;
+    assert!(text.contains("resource.environment == \"production\""), "{text}");
+    assert!(text.contains("1 calls. These rules alone permit 1 of them."), "{text}");
 }
 
 #[tokio::test]
