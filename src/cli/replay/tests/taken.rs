@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::observed::Would;
-use crate::model::{CallId, Spending, Timestamp};
+use crate::model::{Access, CallId, Spending, Timestamp};
 
 const TWO: &str = "budgets:\n  two: { window: 1d, per: sidecar, limit: 2 }\n";
 
@@ -140,6 +140,26 @@ async fn what_was_only_observed_takes_whatever_rules_say_of_it() {
 }
 
 #[tokio::test]
+async fn calls_before_the_period_fill_budgets_and_are_not_told() {
+    let (house, judged) = with_budget(TWO);
+    for _ in 0..3 {
+        decided(&house, &judged, &by(&judged, "support-bot"), &ruling(None)).await;
+    }
+    // When the first was decided cannot be read any more.
+    let database = rusqlite::Connection::open(house.home.database()).unwrap();
+    let unread = "DROP TRIGGER entries_stay; UPDATE entries SET bytes = CAST('{\"v\":1}' AS BLOB) WHERE seq = 1;";
+    database.execute_batch(unread).unwrap();
+    let third = "SELECT time FROM entries WHERE seq = 3";
+    let third: i64 = database.query_row(third, [], |row| row.get(0)).unwrap();
+    let since = std::iter::repeat_with(Timestamp::now).find(|now| now.0 > third).unwrap();
+    decided(&house, &judged, &by(&judged, "support-bot"), &ruling(None)).await;
+    let period = audit::Period { since, ..everything() };
+    let report = of_agent(&house, &house.rules, period);
+    assert_eq!((report.calls, report.blocked.sum.calls), (1, 1), "{report:?}");
+    assert!(report.lost.is_empty(), "{report:?}");
+}
+
+#[tokio::test]
 async fn the_same_request_again_counts_once_unless_the_first_counts_for_nothing() {
     let (house, judged) = with_budget(TWO);
     let first = by(&judged, "support-bot");
@@ -173,6 +193,7 @@ async fn what_only_a_budget_of_then_needed_is_missing_no_more() {
         name: "post_message".into(),
         fields: [].into(),
         missing: Vec::new(),
+        access: Access::Write,
         also: Vec::new(),
         ..judged.action.clone()
     };
