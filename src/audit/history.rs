@@ -1,6 +1,6 @@
 //! The calls of a period as the trail tells them, in the order in which they were decided.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde::Deserialize;
 
@@ -47,7 +47,13 @@ pub struct Ended {
     /// The provider's HTTP status, where it gave one.
     pub status: Option<u16>,
     pub time: Timestamp,
+    /// Of a call that was held: the one that was counted for the same request when it was sent.
+    #[serde(skip)]
+    pub repeats: Option<CallId>,
 }
+
+/// Calls that were held and have not ended, and what they repeat, once they were sent.
+type Held = HashMap<CallId, Option<CallId>>;
 
 /// Tells the calls of a period. What is written meanwhile does not belong to it.
 ///
@@ -59,7 +65,7 @@ pub struct Ended {
 pub fn history(reader: &Reader, period: &Period, mut tell: impl FnMut(Event)) -> Result<(), ReadError> {
     let (mut from, behind) = (reader.first_at(period.since)?, reader.first_at(period.until)?);
     let kinds = [Kind::Decided.as_str(), Kind::Outcome.as_str()];
-    let mut held = HashSet::new();
+    let mut held = Held::new();
     while from < behind {
         let page = reader.page(from, behind, kinds, PAGE)?;
         from = page.last().map_or(behind, |last| last.seq + 1);
@@ -84,7 +90,7 @@ fn decided(
     reader: &Reader,
     period: &Period,
     (seq, kept): (i64, &Kept),
-    held: &mut HashSet<CallId>,
+    held: &mut Held,
 ) -> Result<Option<Event>, ReadError> {
     let lost = |why| Event::Lost {
         why,
@@ -100,11 +106,12 @@ fn decided(
         Ok(recorded) => recorded,
         Err(why) => return Ok(Some(lost(why))),
     };
-    if held.contains(&recorded.call) {
+    if let Some(repeats) = held.get_mut(&recorded.call) {
+        *repeats = recorded.repeats;
         return Ok(None);
     }
     if recorded.decision == "REQUIRE_APPROVAL" {
-        held.insert(recorded.call.clone());
+        held.insert(recorded.call.clone(), None);
     }
     let Some(approval) = recorded
         .approval
@@ -158,9 +165,9 @@ fn agent_of(kept: &Kept) -> Option<String> {
     serde_json::from_slice(&kept.bytes).ok().map(|Agent { agent }| agent)
 }
 
-fn ended(kept: &Kept, held: &mut HashSet<CallId>) -> Option<Event> {
+fn ended(kept: &Kept, held: &mut Held) -> Option<Event> {
     // An end that cannot be read changes no decision: the call's own entry is told.
-    let ended: Ended = serde_json::from_slice(&kept.bytes).ok()?;
-    held.remove(&ended.call);
+    let mut ended: Ended = serde_json::from_slice(&kept.bytes).ok()?;
+    ended.repeats = held.remove(&ended.call).flatten();
     Some(Event::Ended(ended))
 }

@@ -185,6 +185,7 @@ impl Again<'_> {
             outcome,
             status,
             time: at,
+            repeats,
         } = ended;
         let (outcome, status, at) = (*outcome, *status, *at);
         let executed = matches!(outcome, Outcome::Success | Outcome::Unknown);
@@ -201,6 +202,7 @@ impl Again<'_> {
             }
             Some(UnderWay::Asked { .. }) if !executed => return,
             Some(UnderWay::Asked { facts, action, first }) => {
+                let first = repeats.clone().unwrap_or(first);
                 if !self.is_counted(call, &first)
                     && let Some(reservation) = self.rules.count(call, &facts, &action, at)
                 {

@@ -183,6 +183,16 @@ async fn the_same_request_again_counts_once_unless_the_first_counts_for_nothing(
     assert_eq!(with_rule(asks), (0, vec![1]), "both are held, and were sent");
     let first = "@id(\"first\") forbid (principal, action, resource) when { context.budgets.two >= 1 };";
     assert_eq!(with_rule(first), (2, vec![]), "the second is the first where that is blocked");
+    // A third, which people were asked about before it was sent.
+    let third = by(&judged, "support-bot");
+    let held = Ruling {
+        decision: "REQUIRE_APPROVAL",
+        ..ruling(None)
+    };
+    decided(&house, &judged, &third, &held).await;
+    decided(&house, &judged, &third, &ruling(Some(&again))).await;
+    ended(&house, &third, Outcome::Success, 200).await;
+    assert_eq!(with_rule(asks), (0, vec![1]));
 }
 
 #[tokio::test]
