@@ -127,11 +127,10 @@ fn decided(
     }
     let asked = reader.approval(&approval)?;
     let as_called = asked.and_then(|asked| as_called(recorded, asked));
-    Ok(Some(
-        as_called.map_or_else(|| lost(Unreplayable::Approval), |recorded| {
-            Event::Decided(Box::new(recorded))
-        }),
-    ))
+    Ok(Some(as_called.map_or_else(
+        || lost(Unreplayable::Approval),
+        |recorded| Event::Decided(Box::new(recorded)),
+    )))
 }
 
 /// The call as it stood before people consented: held, and without the values that they stated.

@@ -58,7 +58,9 @@ impl Rules {
                 }
                 Event::Ended(ended) => {
                     again.end(&ended);
-                    let Ended { call, outcome, time, .. } = ended;
+                    let Ended {
+                        call, outcome, time, ..
+                    } = ended;
                     (Replayed::Ended { call, outcome }, time >= period.since)
                 }
                 Event::Lost { why, agent, seq } => {
@@ -167,7 +169,11 @@ impl Again<'_> {
             Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. } => {
                 let deed = Deed::of(&facts.agent, &facts.host, &action);
                 rules.memory.history.leaves(&deed, at);
-                UnderWay::Sent { reservation, first, deed }
+                UnderWay::Sent {
+                    reservation,
+                    first,
+                    deed,
+                }
             }
         };
         self.under_way.insert(recorded.call.clone(), under_way);
@@ -191,7 +197,11 @@ impl Again<'_> {
         let executed = matches!(outcome, Outcome::Success | Outcome::Unknown);
         let deed = match self.under_way.remove(call) {
             None => return,
-            Some(UnderWay::Sent { reservation, first, deed }) => {
+            Some(UnderWay::Sent {
+                reservation,
+                first,
+                deed,
+            }) => {
                 if let Some(reservation) = reservation {
                     reservation.settle(outcome, status);
                     if !budget::keeps(Some((outcome, status))) {

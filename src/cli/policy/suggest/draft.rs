@@ -49,9 +49,7 @@ impl<'a> Draft<'a> {
     /// A call does all that it means, so it is permitted with all of it or not at all. `action` is as rules see it: completed,
     /// and with the labels of its target.
     pub(super) fn see(&mut self, recorded: &Recorded, action: &Action) {
-        let why = action
-            .meanings()
-            .find_map(|meaning| self.not_to_be_permitted(meaning));
+        let why = action.meanings().find_map(|meaning| self.not_to_be_permitted(meaning));
         let why = why.or((recorded.decision == "BLOCK").then_some("blocked"));
         if let Some(why) = why {
             let key = (why, recorded.facts.agent.clone(), action.name.clone());

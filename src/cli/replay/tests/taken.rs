@@ -65,13 +65,23 @@ fn blocked(house: &House, rules: &Rules) -> u64 {
     replayed(house, rules).blocked.sum.calls
 }
 
+/// What is taken of each window.
+fn used(rules: &Rules) -> Vec<i64> {
+    let lines = rules.budget_lines(Timestamp::now()).into_iter();
+    lines.map(|line| line.used).filter(|used| *used > 0).collect()
+}
+
 #[tokio::test]
 async fn what_the_provider_refused_gives_back_what_it_took() {
     let (house, judged) = with_budget(TWO);
     for status in [402, 402, 200, 200] {
         let call = by(&judged, "support-bot");
         decided(&house, &judged, &call, &ruling(None)).await;
-        let outcome = if status == 200 { Outcome::Success } else { Outcome::Failure };
+        let outcome = if status == 200 {
+            Outcome::Success
+        } else {
+            Outcome::Failure
+        };
         ended(&house, &call, outcome, status).await;
     }
     assert_eq!(replayed(&house, &house.rules).changed(), 0);
@@ -135,8 +145,7 @@ async fn what_was_only_observed_takes_whatever_rules_say_of_it() {
     std::fs::write(house.home.policies().join("house.cedar"), stopped).unwrap();
     let none = rules(&house, TWO);
     assert_eq!(blocked(&house, &none), 2, "those that were allowed");
-    let used: Vec<i64> = none.budget_lines(Timestamp::now()).iter().map(|line| line.used).collect();
-    assert_eq!(used, [2], "by the two that left all the same");
+    assert_eq!(used(&none), [2], "by the two that left all the same");
 }
 
 #[tokio::test]
@@ -151,7 +160,9 @@ async fn calls_before_the_period_fill_budgets_and_are_not_told() {
     database.execute_batch(unread).unwrap();
     let third = "SELECT time FROM entries WHERE seq = 3";
     let third: i64 = database.query_row(third, [], |row| row.get(0)).unwrap();
-    let since = std::iter::repeat_with(Timestamp::now).find(|now| now.0 > third).unwrap();
+    let since = std::iter::repeat_with(Timestamp::now)
+        .find(|now| now.0 > third)
+        .unwrap();
     decided(&house, &judged, &by(&judged, "support-bot"), &ruling(None)).await;
     let period = audit::Period { since, ..everything() };
     let report = of_agent(&house, &house.rules, period);
@@ -174,15 +185,17 @@ async fn the_same_request_again_counts_once_unless_the_first_counts_for_nothing(
     let with_rule = |rule: &str| {
         std::fs::write(house.home.policies().join("house.cedar"), rule).unwrap();
         let rules = rules(&house, TWO);
-        let blocked = blocked(&house, &rules);
-        let used: Vec<i64> = rules.budget_lines(Timestamp::now()).iter().map(|line| line.used).collect();
-        (blocked, used)
+        (blocked(&house, &rules), used(&rules))
     };
     assert_eq!(with_rule(""), (0, vec![1]));
     let asks = "@id(\"ask\") @decision(\"REQUIRE_APPROVAL\") forbid (principal, action, resource);";
     assert_eq!(with_rule(asks), (0, vec![1]), "both are held, and were sent");
     let first = "@id(\"first\") forbid (principal, action, resource) when { context.budgets.two >= 1 };";
-    assert_eq!(with_rule(first), (2, vec![]), "the second is the first where that is blocked");
+    assert_eq!(
+        with_rule(first),
+        (2, vec![]),
+        "the second is the first where that is blocked"
+    );
     // A third, which people were asked about before it was sent.
     let third = by(&judged, "support-bot");
     let held = Ruling {
