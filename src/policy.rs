@@ -303,8 +303,13 @@ impl Policies {
                     Ok(evaluate::ask(&self.authorizer, &self.index, &prepared, &request))
                 })?;
             if !action.missing.is_empty() {
-                let lacking = self.tests_missing(action, &prepared);
-                Arc::make_mut(&mut findings).lacking.extend(lacking);
+                let lacking = self.tests_missing(action, self.index.sets(&prepared.shards));
+                let tried = self.tests_missing(action, self.index.on_trial(&prepared.shards));
+                let findings = Arc::make_mut(&mut findings);
+                findings.lacking.extend(lacking);
+                if !tried.is_empty() {
+                    findings.on_trial.get_or_insert_default().lacking.extend(tried);
+                }
             }
             Ok((definition, findings))
         };
@@ -377,13 +382,16 @@ impl Policies {
 }
 
 /// Which optional fields rules test, by the actions that they are about.
+///
+/// Not those of rules on trial: a field that is asked for and cannot be told holds the call (test
+/// `a_rule_on_trial_that_asks_what_it_costs_holds_nothing`).
 fn tested(loaded: &Loaded, vocabulary: &Vocabulary) -> BTreeMap<Arc<str>, BTreeSet<String>> {
     let mut tested: BTreeMap<Arc<str>, BTreeSet<String>> = BTreeMap::new();
     for policy in &loaded.policies {
         let Some(rule) = loaded.rules.get(AsRef::<str>::as_ref(policy.id())) else {
             continue;
         };
-        if !rule.tests.is_empty() {
+        if !rule.on_trial && !rule.tests.is_empty() {
             for action in lint::actions(policy, vocabulary) {
                 tested.entry(action.clone()).or_default().extend(rule.tests.clone());
             }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use cedar_policy::PolicySet;
 
 use super::evaluate::Findings;
-use super::request::Prepared;
 use super::rule::{DEFAULT_APPROVERS, INCOMPLETE_ACTION, Kind, Rule, digest};
 use super::{Policies, RuleReason, Verdict, not_permitted, unmet};
 use crate::model::vocabulary::{ActionDefinition, Incomplete};
@@ -50,12 +49,13 @@ impl Policies {
     }
 
     /// Rules whose `has` answered "no" because a field could not be read: they did not err, but were not checked either.
-    pub(super) fn tests_missing(&self, action: &Action, prepared: &Prepared) -> BTreeSet<Arc<str>> {
+    pub(super) fn tests_missing<'a>(
+        &self,
+        action: &Action,
+        sets: impl Iterator<Item = &'a PolicySet>,
+    ) -> BTreeSet<Arc<str>> {
         let mut found = BTreeSet::new();
-        if action.missing.is_empty() {
-            return found;
-        }
-        for policy in self.index.sets(&prepared.shards).flat_map(PolicySet::policies) {
+        for policy in sets.flat_map(PolicySet::policies) {
             let rule = self.rules.get_key_value(AsRef::<str>::as_ref(policy.id()));
             let tests = |rule: &Rule| {
                 action

@@ -177,6 +177,27 @@ fn infrastructure() {
 }
 
 #[test]
+fn a_rule_on_trial_that_asks_what_it_costs_holds_nothing() {
+    let text = include_str!("../../../policies/packs/infrastructure.cedar");
+    let unpriced = Action {
+        provider: "aws".into(),
+        operation: "ec2.RunInstances".into(),
+        ..action(
+            "provision_instance",
+            &[
+                ("instance_count", Value::Int(1)),
+                ("instance_type", Value::Text("x99.huge".to_owned())),
+            ],
+        )
+    };
+    let id = "@id(\"infrastructure-cost-over-1000\")";
+    let tried = text.replace(id, &format!("{id}\n@mode(\"observe\")"));
+    assert_ne!(tried, text);
+    assert_eq!(decided(&gate(text), &unpriced, None), "REQUIRE_APPROVAL incomplete_action");
+    assert_eq!(decided(&gate(&tried), &unpriced, None), "ALLOW changes");
+}
+
+#[test]
 fn communication() {
     let mail = |domain: &str| {
         action(

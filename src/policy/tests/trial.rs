@@ -119,6 +119,38 @@ fn a_rule_on_trial_leaves_an_incomplete_action_as_it_is() {
     assert_eq!(verdict(&plain), verdict(&tried), "no approver more, no digest changed");
 }
 
+/// A `has` answers "no" of a field that could not be read, which is no answer.
+#[test]
+fn a_test_on_trial_for_a_field_that_could_not_be_read_is_told_as_unchecked() {
+    let all = "@id(\"all\") permit (principal, action, resource);";
+    let trial = "@id(\"outside\") @mode(\"observe\") forbid (principal, action == Action::\"modify_record\", resource)
+        when { context has domains && context.domains.contains(\"evil.example\") };";
+    let garbled = without(action("modify_record", &[]), &["domains"]);
+    let (plain, tried) = (policies(all), policies(&format!("{all}{trial}")));
+    let verdict = |policies: &Policies| policies.evaluate(&facts(), &garbled, &situation(), None);
+    assert_eq!(verdict(&plain), verdict(&tried));
+    let Decision::RequireApproval(held) = decide(&tried, garbled.clone()) else {
+        panic!("what could not be read is not held");
+    };
+    let trial = held.trial.unwrap();
+    assert_eq!((&*trial.rules, &*trial.failed), (&[][..], &*names(&["outside"])));
+    // A field that is known to be absent has been checked.
+    let checked = permitted(decide(&tried, action("modify_record", &[])));
+    assert_eq!(checked.trial(), None);
+}
+
+#[test]
+fn what_a_rule_on_trial_tests_is_not_asked_for() {
+    let rule = |mode: &str| {
+        format!(
+            "@id(\"x\") {mode} forbid (principal, action == Action::\"modify_record\", resource)
+            when {{ context has amount && context.amount > 5 }};"
+        )
+    };
+    assert!(policies(&rule("")).asks_for("modify_record", "amount"));
+    assert!(!policies(&rule("@mode(\"observe\")")).asks_for("modify_record", "amount"));
+}
+
 #[test]
 fn a_mode_that_nobody_knows_is_refused_with_the_word_that_was_meant() {
     let rule = |mode: &str| format!("@id(\"x\")\n@mode(\"{mode}\")\nforbid (principal, action, resource);");
