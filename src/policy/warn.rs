@@ -106,9 +106,10 @@ impl Policies {
         {
             return Some(Matter::Shadowed(other.id.clone()));
         }
-        let alike = |other: &&Part<'_>| says_the_same(&other.rule.kind, &part.rule.kind) && wider(other);
+        let alike = |other: &&Part<'_>| says_as_much(&other.rule.kind, &part.rule.kind) && wider(other);
         let twins = |other: &&Part<'_>| {
-            other.syntax.clauses() == part.syntax.clauses()
+            says_as_much(&part.rule.kind, &other.rule.kind)
+                && other.syntax.clauses() == part.syntax.clauses()
                 && scope::covers(part.policy, other.policy, &self.vocabulary)
         };
         let mut others = all.iter().filter(alike);
@@ -155,11 +156,14 @@ impl Policies {
     }
 }
 
-/// Whether two rules do the same with what they match.
-fn says_the_same(one: &Kind, other: &Kind) -> bool {
+/// Whether one rule does with what it matches what another does, or more: a hold for the same people, of which it asks as
+/// many or more.
+fn says_as_much(one: &Kind, other: &Kind) -> bool {
     match (one, other) {
         (Kind::Permit, Kind::Permit) | (Kind::Forbid, Kind::Forbid) => true,
-        (Kind::Hold(one), Kind::Hold(other)) => one.approvers == other.approvers && one.timeout == other.timeout,
+        (Kind::Hold(one), Kind::Hold(other)) => {
+            one.approvers == other.approvers && one.timeout == other.timeout && one.quorum >= other.quorum
+        }
         (Kind::Permit | Kind::Forbid | Kind::Hold(_), _) => false,
     }
 }

@@ -157,6 +157,33 @@ fn rules_that_stand_twice_or_that_a_wider_one_covers_are_told() {
 }
 
 #[test]
+fn a_hold_that_asks_more_people_is_covered_by_none_that_asks_fewer() {
+    let asks = |id: &str, quorum: &str, scope: &str| {
+        format!("@id(\"{id}\") @decision(\"REQUIRE_APPROVAL\") @quorum(\"{quorum}\") forbid ({scope});\n")
+    };
+    let payments = "principal, action in Action::\"payments\", resource";
+    let (one, two) = (asks("wide", "1", payments), asks("wide", "2", payments));
+    warns(&(asks("narrow", "2", REFUND) + &one), &[]);
+    warns(
+        &(asks("narrow", "1", REFUND) + &two),
+        &["rule `narrow` is not needed: `wide`"],
+    );
+    // Of the same scope, the one that asks fewer is idle, whatever their names.
+    warns(
+        &(asks("a", "1", REFUND) + &asks("b", "2", REFUND)),
+        &["rule `a` is not needed: `b`"],
+    );
+    warns(
+        &(asks("a", "2", REFUND) + &asks("b", "1", REFUND)),
+        &["rule `b` is not needed: `a`"],
+    );
+    warns(
+        &(asks("a", "2", REFUND) + &asks("b", "2", REFUND)),
+        &["rule `b` has the scope and the conditions of `a`"],
+    );
+}
+
+#[test]
 fn names_that_nobody_has_are_told() {
     warns(
         "@id(\"x\") permit (principal == Agent::\"aa\", action, resource) when { principal in Role::\"rr\" };",
@@ -181,6 +208,7 @@ fn rule() -> impl Strategy<Value = String> {
         "permit",
         "forbid",
         "@decision(\"REQUIRE_APPROVAL\") forbid",
+        "@decision(\"REQUIRE_APPROVAL\") @quorum(\"2\") forbid",
     ]);
     let resource = prop::sample::select(vec![
         "resource",
@@ -239,6 +267,10 @@ proptest! {
         let text = rules.collect::<Vec<_>>().join("\n");
         // What Cedar's validator finds impossible does not load.
         let Ok(policies) = load(&text) else { return Ok(()) };
+        let people = |id: &Arc<str>| match &policies.rules[id].kind {
+            Kind::Hold(hold) => hold.quorum,
+            Kind::Permit | Kind::Forbid => 0,
+        };
         for (id, matter) in policies.matters(&known()) {
             for question in &questions {
                 if !is_met(&policies, &id, question) {
@@ -246,9 +278,9 @@ proptest! {
                 }
                 let true_of_it = match &matter {
                     Matter::Never(_) => false,
-                    Matter::Shadowed(other) | Matter::Twice(other) | Matter::Covered(other) => {
-                        is_met(&policies, other, question)
-                    }
+                    Matter::Shadowed(other) => is_met(&policies, other, question),
+                    Matter::Twice(other) => people(other) == people(&id) && is_met(&policies, other, question),
+                    Matter::Covered(other) => people(other) >= people(&id) && is_met(&policies, other, question),
                     Matter::Nobody(_) => true,
                 };
                 prop_assert!(true_of_it, "{id} {matter:?} of {question:?} in\n{text}");
