@@ -75,7 +75,7 @@ impl Policies {
         let parts: Vec<Part<'_>> = policies
             .into_iter()
             .filter_map(|(id, policy)| {
-                let (id, rule) = self.rules.get_key_value(id).filter(|(_, rule)| !rule.on_trial)?;
+                let (id, rule) = self.rules.get_key_value(id)?;
                 let syntax = policy.to_pst().ok()?.body().clone();
                 Some(Part {
                     id,
@@ -94,10 +94,16 @@ impl Policies {
         matters
     }
 
-    /// What another rule makes of it.
+    /// What another rule makes of it. One on trial does nothing to others, and is there to be seen beside them.
     fn other(&self, part: &Part<'_>, all: &[Part<'_>]) -> Option<Matter> {
-        let wider =
-            |other: &&Part<'_>| other.id != part.id && scope::covers(other.policy, part.policy, &self.vocabulary);
+        if part.rule.on_trial {
+            return None;
+        }
+        let wider = |other: &&Part<'_>| {
+            other.id != part.id
+                && !other.rule.on_trial
+                && scope::covers(other.policy, part.policy, &self.vocabulary)
+        };
         let shadows = |other: &&Part<'_>| {
             matches!(other.rule.kind, Kind::Forbid) && other.syntax.clauses().is_empty() && wider(other)
         };

@@ -202,6 +202,35 @@ fn names_that_nobody_has_are_told() {
     );
 }
 
+#[test]
+fn of_a_rule_on_trial_it_is_told_that_it_can_say_nothing() {
+    let limit = "when { context.amount > 5 }";
+    let trial = |id: &str, rest: &str| format!("@id(\"{id}\") @mode(\"observe\") {rest}\n");
+    warns(
+        &trial(
+            "x",
+            &format!("forbid ({REFUND}) when {{ context.amount > 5 && context.amount < 5 }};"),
+        ),
+        &["rule `x` never holds"],
+    );
+    warns(
+        &trial(
+            "x",
+            "@decision(\"REQUIRE_APPROVAL\") @approvers(\"legal\") forbid (principal == Agent::\"aa\", action, resource);",
+        ),
+        &["there is no agent `aa`", "nobody is in legal"],
+    );
+    // What others do as well is to be compared, and it does nothing to others.
+    let rule = format!("permit ({REFUND}) {limit};");
+    warns(&(trial("one", &rule) + &trial("two", &rule)), &[]);
+    warns(&format!("{}@id(\"two\") {rule}", trial("one", &rule)), &[]);
+    warns(&format!("@id(\"one\") {rule}\n{}", trial("two", &rule)), &[]);
+    warns(
+        &format!("{}@id(\"y\") {rule}", trial("block", &format!("forbid ({REFUND});"))),
+        &[],
+    );
+}
+
 fn rule() -> impl Strategy<Value = String> {
     let kind = prop::sample::select(vec![
         "permit",
@@ -209,6 +238,8 @@ fn rule() -> impl Strategy<Value = String> {
         "forbid",
         "@decision(\"REQUIRE_APPROVAL\") forbid",
         "@decision(\"REQUIRE_APPROVAL\") @quorum(\"2\") forbid",
+        "@mode(\"observe\") permit",
+        "@mode(\"observe\") forbid",
     ]);
     let resource = prop::sample::select(vec![
         "resource",
@@ -252,7 +283,10 @@ fn is_met(policies: &Policies, id: &str, (facts, action): &(Facts, Action)) -> b
     let alone = policies.supposing(&others, None).unwrap();
     let situation = situation();
     let asked = alone.ask(facts, action, Possible::default(), &situation);
-    asked.is_ok_and(|(_, findings)| findings.satisfied.contains(id))
+    asked.is_ok_and(|(_, findings)| {
+        let tried = findings.on_trial.iter().any(|tried| tried.satisfied.contains(id));
+        tried || findings.satisfied.contains(id)
+    })
 }
 
 proptest! {
@@ -276,6 +310,8 @@ proptest! {
                 if !is_met(&policies, &id, question) {
                     continue;
                 }
+                let by_another = !matches!(&matter, Matter::Never(_) | Matter::Nobody(_));
+                prop_assert!(!(by_another && policies.rules[&id].on_trial), "{id} is on trial in\n{text}");
                 let true_of_it = match &matter {
                     Matter::Never(_) => false,
                     Matter::Shadowed(other) => is_met(&policies, other, question),
