@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cedar_policy::Policy;
-use cedar_policy::pst::{Clause, Expr, Literal, Template};
+use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp};
 
 use super::Policies;
 use super::rule::{DEFAULT_APPROVERS, Kind, Rule};
@@ -189,8 +189,10 @@ fn nobody(part: &Part<'_>, known: &Known) -> Vec<Matter> {
     let mut named = BTreeSet::new();
     named.extend(scope::principal(part.policy));
     for clause in part.syntax.clauses() {
-        let (Clause::When(condition) | Clause::Unless(condition)) = clause;
-        entities(condition, &mut named);
+        match clause {
+            Clause::When(condition) => entities(condition, true, &mut named),
+            Clause::Unless(condition) => entities(condition, false, &mut named),
+        }
     }
     let mut matters: Vec<Matter> = named
         .into_iter()
@@ -222,25 +224,30 @@ fn unknown(what: &str, name: &str, known: Option<&BTreeSet<String>>) -> Option<S
     Some(format!("there is no {what} `{name}`{}", hint.unwrap_or_default()))
 }
 
-/// Type and id of each entity that an expression names.
-fn entities(expression: &Expr, found: &mut BTreeSet<(String, String)>) {
+/// Type and id of each entity that an expression asks for, where it is to come `true` or not. Whom a rule spares (`unless`,
+/// `!`, `!=`) need not be there: the exception of a shipped rule waits for the first that is given the role.
+fn entities(expression: &Expr, is: bool, found: &mut BTreeSet<(String, String)>) {
     match expression {
         Expr::Literal(Literal::EntityUID(uid)) => {
-            found.insert((uid.ty.to_string(), uid.eid.to_string()));
+            if is {
+                found.insert((uid.ty.to_string(), uid.eid.to_string()));
+            }
         }
+        Expr::UnaryOp { op: UnaryOp::Not, expr } => entities(expr, !is, found),
         Expr::UnaryOp { expr, .. }
         | Expr::GetAttr { expr, .. }
         | Expr::HasAttr { expr, .. }
         | Expr::Like { expr, .. } => {
-            entities(expr, found);
+            entities(expr, is, found);
         }
-        Expr::BinaryOp { left, right, .. } => {
-            entities(left, found);
-            entities(right, found);
+        Expr::BinaryOp { op, left, right } => {
+            let is = is != (*op == BinaryOp::NotEq);
+            entities(left, is, found);
+            entities(right, is, found);
         }
         Expr::Is { expr, in_expr, .. } => {
-            entities(expr, found);
-            in_expr.iter().for_each(|within| entities(within, found));
+            entities(expr, is, found);
+            in_expr.iter().for_each(|within| entities(within, is, found));
         }
         Expr::IfThenElse {
             cond,
@@ -248,9 +255,9 @@ fn entities(expression: &Expr, found: &mut BTreeSet<(String, String)>) {
             else_expr,
         } => [cond, then_expr, else_expr]
             .into_iter()
-            .for_each(|part| entities(part, found)),
-        Expr::Set(members) => members.iter().for_each(|member| entities(member, found)),
-        Expr::Record(members) => members.values().for_each(|member| entities(member, found)),
+            .for_each(|part| entities(part, is, found)),
+        Expr::Set(members) => members.iter().for_each(|member| entities(member, is, found)),
+        Expr::Record(members) => members.values().for_each(|member| entities(member, is, found)),
         // Names in a form of later versions are not found, so nothing is said of them.
         Expr::Literal(_) | Expr::Var(_) | Expr::Slot(_) | Expr::Unknown { .. } | _ => {}
     }

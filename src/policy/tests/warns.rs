@@ -203,6 +203,30 @@ fn names_that_nobody_has_are_told() {
 }
 
 #[test]
+fn whom_a_rule_spares_need_not_be_there() {
+    let rule = |clause: &str| format!("@id(\"x\") forbid (principal, action == Action::\"export_data\", resource) {clause};");
+    for spared in [
+        "unless { principal in Role::\"data-exporter\" }",
+        "when { !(principal in Role::\"data-exporter\") }",
+        "when { principal != Agent::\"aa\" }",
+        "unless { context.unmapped && principal == Agent::\"aa\" }",
+    ] {
+        warns(&rule(spared), &[]);
+    }
+    for (asked, says) in [
+        ("when { principal in Role::\"rr\" }", "with the role `rr`"),
+        ("unless { !(principal in Role::\"rr\") }", "with the role `rr`"),
+        ("unless { principal != Agent::\"aa\" }", "no agent `aa`"),
+        (
+            "when { principal in Role::\"rr\" } unless { principal in Role::\"rr\" && context.unmapped }",
+            "with the role `rr`",
+        ),
+    ] {
+        warns(&rule(asked), &[says]);
+    }
+}
+
+#[test]
 fn of_a_rule_on_trial_it_is_told_that_it_can_say_nothing() {
     let limit = "when { context.amount > 5 }";
     let trial = |id: &str, rest: &str| format!("@id(\"{id}\") @mode(\"observe\") {rest}\n");
