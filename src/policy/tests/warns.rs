@@ -75,6 +75,8 @@ fn conditions_that_contradict_themselves_are_told() {
             "`context.unmapped`",
         ),
         ("when { context.time.hour > 23 }", "`context.time.hour`"),
+        ("when { context.risk > 100 }", "`context.risk`"),
+        ("unless { context.risk >= 0 }", "`context.risk`"),
         ("when { context.time.weekday == \"Friday\" }", "`context.time.weekday`"),
         (
             "when { context.host like \"a*\" } unless { context.host like \"a*\" }",
@@ -96,6 +98,7 @@ fn conditions_that_contradict_themselves_are_told() {
         "when { context.amount >= 5 } unless { context.amount > 5 }",
         "when { context.amount < 5 || context.amount > 10 }",
         "when { context.time.hour >= 22 || context.time.hour < 6 }",
+        "when { context.risk >= 100 || context.risk <= 0 }",
         "when { context.host == \"a\" } unless { context.method == \"a\" }",
         "when { context.time.weekday == \"friday\" && context.access == \"write\" }",
     ] {
@@ -281,6 +284,8 @@ fn rule() -> impl Strategy<Value = String> {
         "(context.time.hour > 12)",
         "(context.time.hour < 13)",
         "context.time.weekday == \"friday\"",
+        "(context.risk >= 50)",
+        "!(context.risk <= 100)",
         "[\"POST\", \"GET\"].contains(context.method)",
         "!([\"GET\"].contains(context.method))",
         "(context.unmapped || context.inspected)",

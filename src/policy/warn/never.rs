@@ -23,7 +23,11 @@ const WORDS: [(&str, &[&str]); 2] = [
     ),
     ("context.access", &["read", "write", "delete", "admin"]),
 ];
-const RANGES: [(&str, i128, i128); 2] = [("context.time.hour", 0, 23), ("context.time.minute", 0, 59)];
+const RANGES: [(&str, i128, i128); 3] = [
+    ("context.time.hour", 0, 23),
+    ("context.time.minute", 0, 59),
+    ("context.risk", 0, 100),
+];
 
 /// Why no call meets all of these, if that is sure.
 pub(super) fn holds(clauses: &[Clause]) -> Option<String> {
