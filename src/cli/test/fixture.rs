@@ -94,6 +94,8 @@ struct Written {
     #[serde(default)]
     rules: Option<Vec<String>>,
     #[serde(default)]
+    among: Option<Vec<String>>,
+    #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
     refused: Option<Located<String>>,
@@ -128,13 +130,19 @@ pub(super) enum Subject {
 pub(super) enum Expected {
     Decision {
         decision: &'static str,
-        /// Exactly these, in any order.
-        rules: Option<Vec<String>>,
+        rules: Option<Wanted>,
         /// In the reason of one of them, or the code of a block.
         reason: Option<String>,
     },
     /// Refused before there is anything to decide.
     Refused(Reason),
+}
+
+/// Rules that are to have decided, in any order.
+pub(super) struct Wanted {
+    pub(super) ids: Vec<String>,
+    /// And no other.
+    pub(super) exactly: bool,
 }
 
 const DECISIONS: [&str; 3] = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"];
@@ -255,13 +263,22 @@ impl Reader<'_> {
                     self.find(&decision, message);
                     return None;
                 };
+                let rules = match (written.rules, written.among) {
+                    (Some(_), Some(_)) => {
+                        self.find(it, "expected `rules` (exactly these) or `among` (others may decide as well), not both");
+                        return None;
+                    }
+                    (Some(ids), None) => Some(Wanted { ids, exactly: true }),
+                    (None, Some(ids)) => Some(Wanted { ids, exactly: false }),
+                    (None, None) => None,
+                };
                 Some(Expected::Decision {
                     decision: known,
-                    rules: written.rules,
+                    rules,
                     reason: written.reason,
                 })
             }
-            (None, Some(refused)) if written.rules.is_none() && written.reason.is_none() => {
+            (None, Some(refused)) if [&written.rules, &written.among] == [&None, &None] && written.reason.is_none() => {
                 let reason = Reason::ALL.into_iter().find(|reason| reason.as_str() == refused.value);
                 if reason.is_none() {
                     let known = Reason::ALL.into_iter().map(Reason::as_str);
@@ -272,7 +289,7 @@ impl Reader<'_> {
             _ => {
                 self.find(
                     it,
-                    "expected in `expect`: `decision` (with `rules` and `reason`, if they matter), or `refused` alone",
+                    "expected in `expect`: `decision` (with `rules` or `among` and `reason`, if they matter), or `refused` alone",
                 );
                 None
             }

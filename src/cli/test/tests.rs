@@ -72,6 +72,54 @@ fn a_test_that_finds_what_it_expects_passes() {
 }
 
 #[test]
+fn rules_that_are_among_those_that_decided_are_enough_where_a_test_says_so() {
+    let (_home, rules) = rules("@id(\"more\") permit (principal, action, resource);");
+    let test = |expect: &str| {
+        format!("tests:\n  - it: x\n    action: {{ name: modify_record, provider: stripe }}\n    expect: {{ {expect} }}\n")
+    };
+    let passes = |expect: &str| results(&rules, &test(expect)).0;
+    assert!(passes("decision: ALLOW, among: [changes]"));
+    assert!(passes("decision: ALLOW, among: [more, changes]"));
+    assert!(passes("decision: ALLOW, rules: [more, changes]"));
+    assert!(!passes("decision: ALLOW, rules: [changes]"));
+    assert!(!passes("decision: ALLOW, among: [changes, reads]"));
+    assert!(!passes("decision: BLOCK, among: [changes]"));
+    for (wrong, says) in [
+        ("decision: ALLOW, rules: [changes], among: [more]", "not both"),
+        ("refused: malformed, among: [changes]", "`refused` alone"),
+    ] {
+        let told = fixture::read(&source(&test(wrong)), &rules).err().unwrap();
+        assert!(told[0].to_string().contains(says), "{}", told[0]);
+    }
+}
+
+/// What decides is the strictest of all rules, so what holds of the baseline and of all packs at once holds of any of them.
+#[test]
+fn with_any_pack_the_shipped_tests_pass_and_no_rule_is_idle() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+    let names: Vec<String> = shipped::packs().map(str::to_owned).collect();
+    for packs in [Vec::new(), names] {
+        shipped::write_packs(&home, &packs).unwrap();
+        let rules = app::load_rules(&home, None, Config::load(home.clone()).unwrap().gate)
+            .unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        for tests in shipped::fixtures(&home.policies().join("tests")).unwrap() {
+            let (passed, text, _) = results(&rules, &tests.text);
+            assert!(passed, "{packs:?}: {text}");
+        }
+        // Agents that have no roles yet.
+        let known = crate::policy::Known {
+            agents: Some(["bot".to_owned()].into()),
+            roles: Some(["support".to_owned()].into()),
+            groups: Some(["approver".to_owned()].into()),
+            ..crate::policy::Known::default()
+        };
+        let idle = rules.policies().warnings(&[], &known);
+        assert!(idle.is_empty(), "{packs:?}: {idle:#?}");
+    }
+}
+
+#[test]
 fn drift_is_told_with_its_place_what_was_expected_and_what_was_found() {
     let (_home, rules) = rules("");
     let (passed, text, junit) = results(

@@ -186,6 +186,36 @@ fn a_hold_that_asks_more_people_is_covered_by_none_that_asks_fewer() {
     );
 }
 
+/// Two packs may repeat the same rule of the baseline; what stands twice in one file, or beside no baseline, is told.
+#[test]
+fn what_the_baseline_says_another_file_may_say_again() {
+    let rule = |id: &str| format!("@id(\"{id}\") forbid ({REFUND});\n");
+    let told = |files: &[(&str, String)]| {
+        let files: Vec<Source> = files
+            .iter()
+            .map(|(file, text)| Source {
+                file: (*file).to_owned(),
+                text: text.clone(),
+            })
+            .collect();
+        let policies = Policies::load(&files, Arc::new(vocabulary()), None).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        policies.matters(&known())
+    };
+    let twice = |one: &str, other: &str| (Arc::from(other), Matter::Twice(Arc::from(one)));
+    for baseline in ["embedded:policies/baseline.cedar", "policies/baseline.cedar"] {
+        let files = [
+            (baseline, rule("b")),
+            ("policies/one.cedar", rule("a")),
+            ("policies/two.cedar", rule("c")),
+        ];
+        assert_eq!(told(&files), []);
+        let files = [(baseline, rule("b")), ("policies/one.cedar", rule("a") + &rule("c"))];
+        assert_eq!(told(&files), [twice("a", "c")]);
+    }
+    let files = [("policies/one.cedar", rule("a")), ("policies/two.cedar", rule("c"))];
+    assert_eq!(told(&files), [twice("a", "c")]);
+}
+
 #[test]
 fn names_that_nobody_has_are_told() {
     warns(
