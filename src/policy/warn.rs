@@ -110,9 +110,7 @@ impl Policies {
             return None;
         }
         let wider = |other: &&Part<'_>| {
-            other.id != part.id
-                && !other.rule.on_trial
-                && scope::covers(other.policy, part.policy, &self.vocabulary)
+            other.id != part.id && !other.rule.on_trial && scope::covers(other.policy, part.policy, &self.vocabulary)
         };
         let shadows = |other: &&Part<'_>| {
             matches!(other.rule.kind, Kind::Forbid) && other.syntax.clauses().is_empty() && wider(other)

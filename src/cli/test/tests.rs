@@ -75,7 +75,9 @@ fn a_test_that_finds_what_it_expects_passes() {
 fn rules_that_are_among_those_that_decided_are_enough_where_a_test_says_so() {
     let (_home, rules) = rules("@id(\"more\") permit (principal, action, resource);");
     let test = |expect: &str| {
-        format!("tests:\n  - it: x\n    action: {{ name: modify_record, provider: stripe }}\n    expect: {{ {expect} }}\n")
+        format!(
+            "tests:\n  - it: x\n    action: {{ name: modify_record, provider: stripe }}\n    expect: {{ {expect} }}\n"
+        )
     };
     let passes = |expect: &str| results(&rules, &test(expect)).0;
     assert!(passes("decision: ALLOW, among: [changes]"));
@@ -98,6 +100,11 @@ fn rules_that_are_among_those_that_decided_are_enough_where_a_test_says_so() {
 fn with_any_pack_the_shipped_tests_pass_and_no_rule_is_idle() {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+    fs::write(
+        directory.path().join("runplane.yaml"),
+        "money: { account_currency: usd }\n",
+    )
+    .unwrap();
     let names: Vec<String> = shipped::packs().map(str::to_owned).collect();
     for packs in [Vec::new(), names] {
         shipped::write_packs(&home, &packs).unwrap();

@@ -193,7 +193,10 @@ fn a_rule_on_trial_that_asks_what_it_costs_holds_nothing() {
     let id = "@id(\"infrastructure-cost-over-1000\")";
     let tried = text.replace(id, &format!("{id}\n@mode(\"observe\")"));
     assert_ne!(tried, text);
-    assert_eq!(decided(&gate(text), &unpriced, None), "REQUIRE_APPROVAL incomplete_action");
+    assert_eq!(
+        decided(&gate(text), &unpriced, None),
+        "REQUIRE_APPROVAL incomplete_action"
+    );
     assert_eq!(decided(&gate(&tried), &unpriced, None), "ALLOW changes");
 }
 

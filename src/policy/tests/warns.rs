@@ -237,7 +237,8 @@ fn names_that_nobody_has_are_told() {
 
 #[test]
 fn whom_a_rule_spares_need_not_be_there() {
-    let rule = |clause: &str| format!("@id(\"x\") forbid (principal, action == Action::\"export_data\", resource) {clause};");
+    let rule =
+        |clause: &str| format!("@id(\"x\") forbid (principal, action == Action::\"export_data\", resource) {clause};");
     for spared in [
         "unless { principal in Role::\"data-exporter\" }",
         "when { !(principal in Role::\"data-exporter\") }",
