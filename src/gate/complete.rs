@@ -143,7 +143,7 @@ fn need(action: &mut Action, rules: &Rules) {
 fn tell_cost(action: &mut Action, cost: i64, rates: &Rates) {
     let Some(currency) = &rates.account else { return };
     let told = format!(" (about {} a month)", money::show(cost, currency));
-    if !action.summary.ends_with(&told) {
+    if !action.summary.contains(&told) {
         action.summary.push_str(&told);
     }
 }

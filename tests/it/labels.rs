@@ -72,6 +72,36 @@ fn a_held_read_is_sent_once_people_consent() {
     assert_eq!(origin.calls("GET", "/v1/charges/ch_secret1").len(), 1);
 }
 
+/// A yes to what was shown under other labels is none.
+#[test]
+fn a_target_that_is_labelled_otherwise_asks_again() {
+    let (origin, configuration) = stripe(RESTRICTED);
+    let sidecar = configuration.start();
+    let secret = || read(&sidecar, "ch_secret1");
+    assert_eq!(secret(), Some(403));
+    let id = sidecar.approvals("pending")[0]["id"].as_str().unwrap().to_owned();
+    sidecar.approve(&id);
+    sidecar.puts(TARGETS, RESTRICTED.replace("[pii]", "[pii, cards]"));
+    assert_eq!(secret(), Some(403));
+    let pending = &sidecar.approvals("pending")[0];
+    assert_eq!(
+        (&pending["id"], &pending["votes"]),
+        (&id.into(), &serde_json::json!([])),
+        "{pending}"
+    );
+    assert!(origin.calls("GET", "/v1/charges/ch_secret1").is_empty());
+    // That the same is said on another line is nothing to ask about.
+    sidecar.approve_at(pending["id"].as_str().unwrap(), 2);
+    sidecar.puts(
+        TARGETS,
+        RESTRICTED
+            .replace("[pii]", "[pii, cards]")
+            .replace("targets:", "targets:\n"),
+    );
+    assert_ne!(secret(), Some(403));
+    assert_eq!(origin.calls("GET", "/v1/charges/ch_secret1").len(), 1);
+}
+
 #[test]
 fn mail_to_others_is_held_once_domains_are_configured() {
     let origin = Origin::sendgrid();

@@ -6,6 +6,7 @@ use crate::approval::{Claim, Draft, Fingerprint, Ticket};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::metrics::Ruled;
+use crate::model::labels::Labels;
 use crate::model::{Action, Caller, Evidence, Reason, Refusal, Timestamp};
 use crate::policy::{Blocked, Decision, Hold, Permit};
 use crate::proxy::say::blocked as blocked_line;
@@ -30,8 +31,9 @@ pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, he
         Err(refusal) => return Err(give_up(parts, &rules, &hold, &ticket, open, refusal).await),
     }
     let refused = Answer::of_held(&hold, Some(ticket.approval()));
-    // SECURITY: people consented to what they were shown. A corrected mapping may read more in the same bytes, and nobody
-    // has said yes to that. Test: `a_mapping_that_reads_another_amount_asks_again`.
+    // SECURITY: people consented to what they were shown. A corrected mapping may read more in the same bytes, what was
+    // shown as `staging` may be labelled `production` since, and nobody has said yes to that. Tests:
+    // `a_mapping_that_reads_another_amount_asks_again`, `a_target_that_is_labelled_otherwise_asks_again`.
     let as_shown = alike(&claim.row().action, &hold.action);
     let at = Timestamp::now();
     let wanted = now.wanted(&hold.call.facts(), &hold.action, &claim.evidence(), at);
@@ -96,10 +98,11 @@ async fn give_up(
     Answer::of_held(hold, Some(ticket.approval())).with(refusal)
 }
 
-/// What the mappings in force by now read in the call. `None` if to them it is another call.
+/// What the mappings in force by now read in the call, with what else follows from the files of now (labels of targets,
+/// prices). `None` if to them it is another call.
 fn read_again(parts: &Parts, before: &Rules, now: &Rules, asking: &Asking, hold: &Hold) -> Option<Action> {
     if before.mappings().digest() == now.mappings().digest() {
-        return Some(hold.action.clone());
+        return Some(now.complete(hold.action.clone(), &hold.call.facts().host));
     }
     let (mappings, call) = (now.mappings(), &hold.call);
     let read = match call.opens_stream() {
@@ -128,12 +131,22 @@ fn same(shown: &Action, action: &Action) -> bool {
             action.name.clone(),
             action.access,
             action.target.clone(),
-            action.environment.clone(),
+            action.environment().clone(),
+            labels(action),
             action.fields.clone(),
             action.missing.clone(),
         )
     };
     said(shown) == said(action)
+}
+
+/// What the operator says of the target, wherever the file says it; the environment is told apart.
+fn labels(action: &Action) -> Labels {
+    Labels {
+        environment: None,
+        by: Vec::new(),
+        ..action.labels.as_deref().cloned().unwrap_or_default()
+    }
 }
 
 /// The grant, the decision and the call in one commit; from then on the grant is spent.
@@ -227,5 +240,63 @@ async fn block(parts: &Parts, judged_by: &Rules, blocked: Blocked, ticket: Ticke
             answer.with(refusal)
         }
         Err(error) => answer.with(respond::unrecorded(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::approval::tests::action;
+    use crate::model::labels::{Label, Place, Sensitivity};
+
+    fn labelled(labels: Labels) -> Action {
+        Action {
+            labels: Some(Arc::new(labels)),
+            ..action()
+        }
+    }
+
+    #[test]
+    fn who_consented_to_other_labels_is_asked_anew() {
+        let [staging, production] = ["staging", "production"].map(|environment| Labels {
+            environment: Some(environment.into()),
+            ..Labels::default()
+        });
+        let restricted = Labels {
+            sensitivity: Sensitivity::Restricted,
+            ..staging.clone()
+        };
+        let tagged = Labels {
+            tags: vec!["pii".into()],
+            ..staging.clone()
+        };
+        for other in [production, restricted, tagged] {
+            assert!(
+                !alike(&labelled(staging.clone()), &labelled(other.clone())),
+                "{other:?}"
+            );
+            assert!(!alike(&action(), &labelled(other.clone())), "{other:?}");
+            let also = |also: Action| Action {
+                also: vec![also],
+                ..action()
+            };
+            assert!(!alike(&also(action()), &also(labelled(other))));
+        }
+    }
+
+    #[test]
+    fn a_label_that_only_stands_elsewhere_in_the_file_asks_nobody() {
+        let at = |line| {
+            let place = Place { line, column: 5 };
+            labelled(Labels {
+                environment: Some(action().environment),
+                by: vec![(Label::Environment, place)],
+                ..Labels::default()
+            })
+        };
+        assert!(alike(&at(3), &at(4)));
+        assert!(alike(&action(), &at(3)));
     }
 }
