@@ -241,7 +241,8 @@ impl Sidecar {
             connections: config.limits.connections,
             waits: proxy::Waits::default(),
         };
-        let reload = Reload::new(config, parts.gate.clone(), parts.store.clone(), authority, notices)?;
+        let (gate, store) = (parts.gate.clone(), parts.store.clone());
+        let reload = Reload::new(config, gate, store, authority, notices, readiness.clone())?;
         Ok(Sidecar {
             proxy: (doors, Arc::new(parts), drain),
             control: (control.0, control.1, control_parts),

@@ -19,6 +19,7 @@ use crate::audit::{self, Digests};
 use crate::authority::Authority;
 use crate::budget::Seen;
 use crate::config::Config;
+use crate::control::health::Readiness;
 use crate::gate::{Gate, Rules};
 use crate::io::watch::Watch;
 use crate::model::inert::inert;
@@ -42,6 +43,7 @@ pub(super) struct Reload {
     gate: Arc<Gate>,
     store: Store,
     notices: Arc<dyn Notices>,
+    readiness: Arc<Readiness>,
     hangup: Signal,
     files: Option<Watch>,
     /// What was wrong when the files were last refused, so that it is said once.
@@ -74,6 +76,7 @@ impl Reload {
         store: Store,
         authority: Arc<Authority>,
         notices: Arc<dyn Notices>,
+        readiness: Arc<Readiness>,
     ) -> anyhow::Result<Reload> {
         let home = &config.home;
         let files = Watch::start(home.path(), vec![home.mappings(), home.policies(), home.certs()]);
@@ -90,6 +93,7 @@ impl Reload {
             gate,
             store,
             notices,
+            readiness,
             wrong: Vec::new(),
             seen: None,
             own: BTreeSet::new(),
@@ -189,7 +193,7 @@ impl Reload {
                 if cause == Cause::Request || !self.wrong.is_empty() {
                     self.say("RELOAD: the files say what is in force already".to_owned());
                 }
-                self.wrong.clear();
+                self.follows();
             }
             Ok(Err(wrong)) => self.refuse(wrong, cause).await,
             Err(error) => {
@@ -228,7 +232,7 @@ impl Reload {
                 return LOOK_AGAIN;
             }
         };
-        self.wrong.clear();
+        self.follows();
         self.gate.replace(rules);
         if let Some(seen) = seen {
             self.recall_rest(seen).await;
@@ -249,6 +253,11 @@ impl Reload {
         if let Err(error) = written.map_err(anyhow::Error::from).and(added) {
             tracing::error!(%error, "calls decided during the reload are not in the budgets that it brought");
         }
+    }
+
+    fn follows(&mut self) {
+        self.wrong.clear();
+        self.readiness.follows();
     }
 
     async fn refuse(&mut self, wrong: Vec<Diagnostic>, cause: Cause) {
@@ -278,6 +287,9 @@ impl Reload {
             ));
         }
         let places: Vec<String> = wrong.iter().map(place).collect();
+        if let Some(first) = places.first() {
+            self.readiness.refuses(first, count);
+        }
         let refused = audit::reload(&self.gate.rules().digests(), &places);
         if let Err(error) = self.store.write(refused).await {
             tracing::error!(%error, "a refused reload could not be recorded");

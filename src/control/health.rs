@@ -1,7 +1,7 @@
 //! Whether the sidecar lives, and whether it may be sent calls. Told to whoever asks, so nothing of it is secret.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Authority;
 use crate::gate::Gate;
 use crate::model::Timestamp;
+use crate::model::inert::inert;
 use crate::model::observed::Observe;
 use crate::model::pause::Whom;
 use crate::store::Store;
@@ -26,6 +27,8 @@ const DAY: u64 = 24 * 3600;
 pub struct Readiness {
     serving: AtomicBool,
     stopping: AtomicBool,
+    /// What was wrong when files were last refused; `None`: what is in force is what they say.
+    refused: RwLock<Option<Reason>>,
     store: Store,
     authority: Arc<Authority>,
     gate: Arc<Gate>,
@@ -34,7 +37,7 @@ pub struct Readiness {
 /// Why it is not ready, or what is to be known all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`; of a note `paused` or `observed`.
+    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`; of a note `paused`, `observed` or `reload_refused`.
     pub code: String,
     pub detail: String,
     /// What to do.
@@ -86,6 +89,7 @@ impl Readiness {
         Self {
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            refused: RwLock::default(),
             store,
             authority,
             gate,
@@ -100,6 +104,28 @@ impl Readiness {
     /// No new ones are from now on; there is no way back.
     pub fn stops(&self) {
         self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Changed files were refused, and what was in force stays. `first` of so many mistakes, with its place.
+    pub fn refuses(&self, first: &str, count: usize) {
+        let more = match count {
+            0 | 1 => String::new(),
+            some => format!(" (and {} more)", some - 1),
+        };
+        let told = Reason::new(
+            "reload_refused",
+            format!(
+                "changed files were refused, and what was in force before stays: {}{more}",
+                inert(first)
+            ),
+            "`runplane check` shows all that is wrong; they are read again once they are changed",
+        );
+        *self.refused.write().unwrap_or_else(PoisonError::into_inner) = Some(told);
+    }
+
+    /// What is in force is what the files say.
+    pub fn follows(&self) {
+        *self.refused.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub fn takes_calls(&self) -> bool {
@@ -153,7 +179,8 @@ impl Readiness {
         };
         let fix = "take it out of runplane.yaml and start the sidecar again to enforce what is decided";
         let observed = observed.map(|told| Reason::new("observed", told, fix));
-        paused.into_iter().chain(observed).collect()
+        let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner).clone();
+        paused.into_iter().chain(observed).chain(refused).collect()
     }
 
     /// One that follows in time takes the place of the one that ends.
