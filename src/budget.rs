@@ -53,6 +53,8 @@ pub struct Budget {
     groups: HashMap<Arc<str>, Vec<Arc<str>>>,
     conditions: Conditions,
     limit: Option<Limit>,
+    /// Where its limit can be changed: `policies/budgets.yaml:2:97`; without one, where it stands.
+    place: String,
     /// Where the ledger has its totals.
     slot: Slot,
 }
@@ -176,6 +178,13 @@ impl Budgets {
     /// From now on these are in force, and no others.
     pub fn come_into_force(&self, ledger: &Ledger) {
         ledger.come_into_force(self.all.iter().map(|budget| &budget.slot));
+    }
+
+    /// Where the limit of this id (`budget:refunds_per_day`) stands.
+    pub fn place(&self, limit: &str) -> Option<&str> {
+        let name = limit.strip_prefix(counting::LIMIT)?;
+        let budget = self.all.iter().find(|budget| &*budget.name == name)?;
+        Some(&budget.place)
     }
 
     /// The vocabulary with what the budgets add to the context of its actions.

@@ -9,6 +9,9 @@ use super::{Budget, Limit, Measure, Per, Print};
 use crate::model::budget::Over;
 use crate::model::{Access, Action, Call, Facts, HoldRule, Identity, Target, spelling};
 
+/// What ids of limits begin with.
+pub(super) const LIMIT: &str = "budget:";
+
 impl Budget {
     /// What a meaning adds; `None`: it leaves out what is summed.
     ///
@@ -33,7 +36,7 @@ impl Budget {
     }
 
     pub(super) fn over(&self, limit: &Limit, scope: &str, after: i128, free: Room, wording: &Wording) -> Over {
-        let id: Arc<str> = format!("budget:{}", self.name).into();
+        let id: Arc<str> = format!("{LIMIT}{}", self.name).into();
         let reason = words::over(self, limit, scope, after, free, wording);
         let hold = limit.approvers.as_ref().map(|approvers| HoldRule {
             id: id.clone(),

@@ -168,9 +168,18 @@ impl Reader<'_> {
             groups: self.groups_of(typed, &actions),
             conditions: typed.when.clone(),
             limit,
+            place: self.place(located),
             slot: identity,
         };
         Some(Read { budget, actions })
+    }
+
+    fn place(&self, located: &Located<Typed>) -> String {
+        let (line, column) = match &located.value.limit {
+            Some(limit) => (limit.line, limit.column),
+            None => (located.line, located.column),
+        };
+        format!("{}:{line}:{column}", self.source.file)
     }
 
     fn measure(&mut self, typed: &Typed) -> Measure {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Budget, Budgets, Ledger, Limit, Measure, Per};
+use super::{Budget, Budgets, Ledger, Limit, Measure, Per, Reading, Uses};
 use crate::model::number::grouped;
 use crate::model::{Timestamp, money};
 
@@ -43,10 +43,7 @@ pub struct Line {
 /// `at most $5,000.00 in 1d for agent support-bot; with this call it would be $5,120.00; there is room for it from … on`
 pub(super) fn over(budget: &Budget, limit: &Limit, scope: &str, after: i128, free: Room, wording: &Wording) -> String {
     let number = |number: i64| budget.show(number, wording);
-    let whose = match budget.per {
-        Per::Sidecar => "all agents together".to_owned(),
-        Per::Agent | Per::Role | Per::Target | Per::Group => format!("{} {scope}", budget.per.as_str()),
-    };
+    let whose = budget.whose(scope);
     let free = match free {
         Room::At(time) => format!("there is room for it from {time} on"),
         Room::Never => "this call alone is more than that".to_owned(),
@@ -61,6 +58,13 @@ pub(super) fn over(budget: &Budget, limit: &Limit, scope: &str, after: i128, fre
 }
 
 impl Budget {
+    fn whose(&self, scope: &str) -> String {
+        match self.per {
+            Per::Sidecar => "all agents together".to_owned(),
+            Per::Agent | Per::Role | Per::Target | Per::Group => format!("{} {scope}", self.per.as_str()),
+        }
+    }
+
     fn show(&self, number: i64, wording: &Wording) -> String {
         match (&self.measure, &wording.account_currency) {
             (Measure::Sum { money: true, .. }, Some(currency)) => money::show(number, currency),
@@ -72,6 +76,30 @@ impl Budget {
 }
 
 impl Budgets {
+    /// What a call is to each window that counts it, a line each:
+    /// `refunds_per_day: $900.00 used, $1,100.00 with this call, at most $1,000.00 in 1d for agent support-bot`.
+    pub fn told(&self, reading: &Reading, uses: &Uses, wording: &Wording) -> Vec<String> {
+        let known = reading.spent.iter().filter_map(|spent| {
+            let budget = self.all.iter().find(|budget| budget.name == spent.budget)?;
+            let show = |number: i64| budget.show(number, wording);
+            let limit = match spent.limit {
+                Some(limit) => format!("at most {}", show(limit)),
+                None => "no limit".to_owned(),
+            };
+            Some(format!(
+                "{}: {} used, {} with this call, {limit} in {} for {}",
+                budget.name,
+                show(spent.before),
+                show(spent.after),
+                budget.window,
+                budget.whose(&spent.scope)
+            ))
+        });
+        let unknown = uses.unknown.iter().filter_map(|place| self.all.get(*place));
+        let unknown = unknown.map(|budget| format!("{}: not known, the call leaves out what it sums", budget.name));
+        known.chain(unknown).collect()
+    }
+
     /// Every window in use; a budget that nobody used has one line, without a scope.
     pub fn lines(&self, ledger: &Ledger, at: Timestamp, wording: &Wording) -> Vec<Line> {
         let mut account = ledger.open(at);

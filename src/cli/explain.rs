@@ -53,7 +53,7 @@ With --jsonl a request line has `method`, `url` (absolute), `headers` (an object
 
 A result line, in the order of the requests, has `id`, `provider`, `operation`, `action`, `access`, `fields`, `missing`
 (field to why), `also` (what else the call does: `action`, `access`, `fields` of each), `target`, `environment`, `labels` (if policies/targets.yaml says something of the target), `unmapped`, `decision` (ALLOW, BLOCK, REQUIRE_APPROVAL), `reason` (of a BLOCK) and
-`rules`. A line with any other member is refused. What would be refused before there is anything to decide has null in all of these, and `refusal` and `detail`."#;
+`rules`. Whether the agent is paused is not regarded. A line with any other member is refused. What would be refused before there is anything to decide has null in all of these, and `refusal` and `detail`."#;
 
 pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     let config = match Config::load(home) {
@@ -74,10 +74,12 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     };
     // What a sidecar that runs has learnt is on disk within a minute, what was used of budgets at once.
     let database = config.home.database();
+    let mut pauses = Vec::new();
     if database.exists() {
         let record = Reader::open(&database)?;
         rules.memory().history.recall(record.habits()?)?;
         rules.recall(&record, Timestamp::now())?;
+        pauses = record.pauses()?;
     }
     let caller = caller::find(&config, args.agent.as_deref(), &args.roles)?;
     let limits = config.limits.of_one_body();
@@ -92,7 +94,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     let described = args.request.describe(url).context("the request cannot be made")?;
     let judged = caller.and_then(|caller| described::judge(&rules, caller, described, &limits));
     let told = match judged {
-        Ok(judged) => show::judged(&rules, &judged, &mut out),
+        Ok(judged) => show::judged(&rules, &judged, &pauses, &mut out),
         Err(refusal) => show::refused(&refusal, &mut out),
     };
     told.and_then(|()| out.flush())

@@ -117,6 +117,21 @@ impl Rules {
         )
     }
 
+    /// What a completed call is to the budgets that count it, in words, a line for each.
+    pub fn budgets_told(&self, facts: &Facts, action: &Action, at: Timestamp) -> Vec<String> {
+        let Some(uses) = self.budgets.uses(facts, action) else {
+            return Vec::new();
+        };
+        let mut account = self.memory.budgets.open(at);
+        let reading = self.budgets.read(&mut account, action, &uses, false, &self.wording);
+        self.budgets.told(&reading, &uses, &self.wording)
+    }
+
+    /// Where a limit stands that blocks or holds (`budget:refunds_per_day`); `None`: the id is a rule's.
+    pub fn limit_place(&self, id: &str) -> Option<&str> {
+        self.budgets.place(id)
+    }
+
     /// Names of all budgets.
     pub fn budget_names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.budgets.names()

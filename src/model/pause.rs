@@ -35,3 +35,13 @@ pub struct Pause {
     pub reason: Option<String>,
     pub since: Timestamp,
 }
+
+impl Pause {
+    /// Whether it stops this agent's calls.
+    pub fn is_of(&self, agent: &str) -> bool {
+        match &self.whom {
+            Whom::Everyone => true,
+            Whom::Agent(name) => **name == *agent,
+        }
+    }
+}

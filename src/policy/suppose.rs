@@ -27,7 +27,13 @@ impl Policies {
         self.rules.get(id)?.reason.as_deref()
     }
 
-    /// Every rule that a call meets, whichever of them decide, with what it does: `permit`, `forbid` or `hold`. By id.
+    /// Whether it is only recorded what the rule says.
+    pub fn is_on_trial(&self, id: &str) -> bool {
+        self.rules.get(id).is_some_and(|rule| rule.on_trial)
+    }
+
+    /// Every rule that a call meets, whichever of them decide, those on trial too, with what it does: `permit`, `forbid` or
+    /// `hold`. By id.
     pub fn met(&self, facts: &Facts, action: &Action, situation: &Situation) -> BTreeMap<Arc<str>, &'static str> {
         let mut met = BTreeMap::new();
         for meaning in action.meanings() {
@@ -35,7 +41,8 @@ impl Policies {
                 let Ok((_, findings)) = self.ask(facts, meaning, labels, situation) else {
                     continue;
                 };
-                for id in &findings.satisfied {
+                let on_trial = findings.on_trial.iter().flat_map(|on_trial| &on_trial.satisfied);
+                for id in findings.satisfied.iter().chain(on_trial) {
                     met.extend(self.rules.get(id).map(|rule| (id.clone(), rule.kind.word())));
                 }
             }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::show::shown_place;
 use crate::gate::Rules;
 use crate::model::diagnostic::EMBEDDED;
+use crate::model::pause::{Pause, Whom};
 use crate::model::{Action, HoldRule, Reason, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, RuleReason, Verdict};
 use crate::proxy::described::Judged;
 
 /// What to do, in order, as lines.
-pub(super) fn steps(rules: &Rules, judged: &Judged) -> Vec<String> {
+pub(super) fn steps(rules: &Rules, judged: &Judged, paused: Option<&Pause>) -> Vec<String> {
     let mut steps = Steps {
         rules,
         judged,
@@ -19,6 +20,15 @@ pub(super) fn steps(rules: &Rules, judged: &Judged) -> Vec<String> {
         lifted: BTreeSet::new(),
         permit: None,
     };
+    if let Some(pause) = paused {
+        let whom = match &pause.whom {
+            Whom::Everyone => "--all".to_owned(),
+            Whom::Agent(name) => format!("--agent {}", inert(name)),
+        };
+        steps.say(format!(
+            "To have anything of this agent sent, lift the pause: `runplane resume {whom}`."
+        ));
+    }
     steps.take(judged.verdict.clone());
     steps.lines
 }
@@ -27,7 +37,7 @@ struct Steps<'a> {
     rules: &'a Rules,
     judged: &'a Judged,
     lines: Vec<String>,
-    /// Rules that are supposed not to be there.
+    /// Rules, and limits of budgets, that are supposed not to be there.
     lifted: BTreeSet<Arc<str>>,
     /// A rule that is supposed to be there.
     permit: Option<String>,
@@ -51,7 +61,8 @@ impl Steps<'_> {
             match supposed {
                 Ok(policies) => {
                     let (action, at) = (&self.judged.action, self.judged.call.received);
-                    let situation = self.rules.situation(&facts, action, at);
+                    let mut situation = self.rules.situation(&facts, action, at);
+                    situation.over.retain(|over| !self.lifted.contains(&over.id));
                     verdict = policies.evaluate(&facts, &self.judged.action, &situation, None);
                 }
                 Err(_) => return,
@@ -94,6 +105,9 @@ impl Steps<'_> {
             ));
             return false;
         }
+        if reason == Reason::BudgetExceeded {
+            return self.limits(rules);
+        }
         if reason != Reason::PolicyBlocked {
             let names = ids.join(", ");
             self.say(format!(
@@ -128,6 +142,19 @@ impl Steps<'_> {
         self.lifted.len() > before
     }
 
+    /// True, for what comes after them is to be found out.
+    fn limits(&mut self, limits: &[RuleReason]) -> bool {
+        let before = self.lifted.len();
+        for limit in limits {
+            let (head, place) = (self.beginning(), self.place(&limit.id));
+            let told = limit.reason.as_deref().unwrap_or_default();
+            self.say(format!("{head}stay within `{}`{place}: {told}.", limit.id));
+            self.say("Or, for all such calls, change that limit.");
+            self.lifted.insert(limit.id.clone());
+        }
+        self.lifted.len() > before
+    }
+
     fn approval(&mut self, rules: &[HoldRule]) {
         let head = self.beginning();
         let groups: BTreeSet<String> = rules
@@ -154,14 +181,16 @@ impl Steps<'_> {
     /// ` (policies/house.cedar:3:1)`
     fn place(&self, id: &str) -> String {
         let place = self.rules.policies().place(id);
-        place.map_or_else(String::new, |place| {
-            let own = if place.starts_with(EMBEDDED) {
-                "; `runplane init` writes it out to be edited"
-            } else {
-                ""
-            };
-            format!(" ({}{own})", inert(&shown_place(place)))
-        })
+        place
+            .or_else(|| self.rules.limit_place(id))
+            .map_or_else(String::new, |place| {
+                let own = if place.starts_with(EMBEDDED) {
+                    "; `runplane init` writes it out to be edited"
+                } else {
+                    ""
+                };
+                format!(" ({}{own})", inert(&shown_place(place)))
+            })
     }
 }
 

@@ -80,6 +80,7 @@ fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut
     line(out, "summary", &row.summary)?;
     line(out, "request", &row.request_line)?;
     risk(last, out)?;
+    list(out, "budgets", &budgets(last))?;
     let reason = row.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let observed = row
         .would
@@ -118,6 +119,28 @@ fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut
     let carried = carried.unwrap_or_default();
     line(out, "outcome", &format!("{outcome}{status}{result}{carried}"))?;
     Ok(())
+}
+
+/// What the call was to budgets then, in their own units: the file may say otherwise by now.
+fn budgets(decided: Option<&Kept>) -> Vec<String> {
+    let Some(entry) = decided.filter(|entry| members(entry).contains_key("commit_budgets")) else {
+        return Vec::new();
+    };
+    let kept = entry.values.get("budgets");
+    let Some(spent) = kept.map(|text| serde_json::from_str::<Vec<BTreeMap<String, Json>>>(text)) else {
+        return vec!["(erased)".to_owned()];
+    };
+    let told = |spent: &BTreeMap<String, Json>| {
+        let text = |name: &str| spent.get(name).map(plain);
+        let [name, scope, before, after] =
+            ["budget", "scope", "before", "after"].map(|name| text(name).unwrap_or_default());
+        let limit = text("limit").map_or_else(|| "no limit".to_owned(), |limit| format!("at most {limit}"));
+        format!("{name}: {before} used, {after} with this call, {limit} for {scope}")
+    };
+    match spent {
+        Ok(spent) => spent.iter().map(told).collect(),
+        Err(error) => vec![format!("cannot be read: {error}")],
+    }
 }
 
 /// How the target was labelled then.

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use super::advice;
 use crate::gate::Rules;
 use crate::model::diagnostic::EMBEDDED;
+use crate::model::pause::Pause;
 use crate::model::risk::{Factor, WHOLE};
 use crate::model::{Action, Refusal, Risk, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, Verdict};
 use crate::proxy::described::Judged;
 
-pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn judged(rules: &Rules, judged: &Judged, pauses: &[Pause], out: &mut impl Write) -> io::Result<()> {
     let caller = &judged.call.caller;
     let roles: Vec<&str> = caller.roles.iter().map(|role| &**role).collect();
     let with_roles = if roles.is_empty() {
@@ -24,6 +25,9 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
     line(out, "mapping", &place)?;
     action(&judged.action, out)?;
     labels(rules, &judged.action, out)?;
+    let (facts, received) = (judged.call.facts(), judged.call.received);
+    list(out, "budgets", &rules.budgets_told(&facts, &judged.action, received))?;
+    let paused = pauses.iter().find(|pause| pause.is_of(&caller.agent));
     let why = |id: &str, reason: Option<&str>| {
         let place = rules.policies().place(id).map(shown_place).unwrap_or_default();
         let reason = reason.or_else(|| rules.policies().reason(id)).unwrap_or_default();
@@ -34,6 +38,9 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
             .collect::<Vec<_>>()
             .join("  ")
     };
+    if let Some(pause) = paused {
+        line(out, "paused", &self::paused(pause))?;
+    }
     match &judged.verdict {
         Verdict::Allow { rules } => {
             line(out, "decision", "ALLOW")?;
@@ -62,7 +69,7 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
             }
         }
     }
-    if !matches!(judged.verdict, Verdict::Allow { .. }) && rules.observes().covers(&caller.agent) {
+    if paused.is_none() && !matches!(judged.verdict, Verdict::Allow { .. }) && rules.observes().covers(&caller.agent) {
         line(
             out,
             "observed",
@@ -75,10 +82,23 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io
     let times = times.map(|(step, took)| format!("{step} {} µs", took.as_micros()));
     line(out, "time", &times.join(", "))?;
     writeln!(out)?;
-    for step in advice::steps(rules, judged) {
+    for step in advice::steps(rules, judged, paused) {
         writeln!(out, "{step}")?;
     }
     Ok(())
+}
+
+/// Nothing is sent, whatever rules say of it.
+fn paused(pause: &Pause) -> String {
+    let why = pause
+        .reason
+        .as_deref()
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    format!(
+        "{} by {} since {}{why}; the call is answered `paused` and not sent, whatever is decided of it",
+        pause.whom, pause.by, pause.since
+    )
 }
 
 /// Every rule that the call meets, whether it decided or another was stricter.
@@ -91,8 +111,12 @@ fn met(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
         .iter()
         .map(|(id, does)| {
             let place = rules.policies().place(id).map(shown_place).unwrap_or_default();
-            let decided = if decided.contains(&&**id) { "  (decided)" } else { "" };
-            format!("{does:<6}  {id}  {place}{decided}")
+            let what = match (decided.contains(&&**id), rules.policies().is_on_trial(id)) {
+                (_, true) => "  (on trial: changes nothing)",
+                (true, false) => "  (decided)",
+                (false, false) => "",
+            };
+            format!("{does:<6}  {id}  {place}{what}")
         })
         .collect();
     list(out, "matched", &met)
