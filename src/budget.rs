@@ -31,7 +31,7 @@ use crate::model::budget::Over;
 use crate::model::{Action, CallId, Diagnostic, Facts, Reservation, Source, Spending, Spent, Vocabulary};
 use serde::Deserialize;
 
-pub use counting::print;
+pub use counting::{is_unproven, print};
 use ledger::Slot;
 pub use ledger::{Account, Ledger, Print, Steady, keeps};
 pub use past::{Past, Seen};

@@ -55,7 +55,7 @@ impl Budget {
 ///
 /// SECURITY: a host that gets an agent's data would answer 4xx, and the call that brought it would be given back. Test:
 /// `a_refusal_of_a_host_that_nobody_knows_gives_nothing_back`.
-pub(super) fn is_unproven(meaning: &Action) -> bool {
+pub fn is_unproven(meaning: &Action) -> bool {
     meaning.unmapped || &*meaning.provider == UNKNOWN_PROVIDER
 }
 

@@ -119,6 +119,8 @@ enum UnderWay {
         /// The first call of this request.
         first: CallId,
         deed: Deed,
+        /// What was answered says nothing of what was done.
+        unproven: bool,
     },
     /// For people, who may have consented: their answer is on record, not foretold.
     Asked {
@@ -173,6 +175,7 @@ impl Again<'_> {
                     reservation,
                     first,
                     deed,
+                    unproven: action.meanings().any(budget::is_unproven),
                 }
             }
         };
@@ -201,10 +204,11 @@ impl Again<'_> {
                 reservation,
                 first,
                 deed,
+                unproven,
             }) => {
                 if let Some(reservation) = reservation {
                     reservation.settle(outcome, status);
-                    if !budget::keeps(Some((outcome, status))) {
+                    if !budget::keeps(Some((outcome, status)), unproven) {
                         self.uncounted.insert(first);
                     }
                 }

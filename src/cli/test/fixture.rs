@@ -265,7 +265,10 @@ impl Reader<'_> {
                 };
                 let rules = match (written.rules, written.among) {
                     (Some(_), Some(_)) => {
-                        self.find(it, "expected `rules` (exactly these) or `among` (others may decide as well), not both");
+                        self.find(
+                            it,
+                            "expected `rules` (exactly these) or `among` (others may decide as well), not both",
+                        );
                         return None;
                     }
                     (Some(ids), None) => Some(Wanted { ids, exactly: true }),
