@@ -59,6 +59,11 @@ fn refunds_stop_at_the_budget_and_the_agent_and_people_are_told() {
         assert!(listed.contains(told), "{told}: {listed}");
     }
     let decided = sidecar.trail().of_kind("decided");
+    let blocked = decided.iter().find(|entry| entry["decision"] == "BLOCK").unwrap();
+    let explained = sidecar.told(&["explain", blocked["call"].as_str().unwrap()]);
+    let then = "refunds_per_day: 90000 used, 110000 with this call, at most 100000 for support-bot";
+    assert!(explained.contains(then), "{explained}");
+    let decided = sidecar.trail().of_kind("decided");
     assert!(
         decided.iter().all(|entry| entry["budgets"] == "refunds_per_day"),
         "{decided:?}"

@@ -490,45 +490,6 @@ fn what_happened_is_told_from_the_record_with_the_sidecar_running_or_not() {
     );
 }
 
-const AMOUNT: [&str; 5] = [REFUNDS, "-d", "charge=ch_1", "-d", "amount=20000"];
-
-#[test]
-fn a_limit_is_told_with_its_line_and_what_is_used() {
-    let home = Home::new();
-    fs::create_dir_all(home.0.path().join("policies")).unwrap();
-    let limited = |limit: u32| {
-        let budgets = format!(
-            "budgets:\n  refunds_per_day: {{ window: 1d, sum: amount_base, actions: [process_refund], per: agent, limit: {limit} }}\n"
-        );
-        fs::write(home.0.path().join("policies/budgets.yaml"), budgets).unwrap();
-        home.told(&AMOUNT)
-    };
-    let text = limited(10_000);
-    assert_eq!(line(&text, "decision"), "BLOCK (budget_exceeded)");
-    for words in [
-        "refunds_per_day: $0.00 used, $200.00 with this call, at most $100.00 in 1d for agent",
-        "stay within `budget:refunds_per_day` (policies/budgets.yaml:2:",
-        "this call alone is more than that",
-        "Then it would be allowed",
-    ] {
-        assert!(text.contains(words), "{words}: {text}");
-    }
-    assert!(!text.contains("mend what could not"), "{text}");
-    assert!(limited(20_000).contains("nothing is to be changed"));
-}
-
-#[test]
-fn a_rule_on_trial_is_among_those_that_match() {
-    let rule = r#"
-        @id("tried") @mode("observe")
-        forbid (principal, action == Action::"process_refund", resource);
-    "#;
-    let text = Home::new().with_policy(rule).told(&AMOUNT);
-    assert_eq!(line(&text, "decision"), "ALLOW");
-    let tried = text.lines().find(|line| line.contains("forbid  tried")).unwrap();
-    assert!(tried.ends_with("(on trial: changes nothing)"), "{text}");
-}
-
 #[test]
 fn a_pause_is_told_though_rules_would_allow_the_call() {
     let origin = Origin::stripe();
