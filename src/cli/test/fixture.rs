@@ -1,17 +1,21 @@
 //! Files of tests: read, and everything that is wrong in them told at once.
 
+mod expected;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
+use self::expected::Written;
+pub(super) use self::expected::{Expected, Wanted};
 use super::curl;
 use crate::gate::Rules;
 use crate::io::yaml::{self, Located};
 use crate::model::diagnostic::meant;
 use crate::model::vocabulary::{ActionDefinition, FieldType};
 use crate::model::{
-    Access, Action, Caller, Diagnostic, Facts, Missing, Reason, Source, Target, Timestamp, Value, Vocabulary, Why,
+    Access, Action, Caller, Diagnostic, Facts, Missing, Source, Target, Timestamp, Value, Vocabulary, Why,
 };
 use crate::proxy::described::Described;
 
@@ -86,21 +90,6 @@ struct Stated {
     method: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    #[serde(default)]
-    decision: Option<Located<String>>,
-    #[serde(default)]
-    rules: Option<Vec<String>>,
-    #[serde(default)]
-    among: Option<Vec<String>>,
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    refused: Option<Located<String>>,
-}
-
 /// A test, ready to run.
 pub(super) struct Case {
     /// `policies/tests/house.yaml`, and where in it.
@@ -125,27 +114,6 @@ pub(super) enum Subject {
         at: Timestamp,
     },
 }
-
-/// What is to come of it.
-pub(super) enum Expected {
-    Decision {
-        decision: &'static str,
-        rules: Option<Wanted>,
-        /// In the reason of one of them, or the code of a block.
-        reason: Option<String>,
-    },
-    /// Refused before there is anything to decide.
-    Refused(Reason),
-}
-
-/// Rules that are to have decided, in any order.
-pub(super) struct Wanted {
-    pub(super) ids: Vec<String>,
-    /// And no other.
-    pub(super) exactly: bool,
-}
-
-const DECISIONS: [&str; 3] = ["ALLOW", "BLOCK", "REQUIRE_APPROVAL"];
 
 /// Reads one file.
 ///
@@ -253,50 +221,6 @@ impl Reader<'_> {
             taken,
             expected: expected?,
         })
-    }
-
-    fn expected(&mut self, it: &Located<String>, written: Written) -> Option<Expected> {
-        match (written.decision, written.refused) {
-            (Some(decision), None) => {
-                let Some(known) = DECISIONS.into_iter().find(|known| **known == decision.value) else {
-                    let message = unknown("decision", &decision.value, DECISIONS.into_iter());
-                    self.find(&decision, message);
-                    return None;
-                };
-                let rules = match (written.rules, written.among) {
-                    (Some(_), Some(_)) => {
-                        self.find(
-                            it,
-                            "expected `rules` (exactly these) or `among` (others may decide as well), not both",
-                        );
-                        return None;
-                    }
-                    (Some(ids), None) => Some(Wanted { ids, exactly: true }),
-                    (None, Some(ids)) => Some(Wanted { ids, exactly: false }),
-                    (None, None) => None,
-                };
-                Some(Expected::Decision {
-                    decision: known,
-                    rules,
-                    reason: written.reason,
-                })
-            }
-            (None, Some(refused)) if [&written.rules, &written.among] == [&None, &None] && written.reason.is_none() => {
-                let reason = Reason::ALL.into_iter().find(|reason| reason.as_str() == refused.value);
-                if reason.is_none() {
-                    let known = Reason::ALL.into_iter().map(Reason::as_str);
-                    self.find(&refused, unknown("reason", &refused.value, known));
-                }
-                Some(Expected::Refused(reason?))
-            }
-            _ => {
-                self.find(
-                    it,
-                    "expected in `expect`: `decision` (with `rules` or `among` and `reason`, if they matter), or `refused` alone",
-                );
-                None
-            }
-        }
     }
 
     fn action(&mut self, stated: Stated, caller: Caller, at: Timestamp) -> Option<Subject> {
