@@ -1,6 +1,6 @@
 //! Only the policy engine makes a Permit.
 
-use runplane::model::{Action, Call};
+use runplane::model::{Action, Call, Spending};
 use runplane::policy::{Basis, Permit};
 
 fn forge(call: Call, action: Action) -> Permit {
@@ -9,6 +9,7 @@ fn forge(call: Call, action: Action) -> Permit {
         action,
         rules: Vec::new(),
         approval: None,
+        spending: Spending::default(),
         basis: Basis::Rules,
         trial: None,
     }
