@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Prepared, Rules};
+use super::Rules;
+use super::prepare::{self, Prepared};
 use crate::audit::Recorded;
 use crate::budget::{self, Line, Past, Print, Seen, Wording};
 use crate::model::{Action, Call, CallId, Evidence, Facts, Reservation, Situation, Spending, Timestamp};
@@ -203,11 +204,11 @@ impl Rules {
             Prepared::Complete { action, as_called } => {
                 let decision = self.decide_counted(call, facts, action, evidence, at);
                 match as_called {
-                    Some(as_called) => super::with_action(decision, *as_called),
+                    Some(as_called) => prepare::with_action(decision, *as_called),
                     None => decision,
                 }
             }
-            Prepared::Stopped { action, verdict } => super::refused(call, action, verdict),
+            Prepared::Stopped { action, verdict } => prepare::refused(call, action, verdict),
         }
     }
 }

@@ -12,10 +12,10 @@ mod risk;
 use super::*;
 use crate::model::vocabulary::FieldType;
 use crate::model::{
-    Access, ApprovalId, Authority, Body, CallId, Caller, HoldRule, Host, Missing, Origin, Scheme, Source, Target,
-    Timestamp, Value, Vote, Why,
+    Access, ApprovalId, Authority, Body, CallId, Caller, HoldRule, Host, Missing, Origin, Reason, Scheme, Source,
+    Target, Timestamp, Value, Vote, Why,
 };
-use crate::policy::Permit;
+use crate::policy::{Hold, Permit};
 
 const BASELINE: &str = include_str!("../../policies/baseline.cedar");
 const TARGETS: &str = include_str!("../../policies/targets.yaml");
