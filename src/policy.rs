@@ -20,6 +20,7 @@ mod evaluate;
 mod fit;
 mod incomplete;
 mod index;
+mod judge;
 mod limits;
 mod lint;
 mod load;
@@ -50,15 +51,13 @@ use self::fit::Misfit;
 use self::index::{Index, Part};
 use self::load::Loaded;
 use self::request::Requests;
-use self::rule::{Kind, POLICY_ERROR, Rule};
+use self::rule::{POLICY_ERROR, Rule};
 use self::schema::Strictness;
 use self::trial::{Tried, Weighed};
 use crate::model::labels::{Labels, Possible};
 use crate::model::observed::Observe;
 use crate::model::vocabulary::ActionDefinition;
-use crate::model::{
-    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Reason, Situation, Source, Spending, Vocabulary,
-};
+use crate::model::{Action, Call, Diagnostic, Evidence, Facts, Reason, Situation, Source, Spending, Vocabulary};
 
 /// A set of rules, ready to be asked. Immutable: a reload makes another.
 pub struct Policies {
@@ -321,64 +320,6 @@ impl Policies {
             }]
         })
     }
-
-    /// The verdict on a complete action; `Err`: rules that failed.
-    fn judge(&self, findings: &Findings, evidence: Option<&Evidence>) -> Result<Verdict, Vec<RuleReason>> {
-        self.all_evaluated(findings, true)?;
-        let said = self.sort(&findings.satisfied)?;
-        if let Some(blocked) = said.blocked() {
-            return Ok(blocked);
-        }
-        if said.permits.is_empty() {
-            return Ok(not_permitted());
-        }
-        let rules = unmet(said.holds, evidence);
-        match rules.is_empty() {
-            true => Ok(Verdict::Allow { rules: said.permits }),
-            false => Ok(Verdict::RequireApproval { rules }),
-        }
-    }
-
-    /// Refuses where any rule failed. A field that is not there is a failure too, unless the action is known to lack it.
-    fn all_evaluated(&self, findings: &Findings, complete: bool) -> Result<(), Vec<RuleReason>> {
-        let lacking = findings
-            .lacking
-            .iter()
-            .filter(|_| complete)
-            .map(|id| (id, "a field is missing"));
-        let broken = findings.broken.iter().map(|(id, how)| (id, *how));
-        let mut failed: Vec<RuleReason> = lacking
-            .chain(broken)
-            .map(|(id, how)| RuleReason {
-                id: id.clone(),
-                reason: Some(format!("this rule could not be evaluated: {how}")),
-            })
-            .collect();
-        failed.sort_by(|one, other| one.id.cmp(&other.id));
-        if failed.is_empty() { Ok(()) } else { Err(failed) }
-    }
-
-    /// Satisfied rules by what they do. An id that no rule has cannot be judged.
-    fn sort(&self, satisfied: &BTreeSet<Arc<str>>) -> Result<Said, Vec<RuleReason>> {
-        let mut said = Said::default();
-        for id in satisfied {
-            let Some(rule) = self.rules.get(id) else {
-                return Err(vec![RuleReason {
-                    id: id.clone(),
-                    reason: None,
-                }]);
-            };
-            match &rule.kind {
-                Kind::Permit => said.permits.push(id.clone()),
-                Kind::Hold(hold) => said.holds.push(hold.clone()),
-                Kind::Forbid => said.forbids.push(RuleReason {
-                    id: id.clone(),
-                    reason: rule.reason.clone(),
-                }),
-            }
-        }
-        Ok(said)
-    }
 }
 
 /// Which optional fields rules test, by the actions that they are about.
@@ -400,41 +341,8 @@ fn tested(loaded: &Loaded, vocabulary: &Vocabulary) -> BTreeMap<Arc<str>, BTreeS
     tested
 }
 
-/// Satisfied rules, each list by id.
-#[derive(Default)]
-struct Said {
-    permits: Vec<Arc<str>>,
-    forbids: Vec<RuleReason>,
-    holds: Vec<HoldRule>,
-}
-
-impl Said {
-    fn blocked(&self) -> Option<Verdict> {
-        (!self.forbids.is_empty()).then(|| Verdict::Block {
-            reason: Reason::PolicyBlocked,
-            rules: self.forbids.clone(),
-        })
-    }
-}
-
-fn not_permitted() -> Verdict {
-    Verdict::Block {
-        reason: Reason::PolicyBlocked,
-        rules: vec![RuleReason {
-            id: DEFAULT.into(),
-            reason: None,
-        }],
-    }
-}
-
 /// Whether all that rules may ask of it is known: its fields, and what budgets come to with it.
 fn is_complete(action: &Action, definition: &ActionDefinition, situation: &Situation) -> bool {
     let known = |name: &Arc<str>| situation.budgets.contains_key(name);
     action.missing.is_empty() && definition.budgets.keys().all(known)
-}
-
-/// The holds that nobody who may has consented to yet.
-fn unmet(holds: Vec<HoldRule>, evidence: Option<&Evidence>) -> Vec<HoldRule> {
-    let met = |hold: &HoldRule| evidence.is_some_and(|evidence| evidence.satisfies(hold));
-    holds.into_iter().filter(|hold| !met(hold)).collect()
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use cedar_policy::PolicySet;
 
 use super::evaluate::Findings;
+use super::judge::{not_permitted, unmet};
 use super::rule::{DEFAULT_APPROVERS, INCOMPLETE_ACTION, Kind, Rule, digest};
-use super::{Policies, RuleReason, Verdict, not_permitted, unmet};
+use super::{Policies, RuleReason, Verdict};
 use crate::model::vocabulary::{ActionDefinition, Incomplete};
 use crate::model::{Action, Evidence, HoldRule, Reason, Why};
 

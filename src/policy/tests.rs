@@ -5,16 +5,18 @@ mod fits;
 mod incomplete;
 mod index;
 mod meanings;
+mod names;
 mod trial;
 mod verdicts;
 mod warns;
 
 use std::collections::BTreeMap;
 
+use super::rule::Kind;
 use super::*;
 use crate::model::time::Zone;
 use crate::model::vocabulary::{ActionClass, FieldDefinition, FieldType, Incomplete, Reversible};
-use crate::model::{Access, ApprovalId, Missing, Target, Timestamp, Value, Vote, Why};
+use crate::model::{Access, ApprovalId, HoldRule, Missing, Target, Timestamp, Value, Vote, Why};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
