@@ -9,9 +9,9 @@ mod notices;
 pub mod public;
 mod reload;
 mod rotation;
+mod rules;
 pub mod wiring;
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -27,19 +27,18 @@ use crate::agent::Registry;
 use crate::approval::Notices;
 use crate::approval::{self, Approvals};
 use crate::authority::Authority;
+use crate::config::Config;
 use crate::config::home::Home;
-use crate::config::{Config, shipped};
 use crate::control::health::Readiness;
-use crate::gate::{self, Gate, Memory, Rules, Sources};
+use crate::gate::{Gate, Rules};
 use crate::io::body::Capture;
 use crate::io::drain::{self, Drain};
 use crate::io::keys::{self, Secrets};
 use crate::io::tls::Server;
 use crate::metrics::Metrics;
-use crate::model::change::PersonRow;
-use crate::model::{Diagnostic, Timestamp};
+use crate::model::Timestamp;
 use crate::proxy::{Door, Proxy};
-use crate::store::{Reader, Store};
+use crate::store::Store;
 use crate::upstream::{self, Upstream};
 use crate::{audit, control, proxy};
 
@@ -48,69 +47,7 @@ pub use enforcement::Enforcement;
 use listeners::{Addresses, Listeners};
 use notices::Terminal;
 use reload::Reload;
-
-/// Reads the mappings and policies in force. `@approvers` may name `groups`; any group where nobody knows them (`None`).
-/// `config` as the configuration has it.
-///
-/// # Errors
-/// Everything that is wrong in any of the files.
-pub fn load_rules(
-    home: &Home,
-    groups: Option<&BTreeSet<String>>,
-    config: gate::Config,
-) -> Result<Rules, Vec<Diagnostic>> {
-    let memory = Arc::new(Memory::new(Some(approval::steady())));
-    Rules::load(&sources(home, &home.policies())?, groups, config, &memory)
-}
-
-/// The same with the policies of another directory in the place of the home's, and with a memory of their own, in which it
-/// is the time that is said with each call.
-///
-/// # Errors
-/// As [`load_rules`].
-pub fn load_rules_with(
-    home: &Home,
-    policies: &Path,
-    groups: Option<&BTreeSet<String>>,
-    config: gate::Config,
-) -> Result<Rules, Vec<Diagnostic>> {
-    Rules::load(&sources(home, policies)?, groups, config, &Arc::default())
-}
-
-/// The files in force: mappings, policies, labels, budgets, prices.
-///
-/// # Errors
-/// Files that cannot be read, or are not text.
-pub fn sources(home: &Home, policies: &Path) -> Result<Sources, Vec<Diagnostic>> {
-    let (vocabulary, mappings) = shipped::mappings(&home.mappings())?;
-    let data = shipped::policy_data(policies)?;
-    Ok(Sources {
-        vocabulary,
-        mappings,
-        policies: shipped::policies(policies)?,
-        budgets: data.budgets,
-        prices: data.prices,
-        targets: data.targets,
-    })
-}
-
-/// The groups of all people: those of the configuration and those of the store.
-pub fn groups(config: &Config, people: &[PersonRow]) -> BTreeSet<String> {
-    let known = people
-        .iter()
-        .flat_map(|person| person.groups.iter().map(ToString::to_string));
-    config.groups().into_iter().chain(known).collect()
-}
-
-/// The same, where no sidecar runs: `None` unless both a configuration and the record beside it can be read.
-pub fn known_groups(config: &Config) -> Option<BTreeSet<String>> {
-    let database = config.home.database();
-    let people = match database.exists() {
-        true => Reader::open(&database).ok()?.people().ok()?,
-        false => Vec::new(),
-    };
-    Some(groups(config, &people))
-}
+pub use rules::{groups, known_groups, load_rules, load_rules_with, sources};
 
 /// Makes the home if it is not there, and opens its record: first of all, since everything else is told by it.
 ///
