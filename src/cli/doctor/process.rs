@@ -85,16 +85,20 @@ fn path() -> impl Iterator<Item = PathBuf> {
 /// Why what lies there, a program or a directory of such, may be an agent's or a stranger's. The root directory is nobody's to
 /// write, though everything lies below it.
 fn distrusted(path: &Path) -> Option<&'static str> {
-    let place = fs::canonicalize(path).ok()?;
-    let here = std::env::current_dir().and_then(fs::canonicalize).ok();
-    if here.is_some_and(|here| here.parent().is_some() && place.starts_with(here)) {
+    // SECURITY: what cannot be told is not trusted: who takes the working directory away would have what lies in it run. Test:
+    // `what_cannot_be_told_is_not_trusted`.
+    let here = std::env::current_dir().and_then(fs::canonicalize);
+    let (Ok(place), Ok(here)) = (fs::canonicalize(path), here) else {
+        return Some("where it lies cannot be told");
+    };
+    if here.parent().is_some() && place.starts_with(here) {
         return Some("it lies below the working directory, where an agent may have put it");
     }
-    let open = |path: &Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o002 != 0);
-    let opened = open(&place)
+    let closed = |path: &Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o002 == 0);
+    let opened = !closed(&place)
         || place
             .parent()
-            .is_some_and(|around| around.parent().is_some() && open(around));
+            .is_some_and(|around| around.parent().is_some() && !closed(around));
     opened.then_some("everybody may write there")
 }
 
@@ -254,6 +258,13 @@ mod tests {
         assert_eq!(ended.complaint(), "it broke");
         assert_eq!(ended.out.len() as u64, LONGEST);
         assert!(!ended.is_success());
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_not_trusted() {
+        let place = Scratch::new().unwrap();
+        assert!(distrusted(&place.0.join("nowhere")).is_some());
+        assert_eq!(distrusted(Path::new("/bin/sh")), None);
     }
 
     #[test]
