@@ -24,7 +24,7 @@ use http::HeaderValue;
 use tokio::sync::watch;
 
 use crate::io::keys::{self, KeyError};
-use crate::io::proof::{Challenge, Proof};
+use crate::io::proof::{self, Challenge};
 use crate::model::approval::OWNERS;
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::{Caller, HoldRule, Reason, Refusal, Secret, Timestamp};
@@ -46,6 +46,26 @@ const APPROVER: &str = "approver";
 pub struct Person {
     pub name: Arc<str>,
     pub groups: Arc<[Arc<str>]>,
+    pub proof: Proof,
+}
+
+/// How a person proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// They showed their key.
+    Key,
+    /// They used a link of one use that was made with their key.
+    Link,
+}
+
+impl Proof {
+    /// As it stands in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Proof::Key => "key",
+            Proof::Link => "link",
+        }
+    }
 }
 
 impl Person {
@@ -155,8 +175,14 @@ impl Registry {
         self.read(|state| state.person(&digest))
     }
 
+    /// The person of this name as they are now, who proved that they are it before; `None` if there is none or they are disabled.
+    pub fn active(&self, name: &str, proof: Proof) -> Option<Person> {
+        let person = self.read(|state| state.active_person(name))?;
+        Some(Person { proof, ..person })
+    }
+
     /// The proof to whoever holds a key that this is where it is known; `None` if it is nobody's.
-    pub fn prove(&self, challenge: &Challenge, listener: SocketAddr) -> Option<Proof> {
+    pub fn prove(&self, challenge: &Challenge, listener: SocketAddr) -> Option<proof::Proof> {
         self.read(|state| {
             let mut digests = state.digests();
             let digest = digests.find(|digest| challenge.names(digest))?;
@@ -165,7 +191,7 @@ impl Registry {
     }
 
     /// Whether a yes that was given to a rule (id and digest) still counts: its giver is known, not disabled, and, if the rule
-    /// is among those that are `wanted`, of a group that it asks.
+    /// is among those that are `wanted`, of a group that it asks, or comes to ask.
     pub fn still_speaks(&self, person: &str, rule: &(Arc<str>, Arc<str>), wanted: &[HoldRule]) -> bool {
         let Some(person) = self.read(|state| state.active_person(person)) else {
             return false;
@@ -173,7 +199,14 @@ impl Registry {
         let mut meant = wanted
             .iter()
             .filter(|other| (&other.id, &other.digest) == (&rule.0, &rule.1));
-        meant.all(|rule| person.may_speak_for(rule))
+        // Whom a rule comes to when nobody answers, too: that they were asked already was looked at when they said it.
+        meant.all(|rule| person.may_speak_for(&rule.clone().escalated()))
+    }
+
+    /// Whether a person is known, not disabled, and of a group that the rule asks.
+    pub fn speaks(&self, person: &str, rule: &HoldRule) -> bool {
+        let person = self.read(|state| state.active_person(person));
+        person.is_some_and(|person| person.may_speak_for(rule))
     }
 
     /// What may be an agent's name, registered or not.

@@ -6,10 +6,12 @@ mod enforcement;
 mod habits;
 mod listeners;
 mod notices;
+mod notifying;
 pub mod public;
 mod reload;
 mod rotation;
 mod rules;
+mod sealing;
 pub mod wiring;
 
 use std::io::Write;
@@ -40,7 +42,7 @@ use crate::model::Timestamp;
 use crate::proxy::{Door, Proxy};
 use crate::store::Store;
 use crate::upstream::{self, Upstream};
-use crate::{audit, control, proxy};
+use crate::{audit, control, notify, proxy};
 
 use banner::Banner;
 pub use enforcement::Enforcement;
@@ -48,6 +50,7 @@ use listeners::{Addresses, Listeners};
 use notices::Terminal;
 use reload::Reload;
 pub use rules::{groups, known_groups, load_rules, load_rules_with, sources};
+use sealing::Sealing;
 
 /// Makes the home if it is not there, and opens its record: first of all, since everything else is told by it.
 ///
@@ -71,9 +74,11 @@ pub struct Sidecar {
     proxy: (Vec<Door>, Arc<proxy::Parts>, Drain),
     control: (TcpListener, Option<Arc<Server>>, control::Parts),
     health: Option<TcpListener>,
+    notifications: (notify::Config, notify::Parts),
     shutdown_within: Duration,
     reload: Reload,
     readiness: Arc<Readiness>,
+    sealing: sealing::Running,
     listening: [SocketAddr; 2],
     banner: String,
 }
@@ -91,6 +96,7 @@ impl Sidecar {
         enforcement: &Enforcement,
     ) -> anyhow::Result<Sidecar> {
         let state = config.home.state();
+        let mut sealing = Sealing::open(&config, &store)?;
         let secrets = Secrets::load_or_create(&state)?;
         let authority = Authority::load_or_create(&config.home.certs())?;
         public::write_trust(&config.home.public(), &authority.trusted())?;
@@ -101,12 +107,15 @@ impl Sidecar {
             health,
             addresses,
         } = listeners::bind(&config).await?;
-        let upstream = Upstream::new(upstream::Config {
+        let way_out = upstream::Config {
             own_listeners: addresses.sockets(),
             own_names: config.own_names(),
             own_authorities: own_keys(&authority),
             ..config.upstream.clone()
-        })?;
+        };
+        let errands = notifying::errands(&config, &way_out)?;
+        let upstream = Upstream::new(way_out)?;
+        notify::configure(&config.notifications, &store).await?;
         rules.memory().history.recall(store.habits()?)?;
         let described = rules.describe();
         let approvals = approvals(&config, &secrets, &store).await?;
@@ -116,14 +125,14 @@ impl Sidecar {
             .context("what was taken of budgets cannot be read")?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
         store
-            .write(audit::boot(boot_members(
-                &config,
-                &rules,
-                &addresses,
-                &authority,
-                enforcement,
-            )))
+            .write(audit::boot(
+                boot_members(&config, &rules, &addresses, &authority, enforcement)
+                    .chain(sealing.members())
+                    .collect(),
+            ))
             .await?;
+        store.write(sealing.turns()).await?;
+        sealing.begin(&store).await?;
 
         for (key, value) in config.dangerous() {
             tracing::warn!("{key}: {value}");
@@ -135,6 +144,7 @@ impl Sidecar {
             listening: &addresses,
             rules: &described,
             first_start,
+            log_key: sealing.new_key(),
             registry: &registry,
             enforcement,
             paused: &paused.list(),
@@ -155,12 +165,14 @@ impl Sidecar {
             store: store.clone(),
             metrics: metrics.clone(),
             owner_may_approve: config.owner_may_approve,
+            reason_from_risk: config.reason_from_risk,
             readiness: readiness.clone(),
             registering: Mutex::default(),
             notices: notices.clone(),
             home_option: config.home.option(),
             secure: addresses.control.secure,
             public_host: config.public_url.as_ref().map(|url| url.host().clone()),
+            public_url: config.public_url.as_ref().map(ToString::to_string),
         };
         let parts = proxy::Parts {
             registry,
@@ -177,16 +189,21 @@ impl Sidecar {
             draining: drain.draining(),
             connections: config.limits.connections,
             waits: proxy::Waits::default(),
+            guard: proxy::Decided::default(),
         };
+        let notifications = notifying::parts(&config, &parts, errands);
         let (gate, store) = (parts.gate.clone(), parts.store.clone());
+        let sealing = sealing.start(store.clone());
         let reload = Reload::new(config, gate, store, authority, notices, readiness.clone())?;
         Ok(Sidecar {
             proxy: (doors, Arc::new(parts), drain),
             control: (control.0, control.1, control_parts),
             health,
+            notifications,
             shutdown_within,
             reload,
             readiness,
+            sealing,
             listening: [addresses.proxy.socket, addresses.control.socket],
             banner,
         })
@@ -216,16 +233,20 @@ impl Sidecar {
             proxy: (doors, parts, drain),
             control: (control, tls, control_parts),
             health,
+            notifications: (notified, notifications),
             shutdown_within,
             reload,
             readiness,
+            sealing,
             ..
         } = self;
         let (store, approvals) = (parts.store.clone(), parts.approvals.clone());
         let memory = parts.gate.memory().clone();
         // People may decide until the last held call is answered: the control door closes after the proxy's.
         let (closing, closed) = watch::channel(false);
-        let (router, probed) = control::routers(control_parts, control.local_addr()?);
+        let guarded = parts.clone();
+        let agents = proxy::guard_router(parts.clone());
+        let (router, probed) = control::routers(control_parts, control.local_addr()?, agents);
         let health = health.map(|health| {
             let stop = drain::stopping(closed.clone());
             tokio::spawn(control::serve(health, None, probed, control::Bounds::PROBES, stop))
@@ -237,12 +258,16 @@ impl Sidecar {
             control::Bounds::CONTROL,
             drain::stopping(closed.clone()),
         ));
-        let sweep = tokio::spawn(control::expire(
+        let watch = control::Watch {
             approvals,
-            store.clone(),
-            drain::stopping(closed.clone()),
-        ));
+            store: store.clone(),
+            gate: parts.gate.clone(),
+            notices: parts.notices.clone(),
+            home_option: parts.home_option.clone(),
+        };
+        let sweep = tokio::spawn(control::expire(watch, drain::stopping(closed.clone())));
         let habits = tokio::spawn(habits::keep(memory, store.clone(), drain::stopping(closed.clone())));
+        let telling = tokio::spawn(notify::run(notified, notifications, closed.clone()));
         let reload = tokio::spawn(reload.watch(drain::stopping(closed)));
         readiness.serves();
         let stop = async {
@@ -255,16 +280,19 @@ impl Sidecar {
             .serve(doors, stop, at_once, shutdown_within)
             .await;
         closing.send_replace(true);
-        let (control, sweep, habits, reload) = tokio::join!(control, sweep, habits, reload);
-        control.and(sweep).and(habits).and(reload).context("a task died")?;
+        let (control, sweep, habits, reload, telling) = tokio::join!(control, sweep, habits, reload, telling);
+        let ended = control.and(sweep).and(habits).and(reload).and(telling);
+        ended.context("a task died")?;
         if let Some(health) = health {
             health.await.context("a task died")?;
         }
+        guarded.guard.close();
         store.flush().await.context("the last outcomes could not be recorded")?;
         store
             .write(audit::shutdown())
             .await
-            .context("the end could not be recorded")
+            .context("the end could not be recorded")?;
+        sealing.finish().await
     }
 }
 
@@ -293,7 +321,9 @@ async fn approvals(config: &Config, secrets: &Secrets, store: &Store) -> anyhow:
     if secrets.is_fresh() {
         control::expire_all(&approvals, store).await?;
     }
+    approvals.remember_grants(store.grants()?);
     control::mind_the_gap(&approvals, store, last).await?;
+    control::mind_the_step(store, Timestamp::now(), approval::Uptime::now().as_ref()).await?;
     Ok(approvals)
 }
 
@@ -326,7 +356,7 @@ fn boot_members(
     addresses: &Addresses,
     authority: &Authority,
     enforcement: &Enforcement,
-) -> Vec<(&'static str, String)> {
+) -> impl Iterator<Item = (&'static str, String)> {
     let digests = rules.digests();
     let next = authority
         .successor()
@@ -339,7 +369,8 @@ fn boot_members(
         ("mappings", digests.mappings.to_string()),
         ("policies", digests.policies.to_string()),
     ];
-    members.into_iter().chain(next).chain(config.dangerous()).collect()
+    let up = control::uptime_members(approval::Uptime::now());
+    members.into_iter().chain(next).chain(up).chain(config.dangerous())
 }
 
 /// The home, for its owner alone if it has to be made.

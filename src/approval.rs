@@ -9,15 +9,18 @@
 //! ```text
 //!                park                approve             consume
 //!     (nothing) ──────▶ pending ───────────────▶ approved ───────▶ consumed
-//!                        │ ▲ │ deny                 │ │
-//!                        │ │ └──────▶ denied ◀──────┤ │ the rule changed
-//!                        │ └────────────────────────┼─┘
-//!                        └─────────▶ expired ◀──────┘
+//!                       │ ▲ │ │ deny              │ │  ▲             │
+//!                       │ │ │ └───▶ denied ◀──────┤ │  └─ returned ◀─┘ not sent
+//!                       │ │ └─────▶ cancelled     │ │ the rule changed
+//!                       │ └───────────────────────┼─┘
+//!                       └─────────▶ expired ◀─────┘
 //! ```
+//! `returned` is as `approved` in all that follows from it. [`State::may_become`] is this table in code.
 
 mod clock;
 mod draft;
 mod fingerprint;
+mod grants;
 mod look_up;
 mod memory;
 mod notice;
@@ -38,14 +41,16 @@ use crate::metrics::Decisions;
 use crate::model::change::ApprovalRow;
 use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
 
-pub use clock::{CLOCK_SLACK, Wall, steady};
+pub use clock::{CLOCK_SLACK, Uptime, Wall, steady};
 use clock::{Clocks, Now};
 pub use draft::Draft;
 pub use fingerprint::{Fingerprint, Keys};
+use grants::Grants;
+pub use grants::{Given, NoGrant, Uses};
 pub use look_up::Found;
 use memory::Memory;
 pub use notice::{Notices, Question, beginning, revision_option, shortened};
-pub use patience::{DEFAULT as DEFAULT_PROFILE, LONGEST, Patience, PatienceError, Wait};
+pub use patience::{CLIENTS, LONGEST, Patience, Wait, shipped as shipped_clients};
 pub use sweep::Sweep;
 pub use ticket::{Ticket, Wake};
 pub use turn::{Claim, NotOpen, Review, Settling, Turn, Veto};
@@ -85,6 +90,7 @@ struct Shared {
     keys: Keys,
     clocks: Clocks,
     memory: Mutex<Memory>,
+    grants: Mutex<Grants>,
     decisions: Arc<Decisions>,
 }
 
@@ -129,9 +135,15 @@ impl Approvals {
                 keys,
                 clocks,
                 memory: Mutex::new(memory),
+                grants: Mutex::default(),
                 decisions: Arc::default(),
             }),
         }
+    }
+
+    /// How long an approved call may take to come.
+    pub fn grant_life(&self) -> Duration {
+        self.shared.config.grant
     }
 
     /// For how long finished approvals still matter.
@@ -164,6 +176,22 @@ impl Approvals {
             .settled()
             .filter(|slot| slot.state(now) == State::Pending)
             .count()
+    }
+
+    /// Those that wait, and how often each was changed; oldest first.
+    pub fn waiting(&self) -> Vec<(ApprovalId, u32)> {
+        let now = self.now();
+        let memory = self.memory();
+        let mut waiting: Vec<_> = memory
+            .settled()
+            .filter(|slot| slot.state(now) == State::Pending)
+            .map(|slot| (slot.row.created, &slot.row.id, slot.row.revision))
+            .collect();
+        waiting.sort();
+        waiting
+            .into_iter()
+            .map(|(_, id, revision)| (id.clone(), revision))
+            .collect()
     }
 
     /// What came of approvals since the start.

@@ -8,19 +8,26 @@
 //!
 //! | kind | members | commitments |
 //! |---|---|---|
-//! | `decided` | `access` `action` `[also]` `[approval]` `[budgets]` `decision` `environment` `inspected` `[lacks]` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `[repeats]` `roles` `rules` `unmapped` | `[also]` `[budgets]` `fields` `request` (hidden) `request_line` `[risk]` `summary` `target` |
-//! | `held` | `action` `approval` `digests` `expires` `fingerprint` `provider` `rules` | `fields` `summary` |
-//! | `approved` | `approval` `[grant_expires]` `person` `proof` `revision` `rules` `state` | `[stated]` |
-//! | `denied` | `approval` `[person]` | `[reason]` |
-//! | `expired` | `approval` | |
-//! | `consumed` | `approval` | |
-//! | `outcome` | `[milliseconds]` `outcome` `[reason]` `[received]` `[sent]` `[status]` | `[result_id]` |
+//! | `decided` | `access` `action` `[also]` `[approval]` `began` `[budgets]` `decision` `environment` `[grants]` `inspected` `[lacks]` `mappings` `[missing]` `[operation]` `policies` `provider` `[reason]` `[repeats]` `roles` `rules` `unmapped` | `[also]` `[budgets]` `fields` `[operation]` `request` (hidden) `request_line` `[risk]` `summary` `target` |
+//! | `held` | `action` `approval` `digests` `expires` `fingerprint` `provider` `rules` | `fields` `row` (hidden) `summary` |
+//! | `approved` | `approval` `[grant]` `[grant_expires]` `person` `proof` (`key`, `link`, `grant`) `revision` `rules` `state` | `[stated]` `row` (hidden) |
+//! | `denied` | `approval` `[grant]` `[person]` | `[correction]` `[reason]` `row` (hidden) |
+//! | `expired` | `approval` | `row` (hidden) |
+//! | `escalated` | `approval` `groups` `revision` `rules` | `row` (hidden) |
+//! | `cancelled` | `approval` `person` | `[reason]` `row` (hidden) |
+//! | `consumed` | `approval` | `row` (hidden) |
+//! | `returned` | `approval` `grant_expires` `times` | `row` (hidden) |
+//! | `grant` | `[action]` `[approval]` `[digests]` `[ended]` `event` (`given`, `revoked`, `expired`) `[expires]` `grant` `[person]` `[proof]` `[rules]` `[uses]` | `[reason]` `[row]` (hidden) `[scope]` |
+//! | `outcome` | `ended` `[milliseconds]` `outcome` `[reason]` `[received]` `[sent]` `[status]` | `[result_id]` |
 //! | `refused` | `reason` | `detail` `peer` |
-//! | `registry` | `by` `disabled` `entity` (`agent`, `person`) `groups` or `roles` `key` `name` `[owner]` | |
-//! | `boot` | as given | |
+//! | `refused` of a person's decision | `door` (`control`) `person` `reason` (`not_decided`) `status` | `detail` `path` |
+//! | `registry` | `by` `disabled` `entity` (`agent`, `person`) `groups` or `roles` `key` `name` `[owner]` | `row` (hidden) |
+//! | `boot` | as given; `[boot_id]` `[uptime_ms]` of the machine | |
 //! | `reload` | `[errors]` `mappings` `policies` (what is in force from here on) `result` (`applied`, `refused`) | `[wrong]` |
+//! | `notification` | `[approval]` `[by]` `channel` `[event]` `result` (`given_up`, `disabled`, `enabled`) | `[error]` `receiver` |
 //! | `shutdown` | | |
 //! | `gap` | `set_back_ms` or `set_forward_ms` | |
+//! | `key` | `event` (`made`, `rotated`, `retired`) `log_key` (of checkpoints from here on; until here, if `retired`) `previous`? `until`? (ms; it signs, too) | |
 //!
 //! - A BLOCK is its own end: its `decided` closes the call, there is no `outcome`.
 //! - A `decided` names the set that decided: the one in force once what was read of the call's content was there. A `reload`
@@ -28,36 +35,65 @@
 //!   it with the set of before; no call that begins once `RELOADED` is printed does.
 //! - `budgets` names the budgets that count the call; what it commits to by that name says of each `before`, `amount` and
 //!   `after`. `repeats` is the call that was counted for the same request. Only an ALLOW takes anything.
+//! - Of what an agent stated to the Guard API `provider` is `guard`, `environment` what is known without its word, and the
+//!   environment that it claims that of its `also`. Its `outcome` is the agent's word.
 //! - `rules`, `roles`, `groups`, `missing`, `digests` are names joined by `,`, in the order of `rules`.
 //! - `missing` names what the call lacks in whatever it means; `lacks` what the action itself lacks, each with why
-//!   (`amount:absent`), and each of `also` tells the same of itself. A call can be decided again from its `decided`
-//!   ([`Recorded`]): host, method and the operation of an unmapped call stand in `request_line`.
+//!   (`amount:absent`), and each of `also` tells the same of itself, and its environment where it has another. A call can
+//!   be decided again from its `decided`
+//!   ([`RecordedCall`]): host, method and the operation of an unmapped call stand in `request_line`.
 //! - `mappings`, `policies`, `digests` and `key` are the first half of a SHA-256, in hex.
 //! - `milliseconds`, and `received` and `sent` in bytes, are there for connections that were opened and not read.
-//! - `operation` is there for mapped operations only: of an unmapped one it is text of the agent's.
+//! - `operation` is a member of mapped operations only: of an unmapped one it is text of the agent's, which follows from the
+//!   request line, or is kept beside the entry where a message or document names it.
+//! - `began` is when the call came in, `ended` when its end was known; both are the projection's.
+//! - `row` commits to the row of the projection as the entry left it, so that a changed one shows.
 //! - `request` commits to `{"authority", "method", "path", "query"}` as sent, secrets and all; it is never kept.
 
+mod anchor;
 mod approvals;
 mod calls;
+mod choice;
+mod export;
+mod figures;
+mod grants;
 mod history;
+mod notifications;
+mod proof;
 mod recorded;
+mod review;
+mod seal;
 mod sidecar;
+mod standing;
+mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
 use crate::model::observed::{Trial, Would};
 use crate::model::{ApprovalId, Reason, Spending};
 
-pub use approvals::{approved, consumed, denied, expired, held};
+pub use anchor::{Anchor, Held, PublishError, RollbackError, read_note};
+pub use approvals::{approved, cancelled, consumed, denied, escalated, expired, granted, held, returned};
 pub use calls::{closed, decided, recover, refused};
+pub use choice::{Choice, Range, calls, entries, latest};
+pub use export::{Exporter, Format};
+pub use figures::{Count, Figures, Sum, Tally};
+pub use grants::{by_grants, given, grant_ended};
 pub use history::{Ended, Event, Period, history};
-pub use recorded::{Recorded, Unreplayable};
+pub use notifications::{attempted, receiver_disabled, receiver_enabled};
+pub use proof::{HEADER as PROOF_HEADER, Proof, ProofError, ProveError, consistency, prove};
+pub use recorded::{RecordedCall, Unreplayable};
+pub use review::{Happened, Person, Review, Version, median};
+pub use seal::{Last, SealError, Sealer, Signed};
 pub use sidecar::{
-    agent_put, authority_in_force, authority_next, boot, gap, paused, person_put, reload, resumed, shutdown,
+    agent_put, authority_in_force, authority_next, boot, gap, log_key, log_key_follows, log_key_retired, not_decided,
+    paused, person_put, reload, resumed, shutdown,
 };
+pub use standing::{Money, Standing, Stood, Verdict};
+pub use verify::{Against, Finding, Findings, Place, Point, Report, verify};
 
 /// The sets in force, as SHA-256 (hex), for the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,12 @@ mod doctor;
 mod env;
 mod exec;
 mod explain;
+pub mod grants;
+mod import;
 mod init;
+mod mapping;
+pub mod notifications;
+pub mod page;
 pub mod pause;
 pub mod people;
 mod period;
@@ -65,6 +70,8 @@ enum Command {
     /// Read configuration, mappings and policies, say everything that is wrong in them, and exit
     Check,
     Init(init::Args),
+    Import(import::Args),
+    Mapping(mapping::Args),
     Actions(actions::Args),
     Policy(policy::Args),
     Targets(targets::Args),
@@ -74,14 +81,18 @@ enum Command {
     Explain(Box<explain::Args>),
     /// See and decide what waits for people
     Approvals(approvals::Args),
+    /// Consent to calls that are still to come
+    Grants(grants::Args),
     /// What is used of each budget, and what is left
     Budgets(budgets::Args),
     /// The agents that may use this sidecar
     Agents(agents::Args),
     /// The people who may decide
     People(people::Args),
+    Page(page::Args),
     Pause(pause::Pausing),
     Resume(pause::Resuming),
+    Notifications(notifications::Args),
     /// Read the record
     Audit(audit::AuditArgs),
 }
@@ -96,9 +107,16 @@ pub fn main() -> anyhow::Result<ExitCode> {
         // It knows no home: it is kept out of it.
         return Ok(exec::confined::run(args));
     }
+    if let Command::Import(args) = &cli.command {
+        // It reads no home.
+        return import::run(args);
+    }
     if let Command::Demo(args) = &cli.command {
         // It has a home of its own, whichever there are.
         return demo::run(cli.home, args);
+    }
+    if let Command::Audit(args) = &cli.command {
+        return audit::run(args, || chosen(cli.home), &mut std::io::stdout().lock());
     }
     let home = chosen(cli.home.clone())?;
     match cli.command {
@@ -112,6 +130,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Ca(args) => ca::run(&home, &args),
         Command::Check => check::run(home),
         Command::Init(args) => init::run(&home, &args),
+        Command::Import(args) => import::run(&args),
+        Command::Mapping(args) => mapping::run(home, &args),
         Command::Actions(args) => actions::run(&home, &args),
         Command::Policy(args) => policy::run(home, &args),
         Command::Targets(args) => targets::run(&home, &args),
@@ -120,6 +140,9 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(home, &args),
         Command::Approvals(args) => ask(&home, "approvals", async |client, out| {
             approvals::run(&args, client, &home.option(), out).await
+        }),
+        Command::Grants(args) => ask(&home, "grants", async |client, out| {
+            grants::run(&args, client, &home.option(), out).await
         }),
         Command::Budgets(args) => ask(&home, "budgets", async |client, out| {
             budgets::run(&args, client, out).await
@@ -130,16 +153,18 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::People(args) => ask(&home, "people", async |client, out| {
             people::run(&args, client, out).await
         }),
+        Command::Page(args) => ask(&home, "page", async |client, out| page::run(&args, client, out).await),
         Command::Pause(args) => ask(&home, "pause", async |client, out| {
             pause::pause(&args, client, &home.option(), out).await
         }),
         Command::Resume(args) => ask(&home, "resume", async |client, out| {
             pause::resume(&args, client, out).await
         }),
-        Command::Audit(args) => {
-            audit::run(&args, home.path(), &mut std::io::stdout().lock())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Notifications(args) => ask(&home, "notifications", async |client, out| {
+            notifications::run(&args, client, out).await
+        }),
+        // It chooses its home itself: verifying needs none.
+        Command::Audit(args) => audit::run(&args, || Ok(home), &mut std::io::stdout().lock()),
     }
 }
 
@@ -170,7 +195,7 @@ fn ask(
     question: impl AsyncFnOnce(&Client, &mut (dyn Write + Send)) -> Result<(), ClientError>,
 ) -> anyhow::Result<ExitCode> {
     exec::refuse_inside(&format!("/api/v1/{what}"))?;
-    let config = match Config::load(home.clone()) {
+    let config = match Config::to_ask(home.clone()) {
         Ok(config) => config,
         Err(wrong) => return check::print(&wrong),
     };

@@ -1,8 +1,10 @@
 //! Floor 5. `runplane.yaml` read, checked, and turned into what each part wants. The file as typed is `file::FileConfig`.
 
+mod audit;
 mod file;
 pub mod home;
 mod listen;
+mod notifications;
 mod reverse;
 mod risk;
 mod scalar;
@@ -23,8 +25,10 @@ use crate::gate;
 use crate::io::{body, coding};
 use crate::model::observed::Observe;
 use crate::model::{Diagnostic, Host, Source};
+use crate::notify;
 use crate::upstream;
 
+pub use audit::Audit;
 use file::FileConfig;
 use home::Home;
 pub use listen::{Port, PublicUrl};
@@ -56,7 +60,24 @@ pub struct Config {
     pub patience: Patience,
     /// Whether the person answerable for an agent may approve its calls.
     pub owner_may_approve: bool,
+    /// From which score on a yes needs a reason, too; `None`: never.
+    pub reason_from_risk: Option<i64>,
     pub limits: Limits,
+    pub audit: Audit,
+    /// Who is told of approvals.
+    pub notifications: notify::Config,
+    notification_files: Vec<PathBuf>,
+}
+
+/// How long clients wait, by the home's file or the shipped one.
+fn clients(home: &Home) -> Result<Patience, Vec<Diagnostic>> {
+    let path = home.clients();
+    let file = path.display().to_string();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Patience::load(&Source { file, text }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Patience::load(&approval::shipped_clients()),
+        Err(error) => Err(vec![Diagnostic::of_file(file, error.to_string())]),
+    }
 }
 
 /// A file's text and permission bits.
@@ -114,6 +135,22 @@ impl Config {
     /// # Errors
     /// Everything that is wrong in the file, each with its place.
     pub fn load(home: Home) -> Result<Config, Vec<Diagnostic>> {
+        Self::read(home, |home| clients(home).map(Some))
+    }
+
+    /// The same for a command that only asks the sidecar: how long clients wait is not its affair, and what is wrong in
+    /// `clients.yaml` keeps nobody from pausing an agent.
+    ///
+    /// # Errors
+    /// Everything that is wrong in the file, each with its place.
+    pub fn to_ask(home: Home) -> Result<Config, Vec<Diagnostic>> {
+        Self::read(home, |_| Ok(None))
+    }
+
+    fn read(
+        home: Home,
+        clients: impl FnOnce(&Home) -> Result<Option<Patience>, Vec<Diagnostic>>,
+    ) -> Result<Config, Vec<Diagnostic>> {
         let path = home.config_file();
         let file = path.display().to_string();
         let (text, mode) = match read(&path) {
@@ -121,21 +158,25 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (String::new(), 0),
             Err(error) => return Err(vec![Diagnostic::of_file(file, error.to_string())]),
         };
-        Self::parse(home, &Source { file, text }, mode)
+        let patience = clients(&home)?;
+        Self::parse(home, &Source { file, text }, mode, patience)
     }
 
-    fn parse(home: Home, source: &Source, mode: u32) -> Result<Config, Vec<Diagnostic>> {
+    fn parse(home: Home, source: &Source, mode: u32, patience: Option<Patience>) -> Result<Config, Vec<Diagnostic>> {
         let mut file = match source
             .text
             .lines()
             .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
         {
             true => FileConfig::default(),
-            false => crate::io::yaml::load::<FileConfig>(source).map_err(|wrong| vec![*wrong])?,
+            false => crate::io::yaml::load::<FileConfig>(source)?,
         };
         let wrong = |message: String| vec![Diagnostic::of_file(&source.file, message)];
         let rates = file.money.rates().map_err(wrong)?;
-        let patience = file.approvals.patience().map_err(wrong)?;
+        let patience = match patience {
+            Some(patience) => file.approvals.patience(patience, source)?,
+            None => Patience::load(&approval::shipped_clients())?,
+        };
         let declared = file.declared();
         // SECURITY: who reads the hash of a key can pass for this sidecar while it is down, and is sent the key (test
         // `hashes_of_keys_are_in_no_file_that_others_can_read`).
@@ -175,14 +216,22 @@ impl Config {
             proxy: upstream_proxy.transpose().map_err(|wrong| vec![wrong])?,
             own_authorities: Vec::new(),
         };
+        let sections = std::mem::take(&mut file.notifications);
+        let notification_files = sections.files(&home);
+        let notifications = sections.config(&home, source).map_err(|wrong| vec![wrong])?;
         let reverse = reverse::listeners(&file.reverse, (proxy_listen, control_listen), &upstream, &home, source)?;
+        let audit = std::mem::take(&mut file.audit).read(&home, file.dangerously_accept_rollback);
         Ok(Config {
+            audit,
             upstream,
             password_file,
             reverse,
             approvals: file.approvals.config(),
             owner_may_approve: file.approvals.owner_may_approve.unwrap_or(true),
+            reason_from_risk: file.approvals.reason_from_risk.map(|score| score.0),
             limits: file.limits.limits(),
+            notifications,
+            notification_files,
             health: file.health.listen.map(|listen| listen.0),
             shutdown_within: file.shutdown.within(),
             home,
@@ -204,7 +253,9 @@ impl Config {
     pub fn dangerous(&self) -> Vec<(&'static str, String)> {
         let observe = &self.gate.observe;
         let observed = (*observe != Observe::Nobody).then(|| ("dangerously_observe", observe.to_string()));
-        observed.into_iter().collect()
+        let rollback = self.audit.accept_rollback;
+        let rollback = rollback.then(|| ("dangerously_accept_rollback", "true".to_owned()));
+        observed.into_iter().chain(rollback).collect()
     }
 
     /// Every file that `runplane.yaml` names: certificates, their keys, passwords.
@@ -213,7 +264,8 @@ impl Config {
         let ports = own.chain(self.reverse.iter().map(|listener| &listener.port));
         let pairs = ports.filter_map(|port| port.tls.as_ref().map(|server| server.files()));
         let pairs = pairs.flat_map(|files| [files.certificate.clone(), files.key.clone()]);
-        pairs.chain(self.password_file.clone()).collect()
+        let others = self.password_file.iter().chain(&self.notification_files);
+        pairs.chain(others.cloned()).collect()
     }
 
     /// What the file and the certificates of our ports call us, at one port or all. A name that `reverse:` also leads on to is

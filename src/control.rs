@@ -1,5 +1,6 @@
 //! The control listener: what waits for people, their decisions, agents and people. JSON over HTTP/1.1, with the key of a
-//! person; errors are RFC 9457 problems. It never shares a listener with the proxy, which agents reach.
+//! person; errors are RFC 9457 problems. It never shares a listener with the proxy, which agents reach; what agents ask before
+//! they act (`proxy::guard`) is served beside it, with keys of theirs.
 //!
 //! ```text
 //! GET  /live /ready /metrics                         no key: see `health`
@@ -7,7 +8,12 @@
 //! GET  /api/v1/approvals?state=pending
 //! GET  /api/v1/approvals/{id or prefix}
 //! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…", "revision": 0}
-//! POST /api/v1/approvals/{id}/deny                   {"reason": "…"}, pending or approved
+//! POST /api/v1/approvals/{id}/deny                   {"reason": "…", "correct": {"amount": "5000"}}, pending or approved
+//! POST /api/v1/approvals/{id}/cancel                 {"reason": "…"}: nobody is asked any more
+//! GET  /api/v1/grants
+//! POST /api/v1/grants                                {"agent", "action", "kind", "max": {"amount": "20000usd"}, "seconds", "uses",
+//!                                                    "reason", "target"?, "environment"?}
+//! POST /api/v1/grants/{id}/revoke
 //! GET  /api/v1/budgets
 //! GET  /api/v1/agents /api/v1/people
 //! POST /api/v1/agents                                {"name", "roles", "owner"} → the key, once
@@ -16,21 +22,30 @@
 //! POST /api/v1/agents/{name}/disable /api/v1/people/{name}/disable
 //! GET  /api/v1/pause                                 who is paused
 //! POST /api/v1/pause                                 {"agent": "…"} or {"all": true}, "reason"
+//! GET  /api/v1/notifications?all=true                who is told of approvals, and what could not be told
+//! POST /api/v1/notifications/enable                  {"receiver": "webhook:ops"}
+//! GET  / /approvals/{id} /decisions/{call} …           the page for people: see `page`
 //! POST /api/v1/resume                                {"agent": "…"} or {"all": true} → what still stands
 //! ```
 
 mod approvals;
+mod attempts;
 mod budgets;
 mod consent;
+mod correct;
 mod expiry;
+mod grants;
 mod guard;
 pub mod health;
 mod metrics;
+mod notifications;
+pub mod page;
 mod pause;
 pub mod problem;
 mod registry;
 mod serve;
 mod stated;
+mod step;
 pub mod view;
 
 #[cfg(test)]
@@ -54,10 +69,11 @@ use crate::metrics::Metrics;
 use crate::model::Host;
 use crate::store::Store;
 
-pub use expiry::{expire, expire_all, mind_the_gap};
+pub use expiry::{Watch, expire, expire_all, mind_the_gap};
 use health::Readiness;
 use problem::Problem;
 pub use serve::{Bounds, serve};
+pub use step::{StepError, mind_the_step, uptime_members};
 
 /// Longest request content, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -71,6 +87,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Whether the person answerable for an agent may approve its calls (`approvals.owner_may_approve`).
     pub owner_may_approve: bool,
+    /// From which score on a yes needs a reason, too (`approvals.reason_from_risk`).
+    pub reason_from_risk: Option<i64>,
     pub readiness: Arc<Readiness>,
     /// Agents, people and pauses are changed one at a time: on disk and in memory in the same order.
     pub registering: Mutex<()>,
@@ -82,10 +100,15 @@ pub struct Parts {
     pub secure: bool,
     /// The host of `control.public_url`.
     pub public_host: Option<Host>,
+    /// `control.public_url`, without a slash at its end.
+    pub public_url: Option<String>,
 }
 
 /// The API as served at `listener`, and what a listener for probes serves.
-pub fn routers(parts: Parts, listener: SocketAddr) -> (Router, Router) {
+///
+/// SECURITY: `agents` is what agents reach beside it, below the same path: its routes have an authentication of their own, and
+/// no route of people's is behind it (test `neither_key_opens_what_is_the_others`).
+pub fn routers(parts: Parts, listener: SocketAddr, agents: Router) -> (Router, Router) {
     let listener = guard::Listener {
         address: listener,
         secure: parts.secure,
@@ -98,6 +121,10 @@ pub fn routers(parts: Parts, listener: SocketAddr) -> (Router, Router) {
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))
         .route("/approvals/{id}/deny", post(approvals::deny))
+        .route("/approvals/{id}/cancel", post(approvals::cancel))
+        .route("/grants", get(grants::list).post(grants::give))
+        .route("/grants/{id}/revoke", post(grants::revoke))
+        .layer(middleware::from_fn_with_state(parts.clone(), attempts::recorded))
         .route("/budgets", get(budgets::list))
         .route("/agents", get(registry::agents).post(registry::add_agent))
         .route("/agents/{name}/rotate", post(registry::rotate_agent))
@@ -106,13 +133,18 @@ pub fn routers(parts: Parts, listener: SocketAddr) -> (Router, Router) {
         .route("/people/{name}/disable", post(registry::disable_person))
         .route("/pause", get(pause::list).post(pause::pause))
         .route("/resume", post(pause::resume))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/enable", post(notifications::enable))
         .layer(middleware::from_fn_with_state(parts.clone(), guard::people));
     let health = health::routes(parts.readiness.clone());
+    let page = page::routes(&parts);
     let router = Router::new()
         .route(proof::PATH, get(prove))
         .nest("/api/v1", api)
         .merge(metrics::routes())
         .with_state(parts)
+        .merge(page)
+        .merge(Router::new().nest("/api/v1", agents))
         .merge(health);
     (guarded(router, listener), probed)
 }

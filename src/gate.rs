@@ -16,11 +16,15 @@ mod prepare;
 mod prices;
 mod replay;
 mod spending;
+mod stated;
 #[cfg(test)]
 mod tests;
+mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -53,6 +57,7 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(rules: Rules) -> Gate {
+        rules.budgets.come_into_force(&rules.memory.budgets);
         Gate {
             memory: rules.memory().clone(),
             rules: ArcSwap::from_pointee(rules),
@@ -74,8 +79,9 @@ impl Gate {
     /// Puts others in force, for all calls that are judged from now on. They remember what those before them did.
     pub fn replace(&self, rules: Rules) {
         rules.budgets.come_into_force(&rules.memory.budgets);
-        self.rules.store(Arc::new(rules));
+        let before = self.rules.swap(Arc::new(rules));
         self.changed.send_replace(());
+        forget(before);
     }
 
     pub fn memory(&self) -> &Arc<Memory> {
@@ -90,6 +96,19 @@ impl Gate {
     /// Tells when other rules are in force: whatever was allowed once and goes on has to ask again.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+}
+
+/// Thousands of rules take milliseconds to take apart: not the time of the last call that is judged by them.
+fn forget(rules: Arc<Rules>) {
+    const LOOK_EVERY: Duration = Duration::from_millis(100);
+    let wait = move || {
+        while Arc::strong_count(&rules) > 1 {
+            thread::sleep(LOOK_EVERY);
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("forget".to_owned()).spawn(wait) {
+        tracing::warn!(%error, "no thread to forget the rules of before: whoever used them last does");
     }
 }
 
@@ -148,7 +167,7 @@ pub struct Rules {
     mappings: Mappings,
     policies: Policies,
     labels: Labelling,
-    budgets: Budgets,
+    budgets: Arc<Budgets>,
     prices: Prices,
     memory: Arc<Memory>,
     config: Config,
@@ -160,14 +179,19 @@ impl Rules {
     /// Reads the files; the policies against the vocabulary of the mappings. `groups` as for [`Policies::load`].
     ///
     /// # Errors
-    /// Everything that is wrong in mappings, policies and labels; in the vocabulary, what is wrong there.
+    /// Everything that is wrong in any file; where the vocabulary is, of the others what can be told without it.
     pub fn load(
         sources: &Sources,
         groups: Option<&BTreeSet<String>>,
         config: Config,
         memory: &Arc<Memory>,
     ) -> Result<Rules, Vec<Diagnostic>> {
-        let vocabulary = Mappings::read_vocabulary(&sources.vocabulary)?;
+        let vocabulary = Mappings::read_vocabulary(&sources.vocabulary).map_err(|wrong| {
+            wrong
+                .into_iter()
+                .chain(wrong::without_vocabulary(sources))
+                .collect::<Vec<_>>()
+        })?;
         let mappings = Mappings::load(&sources.vocabulary, &sources.mappings);
         let prices = sources.prices.as_ref().map_or(Ok(Prices::default()), Prices::load);
         let budgets = Budgets::load(&sources.budgets, &vocabulary, groups, &memory.budgets);
@@ -181,8 +205,10 @@ impl Rules {
                 (mappings, policies, labels, budgets, prices)
             }
             (mappings, policies, labels, budgets, prices) => {
-                // Where no budget is known, rules that ask for one are no mistakes of their own.
-                let of_rules = policies.err().filter(|_| budgets.is_ok());
+                let of_rules = policies.err().map(|wrong| match budgets.is_ok() {
+                    true => wrong,
+                    false => wrong::without_budgets(wrong),
+                });
                 let wrong = [mappings.err(), of_rules, labels.err(), budgets.err(), prices.err()];
                 return Err(wrong.into_iter().flatten().flatten().chain(strange).collect());
             }
@@ -193,7 +219,7 @@ impl Rules {
             mappings,
             policies,
             labels,
-            budgets,
+            budgets: Arc::new(budgets),
             prices,
             memory: memory.clone(),
             wording: spending::wording(&config),

@@ -4,9 +4,11 @@
 pub mod body;
 pub mod coding;
 pub mod drain;
+pub mod embedded;
 pub mod keys;
 pub mod pkcs12;
 pub mod proof;
+pub mod replace;
 pub mod stream;
 pub mod tls;
 pub mod watch;

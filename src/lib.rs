@@ -53,11 +53,14 @@ pub mod risk;
 pub mod upstream;
 // 3: the gate, used by every door.
 pub mod gate;
+// Beside it: telling people.
+pub mod notify;
 // 4: doors.
 pub mod control;
 pub mod proxy;
-// 5 to 7: configuration, assembly, commands; `fakes` play the providers for `demo` and the tests.
+// 5 to 7: configuration, importers of API descriptions, assembly, commands; `fakes` play the providers for `demo` and the tests.
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod fakes;
+pub mod import;

@@ -6,14 +6,18 @@
 //!
 //! A file (`file`) is compiled (`compile`) into a `service` with its `dispatch`; a call's parts are decoded (`content`,
 //! `json`, `form`, `multipart`, `xml`) into a `document`, from which `field`s are read and the `summary` is written.
+//! What an agent states to the Guard API is no call to a provider: `stated`, with the `tools` table for names.
 
 use std::sync::Arc;
 
 use crate::io::yaml;
-use crate::model::{Action, Authority, Call, Diagnostic, ErrorShape, Identity, Refusal, Scheme, Source, Vocabulary};
+use crate::model::{
+    Action, Authority, Call, Diagnostic, ErrorShape, Identity, Origin, Refusal, Scheme, Source, Vocabulary,
+};
 
 mod answer;
 mod aws;
+mod cbor;
 mod compile;
 mod content;
 mod contents;
@@ -22,29 +26,40 @@ mod document;
 mod field;
 mod file;
 mod form;
+pub mod generated;
+mod graphql;
 mod guard;
 mod hosts;
 mod identity;
 mod inert;
 mod json;
+mod lead;
+mod mcp;
 mod multipart;
 mod outline;
 mod path;
 mod record;
 mod resolve;
+pub mod schema;
 mod service;
 mod spelling;
+mod sql;
+mod stated;
 mod strangers;
 mod summary;
+mod tools;
 mod uncoded;
 pub mod vocabulary;
 mod xml;
 
 pub use answer::{Reading, read_answer, wants_content};
-pub use contents::Meant;
+pub use aws::ENDINGS as AWS_ENDINGS;
+pub use contents::{Meant, Said};
+pub use stated::{Misstated, Statement};
 
-use dispatch::{Dispatch, NameSource};
+use generated::Generated;
 use hosts::{Found, Hosts};
+use lead::{decoder, is_form};
 use service::{Operation, Service};
 
 /// The provider of hosts without a mapping.
@@ -55,9 +70,13 @@ pub struct Mappings {
     vocabulary: Arc<Vocabulary>,
     services: Vec<Service>,
     hosts: Hosts,
+    /// What people did not write; below what they did.
+    generated: Generated,
     digest: Arc<str>,
     account_currency: Option<Box<str>>,
     built_ins: resolve::BuiltIns,
+    /// What names of tools mean that agents state.
+    tools: tools::Tools,
 }
 
 /// What the head of a call tells: which provider's rules apply and whether the content is needed.
@@ -73,7 +92,17 @@ enum Place<'a> {
         service: &'a Service,
         captures: Vec<(Arc<str>, String)>,
         rule: Rule<'a>,
+        beyond: Option<&'a Service>,
     },
+}
+
+/// Where the head of a call leads.
+struct Led<'a> {
+    service: &'a Service,
+    found: Found,
+    rule: Rule<'a>,
+    /// Where operations are generated of which those that people wrote do not know; for names that are yet to be read.
+    beyond: Option<&'a Service>,
 }
 
 enum Rule<'a> {
@@ -105,11 +134,20 @@ impl Mappings {
         vocabulary::load(source).map(Arc::new)
     }
 
+    /// What is wrong with the form of provider files: all that can be told of them without a vocabulary.
+    pub fn misshapen(files: &[Source]) -> Vec<Diagnostic> {
+        let mappings = files.iter().filter(|file| !generated::is_index(file));
+        let wrong = mappings.filter_map(|source| match tools::is_table(source) {
+            true => tools::Tools::misshapen(source),
+            false => yaml::load::<file::File>(source).err(),
+        });
+        wrong.flatten().collect()
+    }
+
     /// Reads the vocabulary and the provider files.
     ///
     /// # Errors
-    /// All mistakes of all files at once, each with its place. Of a file that is no YAML of the right shape only the
-    /// first is known.
+    /// All mistakes of all files at once, each with its place.
     pub fn load(vocabulary: &Source, files: &[Source]) -> Result<Mappings, Vec<Diagnostic>> {
         let digest = Self::digest_of(vocabulary, files);
         let words = Self::read_vocabulary(vocabulary)?;
@@ -117,36 +155,57 @@ impl Mappings {
             resolve::BuiltIns::new(&words).map_err(|message| vec![Diagnostic::of_file(&vocabulary.file, message)])?;
         let vocabulary = words;
         let mut problems = Vec::new();
-        let (mut services, mut hosts) = (Vec::new(), Hosts::default());
+        let (mut services, mut hosts, mut generated) = (Vec::new(), Hosts::default(), Generated::default());
         let mut names: Vec<&str> = Vec::new();
+        let (tables, files): (Vec<&Source>, Vec<&Source>) = files.iter().partition(|file| tools::is_table(file));
+        let (indexes, files): (Vec<&Source>, Vec<&Source>) =
+            files.into_iter().partition(|file| generated::is_index(file));
+        let mut tools = tools::Tools::default();
+        for table in tables {
+            match tools::Tools::load(table, &vocabulary) {
+                Ok(read) => tools = read,
+                Err(found) => problems.extend(found),
+            }
+        }
+        let written = files.len();
         for source in files {
-            let file: file::File = match yaml::load(source) {
-                Ok(file) => file,
-                Err(diagnostic) => {
-                    problems.push(*diagnostic);
+            let compiled = match generated::read(source, &vocabulary) {
+                Ok(compiled) => compiled,
+                Err(found) => {
+                    problems.extend(found);
                     continue;
                 }
             };
-            match compile::compile(source, &vocabulary, &file) {
-                Err(found) => problems.extend(found),
-                Ok(compile::Compiled {
-                    service,
-                    hosts: patterns,
-                }) => {
-                    for (at, pattern) in patterns {
-                        if let Err(other) = hosts.insert(pattern, services.len()) {
-                            let other = names.get(other).copied().unwrap_or(&source.file);
-                            let message = format!(
-                                "`{}`: {other} is for the same hosts; change one of them, or give this file that name to replace it",
-                                at.value
-                            );
-                            problems.push(at.diagnostic(source, message));
-                        }
-                    }
-                    names.push(&source.file);
-                    services.push(service);
+            let below = compiled.service.generated;
+            for (place, pattern) in compiled.hosts {
+                let (hosts, number) = match below {
+                    true => generated.next(),
+                    false => (&mut hosts, services.len()),
+                };
+                if let Err(other) = hosts.insert(pattern, number) {
+                    let other = match below {
+                        true => generated.file(other),
+                        false => names.get(other).copied(),
+                    };
+                    let message = format!(
+                        "`{}`: {} is for the same hosts; change one of them, or give this file that name to replace it",
+                        place.value,
+                        other.unwrap_or(&source.file)
+                    );
+                    problems.push(place.diagnostic(source, message));
+                    break;
                 }
             }
+            match below {
+                true => generated.put(source, compiled.service, written),
+                false => {
+                    names.push(&source.file);
+                    services.push(compiled.service);
+                }
+            }
+        }
+        for index in indexes {
+            problems.extend(generated.read_index(index));
         }
         match problems.is_empty() {
             false => Err(problems),
@@ -154,9 +213,11 @@ impl Mappings {
                 vocabulary,
                 services,
                 hosts,
+                generated,
                 digest,
                 account_currency: None,
                 built_ins,
+                tools,
             }),
         }
     }
@@ -187,22 +248,13 @@ impl Mappings {
     /// # Errors
     /// `malformed` for what another server could read as another call, on hosts with a mapping.
     pub fn route(&self, call: &Call) -> Result<Route<'_>, Refusal> {
-        let Some((service, found)) = self.service(call) else {
+        let Some(led) = self.lead(call)? else {
             return Ok(Route {
                 place: Place::Unknown,
                 needs_body: false,
             });
         };
-        let path = service.path(call, &found);
-        guard::check(call, service, &path)?;
-        if let Some(signer) = &service.aws {
-            aws::check(call, signer, found.capture("region"))?;
-        }
-        let rule = match found.port {
-            true => rule(call, service, &path)?,
-            false => Rule::OtherPort,
-        };
-        let needed = match &rule {
+        let needed = match &led.rule {
             // Where people are asked it is read all the same, and then resolved again.
             Rule::None | Rule::OtherPort => false,
             Rule::Path(operation, _) | Rule::Name(operation, _) => operation.needs_body,
@@ -214,9 +266,10 @@ impl Mappings {
         Ok(Route {
             needs_body: needed && !content::is_empty(&call.body),
             place: Place::Known {
-                service,
-                captures: found.captures,
-                rule,
+                service: led.service,
+                captures: led.found.captures,
+                rule: led.rule,
+                beyond: led.beyond,
             },
         })
     }
@@ -233,7 +286,8 @@ impl Mappings {
                 service,
                 captures,
                 rule,
-            } => self.known(call, service, &captures, rule)?,
+                beyond,
+            } => self.known(call, service, &captures, rule, beyond)?,
         };
         if call.is_grpc() {
             action.answer = self.built_ins.grpc.clone();
@@ -281,88 +335,45 @@ impl Mappings {
     /// # Errors
     /// `not_inspectable` if it was not; `malformed` for an AWS signature that cannot be read.
     pub fn identify(&self, call: &Call, action: &Action) -> Result<Identity, Refusal> {
-        match self.service(call) {
+        if call.origin == Origin::Guard {
+            return identity::identify(call, action, None, Some(file::Decoder::Json), None);
+        }
+        match self.lead(call) {
             // A host that nobody knows may store parts as they come.
-            None => {
+            Ok(None) => {
                 let decoder = content::usual(call).filter(|decoder| *decoder != file::Decoder::Multipart);
-                identity::identify(call, action, None, decoder)
+                identity::identify(call, action, None, decoder, None)
             }
-            Some((service, found)) => {
+            Ok(Some(led)) => {
                 // Of what no rule names nobody knows how the provider reads it; but a form's boundary is another one each time.
-                let known = |decoder: &file::Decoder| !action.unmapped || is_form(call, *decoder);
-                let decoder = decoder(call, service, &found).filter(known);
-                identity::identify(call, action, Some(service), decoder)
+                let rest = action.operation.strip_prefix(call.method.as_str());
+                let described = led.service.generated && !rest.is_some_and(|rest| rest.starts_with(' '));
+                let described = described || mcp::names_a_tool(action);
+                let known = |decoder: &file::Decoder| !action.unmapped || described || is_form(call, *decoder);
+                let decoder = decoder(call, &led).filter(known);
+                identity::identify(call, action, Some(led.service), decoder, led.operation(action))
             }
+            // What is refused does not come here, but for what is no request: a tunnel.
+            Err(_) => identity::identify(call, action, self.service(call), None, None),
         }
     }
 
-    fn service(&self, call: &Call) -> Option<(&Service, Found)> {
+    /// What people wrote for the call's host, with its number.
+    fn written(&self, call: &Call) -> Option<(usize, &Service, Found)> {
         let found = self.hosts.find(&call.authority, call.scheme)?;
-        Some((self.services.get(found.service)?, found))
+        Some((found.service, self.services.get(found.service)?, found))
     }
-}
 
-/// What a mapping reads a call's content by; `None` if it does not look at it, or not at content of that type.
-fn decoder(call: &Call, service: &Service, found: &Found) -> Option<file::Decoder> {
-    // What cannot be routed does not come here.
-    let rule = match found.port {
-        true => rule(call, service, &service.path(call, found)).ok()?,
-        false => Rule::OtherPort,
-    };
-    match rule {
-        Rule::OtherPort => None,
-        // What nobody reads may be anything; but the boundary of what the provider takes apart is another one each time.
-        Rule::Path(operation, _) | Rule::Name(operation, _) if operation.content_ignored => {
-            let decoder = content::of_media_type(call, service).ok();
-            let parted = |decoder| decoder == file::Decoder::Multipart && operation.takes_apart(call);
-            decoder.filter(|decoder| is_form(call, *decoder) || parted(*decoder))
-        }
-        Rule::Path(operation, _) | Rule::Name(operation, _) => {
-            operation.decoder.or_else(|| content::of_media_type(call, service).ok())
-        }
-        Rule::None | Rule::Parameter(_) => content::of_media_type(call, service).ok(),
-    }
-}
-
-/// Whether it is a form in parts, which a provider that takes any reads.
-///
-/// SECURITY: who stores parts as they come stores their boundary, so that an approval would be spent on other bytes (tests
-/// `an_object_made_of_parts_is_another_one_under_another_boundary`, `a_stranger_may_store_parts_as_they_come`).
-fn is_form(call: &Call, decoder: file::Decoder) -> bool {
-    decoder == file::Decoder::Multipart && content::usual(call) == Some(file::Decoder::Multipart)
-}
-
-/// Which rule of a mapping a call's head leads to. `path`: as the templates have it.
-fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<Rule<'a>, Refusal> {
-    // SECURITY: the same path with JSON in it may be another call to a gateway that takes both, and its content would go
-    // unread (test `what_is_not_grpc_is_no_operation_of_grpc`).
-    if service.grpc && !call.is_grpc() {
-        return Ok(Rule::None);
-    }
-    match &service.dispatch {
-        Dispatch::Path(routes) => {
-            let method = match call.method == http::Method::HEAD && service.safe_methods {
-                true => &http::Method::GET,
-                false => &call.method,
-            };
-            let fit = routes.find(method, path, call)?;
-            Ok(fit.map_or(Rule::None, |fit| Rule::Path(fit.operation, fit.parameters)))
-        }
-        Dispatch::Name(names) => match &names.source {
-            source @ NameSource::Path(_) => {
-                let found = source
-                    .in_path(&call.path)
-                    .and_then(|name| Some((names.find(name)?, name)));
-                Ok(found.map_or(Rule::None, |(operation, name)| Rule::Name(operation, name.to_owned())))
+    /// Whose host the call's is: what people wrote for it, else what was generated.
+    fn service(&self, call: &Call) -> Option<&Service> {
+        match self.written(call) {
+            Some((_, service, _)) => Some(service),
+            None => {
+                let (_, shelf) = self.generated.find(&call.authority, call.scheme)?;
+                // What cannot be used is refused where it is asked what the call means.
+                shelf.service(&self.vocabulary, None).ok()
             }
-            NameSource::Parameter(_) | NameSource::Header { .. } if call.path != "/" => Ok(Rule::None),
-            NameSource::Parameter(_) => Ok(Rule::Parameter(names)),
-            NameSource::Header { .. } => {
-                let name = names.source.in_header(call)?;
-                let found = name.and_then(|name| Some((names.find(name)?, name)));
-                Ok(found.map_or(Rule::None, |(operation, name)| Rule::Name(operation, name.to_owned())))
-            }
-        },
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub struct Metrics {
     tls_failures: [AtomicU64; TlsFailure::ALL.len()],
     bypasses: AtomicU64,
     observed: [AtomicU64; OBSERVED.len()],
+    notified: [AtomicU64; Notified::ALL.len()],
 }
 
 /// What would have been decided of calls that are only observed.
@@ -94,6 +95,7 @@ impl Default for Metrics {
             tls_failures: Default::default(),
             bypasses: AtomicU64::new(0),
             observed: Default::default(),
+            notified: Default::default(),
         }
     }
 }
@@ -133,10 +135,38 @@ impl Metrics {
         }
     }
 
+    pub fn notified(&self, what: Notified) {
+        // As in `tls_failed`.
+        if let Some(count) = self.notified.get(what as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
     pub fn tls_failed(&self, why: TlsFailure) {
         // The places stand in the order of `ALL`, which is that of the variants.
         if let Some(count) = self.tls_failures.get(why as usize) {
             count.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// What came of an attempt to tell somebody of an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notified {
+    Delivered,
+    /// It is tried again.
+    Failed,
+    GivenUp,
+}
+
+impl Notified {
+    const ALL: [Notified; 3] = [Notified::Delivered, Notified::Failed, Notified::GivenUp];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Notified::Delivered => "delivered",
+            Notified::Failed => "failed",
+            Notified::GivenUp => "given_up",
         }
     }
 }
@@ -147,6 +177,7 @@ pub struct Decisions {
     approved: AtomicU64,
     denied: AtomicU64,
     expired: AtomicU64,
+    cancelled: AtomicU64,
     waited: Histogram,
 }
 
@@ -156,6 +187,7 @@ impl Default for Decisions {
             approved: AtomicU64::new(0),
             denied: AtomicU64::new(0),
             expired: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
             waited: Histogram::new(PEOPLE),
         }
     }
@@ -168,8 +200,9 @@ impl Decisions {
             State::Approved => (&self.approved, true),
             State::Denied => (&self.denied, true),
             State::Expired => (&self.expired, false),
+            State::Cancelled => (&self.cancelled, false),
             // It waits on; and what is spent was approved first.
-            State::Pending | State::Consumed => return,
+            State::Pending | State::Returned | State::Consumed => return,
         };
         count.fetch_add(1, Relaxed);
         if let Some(waited) = waited.filter(|_| by_people) {

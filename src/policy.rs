@@ -18,6 +18,7 @@ mod answers;
 mod decision;
 mod evaluate;
 mod fit;
+mod held;
 mod incomplete;
 mod index;
 mod judge;
@@ -72,6 +73,8 @@ pub struct Policies {
     authorizer: Authorizer,
     /// By action: optional fields that a rule about it tests with `has`.
     tested: BTreeMap<Arc<str>, BTreeSet<String>>,
+    /// By action: the rules in force about it that ask people.
+    held: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     digest: Arc<str>,
     observe: Observe,
 }
@@ -90,6 +93,7 @@ impl Policies {
         let (strict, lenient) = load::schemas(&vocabulary)?;
         let loaded = load::files(files, &vocabulary, strict.clone(), groups)?;
         let tested = tested(&loaded, &vocabulary);
+        let held = held::by_action(&loaded, &vocabulary);
         let internal = |error: String| vec![Diagnostic::of_file("policies", error)];
         let mut index = Index::default();
         for policy in &loaded.policies {
@@ -107,9 +111,15 @@ impl Policies {
             requests: Requests::new().map_err(|error| internal(error.to_string()))?,
             authorizer: Authorizer::new(),
             tested,
+            held,
             digest: Self::digest_of(files),
             observe: Observe::Nobody,
         })
+    }
+
+    /// What of the files is no Cedar: all that can be told of them without a vocabulary.
+    pub fn misshapen(files: &[Source]) -> Vec<Diagnostic> {
+        load::misshapen(files)
     }
 
     /// The same, with calls that no decision stops.

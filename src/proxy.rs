@@ -3,7 +3,7 @@
 //! `accept` takes connections, `connect` opens tunnels and ends their TLS, `reverse` settles whom a request is for that no
 //! proxy is asked for, `handle` is the data path, `parse` makes a `Call` of a request, `judge` has it mapped and decided, `hold` waits
 //! for people, `follow` closes the record with the answer, `stream` carries what leaves HTTP for as long as it has `standing`, `respond`
-//! says no, `internal` tells agents of their own calls; `described` is parse and map
+//! says no, `internal` tells agents of their own calls, `guard` decides on what they state; `described` is parse and map
 //! for a request that nobody sends.
 
 mod accept;
@@ -12,6 +12,7 @@ mod credentials;
 pub mod described;
 mod follow;
 mod greeting;
+mod guard;
 mod handle;
 pub mod hold;
 mod internal;
@@ -25,6 +26,7 @@ mod say;
 mod standing;
 mod stream;
 
+pub use guard::{Decided, router as guard_router};
 pub use internal::Waits;
 
 use std::net::SocketAddr;
@@ -41,6 +43,7 @@ use crate::io::body::Capture;
 use crate::io::drain::{Drain, Working};
 use crate::io::tls;
 use crate::metrics::Metrics;
+use crate::model::change::Correction;
 use crate::model::{self, ApprovalId, CallId, ErrorShape, Refusal};
 use crate::policy::RuleReason;
 use crate::store::Store;
@@ -72,6 +75,8 @@ pub struct Parts {
     pub connections: usize,
     /// Requests of agents that wait for an approval's answer at `runplane.internal`.
     pub waits: Waits,
+    /// What agents were allowed by the Guard API.
+    pub guard: Decided,
 }
 
 /// A listener of ours that agents reach.
@@ -104,6 +109,8 @@ pub struct Refused {
     pub call: Option<CallId>,
     pub approval: Option<ApprovalId>,
     pub rules: Vec<RuleReason>,
+    /// What a person says the call should have said.
+    pub correction: Option<Box<Correction>>,
     pub shape: ErrorShape,
     /// Something of the call was written to the provider, or may have been.
     pub written: bool,

@@ -12,22 +12,29 @@
 //! - The write-ahead log is folded back into the database by a thread of its own, not by whoever commits.
 //!
 //! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
-//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `registry`, `pauses`, `habits`.
+//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `grants`, `registry`, `pauses`,
+//! `habits`, `outbox`, `tree`; `find` reads calls and entries as people ask for them, `evidence` all but what people are told for
+//! `verify`.
 
 mod approvals;
 mod calls;
 mod checkpoint;
 mod connect;
 mod entries;
+mod evidence;
+mod find;
 mod finish;
+mod grants;
 mod group;
 mod habits;
 mod open;
+mod outbox;
 mod pauses;
 mod queue;
 mod reader;
 mod registry;
 mod schema;
+mod tree;
 mod writer;
 
 #[cfg(test)]
@@ -38,7 +45,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use tokio::sync::watch;
+
 use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
+use crate::model::grant::GrantRow;
 use crate::model::pause::Pause;
 use crate::model::{ApprovalId, Change, Timestamp};
 
@@ -46,9 +56,12 @@ pub use approvals::Spent;
 
 pub use calls::{CallFilter, CallRecord, OpenCall, TargetSeen};
 pub use entries::{Kept, Placed};
+pub use evidence::{Cell, Evidence, Line, Lines, Query, Table};
+pub use find::{CallQuery, Consent, Cursor, Found, Order, Written};
 pub use finish::to_its_end;
 pub use open::OpenError;
 pub use reader::{ReadError, Reader};
+pub use tree::Checkpoint;
 
 use checkpoint::Checkpointer;
 use queue::Queue;
@@ -98,6 +111,8 @@ struct Inner {
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
     checkpointer: Option<Checkpointer>,
+    /// Approvals were written by commits that somebody waited for.
+    told: watch::Sender<()>,
     /// Held for as long as anything of ours may write; given back by the system however the process ends.
     _lock: File,
 }
@@ -126,6 +141,7 @@ impl Store {
                 queue,
                 writer: Some(writer),
                 checkpointer: Some(checkpointer),
+                told: watch::Sender::new(()),
                 _lock: lock,
             }),
         })
@@ -156,7 +172,17 @@ impl Store {
     /// # Errors
     /// As [`CommitError`] says.
     pub async fn write(&self, changes: Vec<Change>) -> Result<(), CommitError> {
-        queue::answer(self.inner.queue.submit(changes)?).await
+        let of_an_approval = changes.iter().any(Change::is_of_an_approval);
+        queue::answer(self.inner.queue.submit(changes)?).await?;
+        if of_an_approval {
+            self.inner.told.send_replace(());
+        }
+        Ok(())
+    }
+
+    /// Tells when there may be something new to tell receivers. Not of every change: what nobody waits for is not told here.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.inner.told.subscribe()
     }
 
     /// Changes that may ride on a later commit (outcomes). Never dropped while the process lives: kept in order and
@@ -218,6 +244,16 @@ impl Store {
         self.inner.queue.entries()
     }
 
+    /// Waits until so many entries are without a checkpoint that one is due.
+    pub async fn grown(&self) {
+        self.inner.queue.grown().await;
+    }
+
+    /// A checkpoint over the first `size` entries is on disk.
+    pub fn sealed(&self, size: u64) {
+        self.inner.queue.sealed(i64::try_from(size).unwrap_or(i64::MAX));
+    }
+
     /// When the last entry of the trail was written.
     ///
     /// # Errors
@@ -256,6 +292,14 @@ impl Store {
     /// If the database cannot be read.
     pub fn habits(&self) -> Result<Vec<HabitsRow>, ReadError> {
         self.reader()?.habits()
+    }
+
+    /// At start: grants that have no end yet and are not used up; oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn grants(&self) -> Result<Vec<GrantRow>, ReadError> {
+        self.reader()?.grants()
     }
 
     /// At start: calls without an outcome, oldest first.

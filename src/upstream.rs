@@ -4,6 +4,7 @@
 mod address;
 mod destination;
 mod dial;
+mod errand;
 mod handshake;
 mod http2;
 mod paced;
@@ -36,6 +37,7 @@ use crate::policy::Permit;
 use crate::store::Recorded;
 
 pub use destination::{Destination, Endpoint, ParseDestinationError};
+pub use errand::{ErrandError, Errands, Line};
 pub use handshake::Handshake;
 pub use proxy::{Bypass, ParseBypassError, Proxy};
 pub use streams::Stream;

@@ -8,7 +8,7 @@ use subtle::{Choice, ConstantTimeEq};
 use super::credentials::Credentials;
 use super::declared::{Declared, DeclaredAgent, DeclaredPerson};
 use super::names::{check_name, check_names};
-use super::{DEFAULT_AGENT, Listed, Person, RegistryError};
+use super::{DEFAULT_AGENT, Listed, Person, Proof, RegistryError};
 use crate::model::approval::OWNERS;
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::secret::random_bytes;
@@ -302,6 +302,7 @@ fn person(row: &PersonRow) -> Person {
     Person {
         name: row.name.clone(),
         groups: row.groups.clone().into(),
+        proof: Proof::Key,
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Banner<'a> {
     pub(super) registry: &'a Registry,
     /// The owner's key was made just now.
     pub(super) first_start: bool,
+    /// The public half of the key of checkpoints, where it was made just now.
+    pub(super) log_key: Option<String>,
     pub(super) enforcement: &'a Enforcement,
     pub(super) paused: &'a [Pause],
 }
@@ -68,6 +70,11 @@ impl Banner<'_> {
             line(format!(
                 "\nThe owner's key, which decides what waits for people, was made: {}",
                 home.owner_key().display()
+            ));
+        }
+        if let Some(key) = &self.log_key {
+            line(format!(
+                "\nThe trail's checkpoints are signed by a new key. Keep its public half elsewhere, to verify the trail by it:\n  {key}"
             ));
         }
         line(format!(

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 
 use super::certificates::Certificates;
 use super::rotation::Rotations;
 use crate::approval::Notices;
 use crate::audit::{self, Digests};
 use crate::authority::Authority;
-use crate::budget::Seen;
+use crate::budget::{Coming, RecallError};
 use crate::config::Config;
 use crate::control::health::Readiness;
 use crate::gate::{Gate, Rules};
@@ -30,6 +31,8 @@ use crate::store::{ReadError, Store};
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// After a change that nobody told of, and that may not be whole yet; after one that could not be recorded.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// For how long calls that are decided may be on their way to the record.
+const ON_RECORD_WITHIN: Duration = Duration::from_secs(10);
 /// How long a file of people's own must have been gone before that counts.
 const GONE_FOR: Duration = Duration::from_secs(10);
 /// Errors shown on the terminal; `runplane check` has all of them.
@@ -205,54 +208,44 @@ impl Reload {
 
     async fn put_in_force(&mut self, rules: Rules, names: BTreeSet<String>, cause: Cause) -> Duration {
         let (digests, described) = (rules.digests(), rules.describe());
-        if let Err(error) = self.store.write(audit::reload(&digests, &[])).await {
-            tracing::error!(%error, "reload refused: what was in force stays");
-            if cause != Cause::Time {
-                self.say("RELOAD REFUSED: it cannot be recorded; what was in force stays until it can".to_owned());
-            }
-            self.seen = Some(digests);
-            return LOOK_AGAIN;
-        }
-        // The record has all that was decided before, so that a budget that is new or changed begins with what it would have
-        // counted.
-        let store = self.store.clone();
-        let recalled = tokio::task::spawn_blocking(move || {
-            let seen = rules.recall(&store.reader()?, Timestamp::now())?;
-            Ok::<_, ReadError>((rules, seen))
-        });
-        let (rules, seen) = match recalled
-            .await
-            .map_err(anyhow::Error::from)
-            .and_then(|recalled| Ok(recalled?))
-        {
-            Ok(recalled) => recalled,
+        let (rules, coming) = match self.ready(rules).await {
+            Ok(ready) => ready,
             Err(error) => {
-                tracing::error!(%error, "reload refused: what was taken of budgets cannot be read");
+                let database = self.config.home.database().display().to_string();
+                self.refuse(vec![Diagnostic::of_file(database, format!("{error:#}"))], cause)
+                    .await;
                 self.seen = Some(digests);
                 return LOOK_AGAIN;
             }
         };
         self.follows();
         self.gate.replace(rules);
-        if let Some(seen) = seen {
-            self.recall_rest(seen).await;
-        }
+        drop(coming);
         self.own = names;
         tracing::info!(mappings = %digests.mappings, policies = %digests.policies, "reloaded");
         self.say(format!("RELOADED: {described}"));
         LOOK_EVERY
     }
 
-    /// What the rules before decided while these came into force is added to budgets that are new.
-    async fn recall_rest(&self, seen: Seen) {
-        // What waits to be written is of that kind, too.
-        let written = self.store.flush().await;
-        let (store, rules) = (self.store.clone(), self.gate.rules());
-        let added = tokio::task::spawn_blocking(move || rules.recall_since(&store.reader()?, Timestamp::now(), seen));
-        let added = added.await.map_err(anyhow::Error::from).and_then(|added| Ok(added?));
-        if let Err(error) = written.map_err(anyhow::Error::from).and(added) {
-            tracing::error!(%error, "calls decided during the reload are not in the budgets that it brought");
-        }
+    /// Rules whose budgets have all they would have counted, and that are on record: nothing is left but to replace those
+    /// before.
+    ///
+    /// SECURITY: a budget that lacked what is decided meanwhile would allow that much on top of its limit. Test:
+    /// `a_budget_that_a_reload_brings_under_load_holds_from_its_first_call`.
+    async fn ready(&self, rules: Rules) -> anyhow::Result<(Rules, Coming)> {
+        let coming = rules.announce();
+        let alone = timeout(ON_RECORD_WITHIN, coming.alone()).await;
+        alone.context("calls that were decided are not on record yet")?;
+        self.store.flush().await.context("it cannot be recorded")?;
+        let (store, digests) = (self.store.clone(), rules.digests());
+        let recalled = tokio::task::spawn_blocking(move || {
+            rules.recall(&store.reader().map_err(ReadError::from)?, Timestamp::now())?;
+            Ok::<_, RecallError>(rules)
+        });
+        let rules = recalled.await?.context("what was taken of budgets cannot be read")?;
+        let recorded = self.store.write(audit::reload(&digests, &[])).await;
+        recorded.context("it cannot be recorded")?;
+        Ok((rules, coming))
     }
 
     fn follows(&mut self) {
@@ -275,6 +268,15 @@ impl Reload {
             );
         }
         let count = wrong.len();
+        let places: Vec<String> = wrong.iter().map(place).collect();
+        // On record and in `/ready` before it is said: who reads what is said asks there for more.
+        if let Some(first) = wrong.first() {
+            self.readiness.refuses(&first.place(), count);
+        }
+        let refused = audit::reload(&self.gate.rules().digests(), &places);
+        if let Err(error) = self.store.write(refused).await {
+            tracing::error!(%error, "a refused reload could not be recorded");
+        }
         let errors = if count == 1 { "error" } else { "errors" };
         self.say(format!("RELOAD REFUSED: {count} {errors}; what was in force stays"));
         for error in wrong.iter().take(SHOWN) {
@@ -285,14 +287,6 @@ impl Reload {
                 "RELOAD REFUSED: and {} more: `runplane check` shows all",
                 count - SHOWN
             ));
-        }
-        let places: Vec<String> = wrong.iter().map(place).collect();
-        if let Some(first) = places.first() {
-            self.readiness.refuses(first, count);
-        }
-        let refused = audit::reload(&self.gate.rules().digests(), &places);
-        if let Err(error) = self.store.write(refused).await {
-            tracing::error!(%error, "a refused reload could not be recorded");
         }
         self.wrong = wrong;
     }

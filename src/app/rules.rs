@@ -23,7 +23,7 @@ pub fn load_rules(
     config: gate::Config,
 ) -> Result<Rules, Vec<Diagnostic>> {
     let memory = Arc::new(Memory::new(Some(approval::steady())));
-    Rules::load(&sources(home, &home.policies())?, groups, config, &memory)
+    load(home, &home.policies(), groups, config, &memory)
 }
 
 /// The same with the policies of another directory in the place of the home's, and with a memory of their own, in which it
@@ -37,24 +37,58 @@ pub fn load_rules_with(
     groups: Option<&BTreeSet<String>>,
     config: gate::Config,
 ) -> Result<Rules, Vec<Diagnostic>> {
-    Rules::load(&sources(home, policies)?, groups, config, &Arc::default())
+    load(home, policies, groups, config, &Arc::default())
+}
+
+fn load(
+    home: &Home,
+    policies: &Path,
+    groups: Option<&BTreeSet<String>>,
+    config: gate::Config,
+    memory: &Arc<Memory>,
+) -> Result<Rules, Vec<Diagnostic>> {
+    let (sources, strange) = read(home, policies)?;
+    match Rules::load(&sources, groups, config, memory) {
+        Ok(rules) if strange.is_empty() => Ok(rules),
+        rules => Err(strange.into_iter().chain(rules.err().into_iter().flatten()).collect()),
+    }
 }
 
 /// The files in force: mappings, policies, labels, budgets, prices.
 ///
 /// # Errors
-/// Files that cannot be read, or are not text.
+/// Files that cannot be read, or are not text; where one has a name that says nothing of what it is, with all that is wrong
+/// in the others.
 pub fn sources(home: &Home, policies: &Path) -> Result<Sources, Vec<Diagnostic>> {
-    let (vocabulary, mappings) = shipped::mappings(&home.mappings())?;
-    let data = shipped::policy_data(policies)?;
-    Ok(Sources {
-        vocabulary,
-        mappings,
-        policies: shipped::policies(policies)?,
-        budgets: data.budgets,
-        prices: data.prices,
-        targets: data.targets,
-    })
+    let (sources, strange) = read(home, policies)?;
+    if strange.is_empty() {
+        return Ok(sources);
+    }
+    let rules = Rules::load(&sources, None, gate::Config::default(), &Arc::default());
+    Err(strange.into_iter().chain(rules.err().into_iter().flatten()).collect())
+}
+
+/// The files, and what is to be said of those that nobody reads.
+fn read(home: &Home, policies: &Path) -> Result<(Sources, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mappings = shipped::mappings(&home.mappings());
+    let data = shipped::known_policy_data(policies);
+    match (mappings, data, shipped::policies(policies)) {
+        (Ok((vocabulary, mappings)), Ok((data, strange)), Ok(policies)) => {
+            let sources = Sources {
+                vocabulary,
+                mappings,
+                policies,
+                budgets: data.budgets,
+                prices: data.prices,
+                targets: data.targets,
+            };
+            Ok((sources, strange))
+        }
+        (mappings, data, policies) => {
+            let wrong = [mappings.err(), data.err(), policies.err()];
+            Err(wrong.into_iter().flatten().flatten().collect())
+        }
+    }
 }
 
 /// The groups of all people: those of the configuration and those of the store.

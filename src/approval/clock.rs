@@ -84,6 +84,26 @@ pub fn steady() -> Wall {
     })
 }
 
+/// What the machine itself says of its age: nobody sets that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uptime {
+    /// Which of its starts it counts from.
+    pub boot: String,
+    /// Sleep included.
+    pub since: Duration,
+}
+
+impl Uptime {
+    /// `None` where the system does not tell.
+    pub fn now() -> Option<Uptime> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(Uptime {
+            boot: boot.trim().to_owned(),
+            since: uptime()?,
+        })
+    }
+}
+
 fn uptime() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
     let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;

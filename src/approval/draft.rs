@@ -1,12 +1,11 @@
 //! A change of an approval on its way to the disk.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::memory::left;
 use super::{Turn, Veto};
-use crate::model::change::ApprovalRow;
-use crate::model::{Change, State};
+use crate::model::change::{ApprovalRow, Denial};
+use crate::model::{Change, State, Vote};
 use crate::store::{CommitError, ReadError, Store};
 
 /// A change of an approval that is not on disk yet. Dropped, nothing has happened.
@@ -20,6 +19,13 @@ pub struct Draft {
 impl Draft {
     pub(super) fn new(turn: Turn, row: Box<ApprovalRow>, worth: Option<Duration>) -> Self {
         Self { turn, row, worth }
+    }
+
+    /// The first change of an approval that nobody need be asked about: people said so beforehand.
+    pub fn granted(self, votes: Vec<Vote>) -> Self {
+        let mut draft = self.turn.granted(votes);
+        draft.row.revision = 0;
+        draft
     }
 
     /// The row to commit.
@@ -56,7 +62,8 @@ impl Draft {
     pub fn committed(self) -> ApprovalRow {
         let Draft { mut turn, row, worth } = self;
         let until = worth.map(|worth| turn.approvals.now().running + worth);
-        if turn.row.state == State::Pending {
+        // Nobody was asked about what is approved from the first.
+        if turn.row.state == State::Pending && row.revision > 0 {
             let waited = row.decided.map(|decided| decided.since(row.created));
             turn.approvals.shared.decisions.count(row.state, waited);
         }
@@ -91,16 +98,15 @@ impl Veto {
     pub async fn write(
         self,
         store: &Store,
-        person: &Arc<str>,
-        reason: String,
+        denial: Denial,
         changes: impl Fn(&ApprovalRow) -> Vec<Change>,
     ) -> Result<ApprovalRow, CommitError> {
-        let draft = self.deny(person, reason.clone());
+        let draft = self.deny(denial.clone());
         match store.write(changes(draft.row())).await {
             Ok(()) => Ok(draft.committed()),
             Err(CommitError::Lost) => {
                 let draft = match draft.on_disk(store) {
-                    Ok(veto) => veto.deny(person, reason),
+                    Ok(veto) => veto.deny(denial),
                     Err(draft) => draft,
                 };
                 let changes = changes(draft.row());
@@ -114,9 +120,8 @@ impl Veto {
 impl Draft {
     /// The turn, on what is on disk, if that is newer and may still be denied.
     fn on_disk(mut self, store: &Store) -> Result<Veto, Self> {
-        let open = |state: State| matches!(state, State::Pending | State::Approved);
         match store.approval(&self.turn.row.id) {
-            Ok(Some(found)) if found.revision > self.turn.row.revision && open(found.state) => {
+            Ok(Some(found)) if found.revision > self.turn.row.revision && found.state.is_open() => {
                 *self.turn.row = found;
                 Ok(Veto(self.turn))
             }

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::model::entry::hmac_sha256;
-use crate::model::{Action, Identity, Secret};
+use crate::model::grant::Remainder;
+use crate::model::{Action, FieldSource, Identity, Secret};
 
 /// Version of the fingerprint below. Another version makes other fingerprints: no approval carries over.
 const VERSION: &[u8] = b"1";
+/// The same of what stays when a call is corrected, and of what its fields are read from: never the fingerprint of a call.
+const REST: &[u8] = b"1 rest";
+const SOURCE: &[u8] = b"1 source";
 
 /// Hexadecimal digits that people are shown.
 const MARK: usize = 16;
@@ -27,6 +31,19 @@ impl Keys {
         }
     }
 
+    /// SECURITY: every part has its length before it, so that no two different calls run together to the same bytes
+    /// (`parts_do_not_run_together`).
+    fn keyed<'a>(&self, parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
+        let mut message = Vec::new();
+        for part in parts {
+            message.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            message.extend_from_slice(part);
+        }
+        let keyed = hmac_sha256(self.fingerprint.expose(), &message);
+        zeroize::Zeroize::zeroize(&mut message);
+        keyed
+    }
+
     /// Keyed hash (hex) of a provider's idempotency key; never that of a credential with the same text.
     fn idempotency(&self, key: &str) -> String {
         let message = [b"idempotency\0", key.as_bytes()].concat();
@@ -35,12 +52,21 @@ impl Keys {
 }
 
 /// A call as approvals know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Fingerprint {
     /// Who asks, and the fingerprint of what: approvals of one place are about the same call.
     pub(super) place: Place,
     /// Keyed hash (hex) of the provider's idempotency key, if the call has one: which request it is.
     pub(super) idempotency: Option<String>,
+    /// What stays the same when a person corrects it.
+    pub(super) remainder: Option<Remainder>,
+}
+
+impl PartialEq for Fingerprint {
+    /// Whether it is the same request; wherever its fields are read from.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.place, &self.idempotency) == (&other.place, &other.idempotency)
+    }
 }
 
 /// Agent and fingerprint.
@@ -51,32 +77,28 @@ pub(super) struct Place {
 }
 
 impl Fingerprint {
-    /// SECURITY: every part has its length before it, so that no two different calls run together to the same bytes
-    /// (`parts_do_not_run_together`).
     pub fn new(keys: &Keys, agent: &Arc<str>, action: &Action, identity: &Identity) -> Self {
         let credential = hmac_sha256(keys.credential.expose(), &identity.credential);
-        let parts = [
-            VERSION,
-            agent.as_bytes(),
-            &credential,
-            action.name.as_bytes(),
-            &identity.content,
-        ];
-        let mut message = Vec::with_capacity(identity.content.len() + agent.len() + action.name.len() + 80);
         // What a call does besides comes last: one that does nothing else keeps its fingerprint.
-        let also = action.also.iter().map(|meaning| meaning.name.as_bytes());
-        for part in parts.into_iter().chain(also) {
-            message.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            message.extend_from_slice(part);
-        }
-        let fingerprint = hmac_sha256(keys.fingerprint.expose(), &message);
-        zeroize::Zeroize::zeroize(&mut message);
+        let also = || action.also.iter().map(|meaning| meaning.name.as_bytes());
+        let whole = |version, content| {
+            let parts = [version, agent.as_bytes(), &credential, action.name.as_bytes(), content];
+            keys.keyed(parts.into_iter().chain(also()))
+        };
+        let source = |source: &FieldSource| {
+            let parts = [SOURCE, agent.as_bytes(), source.field.as_bytes(), &source.content];
+            (source.field.clone(), hex::encode(keys.keyed(parts.into_iter())))
+        };
         Self {
             place: Place {
                 agent: agent.clone(),
-                fingerprint,
+                fingerprint: whole(VERSION, &identity.content),
             },
             idempotency: identity.idempotency_key.as_ref().map(|key| keys.idempotency(key)),
+            remainder: (!identity.sources.is_empty()).then(|| Remainder {
+                rest: hex::encode(whole(REST, &identity.rest)),
+                sources: identity.sources.iter().map(source).collect(),
+            }),
         }
     }
 
@@ -104,6 +126,8 @@ mod tests {
             content: content.to_vec(),
             idempotency_key: key.map(str::to_owned),
             key_is_header: false,
+            rest: Vec::new(),
+            sources: Vec::new(),
         };
         Fingerprint::new(&keys, &agent.into(), &action, &identity)
     }
@@ -130,6 +154,8 @@ mod tests {
             content: Vec::new(),
             idempotency_key: None,
             key_is_header: false,
+            rest: Vec::new(),
+            sources: Vec::new(),
         };
         let of = |also: &[&str]| {
             let mut whole = action();
@@ -177,6 +203,45 @@ mod tests {
     }
 
     #[test]
+    fn a_remainder_stays_where_a_source_changes_and_nowhere_else() {
+        let keys = Keys::new(&[7; 32], &[8; 32]);
+        let of = |agent: &str, credential: &[u8], rest: &[u8], amount: &[u8]| {
+            let source = |field: &str, content: &[u8]| FieldSource {
+                field: field.into(),
+                content: content.to_vec(),
+            };
+            let identity = Identity {
+                credential: credential.to_vec(),
+                content: b"whole".to_vec(),
+                idempotency_key: None,
+                key_is_header: false,
+                rest: rest.to_vec(),
+                sources: vec![source("amount", amount), source("count", b"3")],
+            };
+            Fingerprint::new(&keys, &agent.into(), &action(), &identity)
+                .remainder
+                .unwrap()
+        };
+        let base = of("a", b"sk", b"rest", b"5");
+        let other = of("a", b"sk", b"rest", b"6");
+        assert_eq!(
+            (&base.rest, &base.sources["count"]),
+            (&other.rest, &other.sources["count"])
+        );
+        assert_ne!(base.sources["amount"], other.sources["amount"]);
+        assert_ne!(base.rest, of("b", b"sk", b"rest", b"5").rest);
+        assert_ne!(base.rest, of("a", b"sk2", b"rest", b"5").rest);
+        assert_ne!(base.rest, of("a", b"sk", b"rest2", b"5").rest);
+        assert!(print("a", "process_refund", b"sk", b"rest", None).remainder.is_none());
+        let whole = print("a", "process_refund", b"sk", b"rest", None);
+        assert_ne!(
+            base.rest,
+            hex::encode(whole.place.fingerprint),
+            "never one for the other"
+        );
+    }
+
+    #[test]
     fn an_idempotency_key_names_the_request_not_the_call() {
         let one = print("a", "c", b"", b"d", Some("k1"));
         let two = print("a", "c", b"", b"d", Some("k2"));
@@ -192,6 +257,8 @@ mod tests {
             content: Vec::new(),
             idempotency_key: None,
             key_is_header: false,
+            rest: Vec::new(),
+            sources: Vec::new(),
         };
         let of = |byte| {
             let keys = Keys::new(&[byte; 32], &[8; 32]);

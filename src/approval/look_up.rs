@@ -20,8 +20,13 @@ pub enum Found {
     Denied(Box<Standing>),
     /// This call was approved and came, not long ago.
     Executed(Box<Standing>),
-    /// This agent has as many calls waiting for people as it may.
-    Full { pending: usize },
+    /// This agent has as many calls waiting for people as it may: nobody is to be asked. It may still go by what people said
+    /// beforehand.
+    Full {
+        pending: usize,
+        draft: Draft,
+        ticket: Ticket,
+    },
     /// The approval this call would join is changing: wait, then look again.
     Settling(Settling),
 }
@@ -71,15 +76,13 @@ impl Approvals {
     /// Reserves the place of a new approval, so that the same call in the same moment joins it.
     fn park(&self, memory: &mut Memory, fingerprint: &Fingerprint, hold: &Hold, now: Now) -> Found {
         let pending = memory.pending_of(&fingerprint.place.agent, now);
-        if pending >= self.shared.config.max_pending_per_agent {
-            return Found::Full { pending };
-        }
         let life = self.life(&hold.rules);
         let row = ApprovalRow {
             id: ApprovalId::random(),
             revision: 0,
             state: State::Pending,
             fingerprint: fingerprint.place.fingerprint,
+            remainder: fingerprint.remainder.clone(),
             idempotency: fingerprint.idempotency.clone(),
             facts: hold.call.facts(),
             action: hold.action.clone(),
@@ -87,6 +90,9 @@ impl Approvals {
             votes: Vec::new(),
             stated: std::collections::BTreeMap::new(),
             denial: None,
+            escalated: Vec::new(),
+            asked: None,
+            returned: 0,
             created: now.wall,
             expires: now.wall.plus(life),
             grant_expires: None,
@@ -96,10 +102,11 @@ impl Approvals {
             consumed: None,
         };
         let id = row.id.clone();
-        memory.park(row.clone(), now.running + life);
-        match memory.connect(&id, fingerprint.idempotency.clone()) {
-            Some((number, moved)) => Found::New(Turn::new(self, row).first(), Ticket::new(self, id, number, moved)),
-            None => Found::Full { pending },
+        let (number, moved) = memory.park(row.clone(), now.running + life, fingerprint.idempotency.clone());
+        let (draft, ticket) = (Turn::new(self, row).first(), Ticket::new(self, id, number, moved));
+        match pending >= self.shared.config.max_pending_per_agent {
+            true => Found::Full { pending, draft, ticket },
+            false => Found::New(draft, ticket),
         }
     }
 }
@@ -111,55 +118,56 @@ fn choose(memory: &Memory, fingerprint: &Fingerprint, now: Now) -> Choice {
         .into_iter()
         .filter(|slot| counts(slot, now))
         .collect();
-    let is = |slot: &Slot, state| slot.state(now) == state;
-    let own = |state| {
+    let (given, pending) = (State::is_given, |state| state == State::Pending);
+    let (denied, consumed) = (|state| state == State::Denied, |state| state == State::Consumed);
+    let own = |is: fn(State) -> bool| {
         slots
             .iter()
-            .find(move |slot| slot.is_same_request(idempotency) && is(slot, state))
+            .find(move |slot| slot.is_same_request(idempotency) && is(slot.state(now)))
     };
-    let any = |state| {
+    let any = |is: fn(State) -> bool| {
         slots
             .iter()
-            .find(move |slot| is(slot, state) && !slot.serves_another(idempotency))
+            .find(move |slot| is(slot.state(now)) && !slot.serves_another(idempotency))
     };
     let alone = slots
         .iter()
-        .find(|slot| is(slot, State::Pending) && slot.clients.is_empty());
-    let last = |state| slots.iter().rev().find(move |slot| is(slot, state));
-    own(State::Approved)
-        .or_else(|| own(State::Pending))
-        .or_else(|| own(State::Consumed))
-        .or_else(|| own(State::Denied))
-        .or_else(|| any(State::Approved))
+        .find(|slot| slot.state(now) == State::Pending && slot.clients.is_empty());
+    let last = |is: fn(State) -> bool| slots.iter().rev().find(move |slot| is(slot.state(now)));
+    own(given)
+        .or_else(|| own(pending))
+        .or_else(|| own(consumed))
+        .or_else(|| own(denied))
+        .or_else(|| any(given))
         .or(alone)
-        .or_else(|| any(State::Pending))
-        .or_else(|| last(State::Denied))
-        .or_else(|| last(State::Consumed))
+        .or_else(|| any(pending))
+        .or_else(|| last(denied))
+        .or_else(|| last(consumed))
         .map_or(Choice::New, |slot| take(slot, now))
 }
 
 /// Whether an approval still says something about a call that comes now.
 fn counts(slot: &Slot, now: Now) -> bool {
     match slot.state(now) {
-        State::Pending | State::Approved => true,
+        State::Pending | State::Approved | State::Returned => true,
         State::Denied => !slot.is_over(now),
         // Spent on a call of which nothing was sent: nothing was executed, so people may be asked again.
         State::Consumed => !slot.is_over(now) && !matches!(slot.ended, Some((Outcome::NotSent, _))),
-        State::Expired => false,
+        State::Expired | State::Cancelled => false,
     }
 }
 
 fn take(slot: &Slot, now: Now) -> Choice {
     match slot.state(now) {
-        State::Approved | State::Pending if !slot.on_disk() || (slot.taken && is_approved(slot)) => {
+        State::Approved | State::Returned | State::Pending
+            if !slot.on_disk() || (slot.taken && slot.row.state.is_given()) =>
+        {
             Choice::Wait(Settling(slot.moved.subscribe()))
         }
-        State::Approved => Choice::Claim(slot.row.id.clone()),
+        State::Approved | State::Returned => Choice::Claim(slot.row.id.clone()),
         State::Pending => Choice::Join(slot.row.id.clone()),
-        State::Denied | State::Consumed | State::Expired => Choice::Answer(Box::new(slot.standing(now))),
+        State::Denied | State::Consumed | State::Expired | State::Cancelled => {
+            Choice::Answer(Box::new(slot.standing(now)))
+        }
     }
-}
-
-fn is_approved(slot: &Slot) -> bool {
-    slot.row.state == State::Approved
 }

@@ -1,6 +1,7 @@
 //! The approvals in memory. Locked for moments only, never across an await.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,7 +11,7 @@ use super::clock::{CLOCK_SLACK, Now};
 use super::fingerprint::Place;
 use super::{Config, Standing};
 use crate::model::change::ApprovalRow;
-use crate::model::{ApprovalId, Outcome, State, Timestamp};
+use crate::model::{ApprovalId, GrantId, HoldRule, Outcome, State, Timestamp, Vote};
 
 /// One approval.
 pub(super) struct Slot {
@@ -18,6 +19,8 @@ pub(super) struct Slot {
     pub(super) row: ApprovalRow,
     /// When its state stops being worth anything, by the clock that nobody sets.
     pub(super) until: Instant,
+    /// Until when what people gave counts, also while it is spent on a call that may turn out not to be sent.
+    pub(super) given_until: Option<Instant>,
     /// Not on disk yet: its first commit is under way.
     parking: bool,
     /// Somebody is committing a change.
@@ -32,6 +35,7 @@ pub(super) struct Slot {
 impl Slot {
     fn new(row: ApprovalRow, until: Instant, parking: bool) -> Self {
         Self {
+            given_until: row.state.is_given().then_some(until),
             row,
             until,
             parking,
@@ -40,6 +44,11 @@ impl Slot {
             moved: watch::Sender::new(0),
             ended: None,
         }
+    }
+
+    fn connect(&mut self, number: u64, idempotency: Option<String>) -> (u64, watch::Receiver<u64>) {
+        self.clients.insert(number, idempotency);
+        (number, self.moved.subscribe())
     }
 
     pub(super) fn on_disk(&self) -> bool {
@@ -51,11 +60,32 @@ impl Slot {
         now.running >= self.until
     }
 
+    /// The rules that nobody answered for so long that they ask further people, by the clock that nobody sets.
+    pub(super) fn escalating(&self, now: Now) -> Vec<Arc<str>> {
+        let (life, left) = (self.row.life(), self.until.saturating_duration_since(now.running));
+        let due = |rule: &&HoldRule| {
+            let escalation = rule
+                .escalation
+                .as_ref()
+                .filter(|_| !self.row.escalated.contains(&rule.id));
+            escalation.is_some_and(|escalation| left <= life * 100_u32.saturating_sub(escalation.percent) / 100)
+        };
+        self.row.rules.iter().filter(due).map(|rule| rule.id.clone()).collect()
+    }
+
+    /// What people gave counts no more, spent or not.
+    pub(super) fn end_grant(&mut self, now: Now) {
+        self.given_until = None;
+        if self.row.state.is_given() {
+            self.until = now.running;
+        }
+    }
+
     /// The state as it counts now.
     pub(super) fn state(&self, now: Now) -> State {
         match self.row.state {
-            State::Pending | State::Approved if self.is_over(now) => State::Expired,
-            State::Pending | State::Approved | State::Denied | State::Expired | State::Consumed => self.row.state,
+            state if state.is_open() && self.is_over(now) => State::Expired,
+            state => state,
         }
     }
 
@@ -111,9 +141,18 @@ impl Memory {
         memory
     }
 
-    /// Adds an approval whose first commit is under way; its turn is taken.
-    pub(super) fn park(&mut self, row: ApprovalRow, until: Instant) {
-        self.insert(Slot::new(row, until, true));
+    /// Adds an approval whose first commit is under way, with the client that asks; its turn is taken.
+    pub(super) fn park(
+        &mut self,
+        row: ApprovalRow,
+        until: Instant,
+        idempotency: Option<String>,
+    ) -> (u64, watch::Receiver<u64>) {
+        let mut slot = Slot::new(row, until, true);
+        self.tickets = self.tickets.wrapping_add(1);
+        let client = slot.connect(self.tickets, idempotency);
+        self.insert(slot);
+        client
     }
 
     fn insert(&mut self, slot: Slot) {
@@ -154,6 +193,12 @@ impl Memory {
         self.slots.values().filter(|slot| slot.on_disk())
     }
 
+    /// The grants by which consent was given that may still come to count: also that to a call that may turn out not to be sent.
+    pub(super) fn grants(&self) -> BTreeSet<GrantId> {
+        let votes = self.slots.values().flat_map(|slot| &slot.row.votes);
+        votes.filter_map(Vote::grant).collect()
+    }
+
     /// The approvals about one call, oldest first.
     pub(super) fn about(&self, place: &Place) -> Vec<&Slot> {
         let mut slots: Vec<&Slot> = self
@@ -184,8 +229,7 @@ impl Memory {
     ) -> Option<(u64, watch::Receiver<u64>)> {
         let slot = self.slots.get_mut(id)?;
         self.tickets = self.tickets.wrapping_add(1);
-        slot.clients.insert(self.tickets, idempotency);
-        Some((self.tickets, slot.moved.subscribe()))
+        Some(slot.connect(self.tickets, idempotency))
     }
 
     /// Ends a turn without a change. What was never on disk is gone.
@@ -205,6 +249,9 @@ impl Memory {
         if let Some(slot) = self.slots.get_mut(&row.id) {
             slot.row = row;
             slot.until = until.unwrap_or(slot.until);
+            if slot.row.state.is_given() {
+                slot.given_until = Some(slot.until);
+            }
             slot.taken = false;
             slot.parking = false;
             slot.tell();
@@ -216,7 +263,7 @@ impl Memory {
         let finished: Vec<ApprovalId> = self
             .slots
             .values()
-            .filter(|slot| !matches!(slot.row.state, State::Pending | State::Approved))
+            .filter(|slot| !slot.row.state.is_open())
             .filter(|slot| !slot.taken && slot.is_over(now))
             .map(|slot| slot.row.id.clone())
             .collect();
@@ -234,10 +281,12 @@ impl Memory {
 pub(super) fn left(config: &Config, row: &ApprovalRow, now: Timestamp) -> Duration {
     match row.state {
         State::Pending => row.expires.since(now).min(row.expires.since(row.created)),
-        State::Approved if row.decided.is_none_or(|decided| decided > now.plus(CLOCK_SLACK)) => Duration::ZERO,
-        State::Approved => row.grant_expires.unwrap_or(now).since(now).min(config.grant),
+        State::Approved | State::Returned if row.decided.is_none_or(|decided| decided > now.plus(CLOCK_SLACK)) => {
+            Duration::ZERO
+        }
+        State::Approved | State::Returned => row.grant_expires.unwrap_or(now).since(now).min(config.grant),
         State::Denied => finished_for(row.decided, config.cool_down, now),
-        State::Expired => finished_for(row.decided, config.grant.max(config.cool_down), now),
+        State::Expired | State::Cancelled => finished_for(row.decided, config.grant.max(config.cool_down), now),
         State::Consumed => finished_for(row.consumed, config.grant, now),
     }
 }

@@ -42,20 +42,26 @@ impl<'a> Question<'a> {
         let short = self.approval.short();
         let risk = self.action.risk.as_ref();
         let risk = risk.map(|risk| format!("risk {}, ", risk.short())).unwrap_or_default();
-        let mut line = format!(
-            "HELD {short} {}: {} ({}), {risk}{how} → runplane approvals approve {short}{}",
+        format!(
+            "HELD {short} {}: {} ({}), {risk}{how} → {}",
             inert(&shortened(self.agent, 60)),
             inert(&shortened(&self.action.summary, 200)),
             inert(&shortened(&rules.join(", "), 200)),
-            revision_option(self.revision),
-        );
-        if rules.contains(&INCOMPLETE_ACTION) {
+            self.command(vocabulary, home_option),
+        )
+    }
+
+    /// What a person types to approve it: `runplane approvals approve apr_7k2m9x4q`.
+    pub fn command(&self, vocabulary: &Vocabulary, home_option: &str) -> String {
+        let (short, revision) = (self.approval.short(), revision_option(self.revision));
+        let mut command = format!("runplane approvals approve {short}{revision}");
+        if self.rules.iter().any(|rule| &*rule.id == INCOMPLETE_ACTION) {
             for field in self.action.wanted(vocabulary) {
-                line.push_str(&format!(" --set {field}=…"));
+                command.push_str(&format!(" --set {field}=…"));
             }
         }
-        line.push_str(home_option);
-        line
+        command.push_str(home_option);
+        command
     }
 }
 

@@ -1,207 +1,203 @@
 //! How long a connection may be held: a margin below the time its client gives up.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio::time::Instant;
+
+use crate::io::yaml::{self, Located};
+use crate::model::diagnostic::EMBEDDED;
+use crate::model::{Diagnostic, Source};
 
 /// No connection is held longer than this.
 pub const LONGEST: Duration = Duration::from_secs(300);
 
 /// The name of the profile of clients that no other profile knows.
-pub const DEFAULT: &str = "default";
+const DEFAULT: &str = "default";
 
-/// One kind of client: what its `User-Agent` starts with (lower case), and how many seconds it waits for us.
-struct Profile {
-    name: &'static str,
-    products: &'static [&'static str],
-    seconds: u64,
+/// The file of what clients wait, in the home and shipped.
+pub const CLIENTS: &str = "clients.yaml";
+
+/// As it is shipped.
+pub fn shipped() -> Source {
+    Source {
+        file: format!("{EMBEDDED}{CLIENTS}"),
+        text: include_str!("../../clients.yaml").to_owned(),
+    }
 }
 
-/// Measured (default time-outs): httpx 5 s, PyGithub 15 s, slack 30 s, boto3 60 s, stripe 80 s, undici 300 s,
-/// requests, axios and curl never. SendGrid's and Twilio's libraries wait as their languages do, Ruby's 60 s, Python's for
-/// ever, pip 15 s between two bytes, websockets (Python) 10 s. By their sources: Google's libraries for Python 60 s, aiohttp 300 s, those of OpenAI and Anthropic 600 s, OkHttp
-/// 10 s between two bytes; Go's and Java's own clients and git never.
-const PROFILES: [Profile; 22] = [
-    Profile {
-        name: "stripe",
-        products: &["stripe/"],
-        seconds: 72,
-    },
-    Profile {
-        name: "boto3",
-        products: &["boto3/", "botocore/", "aws-cli/", "aws-sdk"],
-        seconds: 54,
-    },
-    Profile {
-        name: "httpx",
-        products: &["python-httpx/", "python-httpx2/"],
-        seconds: 4,
-    },
-    Profile {
-        name: "pygithub",
-        products: &["pygithub/"],
-        seconds: 12,
-    },
-    Profile {
-        name: "sendgrid",
-        products: &["sendgrid/"],
-        seconds: 54,
-    },
-    Profile {
-        name: "slack",
-        products: &["slackclient/", "python-slackclient/", "@slack"],
-        seconds: 25,
-    },
-    Profile {
-        name: "octokit",
-        products: &["octokit"],
-        seconds: 285,
-    },
-    Profile {
-        name: "undici",
-        products: &["undici", "node"],
-        seconds: 285,
-    },
-    Profile {
-        name: "openai",
-        products: &["openai/", "asyncopenai/"],
-        seconds: 300,
-    },
-    Profile {
-        name: "requests",
-        products: &["python-requests/"],
-        seconds: 300,
-    },
-    Profile {
-        name: "twilio",
-        products: &["twilio-"],
-        seconds: 54,
-    },
-    Profile {
-        name: "google",
-        products: &[
-            "google-api-python-client/",
-            "(gzip)",
-            "gcloud-python/",
-            "gcloud/",
-            "google-cloud-sdk",
-            "gl-python/",
-        ],
-        seconds: 54,
-    },
-    Profile {
-        name: "aiohttp",
-        products: &["aiohttp/"],
-        seconds: 270,
-    },
-    Profile {
-        name: "anthropic",
-        products: &["anthropic/", "asyncanthropic/"],
-        seconds: 300,
-    },
-    Profile {
-        name: "go",
-        products: &["go-http-client/"],
-        seconds: 300,
-    },
-    Profile {
-        name: "okhttp",
-        products: &["okhttp/"],
-        seconds: 8,
-    },
-    Profile {
-        name: "java",
-        products: &["java-http-client/", "java/"],
-        seconds: 300,
-    },
-    Profile {
-        name: "git",
-        products: &["git/"],
-        seconds: 300,
-    },
-    Profile {
-        name: "pip",
-        products: &["pip/"],
-        seconds: 12,
-    },
-    Profile {
-        name: "websockets",
-        products: &["websockets/"],
-        seconds: 8,
-    },
-    Profile {
-        name: "axios",
-        products: &["axios/"],
-        seconds: 300,
-    },
-    Profile {
-        name: "curl",
-        products: &["curl/"],
-        seconds: 300,
-    },
-];
-
-/// A client that is on no list: a common time-out is 30 s.
-const UNKNOWN: Duration = Duration::from_secs(25);
-
-/// How long each kind of client is held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Patience {
-    spans: BTreeMap<&'static str, Duration>,
-    unknown: Duration,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    unknown: Located<Span>,
+    clients: Vec<Located<Client>>,
 }
 
-/// A setting that names no client we know, or a time that is too long.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PatienceError {
-    #[error("expected one of {known}, found `{found}`", known = known())]
-    UnknownProfile { found: String },
-    #[error("expected at most {} s for `{profile}`, found {} s", LONGEST.as_secs(), found.as_secs())]
-    TooLong { profile: String, found: Duration },
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Client {
+    name: String,
+    user_agent: Vec<String>,
+    timeout: Timeout,
+    #[serde(default)]
+    margin: Option<Span>,
 }
 
-fn known() -> String {
-    let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).chain([DEFAULT]).collect();
-    names.join(", ")
-}
+/// `80s`, `5m`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Span(Duration);
 
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            spans: PROFILES
-                .iter()
-                .map(|profile| (profile.name, Duration::from_secs(profile.seconds)))
-                .collect(),
-            unknown: UNKNOWN,
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (digits, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+        let unit = match unit {
+            "s" => 1,
+            "m" => 60,
+            _ => 0,
+        };
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse::<u64>().ok().filter(|number| plain && *number <= 3_600);
+        match number.map(|number| number * unit) {
+            Some(seconds @ 1..) => Ok(Span(Duration::from_secs(seconds))),
+            Some(_) | None => Err(format!("expected a time with its unit, as 80s or 5m, found `{text}`")),
         }
     }
 }
 
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+enum Timeout {
+    After(Duration),
+    Never,
+}
+
+impl TryFrom<String> for Timeout {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "never" => Ok(Timeout::Never),
+            _ => Span::try_from(text)
+                .map(|span| Timeout::After(span.0))
+                .map_err(|error| format!("{error}, or `never`")),
+        }
+    }
+}
+
+impl Client {
+    /// How long it may be held.
+    fn span(&self) -> Result<Duration, String> {
+        let margin = self.margin.map_or(Duration::ZERO, |margin| margin.0);
+        let span = match self.timeout {
+            Timeout::Never => LONGEST,
+            Timeout::After(timeout) => timeout
+                .checked_sub(margin)
+                .filter(|span| !span.is_zero())
+                .ok_or_else(|| format!("`{}`: expected a margin shorter than the timeout", self.name))?,
+        };
+        Ok(span.min(LONGEST))
+    }
+
+    fn is_sound(&self, names: &mut BTreeSet<String>) -> Result<(), String> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        if self.name.is_empty() || self.name == DEFAULT || !self.name.bytes().all(plain) {
+            return Err(format!(
+                "expected a name in lower-case letters and digits, other than `{DEFAULT}`, found `{}`",
+                self.name
+            ));
+        }
+        if !names.insert(self.name.clone()) {
+            return Err(format!("`{}` is there twice: give each client one place", self.name));
+        }
+        // SECURITY: what is empty is the beginning of every User-Agent, and would give its time to all that follow.
+        if self.user_agent.is_empty() || self.user_agent.iter().any(|beginning| beginning.trim().is_empty()) {
+            return Err(format!(
+                "`{}`: expected the beginnings of its User-Agent, none empty",
+                self.name
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How long each kind of client is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// In the order of the file: the first that fits counts.
+    profiles: Vec<Profile>,
+    unknown: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Profile {
+    name: String,
+    /// What its `User-Agent` begins with, in lower case.
+    beginnings: Vec<String>,
+    span: Duration,
+}
+
 impl Patience {
-    /// The measured times, with those of `overrides` (profile name → time) in their place.
+    /// Reads a file of clients.
     ///
     /// # Errors
-    /// If a name is not that of a profile, or a time is longer than [`LONGEST`].
-    pub fn new(overrides: &BTreeMap<String, Duration>) -> Result<Self, PatienceError> {
-        let mut patience = Self::default();
-        for (name, span) in overrides {
-            if *span > LONGEST {
-                return Err(PatienceError::TooLong {
-                    profile: name.clone(),
-                    found: *span,
-                });
+    /// What is wrong in it, with its place.
+    pub fn load(source: &Source) -> Result<Self, Vec<Diagnostic>> {
+        let file: File = yaml::load(source)?;
+        let (mut profiles, mut names, mut wrong) = (Vec::new(), BTreeSet::new(), Vec::new());
+        for client in file.clients {
+            let sound = client.value.is_sound(&mut names).and_then(|()| client.value.span());
+            match sound {
+                Ok(span) => profiles.push(Profile {
+                    name: client.value.name,
+                    beginnings: client
+                        .value
+                        .user_agent
+                        .iter()
+                        .map(|text| text.to_ascii_lowercase())
+                        .collect(),
+                    span,
+                }),
+                Err(message) => wrong.push(client.diagnostic(source, message)),
             }
-            if name == DEFAULT {
-                patience.unknown = *span;
-                continue;
-            }
-            let Some(profile) = PROFILES.iter().find(|profile| profile.name == name) else {
-                return Err(PatienceError::UnknownProfile { found: name.clone() });
-            };
-            patience.spans.insert(profile.name, *span);
         }
-        Ok(patience)
+        if file.unknown.value.0 > LONGEST {
+            let message = format!("expected at most {} s", LONGEST.as_secs());
+            wrong.push(file.unknown.diagnostic(source, message));
+        }
+        match wrong.is_empty() {
+            true => Ok(Self {
+                profiles,
+                unknown: file.unknown.value.0,
+            }),
+            false => Err(wrong),
+        }
+    }
+
+    /// Gives a profile another time, at most [`LONGEST`].
+    ///
+    /// # Errors
+    /// If no profile has that name.
+    pub fn set(&mut self, name: &str, span: Duration) -> Result<(), String> {
+        let span = span.min(LONGEST);
+        if name == DEFAULT {
+            self.unknown = span;
+            return Ok(());
+        }
+        match self.profiles.iter_mut().find(|profile| profile.name == name) {
+            Some(profile) => {
+                profile.span = span;
+                Ok(())
+            }
+            None => {
+                let known = self.profiles.iter().map(|profile| profile.name.as_str());
+                let known: Vec<&str> = known.chain([DEFAULT]).collect();
+                Err(format!("expected one of {}, found `{name}`", known.join(", ")))
+            }
+        }
     }
 
     /// How long a client that calls itself `user_agent` may be held.
@@ -215,11 +211,12 @@ impl Patience {
             Some((first, rest)) if first.starts_with("python/") => rest,
             _ => &lower,
         };
-        PROFILES
-            .iter()
-            .find(|profile| profile.products.iter().any(|product| user_agent.starts_with(product)))
-            .and_then(|profile| self.spans.get(profile.name).copied())
-            .unwrap_or(self.unknown)
+        let fits = |profile: &&Profile| {
+            let mut beginnings = profile.beginnings.iter();
+            beginnings.any(|beginning| user_agent.starts_with(beginning.as_str()))
+        };
+        let profile = self.profiles.iter().find(fits);
+        profile.map_or(self.unknown, |profile| profile.span)
     }
 }
 
@@ -239,6 +236,11 @@ impl Wait {
         }
     }
 
+    /// For nobody who stays: what is there is taken, and nothing is waited for.
+    pub fn none() -> Self {
+        Self::start(Duration::ZERO)
+    }
+
     pub fn span(&self) -> Duration {
         self.span
     }
@@ -255,11 +257,24 @@ impl Wait {
 }
 
 #[cfg(test)]
+impl Default for Patience {
+    fn default() -> Self {
+        Self::load(&shipped()).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn seconds(user_agent: &str) -> u64 {
         Patience::default().of(Some(user_agent)).as_secs()
+    }
+
+    fn set(name: &str, seconds: u64) -> Patience {
+        let mut patience = Patience::default();
+        patience.set(name, Duration::from_secs(seconds)).unwrap();
+        patience
     }
 
     #[test]
@@ -270,7 +285,7 @@ mod tests {
         assert_eq!(seconds("python-httpx/0.28.1"), 4);
         assert_eq!(seconds("PyGithub/Python"), 12);
         assert_eq!(seconds("sendgrid/6.12.5;python"), 54);
-        let slack = Patience::new(&BTreeMap::from([("slack".to_owned(), Duration::from_secs(7))])).unwrap();
+        let slack = set("slack", 7);
         let by_itself = "Python/3.13.5 slackclient/3.47.0 Linux/6.12.0";
         assert_eq!((seconds(by_itself), slack.of(Some(by_itself)).as_secs()), (25, 7));
         assert_eq!(seconds("octokit-core.js/7 Node.js/24"), 285);
@@ -295,18 +310,67 @@ mod tests {
     #[test]
     fn an_unknown_client_waits_a_short_time() {
         assert_eq!(seconds("something/1.0 curl/8"), 25);
-        assert_eq!(Patience::default().of(None), UNKNOWN);
+        assert_eq!(Patience::default().of(None).as_secs(), 25);
     }
 
     #[test]
     fn times_can_be_set_by_profile_but_not_beyond_the_longest() {
-        let set = |name: &str, seconds| BTreeMap::from([(name.to_owned(), Duration::from_secs(seconds))]);
-        let patience = Patience::new(&set("curl", 20)).unwrap();
-        assert_eq!(patience.of(Some("curl/8")).as_secs(), 20);
-        assert_eq!(Patience::new(&set("default", 9)).unwrap().of(None).as_secs(), 9);
-        let error = Patience::new(&set("Curl", 20)).unwrap_err().to_string();
+        assert_eq!(set("curl", 20).of(Some("curl/8")).as_secs(), 20);
+        assert_eq!(set("default", 9).of(None).as_secs(), 9);
+        let error = Patience::default().set("Curl", Duration::from_secs(20)).unwrap_err();
         assert!(error.contains("curl, default, found `Curl`"), "{error}");
-        assert!(Patience::new(&set("curl", 301)).is_err());
+        assert_eq!(set("curl", 301).of(Some("curl/8")), LONGEST);
+    }
+
+    #[test]
+    fn a_file_of_the_homes_own_is_read_strictly_and_mistakes_have_their_place() {
+        let read = |text: &str| {
+            Patience::load(&Source {
+                file: "clients.yaml".to_owned(),
+                text: text.to_owned(),
+            })
+        };
+        let own =
+            read("unknown: 10s\nclients:\n  - { name: ours, user_agent: [\"Ours/\"], timeout: 1m, margin: 10s }\n")
+                .unwrap();
+        assert_eq!(
+            (own.of(Some("ours/1")).as_secs(), own.of(Some("curl/8")).as_secs()),
+            (50, 10)
+        );
+        let client = |text: &str| format!("unknown: 10s\nclients:\n  - {text}\n");
+        for (text, line, words) in [
+            (client("{ name: a, user_agent: [\"\"], timeout: 9s }"), 3, "none empty"),
+            (client("{ name: a, user_agent: [], timeout: 9s }"), 3, "none empty"),
+            (
+                client("{ name: a, user_agent: [\"a\"], timeout: 9s, margin: 9s }"),
+                3,
+                "shorter than the timeout",
+            ),
+            (
+                client("{ name: a, user_agent: [\"a\"], timeout: 9 }"),
+                3,
+                "expected a time with its unit",
+            ),
+            (client("{ name: a, user_agent: [\"a\"], timeout: 0s }"), 3, "or `never`"),
+            (
+                client("{ name: default, user_agent: [\"a\"], timeout: 9s }"),
+                3,
+                "expected a name",
+            ),
+            (client("{ name: a, agent: [\"a\"], timeout: 9s }"), 3, "agent"),
+            ("unknown: 301s\nclients: []\n".to_owned(), 1, "at most 300 s"),
+            ("clients: []\n".to_owned(), 0, "unknown"),
+        ] {
+            let wrong = read(&text).unwrap_err();
+            let shown = wrong[0].to_string();
+            assert!(shown.contains(words), "{text}: {shown}");
+            assert!(
+                line == 0 || shown.contains(&format!("clients.yaml:{line}:")),
+                "{text}: {shown}"
+            );
+        }
+        let twice = "unknown: 10s\nclients:\n  - { name: a, user_agent: [\"a\"], timeout: 9s }\n  - { name: a, user_agent: [\"b\"], timeout: 9s }\n";
+        assert!(read(twice).unwrap_err()[0].to_string().contains("clients.yaml:4:"));
     }
 
     #[tokio::test(start_paused = true)]

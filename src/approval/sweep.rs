@@ -1,15 +1,23 @@
 //! What time does to approvals.
 
+use std::sync::Arc;
+
 use super::turn::Turn;
 use super::{Approvals, Draft};
-use crate::model::State;
 use crate::model::change::ApprovalRow;
+use crate::model::grant::Grant;
 use crate::model::time::Jump;
+use crate::model::{HoldRule, State};
 
 /// What a look at the clocks found.
 pub struct Sweep {
     /// Approvals whose time is over: to be put on disk as expired.
     pub expired: Vec<Draft>,
+    /// Approvals that people left unanswered for so long that further people are asked.
+    pub escalated: Vec<Draft>,
+    /// Grants whose time is over, or that cannot be trusted any more, or that a person took back: to be put on disk as ended,
+    /// by that person.
+    pub grants: Vec<(Grant, Option<Arc<str>>)>,
     /// How the wall clock jumped since the last look, if by more than 5 s. Where it was set back, grants are expired: their
     /// stored end cannot be trusted. Pending approvals stay; set forward, all stays.
     pub jump: Option<Jump>,
@@ -21,30 +29,45 @@ impl Approvals {
         let now = self.now();
         let mut memory = self.memory();
         let jump = memory.clocks.replace(now).and_then(|before| now.jump_since(before));
-        let mut expired = Vec::new();
+        let (mut expired, mut escalated) = (Vec::new(), Vec::new());
+        if let Some(Jump::Back(_)) = jump {
+            memory.all().for_each(|slot| slot.end_grant(now));
+        }
         for slot in memory.all().filter(|slot| slot.on_disk() && !slot.taken) {
-            if matches!(jump, Some(Jump::Back(_))) && slot.row.state == State::Approved {
-                slot.until = now.running;
-            }
-            let open = matches!(slot.row.state, State::Pending | State::Approved);
-            if open && slot.state(now) == State::Expired {
+            if slot.row.state.is_open() && slot.state(now) == State::Expired {
                 slot.taken = true;
                 expired.push(self.expiring(slot.row.clone()));
+            } else if slot.row.state == State::Pending {
+                let due = slot.escalating(now);
+                if !due.is_empty() {
+                    slot.taken = true;
+                    escalated.push(self.escalating(slot.row.clone(), due));
+                }
             }
         }
         memory.forget_finished(now);
-        Sweep { expired, jump }
+        let named = memory.grants();
+        drop(memory);
+        if let Some(Jump::Back(_)) = jump {
+            self.distrust_grants();
+        }
+        Sweep {
+            expired,
+            escalated,
+            grants: self.over(&named),
+            jump,
+        }
     }
 
     /// Ends all that is pending or approved, where the secret is lost that their fingerprints were made with: no call
     /// would ever match them again.
     pub fn end_all(&self) -> Vec<Draft> {
-        self.end(|state| matches!(state, State::Pending | State::Approved))
+        self.end(State::is_open)
     }
 
     /// Ends all grants, where the wall clock was set back while nobody looked: their stored end cannot be trusted.
     pub fn end_grants(&self) -> Vec<Draft> {
-        self.end(|state| state == State::Approved)
+        self.end(State::is_given)
     }
 
     fn end(&self, which: impl Fn(State) -> bool) -> Vec<Draft> {
@@ -57,6 +80,15 @@ impl Approvals {
             self.expiring(slot.row.clone())
         })
         .collect()
+    }
+
+    /// The rules of these ids ask further people from now on. Its expiry stays.
+    fn escalating(&self, row: ApprovalRow, rules: Vec<Arc<str>>) -> Draft {
+        Turn::new(self, row).draft(None, |row| {
+            row.escalated.extend(rules);
+            let asked: Vec<HoldRule> = row.rules.iter().cloned().map(|rule| row.as_asked(rule)).collect();
+            row.rules = asked;
+        })
     }
 
     fn expiring(&self, row: ApprovalRow) -> Draft {

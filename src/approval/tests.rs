@@ -9,11 +9,13 @@ use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::model::call::{Authority, Body, Call, Caller, Host, Origin, Scheme};
+use crate::model::change::Denial;
 use crate::model::time::Jump;
 use crate::model::{Access, Action, Answer, Target, Timestamp, Value, Vote};
 use crate::policy::Hold;
 
 mod clocks;
+mod grants;
 mod property;
 mod waiting;
 
@@ -51,6 +53,7 @@ pub(crate) fn rule(id: &str, digest: &str) -> HoldRule {
         approvers: vec!["finance".into()],
         quorum: 1,
         timeout: None,
+        escalation: None,
         digest: digest.into(),
         unchecked: Vec::new(),
     }
@@ -93,6 +96,7 @@ pub(crate) fn call(agent: &str, what: u8, key: Option<&str>) -> Fingerprint {
             fingerprint: [what; 32],
         },
         idempotency: key.map(str::to_owned),
+        remainder: None,
     }
 }
 
@@ -188,7 +192,7 @@ pub(crate) fn veto(approvals: &Approvals, id: &ApprovalId) -> Veto {
 }
 
 pub(crate) fn deny(approvals: &Approvals, id: &ApprovalId) {
-    let denied = veto(approvals, id).deny(&"alice".into(), "no".to_owned()).committed();
+    let denied = veto(approvals, id).deny(Denial::new(&"alice".into(), "no")).committed();
     assert_eq!(denied.state, State::Denied);
 }
 
@@ -244,7 +248,7 @@ async fn a_hundred_claims_at_once_spend_one_grant_once() {
                         true
                     }
                     Wake::Executed(_) => false,
-                    Wake::TooLate(_) | Wake::Denied(_) | Wake::Expired | Wake::TimeUp(_) => {
+                    Wake::TooLate(_) | Wake::Denied(_) | Wake::Cancelled(_) | Wake::Expired | Wake::TimeUp(_) => {
                         panic!("neither spent nor refused as executed")
                     }
                 }

@@ -23,6 +23,8 @@ pub enum Wake {
     /// Approved, but the client would not hear the answer: not spent, for the same call made again.
     TooLate(Box<Standing>),
     Denied(Box<Standing>),
+    /// A person withdrew the question.
+    Cancelled(Box<Standing>),
     Expired,
     /// Spent on another connection of the same call.
     Executed(Box<Standing>),
@@ -85,15 +87,16 @@ impl Ticket {
         let standing = Box::new(slot.standing(now));
         match standing.state {
             State::Denied => Look::Done(Wake::Denied(standing)),
+            State::Cancelled => Look::Done(Wake::Cancelled(standing)),
             State::Expired => Look::Done(Wake::Expired),
             State::Consumed => Look::Done(Wake::Executed(standing)),
-            State::Approved if !wait.can_still_send() => Look::Done(Wake::TooLate(standing)),
-            State::Approved if !slot.taken => {
+            State::Approved | State::Returned if !wait.can_still_send() => Look::Done(Wake::TooLate(standing)),
+            State::Approved | State::Returned if !slot.taken => {
                 slot.taken = true;
                 Look::Done(Wake::Approved(Claim(Turn::new(&self.approvals, slot.row.clone()))))
             }
             State::Pending if time_is_up => Look::Done(Wake::TimeUp(standing)),
-            State::Approved | State::Pending => Look::Wait {
+            State::Approved | State::Returned | State::Pending => Look::Wait {
                 over: (Instant::now() + slot.until.saturating_duration_since(now.running)).min(wait.ends()),
             },
         }

@@ -54,12 +54,14 @@ impl Turn {
     /// `the_grant_of_a_person_who_was_disabled_meanwhile_asks_again`,
     /// `the_vote_of_a_person_who_was_disabled_meanwhile_is_not_added_to_anothers`,
     /// `a_yes_does_not_outlive_its_givers_group`.
-    fn keep_votes(&mut self, speaks: impl Fn(&str, &(Arc<str>, Arc<str>)) -> bool) {
+    fn keep_votes(&mut self, speaks: impl Fn(&Vote, &(Arc<str>, Arc<str>)) -> bool) {
         let row = &mut self.row;
         let count = |row: &ApprovalRow| row.votes.iter().map(|vote| vote.rules.len()).sum::<usize>();
         let before = count(row);
         for vote in &mut row.votes {
-            vote.rules.retain(|rule| speaks(&vote.person, rule));
+            let mut rules = std::mem::take(&mut vote.rules);
+            rules.retain(|rule| speaks(vote, rule));
+            vote.rules = rules;
         }
         row.votes.retain(|vote| !vote.rules.is_empty());
         let answered = |vote: &Vote| vote.rules.iter().any(|(id, _)| &**id == INCOMPLETE_ACTION);
@@ -67,6 +69,17 @@ impl Turn {
             row.stated.clear();
             row.votes.clear();
         }
+    }
+
+    pub(super) fn granted(self, votes: Vec<Vote>) -> Draft {
+        let (now, grant) = (self.now(), self.approvals.shared.config.grant);
+        let change = |row: &mut ApprovalRow| {
+            row.votes.extend(votes);
+            row.state = State::Approved;
+            row.decided = Some(now);
+            row.grant_expires = Some(now.plus(grant));
+        };
+        self.draft(Some(grant), change)
     }
 
     /// What people consented to so far.
@@ -97,7 +110,7 @@ impl Claim {
     }
 
     /// Leaves only what people consented to for whom `speaks` of the rule (id and digest).
-    pub fn keep_votes(&mut self, speaks: impl Fn(&str, &(Arc<str>, Arc<str>)) -> bool) {
+    pub fn keep_votes(&mut self, speaks: impl Fn(&Vote, &(Arc<str>, Arc<str>)) -> bool) {
         self.0.keep_votes(speaks);
     }
 
@@ -121,9 +134,12 @@ impl Claim {
     /// Asks people again: `rules` want consent that the votes do not give, because a rule is new or its text is.
     pub fn reopen(self, rules: Vec<HoldRule>) -> Draft {
         let life = self.0.approvals.life(&rules);
-        let expires = self.0.now().plus(life);
+        let now = self.0.now();
+        let expires = now.plus(life);
         self.0.draft(Some(life), |row| {
             row.state = State::Pending;
+            row.asked = Some(now);
+            row.escalated.clear();
             row.rules = rules;
             row.expires = expires;
             row.grant_expires = None;
@@ -141,6 +157,8 @@ impl Claim {
     pub fn ask_anew(mut self, action: Action, rules: Vec<HoldRule>) -> Draft {
         let row = &mut self.0.row;
         row.action = action;
+        // It goes by where another mapping read the fields.
+        row.remainder = None;
         row.votes.clear();
         row.stated.clear();
         self.reopen(rules)
@@ -157,7 +175,7 @@ impl Review {
     }
 
     /// Leaves only what people consented to for whom `speaks` of the rule (id and digest).
-    pub fn keep_votes(&mut self, speaks: impl Fn(&str, &(Arc<str>, Arc<str>)) -> bool) {
+    pub fn keep_votes(&mut self, speaks: impl Fn(&Vote, &(Arc<str>, Arc<str>)) -> bool) {
         self.0.keep_votes(speaks);
     }
 
@@ -199,12 +217,30 @@ impl Review {
         })
     }
 
+    /// What people said beforehand is all the consent that is wanted.
+    pub fn granted(self, votes: Vec<Vote>) -> Draft {
+        self.0.granted(votes)
+    }
+
     /// A consent that is not enough: `rules` still want people. Its expiry stays.
     pub fn consent(self, vote: Vote, stated: BTreeMap<Arc<str>, Value>, rules: Vec<HoldRule>) -> Draft {
         self.0.draft(None, |row| {
             row.votes.push(vote);
             row.stated.extend(stated);
             row.rules = rules;
+        })
+    }
+}
+
+impl Review {
+    /// Withdraws the question: nobody is to answer it any more, and the same call asks anew.
+    pub fn cancel(self, person: &Arc<str>, reason: String) -> Draft {
+        let now = self.0.now();
+        let remembered = Approvals::remembered(&self.0.approvals.shared.config);
+        self.0.draft(Some(remembered), |row| {
+            row.state = State::Cancelled;
+            row.decided = Some(now);
+            row.denial = Some(Denial::new(person, reason));
         })
     }
 }
@@ -218,17 +254,14 @@ impl Veto {
         &self.0.row
     }
 
-    pub fn deny(self, person: &Arc<str>, reason: String) -> Draft {
+    pub fn deny(self, denial: Denial) -> Draft {
         let now = self.0.now();
         let cool_down = self.0.approvals.shared.config.cool_down;
         self.0.draft(Some(cool_down), |row| {
             row.state = State::Denied;
             row.grant_expires = None;
             row.decided = Some(now);
-            row.denial = Some(Denial {
-                person: person.clone(),
-                reason,
-            });
+            row.denial = Some(denial);
         })
     }
 }
@@ -243,7 +276,31 @@ impl Settling {
     }
 }
 
+/// How often a grant is given back by a call that was not sent.
+const MOST_RETURNS: u8 = 3;
+
 impl Approvals {
+    /// Gives back what was spent on a call of which no byte was sent, for as long as it would have counted. `None` where it
+    /// was spent on another, was given back often enough, or counts no more.
+    pub fn give_back(&self, id: &ApprovalId, call: &CallId) -> Option<Draft> {
+        let now = self.now();
+        let mut memory = self.memory();
+        let slot = memory.get_mut(id)?;
+        let left = slot.given_until?.saturating_duration_since(now.running);
+        let is_spent = slot.row.state == State::Consumed && slot.row.consumed_by.as_ref() == Some(call);
+        if !is_spent || slot.taken || slot.row.returned >= MOST_RETURNS || left.is_zero() {
+            return None;
+        }
+        slot.taken = true;
+        slot.ended = None;
+        Some(Turn::new(self, slot.row.clone()).draft(Some(left), |row| {
+            row.state = State::Returned;
+            row.returned = row.returned.saturating_add(1);
+            row.consumed_by = None;
+            row.consumed = None;
+        }))
+    }
+
     /// Takes a pending approval's turn, for a person's decision.
     ///
     /// # Errors
@@ -257,8 +314,7 @@ impl Approvals {
     /// # Errors
     /// If it is finished, somebody else decides or spends it at this moment, or it is gone.
     pub fn veto(&self, id: &ApprovalId) -> Result<Veto, NotOpen> {
-        self.take(id, |state| matches!(state, State::Pending | State::Approved))
-            .map(Veto)
+        self.take(id, State::is_open).map(Veto)
     }
 
     fn take(&self, id: &ApprovalId, open: impl Fn(State) -> bool) -> Result<Turn, NotOpen> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Digests, Ruling, joined, short};
+use super::{Digests, Ruling, joined, recorded, short};
 use crate::model::change::{CallClosed, CallRow, Carried};
 use crate::model::entry::{Committed, Kind};
 use crate::model::labels::{Label, Labels, Sensitivity};
@@ -39,6 +39,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .call(&call.id)
         .agent(&call.caller.agent)
         .with("access", action.access.as_str())
+        .with("began", call.received.0)
         .with("action", &*action.name)
         .with_some("also", also(action))
         .with_some("approval", ruling.approval.map(|approval| approval.as_str()))
@@ -79,6 +80,10 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
     let entry = match action.labels.as_deref() {
         Some(labels) => labelled(entry, labels, &action.environment),
         None => entry,
+    };
+    let entry = match recorded::is_told(action) {
+        true => entry,
+        false => entry.commit("operation", Committed::keep(&action.operation)),
     };
     let entry = match action.also.is_empty() {
         true => entry,
@@ -185,23 +190,36 @@ pub(super) fn also(action: &Action) -> Option<String> {
 struct Also<'a> {
     access: &'static str,
     action: &'a str,
+    /// As rules see it, if that is another than the action's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a str>,
     fields: &'a BTreeMap<Arc<str>, Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
+    /// What a message or document names it, if that is another than the action's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'a str>,
     /// How its target was labelled, if something else than unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     sensitivity: Option<&'static str>,
     target: TargetValue<'a>,
+    /// If it is the one and the action the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unmapped: Option<bool>,
 }
 
 fn all_also(action: &Action) -> Vec<Also<'_>> {
     let also = action.also.iter().map(|meaning| Also {
         access: meaning.access.as_str(),
         action: &meaning.name,
+        environment: Some(&**meaning.environment()).filter(|own| *own != &**action.environment()),
         fields: &meaning.fields,
         missing: reasons(meaning),
+        operation: Some(&*meaning.operation)
+            .filter(|own| *own != &*action.operation && !(meaning.unmapped && recorded::is_told(meaning))),
         sensitivity: sensitivity(meaning),
         target: target(meaning),
+        unmapped: Some(meaning.unmapped).filter(|own| *own != action.unmapped),
     });
     also.collect()
 }
@@ -233,6 +251,7 @@ pub fn closed(agent: &Arc<str>, closed: CallClosed) -> Vec<Change> {
     let mut entry = Entry::new(Kind::Outcome)
         .call(&closed.call)
         .agent(agent)
+        .with("ended", closed.time.0)
         .with("outcome", closed.outcome.as_str())
         .with_some("reason", closed.reason.map(Reason::as_str))
         .with_some("status", closed.status.map(i64::from));

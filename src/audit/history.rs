@@ -1,10 +1,10 @@
 //! The calls of a period as the trail tells them, in the order in which they were decided.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::recorded::{Recorded, Unreplayable};
+use super::recorded::{RecordedCall, Unreplayable};
 use crate::model::change::ApprovalRow;
 use crate::model::entry::Kind;
 use crate::model::{Action, CallId, Outcome, Timestamp};
@@ -27,12 +27,19 @@ pub struct Period {
 #[derive(Debug)]
 pub enum Event {
     /// The gate decided it for the first time, asked nobody yet.
-    Decided(Box<Recorded>),
+    Decided(Box<RecordedCall>),
+    /// A call that was held may leave, after people consented: as it left, with the values that they stated.
+    Released {
+        recorded: Box<RecordedCall>,
+        /// That it was held was told before.
+        told: bool,
+    },
     Ended(Ended),
     /// It was decided, but cannot be decided again.
     Lost {
         why: Unreplayable,
-        /// `None` where that cannot be read.
+        /// `None` where that cannot be read; nor can its agent then.
+        call: Option<CallId>,
         agent: Option<String>,
         /// Its place in the trail.
         seq: i64,
@@ -47,18 +54,15 @@ pub struct Ended {
     /// The provider's HTTP status, where it gave one.
     pub status: Option<u16>,
     pub time: Timestamp,
-    /// Of a call that was held: the one that was counted for the same request when it was sent.
-    #[serde(skip)]
-    pub repeats: Option<CallId>,
 }
 
-/// Calls that were held and have not ended, and what they repeat, once they were sent.
-type Held = HashMap<CallId, Option<CallId>>;
+/// Calls that were held and have not ended.
+type Held = HashSet<CallId>;
 
 /// Tells the calls of a period. What is written meanwhile does not belong to it.
 ///
-/// What the gate said *first* of a call is told: a call that was held and then sent is told as held, once, with the values
-/// that it stated itself.
+/// What the gate said *first* of a call is what it decided: a call that was held and then sent is told as held, once, with the
+/// values that it stated itself, and then as released.
 ///
 /// # Errors
 /// If the database cannot be read.
@@ -70,17 +74,17 @@ pub fn history(reader: &Reader, period: &Period, mut tell: impl FnMut(Event)) ->
         let page = reader.page(from, behind, kinds, PAGE)?;
         from = page.last().map_or(behind, |last| last.seq + 1);
         for entry in page {
-            let event = match (entry.kept, entry.kind == kinds[0]) {
-                (None, true) => Some(Event::Lost {
+            match (entry.kept, entry.kind == kinds[0]) {
+                (None, true) => tell(Event::Lost {
                     why: Unreplayable::Unreadable,
+                    call: None,
                     agent: None,
                     seq: entry.seq,
                 }),
-                (None, false) => None,
-                (Some(kept), true) => decided(reader, period, (entry.seq, &kept), &mut held)?,
-                (Some(kept), false) => ended(&kept, &mut held),
-            };
-            event.into_iter().for_each(&mut tell);
+                (None, false) => {}
+                (Some(kept), true) => decided(reader, period, (entry.seq, &kept), &mut held, &mut tell)?,
+                (Some(kept), false) => ended(&kept, &mut held).into_iter().for_each(&mut tell),
+            }
         }
     }
     Ok(())
@@ -91,50 +95,62 @@ fn decided(
     period: &Period,
     (seq, kept): (i64, &Kept),
     held: &mut Held,
-) -> Result<Option<Event>, ReadError> {
+    tell: &mut impl FnMut(Event),
+) -> Result<(), ReadError> {
+    let whose = Whose::of(kept);
+    if let (Some(wanted), Some(found)) = (&period.agent, &whose.agent)
+        && wanted != found
+    {
+        return Ok(());
+    }
     let lost = |why| Event::Lost {
         why,
-        agent: agent_of(kept),
+        call: whose.call,
+        agent: whose.agent,
         seq,
     };
-    if let Some(agent) = &period.agent
-        && agent_of(kept).is_some_and(|found| found != *agent)
-    {
-        return Ok(None);
-    }
-    let recorded = match Recorded::read(kept) {
-        Ok(recorded) => recorded,
-        Err(why) => return Ok(Some(lost(why))),
+    let recorded = match RecordedCall::read(kept) {
+        Ok(recorded) => Box::new(recorded),
+        Err(why) => {
+            tell(lost(why));
+            return Ok(());
+        }
     };
-    if let Some(repeats) = held.get_mut(&recorded.call) {
-        *repeats = recorded.repeats;
-        return Ok(None);
+    let asked = recorded.decision == "REQUIRE_APPROVAL";
+    let released = recorded.decision == "ALLOW";
+    if held.contains(&recorded.call) {
+        if released {
+            tell(Event::Released { recorded, told: true });
+        }
+        return Ok(());
     }
-    if recorded.decision == "REQUIRE_APPROVAL" {
-        held.insert(recorded.call.clone(), None);
+    if asked {
+        held.insert(recorded.call.clone());
     }
-    let Some(approval) = recorded
-        .approval
-        .clone()
-        .filter(|_| recorded.decision != "REQUIRE_APPROVAL")
-    else {
-        return Ok(Some(Event::Decided(Box::new(recorded))));
+    let Some(approval) = recorded.approval.clone().filter(|_| !asked) else {
+        tell(Event::Decided(recorded));
+        return Ok(());
     };
     // It went by an approval, so it was held first: in an entry of its own, which lies before the period, or in none.
     let began = reader.call(&recorded.call)?.map(|call| call.row.time);
-    if began.is_some_and(|began| began < period.since) {
-        return Ok(None);
+    let mut told = began.is_none_or(|began| began >= period.since);
+    if told {
+        let asked = reader.approval(&approval)?;
+        let as_called = asked.and_then(|asked| as_called((*recorded).clone(), asked));
+        told = as_called.is_some();
+        tell(as_called.map_or_else(
+            || lost(Unreplayable::Approval),
+            |recorded| Event::Decided(Box::new(recorded)),
+        ));
     }
-    let asked = reader.approval(&approval)?;
-    let as_called = asked.and_then(|asked| as_called(recorded, asked));
-    Ok(Some(as_called.map_or_else(
-        || lost(Unreplayable::Approval),
-        |recorded| Event::Decided(Box::new(recorded)),
-    )))
+    if released {
+        tell(Event::Released { recorded, told });
+    }
+    Ok(())
 }
 
 /// The call as it stood before people consented: held, and without the values that they stated.
-fn as_called(mut recorded: Recorded, asked: ApprovalRow) -> Option<Recorded> {
+fn as_called(mut recorded: RecordedCall, asked: ApprovalRow) -> Option<RecordedCall> {
     recorded.decision = "REQUIRE_APPROVAL";
     recorded.reason = None;
     recorded.rules = asked.rules.iter().map(|rule| rule.id.clone()).collect();
@@ -155,18 +171,22 @@ fn as_called(mut recorded: Recorded, asked: ApprovalRow) -> Option<Recorded> {
     alike.then_some(recorded)
 }
 
-/// Whose call an entry is about, without reading the rest of it.
-fn agent_of(kept: &Kept) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Agent {
-        agent: String,
+/// Which call an entry is about, and whose it is, without reading the rest of it.
+#[derive(Default, Deserialize)]
+struct Whose {
+    agent: Option<String>,
+    call: Option<CallId>,
+}
+
+impl Whose {
+    fn of(kept: &Kept) -> Whose {
+        serde_json::from_slice(&kept.bytes).unwrap_or_default()
     }
-    serde_json::from_slice(&kept.bytes).ok().map(|Agent { agent }| agent)
 }
 
 fn ended(kept: &Kept, held: &mut Held) -> Option<Event> {
     // An end that cannot be read changes no decision: the call's own entry is told.
-    let mut ended: Ended = serde_json::from_slice(&kept.bytes).ok()?;
-    ended.repeats = held.remove(&ended.call).flatten();
+    let ended: Ended = serde_json::from_slice(&kept.bytes).ok()?;
+    held.remove(&ended.call);
     Some(Event::Ended(ended))
 }

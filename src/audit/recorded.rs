@@ -1,19 +1,17 @@
 //! A call as the trail tells it: what it takes to decide it again.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::model::{
-    Access, Action, ApprovalId, Authority, CallId, Facts, Missing, Reason, Target, Timestamp, Value, Why,
-};
+use crate::model::recorded::Also;
+use crate::model::{Access, Action, ApprovalId, Authority, CallId, Facts, GUARD, Missing, Reason, Timestamp, Why};
 use crate::store::Kept;
 
 /// What a `decided` entry and its values say of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedCall {
     pub call: CallId,
     /// When it was written, which is when it was decided but for the commit.
     pub time: Timestamp,
@@ -112,28 +110,18 @@ struct Members<'a> {
     would_reason: Option<Reason>,
 }
 
-/// One of the values `also`.
-#[derive(Deserialize)]
-struct Also {
-    access: Access,
-    action: Arc<str>,
-    fields: BTreeMap<Arc<str>, Value>,
-    #[serde(default)]
-    missing: Vec<String>,
-    target: Target,
-}
-
-impl Recorded {
+impl RecordedCall {
     /// Reads a `decided` entry.
     ///
     /// # Errors
     /// What is not there, or not as we write it.
-    pub fn read(kept: &Kept) -> Result<Recorded, Unreplayable> {
+    pub fn read(kept: &Kept) -> Result<RecordedCall, Unreplayable> {
         let members: Members<'_> = serde_json::from_slice(&kept.bytes).map_err(|_| Unreplayable::Unreadable)?;
         let request_line: String = value(kept, "request_line")?;
         let line = RequestLine::read(&request_line).ok_or(Unreplayable::Unreadable)?;
         let operation = match (&members.operation, members.unmapped) {
             (Some(operation), 0) => operation.as_ref().into(),
+            (None, 1) if kept.values.contains_key("operation") => value(kept, "operation")?,
             (None, 1) => line.operation().into(),
             _ => return Err(Unreplayable::Unreadable),
         };
@@ -171,7 +159,7 @@ impl Recorded {
         if members.missing.is_some() && action.all_missing().is_empty() {
             return Err(Unreplayable::Earlier);
         }
-        Ok(Recorded {
+        Ok(RecordedCall {
             call: members.call,
             time: members.time,
             facts,
@@ -190,7 +178,18 @@ impl Recorded {
     }
 }
 
-/// What else the call does, as [`super::calls`] writes it: all that is not told is as the action's.
+/// Whether an entry tells the operation without keeping it: it has a name of the mapping's, or is called by method and path,
+/// which stand in the request line without what may be secret. What a message or document names is told by its summary, too.
+pub(super) fn is_told(action: &Action) -> bool {
+    let by_path = |line: RequestLine<'_>| {
+        let rest = action.operation.strip_prefix(line.method);
+        rest.is_some_and(|rest| rest.starts_with(' '))
+    };
+    !action.unmapped || RequestLine::read(&action.request_line).is_none_or(by_path)
+}
+
+/// What else the call does, as [`super::calls`] writes it: all that is not told is as the action's. Its labels are as rules
+/// of now give them, its environment as the mapping told it of the whole call.
 fn also(kept: &Kept, action: &Action) -> Result<Vec<Action>, Unreplayable> {
     if !kept.values.contains_key("also") {
         return Ok(Vec::new());
@@ -203,6 +202,13 @@ fn also(kept: &Kept, action: &Action) -> Result<Vec<Action>, Unreplayable> {
             fields: also.fields,
             missing: missing(also.missing.iter().map(String::as_str))?,
             target: also.target,
+            operation: also.operation.unwrap_or_else(|| action.operation.clone()),
+            // What an agent claims it to be is the whole of this meaning.
+            environment: also
+                .environment
+                .filter(|_| &*action.provider == GUARD)
+                .unwrap_or_else(|| action.environment.clone()),
+            unmapped: also.unmapped.unwrap_or(action.unmapped),
             ..action.clone()
         })
     });

@@ -1,8 +1,10 @@
 //! The sidecar itself: who may use it, its start and its end.
 
+use super::verify::PauseRow;
 use super::{Digests, joined, short};
 use crate::model::change::{AgentRow, PersonRow};
 use crate::model::entry::{Committed, Kind};
+use crate::model::outbox::OutboxChange;
 use crate::model::pause::{Pause, Whom};
 use crate::model::time::Jump;
 use crate::model::{Change, Entry, Timestamp};
@@ -16,7 +18,8 @@ pub fn agent_put(row: &AgentRow, by: &str) -> Vec<Change> {
         .with("key", short(&row.key_sha256))
         .with("name", &*row.name)
         .with_some("owner", row.owner.as_deref())
-        .with("roles", joined(&row.roles));
+        .with("roles", joined(&row.roles))
+        .commit("row", Committed::hide(row));
     vec![Change::Append(entry), Change::AgentPut(row.clone())]
 }
 
@@ -28,7 +31,8 @@ pub fn person_put(row: &PersonRow, by: &str) -> Vec<Change> {
         .with("entity", "person")
         .with("groups", joined(&row.groups))
         .with("key", short(&row.key_sha256))
-        .with("name", &*row.name);
+        .with("name", &*row.name)
+        .commit("row", Committed::hide(row));
     vec![Change::Append(entry), Change::PersonPut(row.clone())]
 }
 
@@ -37,6 +41,29 @@ pub fn boot(members: Vec<(&'static str, String)>) -> Vec<Change> {
     let entry = members
         .into_iter()
         .fold(Entry::new(Kind::Boot), |entry, (name, value)| entry.with(name, value));
+    vec![Change::Append(entry)]
+}
+
+/// Checkpoints are signed by this key from here on, and none before it was.
+pub fn log_key(public: &str) -> Vec<Change> {
+    let entry = Entry::new(Kind::Key).with("event", "made").with("log_key", public);
+    vec![Change::Append(entry)]
+}
+
+/// Checkpoints are signed by the first key from here on, and until `until` (seconds since 1970) by the second, too.
+pub fn log_key_follows(public: &str, previous: &str, until: u64) -> Vec<Change> {
+    let until = Timestamp(i64::try_from(until).unwrap_or(i64::MAX).saturating_mul(1_000));
+    let entry = Entry::new(Kind::Key)
+        .with("event", "rotated")
+        .with("log_key", public)
+        .with("previous", previous)
+        .with("until", until.0);
+    vec![Change::Append(entry)]
+}
+
+/// This key, which signed beside another one, signs no more.
+pub fn log_key_retired(public: &str) -> Vec<Change> {
+    let entry = Entry::new(Kind::Key).with("event", "retired").with("log_key", public);
     vec![Change::Append(entry)]
 }
 
@@ -78,6 +105,18 @@ pub fn authority_in_force(fingerprint: &str) -> Vec<Change> {
     vec![Change::Append(entry)]
 }
 
+/// A person tried to decide what they may not, or what is not to be decided any more. `path`: of the request.
+pub fn not_decided(person: &str, status: u16, path: &str, detail: &str) -> Vec<Change> {
+    let entry = Entry::new(Kind::Refused)
+        .with("door", "control")
+        .with("person", person)
+        .with("reason", "not_decided")
+        .with("status", i64::from(status))
+        .commit("detail", Committed::keep(&detail))
+        .commit("path", Committed::keep(&path));
+    vec![Change::Append(entry)]
+}
+
 /// A person paused an agent, or every agent.
 pub fn paused(pause: &Pause) -> Vec<Change> {
     let entry = about_pause(&pause.whom, "paused", &pause.by);
@@ -85,6 +124,16 @@ pub fn paused(pause: &Pause) -> Vec<Change> {
         Some(reason) => entry.commit("reason", Committed::keep(reason)),
         None => entry,
     };
+    let row = PauseRow {
+        agent: match &pause.whom {
+            Whom::Everyone => None,
+            Whom::Agent(name) => Some(name),
+        },
+        by: &pause.by,
+        reason: pause.reason.as_deref(),
+        since: pause.since.0,
+    };
+    let entry = entry.commit("row", Committed::hide(&row));
     vec![Change::Append(entry), Change::Paused(pause.clone())]
 }
 
@@ -114,5 +163,8 @@ pub fn gap(jump: Jump) -> Vec<Change> {
         Jump::Forward(by) => ("set_forward_ms", by),
     };
     let milliseconds = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-    vec![Change::Append(Entry::new(Kind::Gap).with(name, milliseconds))]
+    let entry = Change::Append(Entry::new(Kind::Gap).with(name, milliseconds));
+    // Nobody is told late of what people have minutes to answer because an hour came twice.
+    let due = matches!(jump, Jump::Back(_)).then_some(Change::Outbox(OutboxChange::AtOnce));
+    std::iter::once(entry).chain(due).collect()
 }

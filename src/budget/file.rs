@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::{Budget, Conditions, Limit, Measure, Per};
 use crate::io::yaml::{self, Located};
@@ -65,8 +64,8 @@ pub(super) struct Read {
     pub(super) actions: Vec<Arc<str>>,
 }
 
-/// Reads the files; a name stands in one of them only. `groups` of people that `approvers` may name, besides those that are always there; `None` where nobody
-/// knows them.
+/// Reads the files; a name stands in one of them only. `groups` of people that `approvers` may name, besides those that are
+/// always there; `None` where nobody knows them.
 pub(super) fn read_all(
     sources: &[Source],
     vocabulary: &Vocabulary,
@@ -83,13 +82,27 @@ pub(super) fn read_all(
     if wrong.is_empty() { Ok(all) } else { Err(wrong) }
 }
 
+pub(super) fn misshapen(sources: &[Source]) -> Vec<Diagnostic> {
+    let wrong = sources.iter().filter_map(|source| yaml::load::<File>(source).err());
+    wrong.flatten().collect()
+}
+
 fn read<'a>(
     source: &'a Source,
     vocabulary: &Vocabulary,
     groups: Option<&BTreeSet<String>>,
     first: &mut HashMap<Arc<str>, &'a str>,
 ) -> Result<Vec<Read>, Vec<Diagnostic>> {
-    let file: File = yaml::load(source).map_err(|wrong| vec![*wrong])?;
+    yaml::load_with(source, |file| check(source, &file, vocabulary, groups, first))
+}
+
+fn check<'a>(
+    source: &'a Source,
+    file: &File,
+    vocabulary: &Vocabulary,
+    groups: Option<&BTreeSet<String>>,
+    first: &mut HashMap<Arc<str>, &'a str>,
+) -> Result<Vec<Read>, Vec<Diagnostic>> {
     let mut reader = Reader {
         source,
         vocabulary,
@@ -142,10 +155,11 @@ impl Reader<'_> {
         }
         let measure = self.measure(typed);
         let actions = self.actions(name, located);
-        let limit = self.limit(name, typed);
+        let limit = self.limit(typed);
         (self.wrong.len() == before).then_some(())?;
         let length = i64::try_from(window?.as_millis()).ok()?;
         let identity = identity(name, length, typed, &actions);
+        let limit = limit.map(|(at_most, approvers)| Limit::new(&identity, at_most, approvers));
         let what = match &measure {
             Measure::Calls => "calls".to_owned(),
             Measure::Sum { field, .. } => format!("sum of {field}"),
@@ -270,7 +284,8 @@ impl Reader<'_> {
         actions.iter().map(of).collect()
     }
 
-    fn limit(&mut self, name: &str, typed: &Typed) -> Option<Limit> {
+    /// How much at most, and who is asked over it.
+    fn limit(&mut self, typed: &Typed) -> Option<(i64, Option<Vec<Arc<str>>>)> {
         let Some(limit) = &typed.limit else {
             if let Some(over) = &typed.over {
                 self.find(over, "`over` says what happens over a `limit`, and there is none");
@@ -305,13 +320,7 @@ impl Reader<'_> {
         if approvers.is_empty() {
             approvers.push(DEFAULT_APPROVERS.into());
         }
-        let at_most = limit.value;
-        let parts = format!("{name} {} {at_most} {}", typed.window.value, typed.per.value.as_str());
-        Some(Limit {
-            at_most,
-            approvers: asks.then_some(approvers),
-            digest: hex::encode(Sha256::digest(parts)).into(),
-        })
+        Some((limit.value, asks.then_some(approvers)))
     }
 
     fn find<T>(&mut self, at: &Located<T>, message: impl Into<String>) {

@@ -7,8 +7,13 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use super::Budgets;
+use super::counting::keeps;
+use super::era::Era;
 use super::window::{Place, State, Window};
-use crate::model::{CallId, Outcome, Reservation, Timestamp};
+use crate::model::{CallId, Reservation, Timestamp};
 
 /// For how long the same request is the same.
 const REPEATED_WITHIN: Duration = Duration::from_secs(24 * 3600);
@@ -26,7 +31,11 @@ struct Shared {
     state: Mutex<Books>,
     /// `None`: time is what is said with each call.
     steady: Option<Steady>,
+    era: ArcSwap<Era>,
 }
+
+/// So much, in this window of that budget.
+pub(super) type Part = (Slot, Arc<str>, i64);
 
 /// Where a budget with one definition has its windows, from when it comes into force until it is no longer.
 pub(super) type Slot = Arc<str>;
@@ -44,6 +53,8 @@ struct Books {
     repeats: HashMap<Print, Repeat>,
     /// In order of their end.
     ends: VecDeque<(i64, Print)>,
+    /// While budgets are announced and not in force: the calls that are in them by themselves, by id.
+    counted: Option<HashSet<String>>,
 }
 
 /// What tells that two requests are one: digest of content, credentials and idempotency key.
@@ -72,7 +83,13 @@ impl Ledger {
         Self(Arc::new(Shared {
             state: Mutex::default(),
             steady,
+            era: ArcSwap::default(),
         }))
+    }
+
+    /// To be had before a call is decided, and until it is on record.
+    pub fn era(&self) -> Arc<Era> {
+        self.0.era.load_full()
     }
 
     /// Nobody else changes the books, or reads them, while this is held: not over a wait.
@@ -104,14 +121,40 @@ impl Ledger {
         slot
     }
 
+    /// From now on all that is allowed counts in these, too. Gives the era before.
+    pub(super) fn announce(&self, budgets: &Arc<Budgets>) -> Arc<Era> {
+        self.books().counted = Some(HashSet::new());
+        self.0.era.swap(Era::of(Some(budgets.clone())))
+    }
+
+    /// What was announced does not come, unless it is in force.
+    pub(super) fn give_up(&self, before: Option<&Arc<Budgets>>) {
+        let mut books = self.books();
+        if books.counted.take().is_some() {
+            self.0.era.store(Era::of(before.cloned()));
+            books.keep_slots(before.map(|before| &**before));
+        }
+    }
+
     /// These budgets are in force. Any other that comes back is read from the record again.
     ///
-    /// SECURITY: a call that is held keeps the rules that it was held by, and with them a window that misses what is allowed
-    /// while its budget is not in force. Test: `a_budget_that_comes_back_is_read_from_the_record_again`.
-    pub(super) fn come_into_force<'a>(&self, slots: impl Iterator<Item = &'a Slot>) {
-        let slots: HashSet<&str> = slots.map(|slot| &**slot).collect();
-        let in_force = |slot: &Weak<str>| slot.upgrade().is_some_and(|slot| slots.contains(&*slot));
-        self.books().slots.retain(|_, slot| in_force(slot));
+    /// SECURITY: what is allowed while a budget is not in force is not in its windows. Test:
+    /// `a_budget_that_comes_back_is_read_from_the_record_again`.
+    pub(super) fn come_into_force(&self, budgets: &Arc<Budgets>) {
+        let mut books = self.books();
+        books.counted = None;
+        if !self.0.era.load().is_of(budgets) {
+            self.0.era.store(Era::of(Some(budgets.clone())));
+        }
+        books.keep_slots(Some(budgets));
+    }
+
+    /// Whether a call is in the budgets that come, without the record.
+    pub(super) fn has_counted(&self, call: &str) -> bool {
+        self.books()
+            .counted
+            .as_ref()
+            .is_some_and(|counted| counted.contains(call))
     }
 
     /// How many windows, calls under way and requests are kept.
@@ -126,21 +169,6 @@ impl Ledger {
         // A change of the books is whole before anything in it could panic.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a call that ended so counts: all that may have been done does. `None`: nothing was sent. `unproven`: what was
-/// answered says nothing.
-pub fn keeps(end: Option<(Outcome, Option<u16>)>, unproven: bool) -> bool {
-    match end {
-        None | Some((Outcome::NotSent, _)) => false,
-        Some((Outcome::Failure, status)) => unproven || !refuses(status),
-        Some((Outcome::Success | Outcome::Error | Outcome::Unknown | Outcome::Abandoned, _)) => true,
-    }
-}
-
-/// Whether by this status the provider did nothing, for certain: 408, 409, 423 and 425 may be about an earlier attempt.
-pub(super) fn refuses(status: Option<u16>) -> bool {
-    status.is_some_and(|status| matches!(status, 400..=499) && !matches!(status, 408 | 409 | 423 | 425))
 }
 
 /// The books, open at one moment.
@@ -195,38 +223,68 @@ impl Account<'_> {
         books.repeats.get(print).map(|repeat| repeat.call.clone())
     }
 
-    /// Takes what a call that may leave needs; nothing again if it is the same request as one that was counted. `unproven`:
-    /// only what was not sent is given back.
+    /// Takes what a call that may leave needs, of its own budgets and of those beside them; nothing again if it is the same
+    /// request as one that was counted. `unproven`: only what was not sent is given back.
     pub(super) fn reserve(
         &mut self,
         call: &CallId,
         print: Option<Print>,
-        parts: &[(Slot, Arc<str>, i64)],
+        (own, beside): (&[Part], &[Part]),
         unproven: bool,
     ) -> Reservation {
-        let now = self.now;
-        let known = print.and_then(|print| self.books.repeats.get(&print).map(|repeat| repeat.taken));
-        let id = match known {
-            Some(Some(id)) => {
-                if let Some(taken) = self.books.taken.get_mut(&id) {
-                    taken.holders += 1;
-                }
+        let known = print.and_then(|print| self.books.repeats.get(&print));
+        let id = match known.map(|repeat| (repeat.taken, repeat.call.clone())) {
+            Some((Some(id), first)) => {
+                self.lean(id, [&first, call], beside);
                 id
             }
-            Some(None) => return Reservation::new(|_| {}),
+            Some((None, _)) => return Reservation::new(|_| {}),
             None => {
-                let mut placed = Vec::with_capacity(parts.len());
-                for (slot, scope, amount) in parts {
-                    if let Some(window) = self.window(slot) {
-                        let place = window.add(scope, now, now, *amount);
-                        placed.push((Arc::from(&**slot), place, *amount));
-                    }
+                let mut placed = self.place(own.iter());
+                placed.extend(self.place(beside.iter()));
+                if !beside.is_empty() {
+                    self.count([call]);
                 }
                 self.remember(call, print, placed)
             }
         };
         let ledger = self.ledger.clone();
         Reservation::new(move |end| ledger.books().settle(id, keeps(end, unproven)))
+    }
+
+    /// The call is the same request as the first: they take what the first took, and of budgets that come what it did not.
+    fn lean(&mut self, id: u64, calls: [&CallId; 2], beside: &[Part]) {
+        let Some(taken) = self.books.taken.get_mut(&id) else {
+            return;
+        };
+        taken.holders += 1;
+        let is_in = |(slot, _, _): &&Part| taken.parts.iter().any(|(name, _, _)| *name == *slot);
+        let lacking: Vec<&Part> = beside.iter().filter(|part| !is_in(part)).collect();
+        if lacking.is_empty() {
+            return;
+        }
+        let placed = self.place(lacking.into_iter());
+        if let Some(taken) = self.books.taken.get_mut(&id) {
+            taken.parts.extend(placed);
+        }
+        self.count(calls);
+    }
+
+    fn place<'a>(&mut self, parts: impl Iterator<Item = &'a Part>) -> Vec<(Arc<str>, Place, i64)> {
+        let now = self.now;
+        let place = |(slot, scope, amount): &Part| {
+            let place = self.window(slot)?.add(scope, now, now, *amount);
+            // Another allocation than the slot: what a call took does not keep the windows.
+            Some((Arc::from(&**slot), place, *amount))
+        };
+        parts.filter_map(place).collect()
+    }
+
+    /// These calls are in the budgets that come, if any do.
+    fn count<const N: usize>(&mut self, calls: [&CallId; N]) {
+        if let Some(counted) = &mut self.books.counted {
+            counted.extend(calls.map(|call| call.as_str().to_owned()));
+        }
     }
 
     fn remember(&mut self, call: &CallId, print: Option<Print>, parts: Vec<(Arc<str>, Place, i64)>) -> u64 {
@@ -283,6 +341,17 @@ impl Account<'_> {
 }
 
 impl Books {
+    /// Forgets where others than these have their windows.
+    fn keep_slots(&mut self, budgets: Option<&Budgets>) {
+        let slots: HashSet<&str> = budgets
+            .into_iter()
+            .flat_map(Budgets::slots)
+            .map(|slot| &**slot)
+            .collect();
+        let stays = |slot: &Weak<str>| slot.upgrade().is_some_and(|slot| slots.contains(&*slot));
+        self.slots.retain(|_, slot| stays(slot));
+    }
+
     /// One of those who hold what was taken knows how it ended.
     fn settle(&mut self, id: u64, keeps: bool) {
         let Some(taken) = self.taken.get_mut(&id) else {

@@ -9,10 +9,24 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::ledger::refuses;
+use super::counting::refuses;
 use super::{Budgets, Ledger, Uses};
-use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Timestamp, Value};
-use crate::store::Kept;
+use crate::model::recorded::Also;
+use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Timestamp};
+use crate::store::{Kept, ReadError};
+
+/// Why it cannot be told what was taken of budgets. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum RecallError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("an entry of the trail cannot be read: {WHAT_TO_DO}")]
+    Unreadable,
+    #[error("`{name}` of the call {call} is not what its entry commits to, or was taken away: {WHAT_TO_DO}")]
+    Changed { call: String, name: String },
+}
+
+const WHAT_TO_DO: &str = "something changed the database. Keep a copy, look at it with `runplane audit verify`, and restore it from a backup";
 
 /// Books being filled from the trail.
 pub struct Past<'a> {
@@ -23,29 +37,25 @@ pub struct Past<'a> {
     filled: Vec<bool>,
     /// Nothing before this matters.
     since: i64,
-    /// Entries up to this place were seen before.
-    after: i64,
-    /// Calls that were decided by these rules are in the books already.
-    but_by: Option<&'a str>,
-    /// Place of the last entry.
-    last: i64,
     /// By how much older entries are newer than they look: the clock was set forward after them.
     forward: i64,
     /// Calls that were not sent.
     unsent: HashSet<String>,
     /// Calls of which nothing was done, if who answered is known.
     refused: HashSet<String>,
+    /// Why it cannot be told what was taken.
+    wrong: Option<RecallError>,
     /// By the call that they repeat: requests that were not counted because that one was.
     leaning: HashMap<String, (i64, Uses)>,
 }
+
+/// Values by which a call counts.
+const COUNTED: [&str; 3] = ["also", "fields", "target"];
 
 /// Members of entries, as far as they matter here.
 #[derive(Debug, Deserialize)]
 struct Members {
     kind: String,
-    #[serde(default)]
-    seq: i64,
-    policies: Option<String>,
     time: i64,
     call: Option<String>,
     agent: Option<Arc<str>>,
@@ -64,48 +74,12 @@ struct Members {
     set_forward_ms: i64,
 }
 
-/// What else a call did.
-#[derive(Deserialize)]
-struct Also {
-    access: Access,
-    action: Arc<str>,
-    fields: BTreeMap<Arc<str>, Value>,
-    target: Target,
-}
-
-/// How far the trail was read, for which budgets.
-#[derive(Debug)]
-pub struct Seen {
-    filled: Vec<bool>,
-    last: i64,
-}
-
 impl<'a> Past<'a> {
     /// `None`: the books have all of it already.
     pub fn new(budgets: &'a Budgets, ledger: &'a Ledger, now: Timestamp) -> Option<Self> {
         let mut account = ledger.open(now);
         let filled: Vec<bool> = budgets.all.iter().map(|one| account.is_recalled(&one.slot)).collect();
         drop(account);
-        Self::of(budgets, ledger, now, filled)
-    }
-
-    /// What other rules decided since, while these came into force. `policies`: what these are, in the entries.
-    pub fn since(
-        budgets: &'a Budgets,
-        ledger: &'a Ledger,
-        now: Timestamp,
-        seen: Seen,
-        policies: &'a str,
-    ) -> Option<Self> {
-        let past = Self::of(budgets, ledger, now, seen.filled)?;
-        Some(Self {
-            after: seen.last,
-            but_by: Some(policies),
-            ..past
-        })
-    }
-
-    fn of(budgets: &'a Budgets, ledger: &'a Ledger, now: Timestamp, filled: Vec<bool>) -> Option<Self> {
         let open = budgets.all.iter().zip(&filled).filter(|(_, filled)| !**filled);
         let longest = open.map(|(budget, _)| budget.length).max()?;
         Some(Self {
@@ -115,25 +89,26 @@ impl<'a> Past<'a> {
             filled,
             // A bucket more than the window, and what the clocks may differ by.
             since: now.0.saturating_sub(longest).saturating_sub(longest / 30 + 10_000),
-            after: i64::MIN,
-            but_by: None,
-            last: i64::MIN,
             forward: 0,
             unsent: HashSet::new(),
             refused: HashSet::new(),
+            wrong: None,
             leaning: HashMap::new(),
         })
     }
 
-    /// Takes an entry, each before those that were written before it. False: nothing older matters.
+    /// Takes an entry, each before those that were written before it. False: nothing older matters, or this one is not as it was
+    /// written.
+    ///
+    /// SECURITY: what was taken away would be zero, and a budget full again after a restart. Test:
+    /// `what_was_taken_is_not_told_from_a_trail_that_was_changed`.
     pub fn see(&mut self, entry: &Kept) -> bool {
         let Ok(members) = serde_json::from_slice::<Members>(&entry.bytes) else {
-            // An entry without what every entry has is none of ours; the trail's own check tells.
-            return true;
+            self.wrong = Some(RecallError::Unreadable);
+            return false;
         };
         let time = members.time.saturating_add(self.forward);
-        self.last = self.last.max(members.seq);
-        if time < self.since || members.seq <= self.after {
+        if time < self.since {
             return false;
         }
         match (members.kind.as_str(), members.decision.as_deref()) {
@@ -145,10 +120,18 @@ impl<'a> Past<'a> {
                     self.refused.extend(members.call);
                 }
             }
-            ("decided", Some("ALLOW")) => self.allowed(&members, entry, time),
+            ("decided", Some("ALLOW")) => match entry.changed.iter().find(|name| COUNTED.contains(&name.as_str())) {
+                Some(name) => {
+                    self.wrong = Some(RecallError::Changed {
+                        call: members.call.unwrap_or_default(),
+                        name: name.clone(),
+                    });
+                }
+                None => self.allowed(&members, entry, time),
+            },
             _ => {}
         }
-        true
+        self.wrong.is_none()
     }
 
     fn allowed(&mut self, members: &Members, entry: &Kept, time: i64) {
@@ -156,10 +139,13 @@ impl<'a> Past<'a> {
             return;
         };
         let leaning = self.leaning.remove(call);
-        let counted = members.policies.as_deref().zip(self.but_by);
-        let counted = counted.is_some_and(|(entry, own)| own.starts_with(entry));
-        let gone = counted || self.unsent.contains(call);
-        let uses = (!gone).then(|| self.uses(members, entry)).flatten();
+        if self.ledger.has_counted(call) {
+            return;
+        }
+        let uses = match self.unsent.contains(call) {
+            true => None,
+            false => self.uses(members, entry),
+        };
         let uses = uses.filter(|uses| uses.unproven || !self.refused.contains(call));
         match (uses, &members.repeats) {
             // Counted with the first of its kind, unless nothing was done by that one.
@@ -190,6 +176,7 @@ impl<'a> Past<'a> {
         let also = also.into_iter().filter_map(|also| {
             let action = self.action(members, also.action, also.access, also.target)?;
             Some(Action {
+                environment: also.environment.unwrap_or_else(|| action.environment.clone()),
                 fields: also.fields,
                 ..action
             })
@@ -238,13 +225,18 @@ impl<'a> Past<'a> {
     }
 
     /// To be called when all that matters was seen.
-    pub fn end(self) -> Seen {
+    ///
+    /// # Errors
+    /// If something of it was not as it was written: then the books are not filled.
+    pub fn end(self) -> Result<(), RecallError> {
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
         let mut account = self.ledger.open(self.now);
         for budget in &self.budgets.all {
             account.recalled(&budget.slot);
         }
-        let (filled, last) = (self.filled, self.last);
-        Seen { filled, last }
+        Ok(())
     }
 }
 

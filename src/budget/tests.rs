@@ -58,6 +58,10 @@ fn outcome(call: &str, before: i64, outcome: &str, status: Option<u16>) -> Kept 
 
 /// What is used after the trail, oldest first, was read back.
 fn recalled(trail: &[Kept]) -> i64 {
+    try_recalled(trail).unwrap()
+}
+
+fn try_recalled(trail: &[Kept]) -> Result<i64, RecallError> {
     let ledger = Ledger::new(None);
     let budgets = budgets(&ledger);
     let mut past = Past::new(&budgets, &ledger, Timestamp(NOON)).unwrap();
@@ -66,12 +70,12 @@ fn recalled(trail: &[Kept]) -> i64 {
             break;
         }
     }
-    past.end();
+    past.end()?;
     assert!(
         Past::new(&budgets, &ledger, Timestamp(NOON)).is_none(),
         "once is enough"
     );
-    budgets.lines(&ledger, Timestamp(NOON), &Wording::default())[0].used
+    Ok(budgets.lines(&ledger, Timestamp(NOON), &Wording::default())[0].used)
 }
 
 #[test]
@@ -155,15 +159,41 @@ fn what_was_before_a_clock_was_set_forward_is_not_taken_for_old() {
 }
 
 #[test]
-fn what_cannot_be_read_of_the_trail_is_passed_over() {
+fn what_was_taken_is_not_told_from_a_trail_that_was_changed() {
     let broken = Kept {
         bytes: b"{".to_vec(),
         values: BTreeMap::new(),
         changed: Vec::new(),
     };
-    let mut erased = refund("erased", 5, 3);
-    erased.values.clear();
-    assert_eq!(recalled(&[refund("a", 9, 5), broken, erased]), 5);
+    let error = try_recalled(&[broken, refund("a", 9, 5)]).unwrap_err();
+    assert!(matches!(error, RecallError::Unreadable), "{error}");
+    for name in ["fields", "target", "also"] {
+        let mut changed = refund("changed", 5, 3);
+        changed.changed.push(name.to_owned());
+        let error = try_recalled(&[changed.clone(), refund("a", 4, 5)]).unwrap_err();
+        assert!(
+            error.to_string().contains(name) && error.to_string().contains("changed"),
+            "{error}"
+        );
+        // Before the window, nobody asks.
+        assert_eq!(
+            recalled(&[changed, refund("a", 4, 5)].map(|kept| before(kept, 70))[..1]),
+            0
+        );
+    }
+    let mut summary = refund("a", 9, 5);
+    summary.changed.push("summary".to_owned());
+    assert_eq!(recalled(&[summary]), 5, "it does not count by that");
+}
+
+/// The same so many minutes earlier.
+fn before(kept: Kept, minutes: i64) -> Kept {
+    let mut members: serde_json::Value = serde_json::from_slice(&kept.bytes).unwrap();
+    members["time"] = (members["time"].as_i64().unwrap() - minutes * MINUTE).into();
+    Kept {
+        bytes: members.to_string().into_bytes(),
+        ..kept
+    }
 }
 
 #[test]
@@ -174,7 +204,12 @@ fn a_check_costs_the_same_after_a_hundred_thousand_calls() {
     let scope: Arc<str> = "bot".into();
     for call in 0..100_000 {
         let mut account = ledger.open(Timestamp(NOON + call));
-        let reservation = account.reserve(&CallId::random(), None, &[(slot.clone(), scope.clone(), 1)], false);
+        let reservation = account.reserve(
+            &CallId::random(),
+            None,
+            (&[(slot.clone(), scope.clone(), 1)], &[]),
+            false,
+        );
         drop(account);
         reservation.settle(Outcome::Success, Some(200));
     }
@@ -198,7 +233,7 @@ fn requests_that_are_remembered_are_bounded_and_forgotten_after_a_day() {
     };
     for number in 0..70_000 {
         let mut account = ledger.open(Timestamp(NOON));
-        let reservation = account.reserve(&CallId::random(), Some(print(number)), &parts, false);
+        let reservation = account.reserve(&CallId::random(), Some(print(number)), (&parts, &[]), false);
         drop(account);
         reservation.settle(Outcome::Success, None);
     }
@@ -207,29 +242,4 @@ fn requests_that_are_remembered_are_bounded_and_forgotten_after_a_day() {
     assert!(known(69_999, NOON + 24 * 60 * MINUTE - 1) && !known(0, NOON));
     assert!(!known(69_999, NOON + 24 * 60 * MINUTE));
     assert_eq!(ledger.kept().2, 0);
-}
-
-#[test]
-fn what_other_rules_decided_while_a_budget_came_into_force_is_added_once() {
-    let ledger = Ledger::new(None);
-    let budgets = budgets(&ledger);
-    let at = |seq: i64, policies: &str, kept: Kept| {
-        let mut members: serde_json::Value = serde_json::from_slice(&kept.bytes).unwrap();
-        (members["seq"], members["policies"]) = (seq.into(), policies.into());
-        Kept {
-            bytes: members.to_string().into_bytes(),
-            ..kept
-        }
-    };
-    let mut trail = vec![at(1, "old", refund("a", 9, 5))];
-    let mut past = Past::new(&budgets, &ledger, Timestamp(NOON)).unwrap();
-    assert!(trail.iter().rev().all(|kept| past.see(kept)));
-    let seen = past.end();
-    // One by the old rules, one by these, which is in the books by now.
-    trail.push(at(2, "old", refund("b", 0, 10)));
-    trail.push(at(3, "new", refund("c", 0, 100)));
-    let mut rest = Past::since(&budgets, &ledger, Timestamp(NOON), seen, "newest").unwrap();
-    let looked_at = trail.iter().rev().take_while(|kept| rest.see(kept)).count();
-    assert_eq!(looked_at, 2, "what was seen is not looked at again");
-    assert_eq!(budgets.lines(&ledger, Timestamp(NOON), &Wording::default())[0].used, 15);
 }

@@ -75,6 +75,10 @@ fn list(mappings: &Mappings, out: &mut dyn Write) -> io::Result<()> {
             .or_default()
             .insert((meant.title, meant.operation));
     }
+    let mut generated: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, action, count) in mappings.generated_actions() {
+        *generated.entry(action).or_default() += count;
+    }
     let rows: Vec<Vec<String>> = mappings
         .vocabulary()
         .actions
@@ -83,7 +87,7 @@ fn list(mappings: &Mappings, out: &mut dyn Write) -> io::Result<()> {
             vec![
                 name.to_string(),
                 definition.access.as_str().to_owned(),
-                operations.get(&**name).map_or(0, BTreeSet::len).to_string(),
+                (operations.get(&**name).map_or(0, BTreeSet::len) + generated.get(&**name).unwrap_or(&0)).to_string(),
                 names(&definition.required),
                 definition.description.clone(),
             ]
@@ -159,7 +163,11 @@ fn fields(definition: &ActionDefinition, vocabulary: &Vocabulary, out: &mut dyn 
 
 fn operations(action: &str, mappings: &Mappings, out: &mut dyn Write) -> io::Result<()> {
     let meant: BTreeSet<Meant<'_>> = mappings.meanings().filter(|meant| meant.action == action).collect();
-    if meant.is_empty() {
+    let mut generated: BTreeMap<&str, usize> = BTreeMap::new();
+    for (title, _, count) in mappings.generated_actions().filter(|(_, of, _)| *of == action) {
+        *generated.entry(title).or_default() += count;
+    }
+    if meant.is_empty() && generated.is_empty() {
         return writeln!(out, "\nNo mapping has an operation that is this action.");
     }
     writeln!(out, "\nOperations:")?;
@@ -171,6 +179,12 @@ fn operations(action: &str, mappings: &Mappings, out: &mut dyn Write) -> io::Res
             ""
         };
         writeln!(out, "  {}: {}{rest}{conditional}", one.title, one.operation)?;
+    }
+    let all: usize = generated.values().sum();
+    if all > 0 {
+        writeln!(out, "\nOf generated mappings {all} more (mappings/generated/):")?;
+        let listed = generated.iter().map(|(title, count)| format!("{title} {count}"));
+        writeln!(out, "  {}", listed.collect::<Vec<_>>().join(", "))?;
     }
     Ok(())
 }

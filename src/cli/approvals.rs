@@ -1,6 +1,7 @@
 //! `runplane approvals`: what waits for people, and their decision.
 
 mod show;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -28,6 +29,8 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// What waits for people, live; over a pipe, a line for each change
+    Watch,
     /// All that is to be known of one
     Show {
         /// Its id, or the beginning of it
@@ -47,6 +50,14 @@ enum Command {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Withdraw the question: nobody is asked any more, nothing goes through, and the same call asks anew
+    Cancel {
+        /// Its id, or the beginning of it
+        id: String,
+        /// Why; the agent is told
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// Refuse it, and the same call for the next minutes; also after it was approved, if it has not gone through
     Deny {
         /// Its id, or the beginning of it
@@ -54,6 +65,13 @@ enum Command {
         /// Why; the agent is told
         #[arg(long)]
         reason: String,
+        /// What would be right, amounts in minor units: the agent is told, and your consent waits for one call with exactly
+        /// that: amount=5000
+        #[arg(long, value_name = "FIELD=VALUE")]
+        correct: Vec<String>,
+        /// Which state of it you correct, where it was changed since it was first asked for
+        #[arg(long, value_name = "N", requires = "correct")]
+        revision: Option<u32>,
     },
 }
 
@@ -69,6 +87,17 @@ struct Yes<'a> {
 #[derive(Serialize)]
 struct No<'a> {
     reason: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    correct: BTreeMap<&'a str, &'a str>,
+    /// So is a correction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Withdrawal<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 /// Runs the command and writes what it says to `out`. `home` goes to the end of commands that are printed.
@@ -82,6 +111,7 @@ pub async fn run(args: &Args, client: &Client, home: &str, out: &mut (dyn Write 
             let list: Items<Approval> = client.get(&format!("/api/v1/approvals{filter}")).await?;
             write_list(out, &list.items)?;
         }
+        Command::Watch => watch::watch(client, out).await?,
         Command::Show { id } => {
             let approval: Approval = client.get(&path(id, "")).await?;
             write_approval(out, &approval, home)?;
@@ -106,8 +136,35 @@ pub async fn run(args: &Args, client: &Client, home: &str, out: &mut (dyn Write 
             let approval: Approval = client.post(&path(now.id.as_str(), "/approve"), &yes).await?;
             write_decision(out, &approval, |field| yes.set.contains_key(field))?;
         }
-        Command::Deny { id, reason } => {
-            let approval: Approval = client.post(&path(id, "/deny"), &No { reason }).await?;
+        Command::Cancel { id, reason } => {
+            let withdrawal = Withdrawal {
+                reason: reason.as_deref(),
+            };
+            let approval: Approval = client.post(&path(id, "/cancel"), &withdrawal).await?;
+            write_decision(out, &approval, |_| false)?;
+        }
+        Command::Deny {
+            id,
+            reason,
+            correct,
+            revision,
+        } => {
+            let correct: BTreeMap<&str, &str> =
+                correct.iter().map(|pair| assignment(pair)).collect::<Result<_, _>>()?;
+            let revision = (!correct.is_empty()).then(|| revision.unwrap_or(0));
+            if let Some(seen) = revision {
+                let now: Approval = client.get(&path(id, "")).await?;
+                if now.state.is_open() && now.revision != seen {
+                    write_approval(out, &now, home)?;
+                    return Err(ClientError::Corrected(now.id.short().to_owned(), now.revision));
+                }
+            }
+            let no = No {
+                reason,
+                correct,
+                revision,
+            };
+            let approval: Approval = client.post(&path(id, "/deny"), &no).await?;
             write_decision(out, &approval, |_| false)?;
         }
     }
@@ -118,7 +175,7 @@ fn path(id: &str, verb: &str) -> String {
     format!("/api/v1/approvals/{}{verb}", segment(id))
 }
 
-fn assignment(pair: &str) -> Result<(&str, &str), ClientError> {
+pub(super) fn assignment(pair: &str) -> Result<(&str, &str), ClientError> {
     pair.split_once('=')
         .filter(|(field, _)| !field.is_empty())
         .ok_or_else(|| ClientError::NotAnAssignment(pair.to_owned()))

@@ -61,12 +61,18 @@ pub enum ClientError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("`{0}`: expected a span such as 90s, 30m or 24h")]
+    NotASpan(String),
     #[error("`{0}`: expected FIELD=VALUE")]
     NotAnAssignment(String),
     #[error(
         "nothing is approved: {0} was changed since you saw it. It is shown above as it is now, with the command that approves that"
     )]
     Changed(String),
+    #[error(
+        "nothing is decided: {0} was changed since you saw it. It is shown above as it is now; if that is what you correct, say so with `--revision {1}`"
+    )]
+    Corrected(String, u32),
     #[error("cannot write the answer")]
     Output(#[from] std::io::Error),
 }

@@ -8,6 +8,7 @@ mod process;
 mod reasons;
 mod secrets;
 mod sidecar;
+mod trust;
 
 use std::process::ExitCode;
 

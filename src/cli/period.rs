@@ -7,7 +7,8 @@ use crate::model::Timestamp;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Period {
-    /// From when on: a span back from now (`90m`, `24h`, `7d`) or a time (`2026-11-20T14:00:00Z`)
+    /// From when on: a span back from now (`90m`, `24h`, `7d`), a date (`2026-11-20`, in UTC) or a time
+    /// (`2026-11-20T14:00:00Z`)
     #[arg(long, value_name = "WHEN", default_value = "7d", value_parser = moment)]
     since: Moment,
     /// Up to when [default: now]
@@ -20,7 +21,7 @@ pub(super) struct Period {
 
 /// A point in time, as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
+pub(super) enum Moment {
     Ago(Duration),
     At(Timestamp),
 }
@@ -38,7 +39,7 @@ impl Period {
 }
 
 impl Moment {
-    fn at(self, now: Timestamp) -> Timestamp {
+    pub(super) fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Moment::Ago(span) => Timestamp(
                 now.0
@@ -49,26 +50,33 @@ impl Moment {
     }
 }
 
-fn moment(text: &str) -> Result<Moment, String> {
-    if let Some(time) = Timestamp::parse(text) {
+pub(super) fn moment(text: &str) -> Result<Moment, String> {
+    if let Some(time) = Timestamp::parse(text).or_else(|| Timestamp::of_date(text)) {
         return Ok(Moment::At(time));
     }
-    let expected =
-        || format!("expected a span such as 90m, 24h or 7d, or a time such as 2026-11-20T14:00:00Z, found `{text}`");
+    span(text).map(Moment::Ago).ok_or_else(|| {
+        format!(
+            "expected a span such as 90m, 24h or 7d, a date such as 2026-11-20, or a time such as 2026-11-20T14:00:00Z, \
+             found `{text}`"
+        )
+    })
+}
+
+/// `90s`, `30m`, `24h`, `7d`.
+pub(super) fn span(text: &str) -> Option<Duration> {
     let unit = match text.chars().next_back() {
         Some('s') => 1,
         Some('m') => 60,
         Some('h') => 60 * 60,
         Some('d') => 24 * 60 * 60,
-        _ => return Err(expected()),
+        _ => return None,
     };
     let number = text.get(..text.len() - 1).unwrap_or_default();
     if !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(expected());
+        return None;
     }
-    let number: u64 = number.parse().map_err(|_| expected())?;
-    let seconds = number.checked_mul(unit).ok_or_else(expected)?;
-    Ok(Moment::Ago(Duration::from_secs(seconds)))
+    let number: u64 = number.parse().ok()?;
+    Some(Duration::from_secs(number.checked_mul(unit)?))
 }
 
 #[cfg(test)]
@@ -82,8 +90,13 @@ mod tests {
         assert_eq!(at("90m").unwrap(), "2026-11-20T12:35:00Z");
         assert_eq!(at("7d").unwrap(), "2026-11-13T14:05:00Z");
         assert_eq!(at("2026-11-20T14:00:00+01:00").unwrap(), "2026-11-20T13:00:00Z");
+        assert_eq!(at("2026-11-20").unwrap(), "2026-11-20T00:00:00Z");
         for wrong in [
             "",
+            "2026-11-31",
+            "2026-11-2",
+            "20261120",
+            "2026-11-20T14:00",
             "d",
             "7",
             "7w",

@@ -1,6 +1,6 @@
 //! `runplane test`: what the rules should say of calls, stated in files, and whether they do. Nothing is sent or recorded.
 
-mod curl;
+pub(super) mod curl;
 mod fixture;
 mod junit;
 mod run;
@@ -110,7 +110,7 @@ pub(super) fn policies_of(home: &Home, given: Option<&Path>) -> anyhow::Result<P
 }
 
 /// The files given, and those of the directories given.
-fn given(paths: &[PathBuf]) -> Result<Vec<Source>, Vec<Diagnostic>> {
+pub(super) fn given(paths: &[PathBuf]) -> Result<Vec<Source>, Vec<Diagnostic>> {
     let (mut sources, mut wrong) = (Vec::new(), Vec::new());
     for path in paths {
         let shown = path.display().to_string();

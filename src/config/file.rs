@@ -9,12 +9,13 @@ use crate::agent::{self, Declared, DeclaredAgent, DeclaredPerson};
 use crate::approval::{self, Patience};
 use crate::io::yaml::Located;
 use crate::model::money::Rates;
+use crate::model::{Diagnostic, Source};
 use crate::upstream::{Destination, Endpoint};
 
 use super::scalar::{
-    ClientKind, Count, Currency, HoldSpan, KeyHash, Name, Observed, Rate, Size, SocketAddress, Span, TimeZone,
+    Count, Currency, HoldSpan, KeyHash, Name, Observed, Rate, Score, Size, SocketAddress, Span, TimeZone,
 };
-use super::{Limits, listen, reverse, risk, upstream_proxy};
+use super::{Limits, audit, listen, notifications, reverse, risk, upstream_proxy};
 
 /// For calls under way when we are to stop: Kubernetes gives 30 seconds in all where nothing else is said.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(25);
@@ -35,6 +36,9 @@ pub(super) struct FileConfig {
     pub(super) time_zone: TimeZone,
     /// Whose calls no decision stops.
     pub(super) dangerously_observe: Observed,
+    /// Go on with a trail that is older than its published checkpoint.
+    pub(super) dangerously_accept_rollback: bool,
+    pub(super) audit: audit::Section,
     pub(super) risk: risk::Section,
     /// `host` or `host:port` → `address:port` that is dialled instead of asking DNS.
     pub(super) resolve: BTreeMap<Endpoint, SocketAddress>,
@@ -44,6 +48,8 @@ pub(super) struct FileConfig {
     pub(super) destinations: Vec<Destination>,
     pub(super) approvals: Approvals,
     pub(super) limits: LimitsSection,
+    /// Who is told of approvals.
+    pub(super) notifications: notifications::Section,
 }
 
 /// One sidecar, one agent: no key asked.
@@ -118,8 +124,10 @@ pub(super) struct Approvals {
     max_pending_per_agent: Option<Count>,
     /// Whether the person answerable for an agent may approve its calls.
     pub(super) owner_may_approve: Option<bool>,
+    /// From which risk on a yes needs a reason, too.
+    pub(super) reason_from_risk: Option<Score>,
     /// How long a connection is held, by client (`default` for unknown ones).
-    hold: BTreeMap<ClientKind, HoldSpan>,
+    hold: BTreeMap<String, Located<HoldSpan>>,
 }
 
 impl Approvals {
@@ -140,13 +148,15 @@ impl Approvals {
         config
     }
 
-    pub(super) fn patience(&self) -> Result<Patience, String> {
-        let spans = self
-            .hold
-            .iter()
-            .map(|(client, span)| (client.0.clone(), span.0))
-            .collect();
-        Patience::new(&spans).map_err(|error| format!("`approvals.hold`: {error}"))
+    /// The times of clients, with those set here in their place.
+    pub(super) fn patience(&self, mut patience: Patience, source: &Source) -> Result<Patience, Vec<Diagnostic>> {
+        let set = |(client, span): (&String, &Located<HoldSpan>)| {
+            let known = patience.set(client, span.value.0);
+            let wrong = known.err().map(|error| format!("`approvals.hold`: {error}"));
+            wrong.map(|message| span.diagnostic(source, message))
+        };
+        let wrong: Vec<Diagnostic> = self.hold.iter().filter_map(set).collect();
+        if wrong.is_empty() { Ok(patience) } else { Err(wrong) }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::approval;
+
 /// The directory of one sidecar: `certs/ mappings/ policies/ state/` and `runplane.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -111,6 +113,11 @@ impl Home {
 
     pub fn config_file(&self) -> PathBuf {
         self.real.join("runplane.yaml")
+    }
+
+    /// How long clients wait.
+    pub fn clients(&self) -> PathBuf {
+        self.real.join(approval::CLIENTS)
     }
 
     pub fn certs(&self) -> PathBuf {

@@ -226,7 +226,7 @@ fn check(
     }
     let Provider(scheme, authority) = &entry.to.value;
     // SECURITY: the provider's key would cross the network in the clear without anybody's having asked for that.
-    // Test: `a_provider_in_clear_has_to_be_among_the_destinations`.
+    // Test: `entries_that_contradict_each_other_are_refused_at_their_place`.
     if *scheme == Scheme::Http && !upstream.names(authority) {
         let message = format!(
             "expected https://, for keys would cross the network in the clear; a service of your own is named under `destinations:` as well (\"{authority}\")"

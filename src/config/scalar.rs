@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::approval::{LONGEST as LONGEST_HOLD, Patience};
+use crate::approval::LONGEST as LONGEST_HOLD;
 use crate::model::money::Rates;
 use crate::model::observed::Observe;
 use crate::model::time::Zone;
@@ -152,6 +152,22 @@ impl TryFrom<usize> for Count {
     }
 }
 
+/// A score of risk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct Score(pub(super) i64);
+
+impl TryFrom<i64> for Score {
+    type Error = String;
+
+    fn try_from(score: i64) -> Result<Self, String> {
+        (0..=100)
+            .contains(&score)
+            .then_some(Score(score))
+            .ok_or_else(|| "expected a score of risk, 0 to 100".to_owned())
+    }
+}
+
 /// The name of an agent, role, person or group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
@@ -230,20 +246,6 @@ impl TryFrom<String> for Rate {
     fn try_from(text: String) -> Result<Self, String> {
         let parsed = Rates::new(None).insert("usd", &text);
         parsed.map_err(|error| error.to_string()).map(|()| Rate(text))
-    }
-}
-
-/// A kind of client that has a waiting time of its own.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct ClientKind(pub(super) String);
-
-impl TryFrom<String> for ClientKind {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let known = Patience::new(&[(text.clone(), Duration::from_secs(1))].into());
-        known.map_err(|error| error.to_string()).map(|_| ClientKind(text))
     }
 }
 

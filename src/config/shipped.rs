@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use include_dir::{Dir, include_dir};
+use include_dir::Dir;
 
-use crate::model::diagnostic::EMBEDDED;
+use crate::approval;
+use crate::io::embedded::{self, MAPPINGS, POLICIES};
+use crate::mapping::generated;
+use crate::model::diagnostic::{EMBEDDED, meant};
 use crate::model::{Diagnostic, Source};
-
-static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
-static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
 
 /// Where the packs are among the policies.
 const PACKS: &str = "packs";
@@ -20,16 +20,38 @@ const BUDGETS: &str = "budgets.yaml";
 /// Name of the vocabulary among the mappings.
 pub const VOCABULARY: &str = "actions.yaml";
 
+/// The vocabulary, and the mapping files.
+type Mappings = (Source, Vec<Source>);
+
 /// The mapping files in force, the vocabulary apart: shipped ones, overridden by those of `directory`. Shipped ones go
-/// first, so that of two which do not go together the one that people can change is told.
+/// first, so that of two which do not go together the one that people can change is told. Of generated ones the index, in
+/// the place of all that are shipped, and those of `directory`.
 ///
 /// # Errors
 /// Files that cannot be read, or are not text.
-pub fn mappings(directory: &Path) -> Result<(Source, Vec<Source>), Vec<Diagnostic>> {
-    let mut files = sources(&MAPPINGS, "mappings", directory, "yaml")?;
+pub fn mappings(directory: &Path) -> Result<Mappings, Vec<Diagnostic>> {
+    let (files, wrong) = readable_mappings(directory)?;
+    if wrong.is_empty() { Ok(files) } else { Err(wrong) }
+}
+
+/// The same without the files that cannot be read, and why they cannot.
+///
+/// # Errors
+/// If there is no vocabulary.
+pub fn readable_mappings(directory: &Path) -> Result<(Mappings, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let (own, mut wrong) = readable(directory, "yaml");
+    let mut files = over(&MAPPINGS, "mappings", "yaml", own);
+    let (below, unreadable) = readable(&directory.join(generated::FOLDER), "yaml");
+    files.extend(below.into_values());
+    wrong.extend(unreadable);
+    let index = format!("{}/{}", generated::FOLDER, generated::INDEX);
+    files.extend(embedded::mapping(&index).map(|text| Source {
+        file: format!("{EMBEDDED}mappings/{index}"),
+        text: text.to_owned(),
+    }));
     let place = files.iter().position(|source| source.file.ends_with(VOCABULARY));
     match place {
-        Some(place) => Ok((files.remove(place), files)),
+        Some(place) => Ok(((files.remove(place), files), wrong)),
         None => Err(vec![Diagnostic::of_file(VOCABULARY, "the vocabulary is missing")]),
     }
 }
@@ -59,6 +81,15 @@ pub struct PolicyData {
 /// # Errors
 /// Files that cannot be read, are not text, or have a name that says nothing of what they are.
 pub fn policy_data(directory: &Path) -> Result<PolicyData, Vec<Diagnostic>> {
+    let (data, strange) = known_policy_data(directory)?;
+    if strange.is_empty() { Ok(data) } else { Err(strange) }
+}
+
+/// The same without the files that have such a name, and what is to be said of them.
+///
+/// # Errors
+/// Files that cannot be read, or are not text.
+pub fn known_policy_data(directory: &Path) -> Result<(PolicyData, Vec<Diagnostic>), Vec<Diagnostic>> {
     let (mut targets, mut prices, mut budgets, mut wrong) = (None, None, Vec::new(), Vec::new());
     for source in sources(&POLICIES, "policies", directory, "yaml")? {
         match source.file.rsplit('/').next() {
@@ -66,21 +97,26 @@ pub fn policy_data(directory: &Path) -> Result<PolicyData, Vec<Diagnostic>> {
             Some("prices.yaml") => prices = Some(source),
             Some(name) if name == BUDGETS || name.ends_with(".budgets.yaml") => budgets.push(source),
             // SECURITY: limits in a file that nobody reads would hold nothing.
-            Some(_) | None => wrong.push(Diagnostic::of_file(
-                &source.file,
-                "nobody reads a file of this name: expected targets.yaml, prices.yaml, budgets.yaml or NAME.budgets.yaml",
-            )),
+            name => {
+                let near = meant(
+                    name.unwrap_or_default(),
+                    ["targets.yaml", "prices.yaml", BUDGETS].into_iter(),
+                );
+                let hint = near
+                    .map(|name| format!(" (did you mean `{name}`?)"))
+                    .unwrap_or_default();
+                let message = "nobody reads a file of this name: expected targets.yaml, prices.yaml, budgets.yaml or NAME.budgets.yaml";
+                wrong.push(Diagnostic::of_file(&source.file, format!("{message}{hint}")));
+            }
         }
     }
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
     let missing = || vec![Diagnostic::of_file("targets.yaml", "the file is missing")];
-    Ok(PolicyData {
+    let data = PolicyData {
         targets: targets.ok_or_else(missing)?,
         prices,
         budgets,
-    })
+    };
+    Ok((data, wrong))
 }
 
 /// Tests of the policies: those of `directory`, or the shipped ones if it has none.
@@ -121,6 +157,11 @@ pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
             write_one(file, &directory, &mut written)?;
         }
     }
+    let clients = home.clients();
+    if !clients.exists() {
+        std::fs::write(&clients, approval::shipped_clients().text)?;
+        written.push(clients.display().to_string());
+    }
     Ok(written)
 }
 
@@ -158,6 +199,11 @@ fn write_one(file: &include_dir::File<'_>, directory: &Path, written: &mut Vec<S
 }
 
 fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Result<Vec<Source>, Vec<Diagnostic>> {
+    Ok(over(shipped, label, kind, own(directory, kind)?))
+}
+
+/// The shipped files of a kind, and in the place of those of the same name a home's own.
+fn over(shipped: &Dir<'_>, label: &str, kind: &str, own: BTreeMap<String, Source>) -> Vec<Source> {
     let mut found = BTreeMap::new();
     for file in shipped
         .files()
@@ -173,10 +219,10 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
             },
         );
     }
-    found.extend(own(directory, kind)?);
+    found.extend(own);
     let mut found: Vec<Source> = found.into_values().collect();
     found.sort_by_key(|source| !source.is_embedded());
-    Ok(found)
+    found
 }
 
 /// The files of a kind in `directory`, by name; none where it is not there.
@@ -184,15 +230,19 @@ fn sources(shipped: &Dir<'_>, label: &str, directory: &Path, kind: &str) -> Resu
 /// # Errors
 /// Files that cannot be read, or are not text.
 pub fn own(directory: &Path, kind: &str) -> Result<BTreeMap<String, Source>, Vec<Diagnostic>> {
+    let (found, wrong) = readable(directory, kind);
+    if wrong.is_empty() { Ok(found) } else { Err(wrong) }
+}
+
+/// The same without those that cannot be read, and why they cannot.
+fn readable(directory: &Path, kind: &str) -> (BTreeMap<String, Source>, Vec<Diagnostic>) {
     let (mut found, mut wrong) = (BTreeMap::new(), Vec::new());
     let entries: Vec<std::path::PathBuf> = match list(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
-            return Err(vec![Diagnostic::of_file(
-                directory.display().to_string(),
-                error.to_string(),
-            )]);
+            wrong.push(Diagnostic::of_file(directory.display().to_string(), error.to_string()));
+            Vec::new()
         }
     };
     for path in entries
@@ -208,10 +258,7 @@ pub fn own(directory: &Path, kind: &str) -> Result<BTreeMap<String, Source>, Vec
             Err(error) => wrong.push(Diagnostic::of_file(shown, error.to_string())),
         }
     }
-    match wrong.is_empty() {
-        true => Ok(found),
-        false => Err(wrong),
-    }
+    (found, wrong)
 }
 
 fn list(directory: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {

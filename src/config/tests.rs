@@ -318,3 +318,17 @@ fn nobody_is_only_observed_unless_the_file_says_so() {
     let dangerous = parse("dangerously_observe: [ b, a ]").unwrap().dangerous();
     assert_eq!(dangerous, [("dangerously_observe", "a, b".to_owned())]);
 }
+
+#[test]
+fn checkpoints_go_into_a_file_of_the_home_or_elsewhere() {
+    let read = |text: &str| parse(text).unwrap();
+    let with = |name: &str| read(&format!("audit: {{ publish: {{ file: {name} }} }}"));
+    let elsewhere = with("/mnt/worm/a.checkpoint").audit.publish;
+    assert_eq!(elsewhere.unwrap(), Path::new("/mnt/worm/a.checkpoint"));
+    let config = with("a.checkpoint");
+    assert_eq!(config.audit.publish.unwrap(), config.home.path().join("a.checkpoint"));
+    assert_eq!(read("").audit, Audit::default());
+    let dangerous = read("dangerously_accept_rollback: true").dangerous();
+    assert_eq!(dangerous, [("dangerously_accept_rollback", "true".to_owned())]);
+    assert!(parse("audit: { publish: { to: a } }").is_err());
+}

@@ -11,11 +11,12 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::view::{Approval, Items};
-use super::{Parts, consent, stated};
+use super::{Parts, consent, correct, stated};
 use crate::agent::Person;
 use crate::approval::{Draft, NotOpen, Question, Review, Standing};
 use crate::audit;
-use crate::model::change::ApprovalRow;
+use crate::model::change::{ApprovalRow, Denial};
+use crate::model::grant::GrantRow;
 use crate::model::inert::inert;
 use crate::model::{ApprovalId, Caller, Change, Facts, HoldRule, Timestamp};
 use crate::policy::Verdict;
@@ -35,18 +36,31 @@ pub(super) struct Filter {
 pub(super) struct Yes {
     /// Missing values by field, as text.
     #[serde(default)]
-    set: BTreeMap<String, String>,
+    pub(super) set: BTreeMap<String, String>,
     #[serde(default)]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// The approval as the person saw it: a yes to what was changed since is none. May be left out where nothing was.
     #[serde(default)]
-    revision: Option<u32>,
+    pub(super) revision: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct No {
-    reason: String,
+    pub(super) reason: String,
+    /// What would have been right, by field, as text.
+    #[serde(default)]
+    pub(super) correct: BTreeMap<String, String>,
+    /// The approval as the person saw it, where they correct it: that is a yes to something.
+    #[serde(default)]
+    pub(super) revision: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Withdrawal {
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 pub(super) async fn list(
@@ -92,27 +106,11 @@ pub(super) async fn approve(
     let review = open(&parts, &id).await?;
     let row = review.row();
     as_seen(row, yes.revision)?;
-    // As the agent is now: roles may have changed, and a disabled agent's calls are not approved.
-    let caller = Caller {
-        agent: row.facts.agent.clone(),
-        roles: row.facts.roles.clone(),
-        owner: None,
-    };
-    let caller = parts.registry.still(&caller).map_err(|_| {
-        Problem::conflict(format!(
-            "nothing is approved: the agent `{}` is disabled or gone",
-            row.facts.agent
-        ))
-    })?;
-    if !parts.owner_may_approve && caller.owner.as_ref() == Some(&person.name) {
-        return Err(Problem::forbidden(format!(
-            "`{}` is the owner of the agent `{}`, and owners do not approve their own agents here",
-            person.name, caller.agent
-        )));
-    }
+    let caller = asking(&parts, &person, &row.facts.agent, &row.facts.roles)?;
     if !row.rules.iter().any(|rule| person.may_speak_for(rule)) {
         return Err(consent::not_theirs(&person, &row.rules));
     }
+    explained(&parts, row, reason.as_deref())?;
     let facts = Facts {
         roles: caller.roles,
         ..row.facts.clone()
@@ -120,7 +118,12 @@ pub(super) async fn approve(
     let rules = parts.gate.rules();
     let stated = stated::read(row, &person, &yes.set, rules.vocabulary())?;
     let now = Timestamp::now();
-    let gate = |evidence: &_| rules.review(&facts, &row.action, Some(evidence), now);
+    let gate = |evidence: &_| match rules.review(&facts, &row.action, Some(evidence), now) {
+        Verdict::RequireApproval { rules } => Verdict::RequireApproval {
+            rules: rules.into_iter().map(|rule| row.as_asked(rule)).collect(),
+        },
+        verdict @ (Verdict::Allow { .. } | Verdict::Block { .. }) => verdict,
+    };
     let consent = consent::judge(&review, &person, reason, stated, gate)?;
     let (vote, stated) = (consent.vote.clone(), consent.stated.clone());
     let draft = match consent.remaining.is_empty() {
@@ -137,18 +140,55 @@ pub(super) async fn approve(
     shown(&parts, &id)
 }
 
+/// The agent as it is now, where `person` may consent to its calls: roles may have changed, and a disabled agent's calls are
+/// not approved.
+pub(super) fn asking(parts: &Parts, person: &Person, agent: &str, roles: &[Arc<str>]) -> Result<Caller, Problem> {
+    let caller = Caller {
+        agent: agent.into(),
+        roles: roles.into(),
+        owner: None,
+    };
+    let caller = parts
+        .registry
+        .still(&caller)
+        .map_err(|_| Problem::conflict(format!("nothing is approved: the agent `{agent}` is disabled or gone")))?;
+    if !parts.owner_may_approve && caller.owner.as_ref() == Some(&person.name) {
+        return Err(Problem::forbidden(format!(
+            "`{}` is the owner of the agent `{}`, and owners do not approve their own agents here",
+            person.name, caller.agent
+        )));
+    }
+    Ok(caller)
+}
+
+/// Where so much is at stake that a yes, too, is to say why.
+fn explained(parts: &Parts, row: &ApprovalRow, reason: Option<&str>) -> Result<(), Problem> {
+    let Some(from) = parts.reason_from_risk.filter(|_| reason.is_none()) else {
+        return Ok(());
+    };
+    // What was not weighed may be anything.
+    let score = row.action.score().unwrap_or(100);
+    match score >= from {
+        true => Err(Problem::unprocessable(format!(
+            "nothing is approved: the risk of {} is {score}, and from {from} on a yes needs a reason (--reason)",
+            row.id.short()
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// SECURITY: a person who goes by what was shown before the approval was changed would consent to something else. Test:
-/// `a_yes_to_what_was_changed_since_it_was_shown_says_which`.
+/// `a_yes_to_what_was_changed_since_it_was_shown_says_which`, `a_correction_of_what_was_changed_since_it_was_shown_says_which`.
 fn as_seen(row: &ApprovalRow, seen: Option<u32>) -> Result<(), Problem> {
     let (id, now) = (row.id.short(), row.revision);
     match seen {
         None if now == 0 => Ok(()),
         Some(seen) if now == seen => Ok(()),
         None => Err(Problem::conflict(format!(
-            "nothing is approved: {id} was changed since it was first shown; look at it again and say that you saw revision {now}"
+            "nothing is decided: {id} was changed since it was first shown; look at it again and say that you saw revision {now}"
         ))),
         Some(seen) => Err(Problem::conflict(format!(
-            "nothing is approved: {id} was changed since you saw it (you saw revision {seen}, it is at {now}); look at it again"
+            "nothing is decided: {id} was changed since you saw it (you saw revision {seen}, it is at {now}); look at it again"
         ))),
     }
 }
@@ -166,18 +206,69 @@ pub(super) async fn deny(
     if !may_deny(&parts, &person, veto.row()) {
         return Err(consent::not_theirs(&person, &veto.row().rules));
     }
-    let store = parts.store.clone();
+    let (grant, correction) = match no.correct.is_empty() {
+        true => (None, None),
+        false => {
+            as_seen(veto.row(), no.revision)?;
+            let (grant, correction) = correct::grant(&parts, &person, veto.row(), &no.correct, &reason)?;
+            (Some(grant), Some(correction))
+        }
+    };
+    let denial = Denial {
+        person: person.name,
+        reason,
+        correction,
+    };
+    let also = parts.clone();
     to_its_end(async move {
-        veto.write(&store, &person.name, reason, audit::denied).await?;
+        let changes = |row: &ApprovalRow| {
+            let given = grant.iter().flat_map(audit::given);
+            audit::denied(row).into_iter().chain(given).collect()
+        };
+        let written = veto.write(&also.store, denial, changes).await;
+        written.inspect_err(|error| {
+            grant
+                .iter()
+                .for_each(|grant| super::grants::undo(&also.store, grant, error));
+        })?;
+        if let Some(grant) = grant {
+            also.approvals.put_grant(GrantRow {
+                grant,
+                used: 0,
+                ended: None,
+            });
+        }
         Ok::<(), Problem>(())
     })
     .await?;
     shown(&parts, &id)
 }
 
+pub(super) async fn cancel(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+    withdrawal: Result<Json<Withdrawal>, JsonRejection>,
+) -> Result<Json<Approval>, Problem> {
+    let Json(withdrawal) = withdrawal?;
+    let reason = withdrawal.reason.map(|reason| reason_of(&reason)).transpose()?;
+    let id = parts.approvals.find(&name)?;
+    let review = turn(|| parts.approvals.review(&id)).await?;
+    let row = review.row();
+    let owner = parts.registry.named(&row.facts.agent).and_then(|caller| caller.owner);
+    // Nothing goes through by it, so the agent's own person may.
+    if owner.as_ref() != Some(&person.name) && !may_deny(&parts, &person, row) {
+        return Err(consent::not_theirs(&person, &row.rules));
+    }
+    let draft = review.cancel(&person.name, reason.unwrap_or_default());
+    let changes = audit::cancelled(draft.row());
+    record(&parts, draft, changes).await?;
+    shown(&parts, &id)
+}
+
 /// Whoever may speak for a rule of the call may say no to it, also once that rule has the yes it wants; so may whoever
 /// said yes.
-fn may_deny(parts: &Parts, person: &Person, row: &ApprovalRow) -> bool {
+pub(super) fn may_deny(parts: &Parts, person: &Person, row: &ApprovalRow) -> bool {
     let speaks = |rules: &[HoldRule]| rules.iter().any(|rule| person.may_speak_for(rule));
     let asked_first = || match parts
         .gate
@@ -195,7 +286,7 @@ async fn open(parts: &Parts, id: &ApprovalId) -> Result<Review, Problem> {
     let mut review = turn(|| parts.approvals.review(id)).await?;
     let (row, rules) = (review.row(), parts.gate.rules());
     let wanted = rules.wanted(&row.facts, &row.action, &review.given(), Timestamp::now());
-    review.keep_votes(|person, rule| parts.registry.still_speaks(person, rule, &wanted));
+    review.keep_votes(|vote, rule| parts.registry.still_speaks(&vote.person, rule, &wanted));
     Ok(review)
 }
 
@@ -217,7 +308,7 @@ async fn record(parts: &Parts, draft: Draft, changes: Vec<Change>) -> Result<App
     to_its_end(async move { Ok(draft.write(&store, changes).await?) }).await
 }
 
-fn gone() -> Problem {
+pub(super) fn gone() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "the approval is gone; `runplane audit show` tells what became of it",

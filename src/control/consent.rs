@@ -30,7 +30,7 @@ pub(super) fn judge(
     let mut vote = Vote {
         person: person.name.clone(),
         time: review.now(),
-        proof: "key".into(),
+        proof: person.proof.as_str().into(),
         reason,
         rules: Vec::new(),
     };
@@ -132,7 +132,7 @@ pub(super) fn groups(rules: &[HoldRule]) -> String {
     each.join(", ")
 }
 
-fn blocked(reason: Reason, rules: &[RuleReason]) -> Problem {
+pub(super) fn blocked(reason: Reason, rules: &[RuleReason]) -> Problem {
     let rules: Vec<String> = rules
         .iter()
         .map(|rule| match &rule.reason {

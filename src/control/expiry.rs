@@ -1,21 +1,60 @@
 //! Puts on disk what time has ended.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::approval::{Approvals, CLOCK_SLACK, Draft};
+use crate::approval::{Approvals, CLOCK_SLACK, Draft, Notices, Question};
 use crate::audit;
-use crate::model::Timestamp;
+use crate::gate::Gate;
+use crate::model::grant::{Grant, GrantEnd};
+use crate::model::inert::inert;
 use crate::model::time::Jump;
+use crate::model::{HoldRule, Timestamp};
 use crate::store::{CommitError, Store, to_its_end};
 
 /// How often the clocks are looked at. Whoever uses an approval looks at them too: this is for the record.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// What looks at the clocks for approvals.
+pub struct Watch {
+    pub approvals: Approvals,
+    pub store: Store,
+    pub gate: Arc<Gate>,
+    /// Where people are told that they are asked now, too.
+    pub notices: Arc<dyn Notices>,
+    /// ` --home DIR` for commands that are printed, where one is needed.
+    pub home_option: String,
+}
+
+impl Watch {
+    /// Further people are asked, and told so.
+    async fn escalate(&self, draft: Draft) {
+        let store = self.store.clone();
+        let put = to_its_end(async move {
+            let changes = audit::escalated(draft.row());
+            draft.write(&store, changes).await
+        });
+        match put.await {
+            Ok(row) => {
+                let rules = row.rules.iter().filter(|rule| row.escalated.contains(&rule.id));
+                let asks: Vec<String> = rules.map(HoldRule::asks).collect();
+                let how = format!("nobody has answered, asks {} now", inert(&asks.join(", ")));
+                let vocabulary = self.gate.rules().vocabulary().clone();
+                self.notices
+                    .line(Question::of(&row).line(&how, &vocabulary, &self.home_option));
+            }
+            // The next look tries again.
+            Err(error) => tracing::warn!(%error, "that further people are asked could not be recorded"),
+        }
+    }
+}
+
 /// Expires approvals in the trail until `stop`.
-pub async fn expire(approvals: Approvals, store: Store, stop: impl Future<Output = ()>) {
+pub async fn expire(watch: Watch, stop: impl Future<Output = ()>) {
+    let Watch { approvals, store, .. } = &watch;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(stop);
@@ -35,8 +74,14 @@ pub async fn expire(approvals: Approvals, store: Store, stop: impl Future<Output
             }
             store.later(audit::gap(jump));
         }
+        for (grant, by) in sweep.grants {
+            end_grant(approvals, store, &grant, by).await;
+        }
+        for draft in sweep.escalated {
+            watch.escalate(draft).await;
+        }
         for draft in sweep.expired {
-            if let Err(error) = put(&store, draft).await {
+            if let Err(error) = put(store, draft).await {
                 // It stays expired in memory; the next look tries again.
                 tracing::warn!(%error, "an expired approval could not be recorded");
             }
@@ -72,7 +117,25 @@ pub async fn mind_the_gap(approvals: &Approvals, store: &Store, last: Timestamp)
     for draft in approvals.end_grants() {
         put(store, draft).await?;
     }
+    approvals.distrust_grants();
     Ok(())
+}
+
+/// A grant that cannot be recorded as ended stays ended in memory; the next look tries again.
+async fn end_grant(approvals: &Approvals, store: &Store, grant: &Grant, by: Option<Arc<str>>) {
+    let end = GrantEnd {
+        time: Timestamp::now(),
+        by,
+    };
+    let ended = store.write(audit::grant_ended(grant, &end)).await;
+    match ended {
+        // Lost: it is used up or was ended on disk, which memory did not know.
+        Ok(()) | Err(CommitError::Lost) => approvals.grant_ended(&grant.id, end),
+        Err(error) => {
+            tracing::warn!(%error, "the end of a grant could not be recorded");
+            approvals.grant_not_ended(&grant.id);
+        }
+    }
 }
 
 async fn put(store: &Store, draft: Draft) -> Result<(), CommitError> {

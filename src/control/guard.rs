@@ -8,27 +8,38 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use super::Parts;
 use super::problem::Problem;
+use super::{Parts, page};
 use crate::audit;
 use crate::model::{Authority, Host, Reason, Refusal};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// SECURITY: a web page in an approver's browser could send requests here, by a name of its own that points at us (DNS
 /// rebinding: Host) or across sites (Origin, Sec-Fetch-Site); T10. Tests: `control/tests/guard.rs`.
 pub(super) async fn same_site(request: Request, next: Next) -> Response {
-    if let Err(problem) = is_same_site(&request) {
-        return problem.into_response();
-    }
-    let mut response = next.run(request).await;
+    let mut response = match arrival(&request) {
+        Ok(Arrival::Ours) => next.run(request).await,
+        Ok(Arrival::Elsewhere(landing)) => landing,
+        Err(problem) => return problem.into_response(),
+    };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-fn is_same_site(request: &Request) -> Result<(), Problem> {
+/// Where a request comes from.
+enum Arrival {
+    /// From our own pages, or from no page.
+    Ours,
+    /// A person followed a link of another site: what they are shown instead of what they asked for.
+    Elsewhere(Response),
+}
+
+fn arrival(request: &Request) -> Result<Arrival, Problem> {
     let listener = request.extensions().get::<Listener>();
     let headers = request.headers();
     let host = one(headers, &header::HOST).ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "expected one Host"))?;
@@ -59,11 +70,18 @@ fn is_same_site(request: &Request) -> Result<(), Problem> {
         }
     }
     match one(headers, &SEC_FETCH_SITE) {
-        Some("same-origin" | "none") => Ok(()),
+        Some("same-origin" | "none") => Ok(Arrival::Ours),
+        Some(_) if is_visit(headers) => page::landing(request).map(Arrival::Elsewhere).ok_or_else(foreign),
         Some(_) => Err(foreign()),
         None if headers.contains_key(SEC_FETCH_SITE) => Err(foreign()),
-        None => Ok(()),
+        None => Ok(Arrival::Ours),
     }
+}
+
+/// A person goes there: no form, no script, no frame and no picture asks.
+fn is_visit(headers: &HeaderMap) -> bool {
+    let says = |name: &HeaderName, expected: &str| one(headers, name) == Some(expected);
+    says(&SEC_FETCH_MODE, "navigate") && says(&SEC_FETCH_DEST, "document") && !headers.contains_key(header::ORIGIN)
 }
 
 /// The only value of a header field.
@@ -109,7 +127,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    fn is_public(&self, host: &str) -> bool {
+    /// By which this machine reaches it.
+    pub(super) fn url(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        let port = self.address.port();
+        match self.address.ip().is_unspecified() {
+            true => format!("{scheme}://localhost:{port}"),
+            false => format!("{scheme}://{}", self.address),
+        }
+    }
+
+    pub(super) fn is_public(&self, host: &str) -> bool {
         let named = Authority::parts(host).map(|(named, _)| named);
         self.public.is_some() && named.ok() == self.public
     }
@@ -140,7 +168,7 @@ fn bearer(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty() && !key.contains(' ')).then_some(key)
 }
 
-async fn refuse(parts: &Parts, key: Option<&str>, peer: SocketAddr) -> Problem {
+pub(super) async fn refuse(parts: &Parts, key: Option<&str>, peer: SocketAddr) -> Problem {
     let as_agent = key
         .and_then(|key| HeaderValue::try_from(format!("Bearer {key}")).ok())
         .and_then(|value| parts.registry.authenticate(Some(&value)).ok());

@@ -106,7 +106,10 @@ impl Readiness {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Changed files were refused, and what was in force stays. `first` of so many mistakes, with its place.
+    /// Changed files were refused, and what was in force stays. `first`: the place of the first of so many mistakes.
+    ///
+    /// SECURITY: whoever asks is told, so nothing of what the files hold may be in it: rules, roles and limits are what an
+    /// agent would go round by. Test: `a_refused_reload_is_told_where_people_look_and_its_contents_to_nobody_else`.
     pub fn refuses(&self, first: &str, count: usize) {
         let more = match count {
             0 | 1 => String::new(),
@@ -115,7 +118,7 @@ impl Readiness {
         let told = Reason::new(
             "reload_refused",
             format!(
-                "changed files were refused, and what was in force before stays: {}{more}",
+                "changed files were refused, and what was in force before stays: see {}{more}",
                 inert(first)
             ),
             "`runplane check` shows all that is wrong; they are read again once they are changed",
@@ -126,6 +129,11 @@ impl Readiness {
     /// What is in force is what the files say.
     pub fn follows(&self) {
         *self.refused.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// It was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     pub fn takes_calls(&self) -> bool {

@@ -17,6 +17,10 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// What an answer says is wrong, for the record.
+#[derive(Clone)]
+pub(super) struct Told(pub(super) String);
+
 /// A [`Problem`] on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemBody {
@@ -57,6 +61,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let detail = self.detail.clone();
         let body = ProblemBody {
             kind: "about:blank".to_owned(),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -64,6 +69,7 @@ impl IntoResponse for Problem {
             detail: self.detail,
         };
         let mut response = (self.status, Json(body)).into_response();
+        response.extensions_mut().insert(Told(detail));
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

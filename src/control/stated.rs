@@ -105,7 +105,7 @@ fn settable(row: &ApprovalRow, name: &str, vocabulary: &Vocabulary) -> Result<(A
     }
 }
 
-fn parse(name: &str, kind: FieldType, text: &str) -> Result<Value, Problem> {
+pub(super) fn parse(name: &str, kind: FieldType, text: &str) -> Result<Value, Problem> {
     let expected = |what: &str| Problem::unprocessable(format!("`{name}`: expected {what}, found `{text}`"));
     let fits = |text: &str| !text.is_empty() && text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control);
     match kind {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 mod budget;
+mod grant;
+mod notification;
 
 use super::stated;
 use crate::agent::{Listed, Registry};
@@ -13,9 +15,13 @@ use crate::approval::Standing;
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
 use crate::model::pause::Whom;
 use crate::model::vocabulary::FieldType;
-use crate::model::{Action, ApprovalId, CallId, HoldRule, Outcome, Risk, State, Timestamp, Value, Vocabulary, Why};
+use crate::model::{
+    Action, ApprovalId, CallId, GrantId, HoldRule, Outcome, Risk, State, Timestamp, Value, Vocabulary, Why,
+};
 
 pub use budget::{Budget, Shown};
+pub use grant::Grant;
+pub use notification::{Notification, Notifications, Receiver};
 
 /// A list, in an object so that it can grow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +122,16 @@ pub struct Vote {
 pub struct Denial {
     pub person: Arc<str>,
     pub reason: String,
+    /// What would have been right, and the grant that waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    pub fields: BTreeMap<Arc<str>, Value>,
+    pub grant: GrantId,
+    pub until: String,
 }
 
 impl Approval {
@@ -146,6 +162,11 @@ impl Approval {
             denial: row.denial.as_ref().map(|denial| Denial {
                 person: denial.person.clone(),
                 reason: denial.reason.clone(),
+                correction: denial.correction.as_ref().map(|correction| Correction {
+                    fields: correction.fields.clone(),
+                    grant: correction.grant.clone(),
+                    until: correction.until.to_string(),
+                }),
             }),
             created: row.created.to_string(),
             expires: row.expires.to_string(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Paused;
+use super::stated::Statements;
 use crate::budget::{Ledger, Steady};
 use crate::model::{Facts, Outcome, Timestamp};
 use crate::policy::Permit;
@@ -16,6 +17,8 @@ pub struct Memory {
     pub budgets: Ledger,
     /// What is usual of agents.
     pub history: History,
+    /// What agents stated and may do.
+    pub stated: Statements,
 }
 
 impl Memory {
@@ -25,6 +28,7 @@ impl Memory {
             paused: Paused::default(),
             budgets: Ledger::new(steady),
             history: History::default(),
+            stated: Statements::default(),
         }
     }
 }

@@ -49,7 +49,10 @@ impl Prices {
     /// # Errors
     /// All that is wrong in the file, with its places.
     pub(super) fn load(source: &Source) -> Result<Prices, Vec<Diagnostic>> {
-        let file: File = yaml::load(source).map_err(|wrong| vec![*wrong])?;
+        yaml::load_with(source, |file| Self::read(source, &file))
+    }
+
+    fn read(source: &Source, file: &File) -> Result<Prices, Vec<Diagnostic>> {
         let mut wrong = Vec::new();
         let currency = file.currency.value.to_ascii_lowercase();
         if money::exponent(&currency).is_none() {

@@ -1,12 +1,12 @@
-//! Recorded calls decided again, by the rules given and as if nothing had been before them: what other rules would have
+//! RecordedCall calls decided again, by the rules given and as if nothing had been before them: what other rules would have
 //! changed.
 
 use std::collections::{HashMap, HashSet};
 
 use super::Rules;
-use crate::audit::{Ended, Event, Period, Recorded, Unreplayable, history};
+use crate::audit::{Ended, Event, Period, RecordedCall, Unreplayable, history};
 use crate::budget;
-use crate::model::{Action, CallId, Facts, Missing, Outcome, Reason, Reservation, Timestamp, Why};
+use crate::model::{Action, CallId, Missing, Outcome, Reason, Reservation, Timestamp, Why};
 use crate::policy::Verdict;
 use crate::risk::Deed;
 use crate::store::{ReadError, Reader};
@@ -15,14 +15,11 @@ use crate::store::{ReadError, Reader};
 #[derive(Debug)]
 pub enum Replayed {
     Decided {
-        recorded: Box<Recorded>,
+        recorded: Box<RecordedCall>,
         verdict: Verdict,
     },
     /// How a call ended that was told before.
-    Ended {
-        call: CallId,
-        outcome: Outcome,
-    },
+    Ended { call: CallId, outcome: Outcome },
     /// It cannot be decided again.
     Lost(Unreplayable),
 }
@@ -63,7 +60,9 @@ impl Rules {
                     } = ended;
                     (Replayed::Ended { call, outcome }, time >= period.since)
                 }
-                Event::Lost { why, agent, seq } => {
+                Event::Released { recorded, told } => return again.release(&recorded, told),
+                Event::Lost { why, call, agent, seq } => {
+                    again.uncounted.extend(call);
                     let told = seq >= begins && agent.as_deref().is_none_or(is_of);
                     (Replayed::Lost(why), told)
                 }
@@ -75,7 +74,7 @@ impl Rules {
     }
 
     /// A recorded action as these rules complete it.
-    pub fn completed_again(&self, recorded: &Recorded) -> Action {
+    pub fn completed_again(&self, recorded: &RecordedCall) -> Action {
         let mut action = recorded.action.clone();
         self.forget_needs(&mut action);
         action.also.iter_mut().for_each(|meaning| self.forget_needs(meaning));
@@ -93,7 +92,7 @@ impl Rules {
     }
 
     /// Whether each action and field of the call is one of the vocabulary.
-    fn has_words_for(&self, recorded: &Recorded) -> bool {
+    fn has_words_for(&self, recorded: &RecordedCall) -> bool {
         recorded.action.meanings().all(|meaning| {
             let definition = self.vocabulary().actions.get(&meaning.name);
             definition.is_some_and(|definition| {
@@ -109,7 +108,8 @@ struct Again<'a> {
     rules: &'a Rules,
     /// Calls that are decided and have not ended yet.
     under_way: HashMap<CallId, UnderWay>,
-    /// Requests that came and count for nothing: stopped, asked about, or refused by the provider. The next of the same counts.
+    /// Requests that came and count for nothing: stopped, asked about, refused by the provider, or not to be decided again.
+    /// The next of the same counts.
     uncounted: HashSet<CallId>,
 }
 
@@ -124,15 +124,15 @@ enum UnderWay {
     },
     /// For people, who may have consented: their answer is on record, not foretold.
     Asked {
-        facts: Facts,
+        recorded: Box<RecordedCall>,
         action: Box<Action>,
-        first: CallId,
     },
 }
 
 impl Again<'_> {
-    fn decide(&mut self, recorded: Box<Recorded>) -> Replayed {
+    fn decide(&mut self, recorded: Box<RecordedCall>) -> Replayed {
         if !self.rules.has_words_for(&recorded) {
+            self.uncounted.insert(recorded.call);
             return Replayed::Lost(Unreplayable::Vocabulary);
         }
         let verdict = match recorded.reason {
@@ -145,12 +145,15 @@ impl Again<'_> {
                 reason,
                 rules: Vec::new(),
             },
-            Some(_) => return Replayed::Lost(Unreplayable::OtherReason),
+            Some(_) => {
+                self.uncounted.insert(recorded.call);
+                return Replayed::Lost(Unreplayable::OtherReason);
+            }
         };
         Replayed::Decided { recorded, verdict }
     }
 
-    fn judge(&mut self, recorded: &Recorded) -> Verdict {
+    fn judge(&mut self, recorded: &RecordedCall) -> Verdict {
         let (rules, facts, at) = (self.rules, &recorded.facts, recorded.time);
         let action = rules.weighed(facts, rules.completed_again(recorded), at);
         let first = recorded.repeats.as_ref().unwrap_or(&recorded.call).clone();
@@ -164,23 +167,63 @@ impl Again<'_> {
             // What was only observed left, whatever is said of it.
             Verdict::Block { .. } if !recorded.observed => return verdict,
             Verdict::RequireApproval { .. } if !recorded.observed => UnderWay::Asked {
-                facts: facts.clone(),
+                recorded: Box::new(recorded.clone()),
                 action: Box::new(action),
-                first,
             },
             Verdict::Allow { .. } | Verdict::Block { .. } | Verdict::RequireApproval { .. } => {
-                let deed = Deed::of(&facts.agent, &facts.host, &action);
-                rules.memory.history.leaves(&deed, at);
-                UnderWay::Sent {
-                    reservation,
-                    first,
-                    deed,
-                    unproven: action.meanings().any(budget::is_unproven),
-                }
+                self.leaves(recorded, &action, first, reservation)
             }
         };
         self.under_way.insert(recorded.call.clone(), under_way);
         verdict
+    }
+
+    /// People consented to what these rules ask about, too; or nobody knows what they would have said of it.
+    fn release(&mut self, recorded: &RecordedCall, told: bool) {
+        let waits = match self.under_way.get(&recorded.call) {
+            Some(UnderWay::Asked { .. }) => true,
+            Some(UnderWay::Sent { .. }) => false,
+            // These rules block it.
+            None => !told,
+        };
+        if waits && self.rules.has_words_for(recorded) {
+            let action = self.rules.completed_again(recorded);
+            let action = self.rules.weighed(&recorded.facts, action, recorded.time);
+            let sent = self.counted(recorded, &action);
+            self.under_way.insert(recorded.call.clone(), sent);
+        }
+    }
+
+    /// It was sent, so it counts, whatever rules say of it.
+    fn counted(&mut self, recorded: &RecordedCall, action: &Action) -> UnderWay {
+        let RecordedCall { call, facts, time, .. } = recorded;
+        let first = recorded.repeats.as_ref().unwrap_or(call).clone();
+        let reservation = match self.is_counted(call, &first) {
+            true => None,
+            false => self.rules.count(call, facts, action, *time),
+        };
+        if reservation.is_some() {
+            self.uncounted.remove(&first);
+        }
+        self.leaves(recorded, action, first, reservation)
+    }
+
+    fn leaves(
+        &self,
+        recorded: &RecordedCall,
+        action: &Action,
+        first: CallId,
+        reservation: Option<Reservation>,
+    ) -> UnderWay {
+        let facts = &recorded.facts;
+        let deed = Deed::of(&facts.agent, &facts.host, action);
+        self.rules.memory.history.leaves(&deed, recorded.time);
+        UnderWay::Sent {
+            reservation,
+            first,
+            deed,
+            unproven: budget::is_unproven(action),
+        }
     }
 
     /// Whether the request was counted with another call. One of before the record that is read was.
@@ -189,47 +232,30 @@ impl Again<'_> {
     }
 
     fn end(&mut self, ended: &Ended) {
-        let Ended {
-            call,
-            outcome,
-            status,
-            time: at,
-            repeats,
-        } = ended;
-        let (outcome, status, at) = (*outcome, *status, *at);
-        let executed = matches!(outcome, Outcome::Success | Outcome::Unknown);
-        let deed = match self.under_way.remove(call) {
-            None => return,
-            Some(UnderWay::Sent {
-                reservation,
-                first,
-                deed,
-                unproven,
-            }) => {
-                if let Some(reservation) = reservation {
-                    reservation.settle(outcome, status);
-                    if !budget::keeps(Some((outcome, status)), unproven) {
-                        self.uncounted.insert(first);
-                    }
-                }
-                deed
+        let under_way = match self.under_way.remove(&ended.call) {
+            // Rules of then asked nobody, or nobody consented.
+            Some(UnderWay::Asked { recorded, action }) if ended.outcome != Outcome::NotSent => {
+                Some(self.counted(&recorded, &action))
             }
-            Some(UnderWay::Asked { .. }) if !executed => return,
-            Some(UnderWay::Asked { facts, action, first }) => {
-                let first = repeats.clone().unwrap_or(first);
-                if !self.is_counted(call, &first)
-                    && let Some(reservation) = self.rules.count(call, &facts, &action, at)
-                {
-                    reservation.settle(outcome, status);
-                    self.uncounted.remove(&first);
-                }
-                let deed = Deed::of(&facts.agent, &facts.host, &action);
-                self.rules.memory.history.leaves(&deed, at);
-                deed
-            }
+            other => other,
         };
-        if executed {
-            self.rules.memory.history.learn(&deed, at);
+        let Some(UnderWay::Sent {
+            reservation,
+            first,
+            deed,
+            unproven,
+        }) = under_way
+        else {
+            return;
+        };
+        if let Some(reservation) = reservation {
+            reservation.settle(ended.outcome, ended.status);
+            if !budget::keeps(Some((ended.outcome, ended.status)), unproven) {
+                self.uncounted.insert(first);
+            }
+        }
+        if matches!(ended.outcome, Outcome::Success | Outcome::Unknown) {
+            self.rules.memory.history.learn(&deed, ended.time);
         }
     }
 }

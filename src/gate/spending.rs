@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use super::Rules;
 use super::prepare::{self, Prepared};
-use crate::audit::Recorded;
-use crate::budget::{self, Line, Past, Print, Seen, Wording};
-use crate::model::{Action, Call, CallId, Evidence, Facts, Reservation, Situation, Spending, Timestamp};
+use super::stated;
+use crate::audit::RecordedCall;
+use crate::budget::{self, Coming, Line, Past, Print, RecallError, Wording};
+use crate::model::budget::Passage;
+use crate::model::{Action, Call, CallId, Evidence, Facts, Origin, Reservation, Situation, Spending, Timestamp};
 use crate::policy::{Blocked, Decision, Hold, Verdict};
-use crate::store::{ReadError, Reader};
+use crate::store::Reader;
 
 impl Rules {
     /// What rules see besides call and action, at this moment; the books are open for no longer than it takes.
@@ -42,15 +44,31 @@ impl Rules {
         evidence: Option<&Evidence>,
         at: Timestamp,
     ) -> Decision {
+        // SECURITY: before anything is looked at, or a budget that comes into force meanwhile would not have this call. Test:
+        // `a_budget_that_comes_into_force_under_load_has_every_call`.
+        let era = self.memory.budgets.era();
         let mut situation = self.moment(&action, at);
-        let Some(uses) = self.budgets.uses(facts, &action) else {
+        let Some(uses) = self.budgets.uses_in(&era, facts, &action) else {
             situation.budgets = self.budgets.uncounted(&action);
-            return self.policies.decide(call, action, &situation, evidence);
+            let passage = Passage::new(era);
+            return match self.policies.decide(call, action, &situation, evidence) {
+                Decision::Allow(permit) => Decision::Allow(permit.with_spending(Spending {
+                    passage,
+                    ..Spending::default()
+                })),
+                stopped @ (Decision::Block(_) | Decision::RequireApproval(_)) => stopped,
+            };
         };
-        let print = self.print(&call, &action);
+        let own_print = self.print(&call, &action);
+        let (origin, agent) = (call.origin, facts.agent.clone());
         // SECURITY: whoever decides between another's reading and reservation would find room that is taken. Test:
         // `a_thousand_calls_at_once_never_go_over`.
         let mut account = self.memory.budgets.open(at);
+        let stated = match origin {
+            Origin::Guard => None,
+            Origin::Wire => self.memory.stated.find(&agent, &action, &uses, &self.digests.policies),
+        };
+        let print = stated.as_ref().map(stated::print).or(own_print);
         let counted = print.is_some_and(|print| account.counted_for(&print).is_some());
         let reading = self.budgets.read(&mut account, &action, &uses, counted, &self.wording);
         (situation.budgets, situation.over) = (reading.totals, reading.over);
@@ -58,7 +76,22 @@ impl Rules {
         match self.policies.decide(call, action, &situation, evidence) {
             Decision::Allow(permit) => {
                 let taken = self.budgets.reserve(&mut account, &permit.call().id, &uses, print);
-                Decision::Allow(permit.with_spending(Spending { spent, ..taken }))
+                match (&stated, origin) {
+                    (Some(stated), _) => self.memory.stated.end(&agent, stated),
+                    (None, Origin::Guard) => {
+                        let (call, action) = (&permit.call().id, permit.action());
+                        self.memory
+                            .stated
+                            .allowed(&agent, call, action, uses, &self.digests.policies);
+                    }
+                    (None, Origin::Wire) => {}
+                }
+                let passage = Passage::new(era);
+                Decision::Allow(permit.with_spending(Spending {
+                    spent,
+                    passage,
+                    ..taken
+                }))
             }
             Decision::Block(blocked) => Decision::Block(Blocked {
                 spending: only(spent),
@@ -75,7 +108,7 @@ impl Rules {
     /// the request was counted before.
     pub(super) fn review_counted(
         &self,
-        recorded: &Recorded,
+        recorded: &RecordedCall,
         action: &Action,
         counted: bool,
     ) -> (Verdict, Option<Reservation>) {
@@ -147,32 +180,29 @@ impl Rules {
 
     /// Which request it is, where the provider would know it again.
     fn print(&self, call: &Call, action: &Action) -> Option<Print> {
+        if call.origin == Origin::Guard {
+            return Some(stated::print(&call.id));
+        }
         // A content that was not read tells no two calls apart.
         call.body.captured()?;
         let identity = self.mappings.identify(call, action).ok()?;
         budget::print(call, action, &identity)
     }
 
+    /// From now on whatever is allowed, by whichever rules, counts in the budgets of these, too. To be waited for before
+    /// [`Rules::recall`], and kept until they are in force.
+    pub fn announce(&self) -> Coming {
+        self.budgets.announce(&self.memory.budgets)
+    }
+
     /// Fills the books of budgets that are new to them from the record.
     ///
     /// # Errors
-    /// If the record cannot be read.
-    pub fn recall(&self, record: &Reader, now: Timestamp) -> Result<Option<Seen>, ReadError> {
-        let Some(mut past) = Past::new(&self.budgets, &self.memory.budgets, now) else {
-            return Ok(None);
-        };
-        record.backwards(|entry| past.see(entry))?;
-        Ok(Some(past.end()))
-    }
-
-    /// Adds to them what the rules before these decided while these came into force.
-    ///
-    /// # Errors
-    /// If the record cannot be read.
-    pub fn recall_since(&self, record: &Reader, now: Timestamp, seen: Seen) -> Result<(), ReadError> {
-        let policies = &*self.digests.policies;
-        if let Some(mut past) = Past::since(&self.budgets, &self.memory.budgets, now, seen, policies) {
+    /// If the record cannot be read, or is not as it was written.
+    pub fn recall(&self, record: &Reader, now: Timestamp) -> Result<(), RecallError> {
+        if let Some(mut past) = Past::new(&self.budgets, &self.memory.budgets, now) {
             record.backwards(|entry| past.see(entry))?;
+            past.end()?;
         }
         Ok(())
     }

@@ -13,6 +13,14 @@ use sha2::{Digest, Sha256};
 use crate::model::Secret;
 use crate::model::secret::random_bytes;
 
+mod last;
+mod log;
+mod rotation;
+
+pub use last::LastNote;
+pub use log::LogKey;
+pub use rotation::{LogKeys, RotateError, rotate};
+
 /// What every key begins with, so that a secret scanner finds one that leaked.
 const PREFIX: &str = "rp_";
 const SECRET_LENGTH: usize = 32;
@@ -41,6 +49,18 @@ pub enum KeyError {
     WrongLength { path: PathBuf, found: usize },
     #[error("`{}` does not hold a key (`{PREFIX}` and 43 characters); restore it, or remove it and declare a person with a key of yours under `people:`", .0.display())]
     NotAKey(PathBuf),
+    #[error(
+        "`{}` does not hold the key of a log (`PRIVATE+KEY+…`): restore it from a backup; or move it away, and checkpoints are signed by a new key from then on, \
+         of which auditors must be told",
+        .0.display()
+    )]
+    NotALogKey(PathBuf),
+    #[error(
+        "`{}` does not hold the checkpoint that was signed last: restore it from a backup, of the time of the database; or move it away, and the \
+         next start can tell less of whether the trail was set back",
+        .0.display()
+    )]
+    NotANote(PathBuf),
 }
 
 /// The keys derived from `state/secrets` (HKDF-SHA256, RFC 5869), one for each use.

@@ -3,6 +3,12 @@
 //! A key that is there twice, a key that the type does not know (with `deny_unknown_fields`), several documents in one
 //! file and alias bombs are refused.
 
+mod mend;
+mod outline;
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
@@ -30,6 +36,25 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
     }
 }
 
+/// To an editor it is the value.
+impl<T: JsonSchema> JsonSchema for Located<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
 impl<T> Located<T> {
     /// A mistake at this value.
     pub fn diagnostic(&self, source: &Source, message: impl Into<String>) -> Diagnostic {
@@ -40,13 +65,64 @@ impl<T> Located<T> {
 /// Reads one document into `T`.
 ///
 /// # Errors
-/// The first mistake, with line, column and snippet: the parser stops there.
-pub fn load<T: DeserializeOwned>(source: &Source) -> Result<T, Box<Diagnostic>> {
+/// Every mistake of form, with line, column and snippet.
+pub fn load<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diagnostic>> {
+    load_with(source, Ok)
+}
+
+/// The same, with what `check` makes of it: where the form is wrong, it has a look at what can be read all the same.
+///
+/// # Errors
+/// Every mistake of form, and what `check` finds; by line.
+pub fn load_with<T: DeserializeOwned, U>(
+    source: &Source,
+    check: impl FnOnce(T) -> Result<U, Vec<Diagnostic>>,
+) -> Result<U, Vec<Diagnostic>> {
     if source.text.len() > MAX_BYTES {
         let message = format!("the file is larger than {MAX_BYTES} bytes");
-        return Err(Box::new(Diagnostic::of_file(&source.file, message)));
+        return Err(vec![Diagnostic::of_file(&source.file, message)]);
     }
-    serde_saphyr::from_str_with_options(&source.text, options()).map_err(|error| Box::new(diagnostic(source, &error)))
+    let error = match serde_saphyr::from_str_with_options(&source.text, options()) {
+        Ok(value) => return check(value),
+        Err(error) => error,
+    };
+    let mut mended = mend::Mended::read(source, error);
+    let found = mended.value.take().and_then(|value| check(value).err());
+    let found: Vec<Diagnostic> = found
+        .into_iter()
+        .flatten()
+        .map(|found| mended.place(source, found))
+        .collect();
+    let mut wrong = mended.wrong;
+    wrong.extend(found);
+    wrong.sort_by_key(|wrong| (wrong.line, wrong.column));
+    Err(wrong)
+}
+
+/// The same of a document that is larger than any that people write: a description of an API. Its bounds are wider, and
+/// there are bounds.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_large<T: DeserializeOwned>(source: &Source) -> Result<T, Box<Diagnostic>> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+        strict_booleans: true,
+        with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 100_000,
+            max_replay_stack_depth: 8,
+        },
+        budget: serde_saphyr::budget! {
+            max_events: 20_000_000,
+            max_nodes: 10_000_000,
+            max_aliases: 10_000,
+            max_anchors: 10_000,
+            max_depth: 128,
+            max_documents: 1,
+        },
+    };
+    serde_saphyr::from_str_with_options(&source.text, options).map_err(|error| Box::new(diagnostic(source, &error)))
 }
 
 fn options() -> serde_saphyr::Options {
@@ -87,65 +163,4 @@ fn number(value: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Sample {
-        name: Located<String>,
-        #[serde(default)]
-        rules: BTreeMap<String, Located<Rule>>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Rule {
-        size: u32,
-    }
-
-    fn source(text: &str) -> Source {
-        Source {
-            file: "a.yaml".to_owned(),
-            text: text.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_value_knows_where_it_stands() {
-        let sample: Sample = load(&source("name: no\nrules:\n  x: { size: 1 }\n")).unwrap();
-        assert_eq!(
-            (sample.name.value.as_str(), sample.name.line, sample.name.column),
-            ("no", 1, 7)
-        );
-        assert_eq!((sample.rules["x"].line, sample.rules["x"].value.size), (3, 1));
-    }
-
-    #[test]
-    fn mistakes_are_told_with_their_place() {
-        for (text, line, says) in [
-            ("name: a\nname: b\n", 2, "duplicate"),
-            ("name: a\nnme: b\n", 2, "unknown field"),
-            ("rules: {}\n", 1, "missing field"),
-            ("name: a\nrules:\n  x: { size: many }\n", 3, "u32"),
-            ("name: a\nrules: {\n", 3, ""),
-            ("name: a\n---\nname: b\n", 2, ""),
-        ] {
-            let error = load::<Sample>(&source(text)).unwrap_err();
-            assert!(error.message.contains(says), "{text:?}: {error}");
-            assert!(error.line.abs_diff(line) <= 1, "{text:?}: {error}");
-            assert!(!error.message.contains("at line"), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_alias_bomb_is_refused() {
-        let mut text = String::from("name: a\nrules: &a0 {}\n");
-        for depth in 1..200 {
-            text.push_str(&format!("k{depth}: &a{depth} [*a{}, *a{}]\n", depth - 1, depth - 1));
-        }
-        assert!(load::<BTreeMap<String, serde_json::Value>>(&source(&text)).is_err());
-    }
-}
+mod tests;

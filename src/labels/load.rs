@@ -22,10 +22,14 @@ impl Labelling {
     /// Reads the file. `kinds` are the targets that mappings name; `None` where nobody knows them.
     ///
     /// # Errors
-    /// All that is wrong, with its place; what is not of the file's shape, the first only.
+    /// All that is wrong, with its place.
     pub fn load(source: &Source, kinds: Option<&Kinds>) -> Result<Labelling, Vec<Diagnostic>> {
-        let file: Option<file::File> = yaml::load(source).map_err(|wrong| vec![*wrong])?;
-        let file = file.unwrap_or_default();
+        yaml::load_with(source, |file: Option<file::File>| {
+            Self::read(source, kinds, file.unwrap_or_default())
+        })
+    }
+
+    fn read(source: &Source, kinds: Option<&Kinds>, file: file::File) -> Result<Labelling, Vec<Diagnostic>> {
         let mut reader = Reader {
             source,
             kinds,

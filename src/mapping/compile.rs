@@ -1,6 +1,6 @@
 //! Mapping files made ready to use, with every mistake told at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -9,49 +9,54 @@ use super::document::Selector;
 use super::file::{self, File};
 use super::form::Semicolons;
 use super::hosts::Pattern;
-use super::service::{IdempotencyKey, Reveals, Service, Signer};
+use super::service::{IdempotencyKey, Meaning, Reveals, Service, Signer};
 use crate::io::yaml::Located;
-use crate::model::{Answer, Diagnostic, ErrorShape, Source, Vocabulary, money};
+use crate::model::{Access, Answer, Diagnostic, ErrorShape, Source, Vocabulary, money};
 
+mod apis;
+mod derived;
 mod fields;
 mod meanings;
 mod operations;
+mod readers;
 
 /// One file being made ready.
 pub(super) struct Compiler<'a> {
     source: &'a Source,
     vocabulary: &'a Vocabulary,
     problems: Vec<Diagnostic>,
+    /// What generated operations mean, by the canonical action and the access: most of a file mean the same few.
+    derived: HashMap<(Arc<str>, Access), Arc<Meaning>>,
+    /// Words that many operations have: kinds of targets, parameters.
+    words: HashSet<Arc<str>>,
 }
 
 /// What of a file its operations need to know.
 struct Context<'a> {
-    answer: &'a Arc<Answer>,
     captures: &'a [String],
     /// Parameters that may not stand in the record.
     hide: &'a [String],
     /// The path's parameters, in order.
     parameters: Vec<Arc<str>>,
+    template: Option<&'a str>,
     /// Which segments of the path may stand in the record.
     shown_segments: Vec<bool>,
 }
 
 /// A file that is ready, and where it stands which hosts it is for.
-pub(super) struct Compiled<'a> {
+pub(super) struct Compiled {
     pub service: Service,
-    pub hosts: Vec<(&'a Located<String>, Pattern)>,
+    pub hosts: Vec<(Located<String>, Pattern)>,
 }
 
 /// Makes one file ready, with the hosts that it is for.
-pub(super) fn compile<'a>(
-    source: &'a Source,
-    vocabulary: &'a Vocabulary,
-    file: &'a File,
-) -> Result<Compiled<'a>, Vec<Diagnostic>> {
+pub(super) fn compile(source: &Source, vocabulary: &Vocabulary, file: &File) -> Result<Compiled, Vec<Diagnostic>> {
     let mut compiler = Compiler {
         source,
         vocabulary,
         problems: Vec::new(),
+        derived: HashMap::new(),
+        words: HashSet::new(),
     };
     let hosts = compiler.hosts(file);
     let service = compiler.service(file, &hosts);
@@ -66,23 +71,40 @@ impl Compiler<'_> {
         self.problems.push(at.diagnostic(self.source, message));
     }
 
+    /// The one copy of a word.
+    fn word(&mut self, word: &str) -> Arc<str> {
+        if let Some(known) = self.words.get(word) {
+            return known.clone();
+        }
+        let word: Arc<str> = word.into();
+        self.words.insert(word.clone());
+        word
+    }
+
     /// The value, or its mistake on the list.
     fn keep<T, U>(&mut self, at: &Located<U>, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.wrong(at, message)).ok()
     }
 
-    fn hosts<'f>(&mut self, file: &'f File) -> Vec<(&'f Located<String>, Pattern)> {
+    fn hosts(&mut self, file: &File) -> Vec<(Located<String>, Pattern)> {
         if file.hosts.is_empty() {
             self.wrong(&file.provider, "expected at least one host");
         }
         let patterns = file
             .hosts
             .iter()
-            .filter_map(|host| Some((host, self.keep(host, Pattern::parse(&host.value))?)));
+            .filter_map(|host| Some((host.clone(), self.keep(host, Pattern::parse(&host.value))?)));
         patterns.collect()
     }
 
-    fn service(&mut self, file: &File, hosts: &[(&Located<String>, Pattern)]) -> Service {
+    fn service(&mut self, file: &File, hosts: &[(Located<String>, Pattern)]) -> Service {
+        if let Some(origin) = &file.generated
+            && [&origin.value.by, &origin.value.source, &origin.value.version]
+                .iter()
+                .any(|part| part.is_empty())
+        {
+            self.wrong(origin, "expected what the file was made of: `{ by, source, version }`");
+        }
         let name = &file.provider.value;
         if name == super::UNKNOWN
             || name.is_empty()
@@ -99,10 +121,10 @@ impl Compiler<'_> {
             .collect();
         let answer = self.answer(&file.provider, &file.answer);
         let context = Context {
-            answer: &answer,
             captures: &captures,
             hide: &file.hide,
             parameters: Vec::new(),
+            template: None,
             shown_segments: Vec::new(),
         };
         let environment = file
@@ -110,16 +132,17 @@ impl Compiler<'_> {
             .as_ref()
             .and_then(|rule| self.environment(rule, &context));
         let dispatch = self.dispatch(file, &context);
-        let mut show: std::collections::HashSet<Box<str>> = file.show.iter().map(|name| name.as_str().into()).collect();
+        let mut show: HashSet<Box<str>> = file.show.iter().map(|name| name.as_str().into()).collect();
         if let file::Dispatch::Parameter(name) = &file.dispatch.value {
             show.insert(name.as_str().into());
         }
         Service {
             file: self.source.file.as_str().into(),
             provider: name.as_str().into(),
-            title: file.title.as_str().into(),
-            dispatch,
-            safe_methods: file.safe_methods,
+            title: file.title.as_ref().unwrap_or(name).as_str().into(),
+            dispatch: Arc::new(dispatch),
+            generated: file.generated.is_some(),
+            safe_methods: file.safe_methods || matches!(file.dispatch.value, file::Dispatch::Mcp),
             grpc: file.grpc,
             first_segment: file
                 .first_segment
@@ -130,19 +153,20 @@ impl Compiler<'_> {
             content: self.content(file),
             environment,
             significant: self.headers(&file.significant),
-            every_header: file.every_header,
+            // SECURITY: of generated operations nobody said which header fields the provider acts on (test
+            // `a_generated_operation_is_another_one_with_another_header_field`).
+            every_header: file.every_header || file.generated.is_some(),
             secret: self.headers(&file.secret),
             volatile: file.volatile.iter().map(|name| name.as_str().into()).collect(),
             volatile_content: file.volatile_content.iter().map(|name| name.as_str().into()).collect(),
+            volatile_headers: self.headers(&file.volatile_headers),
             idempotency: file.idempotency.as_ref().and_then(|key| self.idempotency(key)),
-            aws: file.aws.as_ref().map(|aws| Signer {
-                service: aws.service.as_str().into(),
-                region: aws.region.as_deref().map(Box::from),
-            }),
+            aws: file.aws.as_ref().map(|aws| self.signer(file, aws)),
             currency_places: self.currency_places(file),
             refuse_headers: self.headers(&file.refuse.headers),
             refuse_query: file.refuse.query.iter().map(|name| name.as_str().into()).collect(),
             show,
+            query_apart: file.query_apart,
             semicolons: match file.semicolons_in_values {
                 true => Semicolons::InValues,
                 false => Semicolons::Refused,
@@ -152,7 +176,24 @@ impl Compiler<'_> {
                 parameter: reveals.parameter.as_str().into(),
                 words: reveals.words.iter().map(|word| word.as_str().into()).collect(),
             }),
-            answer,
+            graphql: self.graphql(file, &context),
+            mcp: self.mcp(file, &context),
+            written: HashSet::new(),
+            answer: answer.clone(),
+        }
+    }
+
+    fn signer(&mut self, file: &File, aws: &file::Aws) -> Signer {
+        if aws.service.is_some() != aws.services.is_empty() {
+            self.wrong(
+                &file.provider,
+                "`aws`: expected exactly one of `service` and `services`",
+            );
+        }
+        let services = aws.service.iter().chain(&aws.services);
+        Signer {
+            services: services.map(|service| service.as_str().into()).collect(),
+            region: aws.region.as_deref().map(Box::from),
         }
     }
 
@@ -201,10 +242,14 @@ impl Compiler<'_> {
                 format!("`content`: `{name}`: `multipart` is for `multipart/form-data` and `multipart/related`, and only those"),
             );
         }
-        file.content
+        let said = file
+            .content
             .iter()
-            .map(|(name, decoder)| (name.as_str().into(), *decoder))
-            .collect()
+            .map(|(name, decoder)| (name.as_str().into(), *decoder));
+        match (&file.dispatch.value, file.content.is_empty()) {
+            (file::Dispatch::Mcp, true) => vec![("application/json".into(), file::Decoder::Json)],
+            _ => said.collect(),
+        }
     }
 
     fn currency_places(&mut self, file: &File) -> BTreeMap<Box<str>, u32> {

@@ -10,7 +10,7 @@ use super::file::Decoder;
 use super::form::{self, Nesting, Semicolons};
 use super::service::Service;
 use super::uncoded::{self, Uncoded};
-use super::{json, multipart, xml};
+use super::{cbor, json, multipart, xml};
 use crate::io::coding::Coding;
 use crate::model::{Body, Call, Reason, Refusal};
 
@@ -115,6 +115,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
             form::assemble(values.into_iter(), Nesting::Brackets).map_err(|error| malformed(&error))?
         }
         Decoder::Xml => xml::parse(bytes).map_err(|error| malformed(&error))?,
+        Decoder::Cbor => cbor::parse(bytes).map_err(|error| malformed(&error))?,
     };
     if wire(call).is_some_and(uncoded::is_text) {
         return Err(readable_as_it_is());
@@ -131,7 +132,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
         decoder,
         uncoded: match decoder {
             Decoder::Form | Decoder::AwsQuery => wire(call).map(Uncoded::new),
-            Decoder::Json | Decoder::Multipart | Decoder::Xml => None,
+            Decoder::Json | Decoder::Multipart | Decoder::Xml | Decoder::Cbor => None,
         },
     }))
 }
@@ -170,8 +171,20 @@ pub(super) fn usual(call: &Call) -> Option<Decoder> {
         _ if is_json => Some(Decoder::Json),
         "application/x-www-form-urlencoded" => Some(Decoder::Form),
         "multipart/form-data" => Some(Decoder::Multipart),
+        "application/cbor" => Some(Decoder::Cbor),
         _ => None,
     }
+}
+
+/// Whether servers may take the content for a form: by its type, or because it says none.
+pub(super) fn may_be_form(call: &Call) -> bool {
+    let Ok(content_type) = once(&call.headers, &CONTENT_TYPE) else {
+        return true;
+    };
+    let media_type = content_type.unwrap_or_default().trim().to_ascii_lowercase();
+    media_type.is_empty()
+        || media_type.starts_with("application/x-www-form-urlencoded")
+        || media_type.starts_with("multipart/")
 }
 
 /// Of content in which there is something to find without undoing its coding.

@@ -3,22 +3,26 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use http::{HeaderName, Method};
+use http::Method;
 use matchit::Router;
 
-use super::document::Path;
 use super::path;
 use super::service::Operation;
 use crate::model::{Call, Reason, Refusal};
 
+mod apis;
 mod conditions;
+mod names;
 
+pub(super) use apis::{ACTION, Apis, VERSION};
 pub(super) use conditions::{Closed, Conditions};
+pub(super) use names::{NameSource, Names};
 
 /// The operations of one mapping file.
 pub(super) enum Dispatch {
     Path(Box<Routes>),
     Name(Names),
+    Aws(Box<Apis>),
 }
 
 impl Dispatch {
@@ -26,13 +30,14 @@ impl Dispatch {
     pub(super) fn operations(&self) -> Box<dyn Iterator<Item = (&Operation, bool)> + '_> {
         match self {
             Dispatch::Path(routes) => {
-                let by_method = routes.shapes.iter().flat_map(HashMap::values);
-                Box::new(by_method.flatten().map(|operation| (operation, false)))
+                let all = routes.shapes.iter().flatten();
+                Box::new(all.map(|(_, operation)| (&**operation, false)))
             }
             Dispatch::Name(names) => {
                 let exact = names.exact.values().map(|operation| (operation, false));
                 Box::new(exact.chain(names.prefixes.iter().map(|(_, operation)| (operation, true))))
             }
+            Dispatch::Aws(apis) => Box::new(apis.operations().map(|operation| (operation, false))),
         }
     }
 
@@ -45,6 +50,20 @@ impl Dispatch {
                 None => path::check(path),
             },
             Dispatch::Name(_) => path::check(path),
+            Dispatch::Aws(apis) if apis.has_routes => path::check_escaped(without_end(path)),
+            Dispatch::Aws(_) => path::check(path),
+        }
+    }
+
+    /// The operations, where this parameter names them.
+    pub(super) fn by_parameter(&self, parameter: &str) -> Option<&Names> {
+        match self {
+            Dispatch::Name(names) => match &names.source {
+                NameSource::Parameter(own) if **own == *parameter => Some(names),
+                NameSource::Parameter(_) | NameSource::Header { .. } | NameSource::Path(_) => None,
+            },
+            Dispatch::Aws(apis) => apis.query.as_ref().filter(|_| parameter == ACTION),
+            Dispatch::Path(_) => None,
         }
     }
 
@@ -52,8 +71,16 @@ impl Dispatch {
     pub(super) fn is_by_header(&self) -> bool {
         match self {
             Dispatch::Name(names) => matches!(names.source, NameSource::Header { .. }),
-            Dispatch::Path(_) => false,
+            Dispatch::Path(_) | Dispatch::Aws(_) => false,
         }
+    }
+}
+
+/// A path without the slash at its end, which says nothing to AWS.
+fn without_end(path: &str) -> &str {
+    match path.strip_suffix('/') {
+        None | Some("") => path,
+        Some(path) => path,
     }
 }
 
@@ -64,14 +91,16 @@ pub(super) struct Routes {
     templates: Router<usize>,
     /// The same in lower case, to see what differs in case only.
     folded: Router<usize>,
-    /// Of one method: most conditions first.
-    shapes: Vec<HashMap<Method, Vec<Operation>>>,
+    /// Those of one method together: most conditions first.
+    shapes: Vec<Vec<(Method, Arc<Operation>)>>,
     by_shape: HashMap<String, usize>,
     closed: Option<Closed>,
     /// Endings by which clients choose the answer's format.
     formats: Vec<Box<str>>,
     /// Parameters that are any text.
     escaped: HashSet<Box<str>>,
+    /// Templates that end with `/`.
+    with_slash: HashSet<usize>,
     /// Segments before the parameter that takes the rest of the path, if there is one.
     opaque_after: Option<usize>,
     /// Segments of the longest of the other templates.
@@ -96,7 +125,7 @@ impl Routes {
     }
 
     /// Adds `POST`, `/v1/charges/{charge}`. Two operations of equal rank for one call are refused.
-    pub(super) fn insert(&mut self, method: Method, template: &str, operation: Operation) -> Result<(), String> {
+    pub(super) fn insert(&mut self, method: &Method, template: &str, operation: Arc<Operation>) -> Result<(), String> {
         self.measure(template)?;
         let shape = shape(template);
         let at = match self.by_shape.get(&shape) {
@@ -110,24 +139,38 @@ impl Routes {
                 self.folded
                     .insert(fold, at)
                     .map_err(|_| format!("`{template}` differs from another template in case only"))?;
-                self.shapes.push(HashMap::new());
+                self.shapes.push(Vec::new());
+                if shape.len() > 1 && shape.ends_with('/') {
+                    self.with_slash.insert(at);
+                }
                 self.by_shape.insert(shape, at);
                 at
             }
         };
-        let Some(methods) = self.shapes.get_mut(at) else {
+        let Some(operations) = self.shapes.get_mut(at) else {
             return Ok(());
         };
-        let (conditions, operations) = (&operation.conditions, methods.entry(method.clone()).or_default());
-        let equal =
-            |other: &&Operation| other.conditions.count() == conditions.count() && other.conditions.meets(conditions);
-        if let Some(other) = operations.iter().find(equal) {
+        let conditions = &operation.conditions;
+        let equal = |(other, listed): &&(Method, Arc<Operation>)| {
+            let same = listed.conditions.count() == conditions.count() && listed.conditions.meets(conditions);
+            other == method && same
+        };
+        if let Some((_, other)) = operations.iter().find(equal) {
             let names = (&other.name, &operation.name);
             return Err(format!("`{method} {template}` is both `{}` and `{}`", names.0, names.1));
         }
-        let place = operations.partition_point(|other| other.conditions.count() >= conditions.count());
-        operations.insert(place, operation);
+        let goes_before = |(other, listed): &(Method, Arc<Operation>)| {
+            let rank = |method: &Method, count| (method.as_str().to_owned(), std::cmp::Reverse(count));
+            rank(other, listed.conditions.count()) <= rank(method, conditions.count())
+        };
+        let place = operations.partition_point(goes_before);
+        operations.insert(place, (method.clone(), operation));
         Ok(())
+    }
+
+    /// Once all are there: what is needed for adding only is let go.
+    pub(super) fn settle(&mut self) {
+        self.by_shape = HashMap::new();
     }
 
     /// `{key+}` leaves nothing to any other template that is as long.
@@ -180,8 +223,9 @@ impl Routes {
         let Some(found) = found else {
             return self.unnamed(path);
         };
-        let operations = self.shapes.get(*found.value).and_then(|methods| methods.get(method));
-        let Some(operation) = self.fitting(operations.map_or(&[], Vec::as_slice), call)? else {
+        let operations = self.shapes.get(*found.value).into_iter().flatten();
+        let operations = operations.filter(|(listed, _)| listed == method);
+        let Some(operation) = self.fitting(operations.map(|(_, operation)| &**operation), call)? else {
             return self.unnamed(path);
         };
         let is_text = |name: &Arc<str>| self.escaped.contains(&**name);
@@ -225,6 +269,14 @@ impl Routes {
     fn without_slash<'p>(&self, path: &'p str) -> Result<&'p str, Refusal> {
         // SECURITY: many servers take `/v1/refunds/` for `/v1/refunds` (test `r_a_slash_at_the_end_is_refused`).
         let bare = path.trim_end_matches('/');
+        let has_slash = || {
+            self.templates
+                .at(path)
+                .is_ok_and(|found| self.with_slash.contains(found.value))
+        };
+        if bare != path && has_slash() {
+            return Ok(path);
+        }
         if bare != path && self.folded.at(&bare.to_ascii_lowercase()).is_ok() {
             return Err(Refusal::new(
                 Reason::Malformed,
@@ -235,38 +287,55 @@ impl Routes {
     }
 
     /// The one of a path's operations that a call is.
-    fn fitting<'o>(&self, operations: &'o [Operation], call: &Call) -> Result<Option<&'o Operation>, Refusal> {
+    fn fitting<'o>(
+        &self,
+        mut operations: impl Iterator<Item = &'o Operation> + Clone,
+        call: &Call,
+    ) -> Result<Option<&'o Operation>, Refusal> {
         let Some(closed) = &self.closed else {
-            return Ok(operations.first());
+            return Ok(operations.next());
         };
         let asked = closed.read(call)?;
-        let telling = || operations.iter().flat_map(|operation| &operation.conditions.headers);
+        let all = operations.clone();
+        if closed.open {
+            let tells = |name: &str| all.clone().any(|operation| operation.conditions.tells(name));
+            return Ok(operations.find(|operation| operation.conditions.fits_openly(&asked, &tells)));
+        }
+        let telling = || all.clone().flat_map(|operation| &operation.conditions.headers);
         let fits =
             |operation: &&Operation| closed.fits(&operation.name, &operation.conditions, &asked, telling(), call);
-        Ok(operations.iter().find(fits))
+        Ok(operations.find(fits))
     }
 }
 
-/// A template without its parameters' names: `/v1/charges/{p0}`; `{*p1}` takes all segments that are left.
+/// A segment of a template in which something is a parameter: what stands before its name, the name with `+` or `*`, and
+/// what stands after it.
+pub(super) fn slot(segment: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = segment.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
+}
+
+/// A template without its parameters' names: `/v1/charges/{p0}`, `/v1/items/{p0}:undelete`; `{*p1}` takes all segments that
+/// are left.
 fn shape(template: &str) -> String {
     let mut count = 0;
-    let segments = template.split('/').map(|segment| {
-        if segment.starts_with('{') {
+    let segments = template.split('/').map(|segment| match slot(segment) {
+        None => segment.to_owned(),
+        Some((before, name, after)) => {
             count += 1;
-            let rest = match segment.ends_with("+}") || segment.ends_with("*}") {
+            let rest = match name.ends_with(['+', '*']) {
                 true => "*",
                 false => "",
             };
-            format!("{{{rest}p{}}}", count - 1)
-        } else {
-            segment.to_owned()
+            format!("{before}{{{rest}p{}}}{after}", count - 1)
         }
     });
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// A template's parameters in order. Segments are plain text or one whole `{name}`, the last one also `{name+}` or
-/// `{name*}`.
+/// A template's parameters in order. Segments are plain text with at most one `{name}`, the last one also a whole `{name+}`
+/// or `{name*}`.
 pub(super) fn parameters(template: &str) -> Result<Vec<&str>, String> {
     let segments = template
         .strip_prefix('/')
@@ -274,19 +343,32 @@ pub(super) fn parameters(template: &str) -> Result<Vec<&str>, String> {
     let mut names = Vec::new();
     let mut segments = segments.split('/').filter(|_| template != "/").peekable();
     while let Some(segment) = segments.next() {
-        let name = segment.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+        let (before, name, after) = slot(segment).unwrap_or((segment, "", ""));
+        let has_name = slot(segment).is_some();
         let name = match segments.peek() {
-            None => name.map(|name| name.strip_suffix(['+', '*']).unwrap_or(name)),
-            Some(_) => name,
+            None if before.is_empty() && after.is_empty() => name.strip_suffix(['+', '*']).unwrap_or(name),
+            None | Some(_) => name,
         };
-        let text = name.unwrap_or(segment);
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-        if text.is_empty() || !text.bytes().all(plain) || [".", ".."].contains(&text) {
+        let text = |byte: u8| {
+            plain(byte)
+                || matches!(
+                    byte,
+                    b':' | b'$' | b'@' | b'!' | b'(' | b')' | b',' | b'=' | b'+' | b'~'
+                )
+        };
+        let right = match has_name {
+            true => !name.is_empty() && name.bytes().all(plain),
+            // A template may end with `/`.
+            false if segment.is_empty() => segments.peek().is_none(),
+            false => ![".", ".."].contains(&segment),
+        };
+        if !right || !before.bytes().chain(after.bytes()).all(text) {
             return Err(format!(
-                "`{template}`: expected segments of letters, digits, `_`, `-`, `.`, or a whole `{{name}}`, the last one also `{{name+}}` or `{{name*}}`"
+                "`{template}`: expected segments of letters, digits, `_`, `-`, `.`, `:`, with at most one `{{name}}`, the last one also a whole `{{name+}}` or `{{name*}}`"
             ));
         }
-        if let Some(name) = name {
+        if has_name {
             if names.contains(&name) {
                 return Err(format!("`{template}` names `{name}` twice"));
             }
@@ -296,71 +378,13 @@ pub(super) fn parameters(template: &str) -> Result<Vec<&str>, String> {
     Ok(names)
 }
 
-/// Operations by a name in a parameter, a header field or the path.
-pub(super) struct Names {
-    pub source: NameSource,
-    /// Where the name is looked for, if in a parameter or header field.
-    pub path: Option<Path>,
-    pub exact: HashMap<Box<str>, Operation>,
-    /// Beginnings, longest first.
-    pub prefixes: Vec<(Box<str>, Operation)>,
-}
-
-pub(super) enum NameSource {
-    Parameter(Box<str>),
-    Header {
-        name: HeaderName,
-        prefix: Box<str>,
-    },
-    /// What follows this beginning of the path.
-    Path(Box<str>),
-}
-
-/// Letters and digits that a name may have.
-const MAX_NAME: usize = 128;
-
-impl Names {
-    /// The operation of that name; a rule in bulk only for what can be a name.
-    pub(super) fn find(&self, name: &str) -> Option<&Operation> {
-        if let Some(operation) = self.exact.get(name) {
-            return Some(operation);
-        }
-        match name.len() <= MAX_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            true => self
-                .prefixes
-                .iter()
-                .find(|(prefix, _)| name.starts_with(&**prefix))
-                .map(|(_, operation)| operation),
-            false => None,
-        }
-    }
-}
-
-impl NameSource {
-    /// The name in a path, if that is where it is.
-    pub(super) fn in_path<'a>(&self, path: &'a str) -> Option<&'a str> {
-        match self {
-            NameSource::Path(prefix) => path.strip_prefix(&**prefix),
-            NameSource::Parameter(_) | NameSource::Header { .. } => None,
-        }
-    }
-
-    /// The name in the header field, if that is where it is. A field that is there twice is refused.
-    pub(super) fn in_header<'a>(&self, call: &'a Call) -> Result<Option<&'a str>, Refusal> {
-        match self {
-            NameSource::Parameter(_) | NameSource::Path(_) => Ok(None),
-            NameSource::Header { name, prefix } => {
-                let mut values = call.headers.get_all(name).iter();
-                match (values.next(), values.next()) {
-                    (None, _) => Ok(None),
-                    (Some(value), None) => Ok(value.to_str().ok().and_then(|value| value.strip_prefix(&**prefix))),
-                    // SECURITY: servers take the first or the last (test `r_two_targets_are_refused`).
-                    (Some(_), Some(_)) => Err(Refusal::new(
-                        Reason::Malformed,
-                        format!("the header field {name} is there twice"),
-                    )),
-                }
-            }
+/// `/v1|v2/items` → `/v1/items` and `/v2/items`. One segment of a template may be several words.
+pub(super) fn alternatives(template: &str) -> Vec<String> {
+    match template.split('/').find(|segment| segment.contains('|')) {
+        None => vec![template.to_owned()],
+        Some(several) => {
+            let (before, after) = template.split_once(several).unwrap_or((template, ""));
+            several.split('|').map(|one| format!("{before}{one}{after}")).collect()
         }
     }
 }

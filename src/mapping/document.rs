@@ -41,6 +41,18 @@ enum Step {
     Each,
 }
 
+impl Step {
+    fn single(&self) -> Option<&str> {
+        match self {
+            Step::Names(names) => match names.as_slice() {
+                [name] => Some(name),
+                _ => None,
+            },
+            Step::Each => None,
+        }
+    }
+}
+
 impl Selector {
     /// Reads a path within a part, or within an answer.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
@@ -91,7 +103,30 @@ pub(super) struct Document<'a> {
     pub json: bool,
 }
 
+/// Where one value stands: the names that lead to it from the top of query or content.
+pub(super) struct Place<'a> {
+    pub names: Vec<&'a str>,
+    pub query: bool,
+    pub body: bool,
+}
+
 impl Path {
+    /// The one place that it looks at in query or content, if it is one.
+    pub(super) fn place(&self) -> Option<Place<'_>> {
+        let (selector, query, body) = match self {
+            Path::Query(selector) => (selector, true, false),
+            Path::Body(selector) => (selector, false, true),
+            Path::Params(selector) => (selector, true, true),
+            Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Credential => return None,
+        };
+        let names: Option<Vec<&str>> = selector.steps.iter().map(Step::single).collect();
+        Some(Place {
+            names: names?,
+            query,
+            body,
+        })
+    }
+
     /// Reads a path.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let expected =

@@ -8,10 +8,17 @@ use super::document::{Document, Node, Path, Selector, node};
 use crate::model::action::MAX_INT;
 use crate::model::{Value, Why, money};
 
+mod domain;
+mod filters;
+
+use domain::domains;
+pub(super) use filters::Filters;
+use filters::is_empty;
+
 /// Items that a list may hold; more is not read.
-const MAX_ITEMS: usize = 1_000;
+pub(super) const MAX_ITEMS: usize = 1_000;
 /// Bytes that a text may have; more is not read.
-const MAX_TEXT: usize = 4_096;
+pub(super) const MAX_TEXT: usize = 4_096;
 
 /// Where a field's value comes from.
 #[derive(Clone, Debug)]
@@ -21,8 +28,13 @@ pub(super) enum Rule {
     /// No call of the operation tells it.
     NotTold,
     Read(Reading),
+    /// Whether the object there has no members but these. Where they are filters, one that has others is told only if one
+    /// of those names values.
+    Empty(Path, Vec<Box<str>>, Option<Filters>),
     /// Not told where one of the paths finds anything.
     Unless(Vec<Path>, Box<Rule>),
+    /// Cannot be read where what the path finds has this text in it.
+    Lacking(Path, Box<str>, Box<Rule>),
 }
 
 #[derive(Clone, Debug)]
@@ -78,18 +90,15 @@ pub(super) enum Type {
 
 impl Rule {
     /// Everything that is looked at.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        let (rule, unless): (&Rule, &[Path]) = match self {
-            Rule::Unless(unless, rule) => (rule, unless),
-            Rule::Constant(..) | Rule::NotTold | Rule::Read(_) => (self, &[]),
-        };
-        let (reading, require) = match rule {
-            Rule::Read(reading) => (Some(reading), None),
-            Rule::Constant(_, require) => (None, require.as_ref()),
-            Rule::NotTold | Rule::Unless(..) => (None, None),
-        };
-        let read = reading.into_iter().flat_map(Reading::paths);
-        read.chain(require).chain(unless)
+    pub(super) fn paths(&self) -> Vec<&Path> {
+        match self {
+            Rule::Read(reading) => reading.paths().collect(),
+            Rule::Constant(_, require) => require.iter().collect(),
+            Rule::Empty(path, ..) => vec![path],
+            Rule::NotTold => Vec::new(),
+            Rule::Unless(unless, rule) => rule.paths().into_iter().chain(unless).collect(),
+            Rule::Lacking(path, _, rule) => rule.paths().into_iter().chain([path]).collect(),
+        }
     }
 
     /// The value, or why there is none.
@@ -100,11 +109,23 @@ impl Rule {
                 Some(_) | None => Ok(value.clone()),
             },
             Rule::NotTold => Err(Why::Absent),
+            Rule::Empty(path, besides, filters) => is_empty(&path.select(document), besides, *filters).map(Value::Bool),
             Rule::Read(reading) => reading.value(document),
             Rule::Unless(unless, rule) => match unless.iter().all(|path| path.select(document).is_empty()) {
                 true => rule.value(document),
                 false => Err(Why::Absent),
             },
+            Rule::Lacking(path, text, rule) => {
+                let lacks = |node: &Node<'_>| match node {
+                    Node::Text(found) => !found.contains(&**text),
+                    Node::Json(Json::String(found)) => !found.contains(&**text),
+                    Node::Json(_) | Node::Opaque => false,
+                };
+                match path.select(document).iter().all(lacks) {
+                    true => rule.value(document),
+                    false => Err(Why::Unreadable),
+                }
+            }
         }
     }
 }
@@ -241,7 +262,7 @@ impl Type {
     }
 }
 
-fn whole(token: &str) -> Result<i64, Why> {
+pub(super) fn whole(token: &str) -> Result<i64, Why> {
     let plain = token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
     match token.parse::<i64>() {
         Ok(value) if plain && value <= MAX_INT => Ok(value),
@@ -249,7 +270,7 @@ fn whole(token: &str) -> Result<i64, Why> {
     }
 }
 
-fn decimal(node: Node<'_>, places: u32) -> Result<i64, Why> {
+pub(super) fn decimal(node: Node<'_>, places: u32) -> Result<i64, Why> {
     let token = match node {
         Node::Text(text) => text,
         Node::Json(Json::String(text)) => text,
@@ -363,36 +384,6 @@ fn split(node: Node<'_>, separator: &str) -> Result<Vec<String>, Why> {
         .collect();
     let fine = items.len() <= MAX_ITEMS && items.iter().all(|item| !item.is_empty());
     if fine { Ok(items) } else { Err(Why::Unreadable) }
-}
-
-/// However many addresses there are: what counts is how many domains.
-fn domains(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
-    let domain = |node: &Node<'_>| domain(text(*node)?).ok_or(Why::Unreadable);
-    let domains: BTreeSet<String> = nodes.iter().map(domain).collect::<Result<_, Why>>()?;
-    match domains.len() > MAX_ITEMS {
-        true => Err(Why::Unreadable),
-        false => Ok(domains.into_iter().collect()),
-    }
-}
-
-/// The domain of one address: `a@example.com`, `Name <a@example.com>`.
-///
-/// SECURITY: a text that a mail server could read as several addresses has no domain; else `a@evil.test,b@ours.test` goes to
-/// both and counts as ours (test `a_domain_is_of_one_address_or_of_none`).
-fn domain(text: &str) -> Option<String> {
-    let address = match text.trim().split_once('<') {
-        None => text.trim(),
-        Some((name, _)) if name.contains('@') => return None,
-        Some((_, address)) => address.strip_suffix('>')?,
-    };
-    let several =
-        |character: char| character.is_whitespace() || matches!(character, ',' | ';' | '<' | '>' | '"' | '\\');
-    match address.split_once('@') {
-        Some((name, domain)) if !name.is_empty() && !domain.is_empty() && !domain.contains('@') => {
-            (!address.contains(several)).then(|| domain.to_ascii_lowercase())
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

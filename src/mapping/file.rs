@@ -4,18 +4,30 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::io::yaml::Located;
 use crate::model::{Access, Answer};
 
-#[derive(Debug, Deserialize)]
+mod field;
+mod readers;
+
+pub(super) use field::{Field, Kind, Literal, Reduce};
+pub(super) use readers::{Graphql, Reader};
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
+    /// The file was made from the provider's description: what operations do may follow from their method, and a file
+    /// that people wrote for the same hosts goes before it.
+    #[serde(default)]
+    pub generated: Option<Located<Origin>>,
     /// Name in records and policies: `stripe`. Several files may share it.
     pub provider: Located<String>,
-    /// Name for people: `Stripe`.
-    pub title: String,
+    /// Name for people: `Stripe`; the provider's own unless it is said.
+    #[serde(default)]
+    pub title: Option<String>,
     /// `api.stripe.com`, `ec2.{region}.amazonaws.com` (a capture is one label), `…:8443` where it is not the scheme's
     /// default port.
     pub hosts: Vec<Located<String>>,
@@ -70,6 +82,9 @@ pub(super) struct File {
     /// The same of content that is read: top-level members, pairs of a form, parts.
     #[serde(default)]
     pub volatile_content: Vec<String>,
+    /// The same of header fields.
+    #[serde(default)]
+    pub volatile_headers: Vec<Located<String>>,
     /// Where the provider's idempotency key is.
     #[serde(default)]
     pub idempotency: Option<Located<Idempotency>>,
@@ -88,6 +103,9 @@ pub(super) struct File {
     /// Path parameters whose values may not.
     #[serde(default)]
     pub hide: Vec<String>,
+    /// The provider never takes query and content for one another: both may name the same.
+    #[serde(default)]
+    pub query_apart: bool,
     /// `;` in a form's value is text: the provider parts pairs at `&` only.
     #[serde(default)]
     pub semicolons_in_values: bool,
@@ -97,6 +115,14 @@ pub(super) struct File {
     /// Parameters by which an answer is made to hold secrets.
     #[serde(default)]
     pub reveals: Option<Reveals>,
+    /// Fields of the root of documents that an operation's `reader: graphql` reads.
+    #[serde(default)]
+    pub graphql: Graphql,
+    /// Tools of the server whose messages `dispatch: mcp` or an operation's `reader: mcp` reads: `send_email`. What is not
+    /// here is `call_tool`. Fields are told from the message: `$.body.params.arguments.to`
+    #[serde(default)]
+    pub tools: BTreeMap<String, Located<Operation>>,
+    /// By the provider's own words for them.
     #[serde(default)]
     pub operations: BTreeMap<String, Located<Operation>>,
     /// Operations in bulk, by how their names begin (dispatch by parameter or header only). The longest counts, after `operations`.
@@ -104,7 +130,28 @@ pub(super) struct File {
     pub prefixes: BTreeMap<String, Located<Operation>>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What a generated file was made of.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Origin {
+    /// The importer: `openapi`.
+    pub by: String,
+    pub source: String,
+    pub version: String,
+}
+
+/// How the access of a generated operation is known, where it is not by the method alone.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Evidence {
+    /// The provider's reference of what each operation needs.
+    Authorization,
+    /// OAuth scopes or permissions that only read.
+    Scopes,
+    Name,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Dispatch {
     /// By method and path template; each operation has `call`.
@@ -115,9 +162,31 @@ pub(super) enum Dispatch {
     Header { name: String, prefix: String },
     /// By the path after its beginning, whatever the method: `{ after: /api/ }`
     After(String),
+    /// By what messages of the Model Context Protocol say, sent by POST to any path.
+    Mcp,
+    /// By the protocols of AWS, of one service or of several on the same hosts: operations are keyed `ec2.RunInstances`, and
+    /// those with a `call` are told by that, which may end in `?operation=create`.
+    Aws(Vec<Api>),
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+/// How the operations of a service of AWS are named in calls.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    /// `ec2`
+    pub name: String,
+    /// By the parameter `Action`, with this `Version`.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// By the header field `X-Amz-Target`, after this and a dot.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// By the path `/service/THIS/operation/`, in CBOR.
+    #[serde(default)]
+    pub cbor: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Decoder {
     Json,
@@ -129,25 +198,30 @@ pub(super) enum Decoder {
     /// `multipart/related` have no names: no field reads them, but a call is known again by them (`in_parts`).
     Multipart,
     Xml,
+    Cbor,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Idempotency {
     Header(String),
     Parameter(String),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Aws {
-    pub service: String,
+    #[serde(default)]
+    pub service: Option<String>,
+    /// In the place of `service`, where there are several.
+    #[serde(default)]
+    pub services: Vec<String>,
     /// For hosts that name no region; unless it is said, those take any.
     #[serde(default)]
     pub region: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClosedQuery {
     /// What any call may have, whatever it does: signatures and the like.
@@ -157,7 +231,7 @@ pub(super) struct ClosedQuery {
     pub says_operation: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refuse {
     #[serde(default)]
@@ -167,7 +241,7 @@ pub(super) struct Refuse {
 }
 
 /// `expand[]=card.number`: a read that asks so is `read_secret`, whatever it reads.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reveals {
     pub parameter: String,
@@ -175,25 +249,37 @@ pub(super) struct Reveals {
     pub words: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Operation {
     /// `POST /v1/refunds`, `GET /v1/refunds/{refund}`: dispatch by path only. `{key+}` at the end takes the rest of the
     /// path, which is opaque: in it `//`, dot segments and escapes are what they are. `{path*}` at the end takes one
     /// segment or more of a path that is plain throughout.
+    /// `{item}:undelete` is a segment that ends so. `/v1|v2/items` is both.
     #[serde(default)]
     pub call: Option<String>,
+    /// The same operation by several calls, in the place of `call`.
+    #[serde(default)]
+    pub calls: Vec<String>,
     /// What it must have besides: the more there is of it, the sooner it counts. In files with `query` only.
     #[serde(default)]
     pub with: With,
     /// Query parameters that it may have. In files with `query` only.
     #[serde(default)]
     pub may: Vec<String>,
-    pub action: Located<String>,
-    /// The action's own unless it is said. It reads if and only if the action does.
+    /// In generated files what follows from the access, unless it is said: `read_record`, `call_api`, `delete_record`,
+    /// `modify_security`.
+    #[serde(default)]
+    pub action: Option<Located<String>>,
+    /// The action's own unless it is said; in generated files the method's. It reads if and only if the action does.
     #[serde(default)]
     pub access: Option<Access>,
-    pub target: Target,
+    /// How a generated operation's access is known; its method alone, unless it is said.
+    #[serde(default)]
+    pub by: Option<Evidence>,
+    /// In generated files the last parameter of the path, unless it is said.
+    #[serde(default)]
+    pub target: Option<Target>,
     #[serde(default)]
     pub fields: BTreeMap<String, Located<Field>>,
     /// What the content makes of the call. The strictest that applies counts; none may be milder than the operation, but of
@@ -206,18 +292,28 @@ pub(super) struct Operation {
     /// How the content is read, whatever its media type: the provider does not look at it.
     #[serde(default)]
     pub content: Option<Decoder>,
+    /// As the file's `volatile_content`, of this operation only. In files with dispatch by `aws` only.
+    #[serde(default)]
+    pub volatile: Vec<String>,
+    /// `{ sql: { from: $.body.statement, engines: [snowflake] } }`, `graphql`, `mcp`
+    #[serde(default)]
+    pub reader: Option<Located<Reader>>,
     /// The content need not be read although something changes.
     #[serde(default)]
     pub content_ignored: bool,
+    /// By GET it has content too, which says what is read.
+    #[serde(default)]
+    pub content_by_get: bool,
     /// The provider takes that content apart where it is `multipart/related` and the query has these, each once: its boundary
     /// may be another one each time. `{ uploadType: multipart }`
     #[serde(default)]
     pub in_parts: BTreeMap<String, String>,
+    /// The file's own unless it is said.
     #[serde(default)]
     pub answer: Option<Answer>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct With {
     #[serde(default)]
@@ -226,7 +322,7 @@ pub(super) struct With {
     pub headers: Vec<Located<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Target {
     pub kind: String,
@@ -253,7 +349,7 @@ pub(super) struct Target {
     pub any_case: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct When {
     /// JSONPath: applies if it finds anything.
@@ -276,94 +372,4 @@ pub(super) struct When {
     pub target: Option<Target>,
     #[serde(default)]
     pub summary: Option<String>,
-}
-
-/// Where a value comes from: exactly one of `from`, `value` and `not_told`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Field {
-    /// JSONPath over `{method, host, path, query, headers, body, params}`; `params` are the members of query and body
-    /// together. For the environment `$.credential` too.
-    #[serde(default)]
-    pub from: Option<Located<String>>,
-    /// More places where the same is told: what they find counts as if `from` had found it.
-    #[serde(default)]
-    pub also: Vec<Located<String>>,
-    /// Always this.
-    #[serde(default)]
-    pub value: Option<Literal>,
-    /// A required field that no call of this operation tells.
-    #[serde(default)]
-    pub not_told: bool,
-    /// `one` (default), `first`, `count`, `sum`, `max`, `sum_product`, `list` (default for lists), `distinct`, `len`,
-    /// `split`, `domain`
-    #[serde(default)]
-    pub reduce: Option<Reduce>,
-    /// The two members that `sum_product` multiplies.
-    #[serde(default)]
-    pub of: Vec<Located<String>>,
-    /// What `split` splits at.
-    #[serde(default)]
-    pub separator: Option<String>,
-    /// JSONPath that must find something, else a count is missing rather than 0, and a `value` is not told.
-    #[serde(default)]
-    pub require: Option<Located<String>>,
-    /// JSONPaths: where one finds anything, the field is not told.
-    #[serde(default)]
-    pub unless: Vec<Located<String>>,
-    /// `int decimal money string bool enum prefix_map currency`; by the field's type unless it is said.
-    #[serde(default, rename = "as")]
-    pub kind: Option<Kind>,
-    /// Decimal places of `decimal`.
-    #[serde(default)]
-    pub places: Option<u32>,
-    /// JSONPath of the currency of `money`.
-    #[serde(default)]
-    pub currency: Option<Located<String>>,
-    /// What an `enum` may be; of a field that is true or false, what makes it true.
-    #[serde(default)]
-    pub values: Vec<String>,
-    /// `prefix_map`: beginning → value; the longest counts.
-    #[serde(default)]
-    pub prefixes: BTreeMap<String, String>,
-    /// `prefix_map`: the value where no beginning fits or nothing is there.
-    #[serde(default)]
-    pub otherwise: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(untagged)]
-pub(super) enum Literal {
-    Bool(bool),
-    Int(i64),
-    Text(String),
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Reduce {
-    One,
-    First,
-    Count,
-    Sum,
-    Max,
-    SumProduct,
-    List,
-    Distinct,
-    Len,
-    Split,
-    Domain,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
-    Int,
-    Decimal,
-    Money,
-    String,
-    Bool,
-    Enum,
-    PrefixMap,
-    Currency,
 }

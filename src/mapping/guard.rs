@@ -115,6 +115,12 @@ pub(super) fn reveals(call: &Call, service: &Service) -> bool {
 /// The bearer token, or the user of Basic: what prefixes of keys are told by. Never kept.
 pub(super) fn credential(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     use base64::Engine as _;
+    use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+    // Providers take what decoders take that are not strict.
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
     let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, value) = text.split_once(' ')?;
@@ -125,7 +131,9 @@ pub(super) fn credential(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let decoded = base64::engine::general_purpose::STANDARD.decode(value).ok()?;
+    let decoded = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT)
+        .decode(value)
+        .ok()?;
     let text = String::from_utf8(decoded).ok()?;
     Some(Cow::Owned(text.split(':').next().unwrap_or_default().to_owned()))
 }

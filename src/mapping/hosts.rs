@@ -1,11 +1,17 @@
 //! Which provider a host belongs to.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use super::aws;
 use crate::model::{Authority, Host, Scheme};
 
-/// `ec2.{region}.amazonaws.com:8443`: labels in the order written; a capture is exactly one label.
+/// In the place of a name's last labels: what the hosts of AWS end in, in any of its partitions.
+const AWS: &str = "{aws}";
+
+/// `ec2.{region}.amazonaws.com:8443`, `ec2.{region}.{aws}`: labels in the order written; a capture is one label, or what stands before `-ending` of
+/// one. An address is one label: `127.0.0.1:8931`, `[::1]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
     labels: Vec<Label>,
@@ -17,6 +23,10 @@ pub(super) struct Pattern {
 enum Label {
     Text(Box<str>),
     Capture(Arc<str>),
+    /// `{location}-aiplatform`: at least one letter, then this ending.
+    Ending(Arc<str>, Box<str>),
+    /// `s3express-{zone}`: this beginning, then at least one letter.
+    Start(Box<str>, Arc<str>),
 }
 
 /// A host that a pattern fits.
@@ -28,13 +38,37 @@ pub(super) struct Found {
     pub port: bool,
 }
 
-/// All patterns of all services.
+/// All patterns of all services. A host is looked up once for each shape of patterns, however many there are.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
-    /// Patterns without captures by host.
-    exact: HashMap<Box<str>, (Pattern, usize)>,
-    /// Patterns with captures, by rank.
-    captured: Vec<(Pattern, usize)>,
+    /// Shapes of the patterns, by rank.
+    shapes: Vec<Shape>,
+    /// Key of a pattern (`ec2.{}.amazonaws.com`) → the pattern.
+    patterns: HashMap<Box<str>, (Pattern, usize)>,
+}
+
+/// Which labels of patterns are captures, first label first. Fewer captures go before more, whole labels after endings; then
+/// what is written out nearer to the end, where names are handed out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Shape {
+    captures: usize,
+    whole: usize,
+    from_the_end: Vec<Part>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Text,
+    Ending,
+    Start,
+    Capture,
+}
+
+impl Part {
+    /// Some of the label is written out, and some is not.
+    fn is_open(self) -> bool {
+        matches!(self, Part::Ending | Part::Start)
+    }
 }
 
 impl Found {
@@ -45,89 +79,210 @@ impl Found {
     }
 }
 
+impl Label {
+    fn parse(label: &str) -> Option<Label> {
+        let plain = |text: &str| {
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+            !text.is_empty() && text.bytes().all(plain)
+        };
+        if let Some((start, name)) = label.strip_suffix('}').and_then(|label| label.split_once('{'))
+            && let Some(word) = start.strip_suffix('-')
+        {
+            return (plain(word) && plain(name)).then(|| Label::Start(start.into(), name.into()));
+        }
+        let Some((name, ending)) = label.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+            return plain(label).then(|| Label::Text(label.into()));
+        };
+        match (plain(name), ending.strip_prefix('-')) {
+            (true, None) if ending.is_empty() => Some(Label::Capture(name.into())),
+            (true, Some(rest)) if plain(rest) => Some(Label::Ending(name.into(), ending.into())),
+            (true | false, _) => None,
+        }
+    }
+
+    fn part(&self) -> Part {
+        match self {
+            Label::Text(_) => Part::Text,
+            Label::Capture(_) => Part::Capture,
+            Label::Ending(..) => Part::Ending,
+            Label::Start(..) => Part::Start,
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Label::Capture(name) | Label::Ending(name, _) | Label::Start(_, name) => Some(name),
+            Label::Text(_) => None,
+        }
+    }
+}
+
 impl Pattern {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| Err(format!("`{text}` is no host pattern: {why}"));
         let (host, port) = match text.rsplit_once(':') {
             None => (text, None),
+            // The colon is one of an IPv6 address.
+            Some(_) if text.ends_with(']') => (text, None),
             Some((host, port)) => match port.parse::<u16>() {
                 Ok(port) if port > 0 => (host, Some(port)),
                 _ => return wrong("what follows `:` is no port"),
             },
         };
-        let mut labels = Vec::new();
-        for label in host.split('.') {
-            let capture = label.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
-            let name = capture.unwrap_or(label);
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
-            if name.is_empty() || !name.bytes().all(plain) {
-                return wrong("expected labels of lower-case letters, digits and `-`, or `{name}` for a whole label");
-            }
-            labels.push(capture.map_or_else(|| Label::Text(label.into()), |name| Label::Capture(name.into())));
+        if is_like_an_address(host) {
+            return match host.parse::<Host>() {
+                Ok(address) if address.to_string() == host => Ok(Self {
+                    labels: vec![Label::Text(host.into())],
+                    port,
+                }),
+                Ok(_) | Err(_) => wrong("an address is written whole, as it is connected to: `127.0.0.1`, `[::1]`"),
+            };
+        }
+        let label = |label: &str| match label {
+            AWS => Some(Label::Text(AWS.into())),
+            label => Label::parse(label),
+        };
+        let labels: Option<Vec<Label>> = host.split('.').map(label).collect();
+        let Some(labels) = labels else {
+            return wrong(
+                "expected labels of lower-case letters, digits and `-`, `{name}` for a whole label, `{name}-ending` or `start-{name}`",
+            );
+        };
+        let any_aws = host.ends_with(AWS);
+        if host.matches(AWS).count() != usize::from(any_aws) {
+            return wrong("`{aws}` is the end of a name");
+        }
+        // What is before it, is whose of AWS's services it is.
+        if any_aws && labels.iter().filter(|label| label.part() != Part::Capture).count() < 2 {
+            return wrong("a label before `{aws}` must be written out");
         }
         // A capture at the end would make a provider of strangers' domains.
         let fixed = labels
             .iter()
             .rev()
-            .take_while(|label| matches!(label, Label::Text(_)))
+            .take_while(|label| label.part() == Part::Text)
             .count();
         match labels.len() {
             0 | 1 => wrong("expected at least two labels"),
-            _ if fixed < 2 => wrong("the last two labels must be written out"),
+            _ if fixed < 2 && !any_aws => wrong("the last two labels must be written out"),
+            _ if labels.iter().filter(|label| label.part().is_open()).count() > 1 => {
+                wrong("only one label may have an ending or a beginning")
+            }
             _ => Ok(Self { labels, port }),
         }
     }
 
     pub(super) fn captures(&self) -> impl Iterator<Item = &str> {
-        self.labels.iter().filter_map(|label| match label {
-            Label::Capture(name) => Some(&**name),
-            Label::Text(_) => None,
-        })
+        self.labels.iter().filter_map(Label::name)
     }
 
-    /// Fewer captures go before more; then what is written out nearer to the end, where names are handed out.
-    fn rank(&self) -> (usize, Vec<bool>) {
-        let captures = self.labels.iter().rev().map(|label| matches!(label, Label::Capture(_)));
-        (self.captures().count(), captures.collect())
-    }
-
-    fn matches(&self, host: &str) -> Option<Vec<(Arc<str>, String)>> {
-        let mut captures = Vec::new();
-        let mut rest = host.split('.');
-        for label in &self.labels {
-            match (label, rest.next()?) {
-                (Label::Text(text), found) if **text == *found => {}
-                (Label::Capture(name), found) if !found.is_empty() => captures.push((name.clone(), found.to_owned())),
-                (Label::Text(_) | Label::Capture(_), _) => return None,
-            }
+    fn shape(&self) -> Shape {
+        let parts = || self.labels.iter().rev().map(Label::part);
+        Shape {
+            captures: self.captures().count(),
+            whole: parts().filter(|part| *part == Part::Capture).count(),
+            from_the_end: parts().collect(),
         }
-        rest.next().is_none().then_some(captures)
+    }
+
+    fn key(&self) -> String {
+        let labels = self.labels.iter().map(|label| match label {
+            Label::Text(text) => text.to_string(),
+            Label::Capture(_) => "{}".to_owned(),
+            Label::Ending(_, ending) => format!("{{}}{ending}"),
+            Label::Start(start, _) => format!("{start}{{}}"),
+        });
+        labels.collect::<Vec<_>>().join(".")
+    }
+
+    /// What its captures are in a host that it fits.
+    fn read(&self, host: &str) -> Vec<(Arc<str>, String)> {
+        let read = |(label, found): (&Label, &str)| match label {
+            Label::Text(_) => None,
+            Label::Capture(name) => Some((name.clone(), found.to_owned())),
+            Label::Ending(name, ending) => {
+                Some((name.clone(), found.strip_suffix(&**ending).unwrap_or(found).to_owned()))
+            }
+            Label::Start(start, name) => Some((name.clone(), found.strip_prefix(&**start).unwrap_or(found).to_owned())),
+        };
+        self.labels.iter().zip(host.split('.')).filter_map(read).collect()
     }
 
     /// Some host that it fits is this name, or lies below it.
     fn is_below(&self, domain: &str) -> bool {
-        let mut labels = self.labels.iter().rev();
-        domain.rsplit('.').all(|wanted| match labels.next() {
+        match self.labels.split_last() {
+            Some((Label::Text(last), labels)) if **last == *AWS => {
+                let mut endings = aws::ENDINGS.iter();
+                endings.any(|ending| is_below(ending.rsplit('.'), labels, domain))
+            }
+            Some(_) | None => is_below(std::iter::empty(), &self.labels, domain),
+        }
+    }
+}
+
+/// Whether nobody would take it for a name: what ends in a number is an address to who makes the connection.
+fn is_like_an_address(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.starts_with('[') || last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether what `labels` fit before `ending`, which is told from its end, is `domain` or lies below it.
+fn is_below<'e>(mut ending: impl Iterator<Item = &'e str>, labels: &[Label], domain: &str) -> bool {
+    let mut labels = labels.iter().rev();
+    domain.rsplit('.').all(|wanted| {
+        if let Some(label) = ending.next() {
+            return label.eq_ignore_ascii_case(wanted);
+        }
+        match labels.next() {
             Some(Label::Text(text)) => text.eq_ignore_ascii_case(wanted),
             Some(Label::Capture(_)) => !wanted.is_empty(),
+            Some(Label::Ending(_, ending)) => wanted.to_ascii_lowercase().ends_with(&**ending),
+            Some(Label::Start(start, _)) => wanted.to_ascii_lowercase().starts_with(&**start),
             None => false,
-        })
-    }
+        }
+    })
+}
 
-    /// Some host fits both.
-    fn meets(&self, other: &Self) -> bool {
-        let together = |(a, b): (&Label, &Label)| match (a, b) {
-            (Label::Text(a), Label::Text(b)) => a == b,
-            (Label::Capture(_), _) | (_, Label::Capture(_)) => true,
+impl Shape {
+    /// The keys that patterns of this shape may have which fit a host: more than one only where a label has an ending.
+    fn keys(&self, labels: &[&str]) -> Vec<String> {
+        let parts = || self.from_the_end.iter().rev().zip(labels);
+        let open = parts().find(|(part, _)| part.is_open());
+        let key = |open: &str| {
+            let mut key = String::new();
+            for (at, (part, label)) in parts().enumerate() {
+                key.push_str(if at == 0 { "" } else { "." });
+                key.push_str(match part {
+                    Part::Text => label,
+                    Part::Capture => "{}",
+                    Part::Ending | Part::Start => open,
+                });
+            }
+            key
         };
-        self.labels.len() == other.labels.len() && self.labels.iter().zip(&other.labels).all(together)
+        let places = |label: &'_ str| label.match_indices('-').map(|(at, _)| at).collect::<Vec<_>>();
+        // The longest that is written out says most.
+        match open {
+            None => vec![key("")],
+            Some((Part::Start, label)) => places(label)
+                .into_iter()
+                .rev()
+                .filter(|at| at + 1 < label.len())
+                .filter_map(|at| Some(key(&format!("{}{{}}", label.get(..=at)?))))
+                .collect(),
+            Some((_, label)) => places(label)
+                .into_iter()
+                .filter(|at| *at > 0)
+                .filter_map(|at| Some(key(&format!("{{}}{}", label.get(at..)?))))
+                .collect(),
+        }
     }
 }
 
 impl Hosts {
     /// The services that have a host of this name, or below it.
     pub(super) fn below(&self, domain: &str) -> impl Iterator<Item = usize> {
-        let all = self.exact.values().chain(&self.captured);
+        let all = self.patterns.values();
         all.filter(move |(pattern, _)| pattern.is_below(domain))
             .map(|(_, service)| *service)
     }
@@ -137,144 +292,59 @@ impl Hosts {
     /// # Errors
     /// The service that has a pattern of equal rank which some host fits too.
     pub(super) fn insert(&mut self, pattern: Pattern, service: usize) -> Result<(), usize> {
-        let rank = pattern.rank();
-        if rank.0 == 0 {
-            let labels = pattern.labels.iter().map(|label| match label {
-                Label::Text(text) => &**text,
-                Label::Capture(name) => &**name,
-            });
-            let host = labels.collect::<Vec<_>>().join(".");
-            return match self.exact.insert(host.into(), (pattern, service)) {
-                None => Ok(()),
-                Some((_, other)) => Err(other),
-            };
+        let shape = pattern.shape();
+        if let Err(at) = self.shapes.binary_search(&shape) {
+            self.shapes.insert(at, shape);
         }
-        let equal = |(other, _): &&(Pattern, usize)| other.rank() == rank && other.meets(&pattern);
-        if let Some((_, other)) = self.captured.iter().find(equal) {
-            return Err(*other);
+        match self.patterns.entry(pattern.key().into()) {
+            Entry::Vacant(free) => {
+                free.insert((pattern, service));
+                Ok(())
+            }
+            Entry::Occupied(taken) => Err(taken.get().1),
         }
-        let at = self.captured.partition_point(|(other, _)| other.rank() <= rank);
-        self.captured.insert(at, (pattern, service));
-        Ok(())
     }
 
     pub(super) fn find(&self, authority: &Authority, scheme: Scheme) -> Option<Found> {
-        let Host::Name(name) = &authority.host else {
-            return None;
+        let name = match &authority.host {
+            Host::Name(name) => name.to_string(),
+            Host::Address(_) => authority.host.to_string(),
         };
-        let port = |pattern: &Pattern| authority.port == pattern.port.unwrap_or(scheme.default_port());
-        if let Some((pattern, service)) = self.exact.get(&**name) {
-            return Some(Found {
-                service: *service,
-                captures: Vec::new(),
-                port: port(pattern),
-            });
+        let found = |(pattern, service): &(Pattern, usize)| Found {
+            service: *service,
+            captures: pattern.read(&name),
+            port: authority.port == pattern.port.unwrap_or(scheme.default_port()),
+        };
+        // SECURITY: each port of an address is a server of its own, ours among them (test `o56_connect_to_ourselves`).
+        if matches!(authority.host, Host::Address(_)) {
+            return self.patterns.get(name.as_str()).map(found).filter(|found| found.port);
         }
-        self.captured.iter().find_map(|(pattern, service)| {
-            let captures = pattern.matches(name)?;
-            Some(Found {
-                service: *service,
-                captures,
-                port: port(pattern),
-            })
-        })
+        let stem = |ending: &&str| name.strip_suffix(*ending)?.strip_suffix('.');
+        let any_aws = || {
+            let stem = aws::ENDINGS.iter().find_map(stem)?;
+            self.lookup(&format!("{stem}.{AWS}"))
+        };
+        self.lookup(&name).or_else(any_aws).map(found)
+    }
+
+    fn lookup(&self, name: &str) -> Option<&(Pattern, usize)> {
+        if let Some(exact) = self.patterns.get(name) {
+            return Some(exact);
+        }
+        let labels: Vec<&str> = name.split('.').collect();
+        if labels.iter().any(|label| label.is_empty()) {
+            return None;
+        }
+        let shapes = self
+            .shapes
+            .iter()
+            .filter(|shape| shape.from_the_end.len() == labels.len());
+        let mut keys = shapes
+            .filter(|shape| shape.captures > 0)
+            .flat_map(|shape| shape.keys(&labels));
+        keys.find_map(|key| self.patterns.get(&*key))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn find(hosts: &Hosts, host: &str, port: u16) -> Option<(usize, Vec<String>, bool)> {
-        let authority = Authority {
-            host: Host::Name(host.into()),
-            port,
-        };
-        let found = hosts.find(&authority, Scheme::Https)?;
-        Some((
-            found.service,
-            found.captures.into_iter().map(|(_, value)| value).collect(),
-            found.port,
-        ))
-    }
-
-    #[test]
-    fn a_host_is_found_whole_or_not_at_all() {
-        let mut hosts = Hosts::default();
-        for (service, pattern) in [
-            "api.stripe.com",
-            "ec2.{region}.amazonaws.com",
-            "{service}.{region}.amazonaws.com",
-            "ec2.us-east-1.amazonaws.com",
-            "x.example.com:8443",
-        ]
-        .iter()
-        .enumerate()
-        {
-            hosts.insert(Pattern::parse(pattern).unwrap(), service).unwrap();
-        }
-        assert_eq!(find(&hosts, "api.stripe.com", 443), Some((0, vec![], true)));
-        assert_eq!(find(&hosts, "api.stripe.com", 8080), Some((0, vec![], false)));
-        assert_eq!(
-            find(&hosts, "ec2.eu-west-1.amazonaws.com", 443),
-            Some((1, vec!["eu-west-1".to_owned()], true))
-        );
-        assert_eq!(
-            find(&hosts, "ec2.us-east-1.amazonaws.com", 443),
-            Some((3, vec![], true))
-        );
-        assert_eq!(find(&hosts, "iam.eu-west-1.amazonaws.com", 443).unwrap().0, 2);
-        assert_eq!(find(&hosts, "x.example.com", 8443), Some((4, vec![], true)));
-        for stranger in [
-            "api.stripe.com.evil.test",
-            "xapi.stripe.com",
-            "stripe.com",
-            "api-eu.stripe.com",
-            "ec2.a.b.amazonaws.com",
-            "amazonaws.com",
-        ] {
-            assert_eq!(find(&hosts, stranger, 443), None, "{stranger}");
-        }
-    }
-
-    #[test]
-    fn patterns_of_equal_rank_for_one_host_are_refused() {
-        let mut hosts = Hosts::default();
-        hosts
-            .insert(Pattern::parse("ec2.{region}.amazonaws.com").unwrap(), 0)
-            .unwrap();
-        assert!(
-            hosts
-                .insert(Pattern::parse("ec2.{place}.amazonaws.com").unwrap(), 1)
-                .is_err()
-        );
-        assert!(
-            hosts
-                .insert(Pattern::parse("{service}.{region}.amazonaws.com").unwrap(), 1)
-                .is_ok()
-        );
-        // A bucket of S3 may be called as another service is.
-        hosts
-            .insert(Pattern::parse("{bucket}.s3.amazonaws.com").unwrap(), 2)
-            .unwrap();
-        assert_eq!(find(&hosts, "ec2.s3.amazonaws.com", 443).unwrap().0, 2);
-        assert_eq!(find(&hosts, "ec2.eu.amazonaws.com", 443).unwrap().0, 0);
-        hosts.insert(Pattern::parse("a.example.com").unwrap(), 0).unwrap();
-        assert!(hosts.insert(Pattern::parse("a.example.com:8443").unwrap(), 1).is_err());
-        for wrong in [
-            "",
-            "com",
-            "{x}",
-            "{x}.com",
-            "a.{x}.com",
-            "A.example.com",
-            "a..com",
-            "*.example.com",
-            "a.example.com:0",
-            "a.example.com:x",
-            "x{y}.example.com",
-        ] {
-            assert!(Pattern::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

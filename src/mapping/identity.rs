@@ -6,13 +6,18 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
+use super::dispatch::Dispatch;
 use super::file::Decoder;
 use super::multipart::Part;
-use super::service::{IdempotencyKey, Service};
-use super::{aws, content as decoded, form, json, multipart};
+use super::service::{IdempotencyKey, Operation, Service};
+use super::{aws, cbor, content as decoded, form, json, mcp, multipart};
 use crate::model::{Action, Body as Content, Call, Identity, Reason, Refusal};
 
+mod apart;
+pub(super) mod exact;
 pub(super) mod headers;
+
+use exact::{Exact, Query};
 
 /// The name by which calls without a mapping are asked for their idempotency key.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -21,12 +26,13 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// Identity of a call whose content was captured. `decoder`: what its content is read by; of content that is not read
-/// each byte counts.
+/// each byte counts. `operation`: what says where its fields are read from, if something does.
 pub(super) fn identify(
     call: &Call,
     action: &Action,
     service: Option<&Service>,
     decoder: Option<Decoder>,
+    operation: Option<&Operation>,
 ) -> Result<Identity, Refusal> {
     let Some(wire) = call.body.captured() else {
         return Err(Refusal::new(
@@ -34,11 +40,35 @@ pub(super) fn identify(
             "the content was not read, so the call cannot be told from another",
         ));
     };
-    let unmapped = action.meanings().any(|meaning| meaning.unmapped);
-    let parts = match wire.is_empty() {
+    let mut body = match wire.is_empty() {
         true => Body::Empty,
         false => Body::read(call, decoder).unwrap_or(Body::Raw(wire)),
     };
+    let mut query = Query::read(call.query.as_deref());
+    let content = framed(call, action, service, &query, &body);
+    let idempotency_key = idempotency_key(call, service, &body);
+    let dots = decoder == Some(Decoder::AwsQuery);
+    let sources = operation.map_or_else(Vec::new, |operation| {
+        apart::take(operation, dots, &mut query, &mut body)
+    });
+    Ok(Identity {
+        credential: credential(call, service)?,
+        content,
+        rest: match sources.is_empty() {
+            true => Vec::new(),
+            false => framed(call, action, service, &query, &body),
+        },
+        sources,
+        idempotency_key,
+        key_is_header: service.is_some_and(|service| matches!(service.idempotency, Some(IdempotencyKey::Header(_)))),
+    })
+}
+
+/// A call with this query and content, but for its credential.
+fn framed(call: &Call, action: &Action, service: Option<&Service>, query: &Query<'_>, body: &Body<'_>) -> Vec<u8> {
+    let unmapped = action
+        .meanings()
+        .any(|meaning| meaning.unmapped && !mcp::names_a_tool(meaning));
     let mut content = Framed::default();
     for part in [
         &*action.name,
@@ -49,18 +79,20 @@ pub(super) fn identify(
     ] {
         content.put(b'p', part.as_bytes());
     }
-    content.query(call.query.as_deref(), service);
-    match &parts {
+    content.query(query, service);
+    match body {
         // The boundary is another one each time.
         Body::Parts(charset, _) => content.put(b'm', &[u8::from(*charset)]),
         Body::Related(charset, _) => content.put(b'R', &[u8::from(*charset)]),
-        Body::Empty | Body::Json(_) | Body::Form(..) | Body::Raw(_) => content.header(&call.headers, &CONTENT_TYPE),
+        Body::Empty | Body::Json(_) | Body::Cbor(_) | Body::Form(..) | Body::Raw(_) => {
+            content.header(&call.headers, &CONTENT_TYPE)
+        }
     }
     content.header(&call.headers, &CONTENT_ENCODING);
     if call.is_grpc() {
         content.header(&call.headers, &GRPC_ENCODING);
     }
-    let read = matches!(parts, Body::Json(_) | Body::Form(..) | Body::Parts(..));
+    let read = matches!(body, Body::Json(_) | Body::Cbor(_) | Body::Form(..) | Body::Parts(..));
     if read && matches!(call.body, Content::Coded(_)) {
         content.put(b'z', b"");
     }
@@ -75,13 +107,9 @@ pub(super) fn identify(
             .for_each(|name| content.header(&call.headers, name)),
         Some(_) | None => content.all_headers(&call.headers, service),
     }
-    parts.put(&mut content, service);
-    Ok(Identity {
-        credential: credential(call, service)?,
-        content: content.0,
-        idempotency_key: idempotency_key(call, service, &parts),
-        key_is_header: service.is_some_and(|service| matches!(service.idempotency, Some(IdempotencyKey::Header(_)))),
-    })
+    let messages = service.is_some_and(|service| service.mcp.is_some());
+    body.put(&mut content, &volatile(service, action), messages);
+    content.0
 }
 
 /// Bytes that can be read in one way only: each piece has its kind and its length before it.
@@ -100,12 +128,12 @@ impl Framed {
         self.put(kind, &u64::try_from(count).unwrap_or(u64::MAX).to_be_bytes());
     }
 
-    fn query(&mut self, query: Option<&str>, service: Option<&Service>) {
+    fn query(&mut self, query: &Query<'_>, service: Option<&Service>) {
         let volatile = service.map(|service| &service.volatile);
-        match query.map(|query| (query, Exact::read(query))) {
-            None => self.put(b'-', b""),
-            Some((_, Some(pairs))) => self.pairs(b'q', &pairs, volatile),
-            Some((query, None)) => self.put(b'Q', query.as_bytes()),
+        match query {
+            Query::Absent => self.put(b'-', b""),
+            Query::Pairs(pairs) => self.pairs(b'q', pairs, volatile),
+            Query::Odd(query) => self.put(b'Q', query.as_bytes()),
         }
     }
 
@@ -177,63 +205,31 @@ impl Framed {
 
 type Names = HashSet<Box<str>>;
 
+/// Members of content that differ each time the same call is made: the file's, and the operation's own.
+fn volatile(service: Option<&Service>, action: &Action) -> Names {
+    let Some(service) = service else {
+        return Names::new();
+    };
+    let mut names = service.volatile_content.clone();
+    if matches!(*service.dispatch, Dispatch::Aws(_)) && (service.generated || !action.unmapped) {
+        let mut operations = service.dispatch.operations();
+        let own = operations.find(|(operation, _)| *operation.name == *action.operation);
+        names.extend(own.iter().flat_map(|(operation, _)| &operation.volatile).cloned());
+    }
+    names
+}
+
 /// Whether a parameter of this name differs each time the same call is made.
 fn is_volatile(name: &[u8], volatile: Option<&Names>) -> bool {
     volatile.is_some_and(|names| std::str::from_utf8(name).is_ok_and(|name| names.contains(name)))
-}
-
-/// One pair of a query or form, read so that nothing in which readers differ is lost.
-struct Exact {
-    name: Vec<u8>,
-    /// None where there is no `=`.
-    value: Option<Vec<u8>>,
-}
-
-impl Exact {
-    /// The pairs in the order sent; `None` where `;` or an odd escape lets readers differ in what the pairs are.
-    ///
-    /// SECURITY: what was approved must not run as something else. `a=b;c=d` is one pair or two, `+` a space or a plus,
-    /// `a` the same as `a=` or not (tests `another_reading_is_another_call`, `what_any_reader_tells_apart_is_not_shared`).
-    fn read(text: &str) -> Option<Vec<Self>> {
-        if text.contains(';') || form::pairs(text).is_err() {
-            return None;
-        }
-        let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| match pair.split_once('=') {
-            Some((name, value)) => Self {
-                name: exact(name),
-                value: Some(exact(value)),
-            },
-            None => Self {
-                name: exact(pair),
-                value: None,
-            },
-        });
-        Some(pairs.collect())
-    }
-}
-
-/// Without its escapes; a `+` that was sent as it stands becomes a byte that no text holds, and stays apart from `%20`
-/// and `%2B`.
-///
-/// SECURITY: it takes no more memory than the text: 40 bytes for each `+` made a gigabyte of one form (tests
-/// `eight_mebibytes_of_plus_signs_take_no_more_than_their_length`, `a_form_of_plus_signs_is_held_in_little_memory`).
-pub(super) fn exact(text: &str) -> Vec<u8> {
-    const PLUS: u8 = 0xFF;
-    let mut out = Vec::with_capacity(text.len());
-    for (at, part) in text.split('+').enumerate() {
-        if at > 0 {
-            out.push(PLUS);
-        }
-        out.extend_from_slice(form::decode(part, false).unwrap_or_default().as_bytes());
-    }
-    out
 }
 
 /// Content as far as it could be understood.
 enum Body<'a> {
     Empty,
     Json(Value),
+    /// Members with the bytes of their values: what is written in another way is something else.
+    Cbor(Vec<(String, &'a [u8])>),
     Form(&'a str, Vec<Exact>),
     /// Whether the Content-Type names a charset, and the parts.
     Parts(bool, Vec<Part<'a>>),
@@ -267,12 +263,14 @@ impl<'a> Body<'a> {
                 let parts = multipart::parse(decoded::settled(call)?, boundary).ok()?;
                 Some(Body::Parts(charset, parts))
             }
+            Decoder::Cbor => cbor::members(decoded::settled(call)?).ok().map(Body::Cbor),
             Decoder::Xml => None,
         }
     }
 
-    fn put(&self, content: &mut Framed, service: Option<&Service>) {
-        let volatile = service.map(|service| &service.volatile_content);
+    /// `messages`: what is JSON are messages of the Model Context Protocol.
+    fn put(&self, content: &mut Framed, volatile: &Names, messages: bool) {
+        let volatile = Some(volatile);
         match self {
             Body::Empty => content.put(b'-', b""),
             Body::Raw(bytes) => content.put(b'r', bytes),
@@ -282,9 +280,24 @@ impl<'a> Body<'a> {
                 content.count(b'M', parts.len());
                 parts.iter().for_each(|part| content.put(b'd', part));
             }
+            Body::Cbor(members) => {
+                let mut kept: Vec<_> = members
+                    .iter()
+                    .filter(|(name, _)| !is_volatile(name.as_bytes(), volatile))
+                    .collect();
+                kept.sort_unstable_by_key(|(name, _)| name.as_str());
+                content.count(b'C', kept.len());
+                for (name, value) in kept {
+                    content.put(b'k', name.as_bytes());
+                    content.put(b'v', value);
+                }
+            }
             Body::Json(value) => {
                 content.put(b'j', b"");
-                content.json(value, &|name| is_volatile(name.as_bytes(), volatile));
+                let settled = messages.then(|| mcp::settled(value));
+                content.json(settled.as_ref().unwrap_or(value), &|name| {
+                    is_volatile(name.as_bytes(), volatile)
+                });
             }
         }
     }
@@ -293,6 +306,10 @@ impl<'a> Body<'a> {
         match self {
             Body::Empty | Body::Raw(_) | Body::Related(..) => None,
             Body::Json(value) => value.get(wanted)?.as_str().map(str::to_owned),
+            Body::Cbor(members) => {
+                let (_, value) = members.iter().find(|(name, _)| name == wanted)?;
+                cbor::parse(value).ok()?.as_str().map(str::to_owned)
+            }
             Body::Form(text, _) => find(text, wanted),
             Body::Parts(_, parts) => {
                 let part = parts.iter().find(|part| part.name == wanted)?;

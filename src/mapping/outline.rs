@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::dispatch::{Dispatch, NameSource};
 use super::file::Decoder;
 use super::service::Service;
-use super::{content, form, inert, json, multipart, record};
+use super::{cbor, content, form, inert, json, multipart, record};
 use crate::model::{Body, Call};
 
 mod fields;
@@ -138,6 +138,10 @@ fn names(call: &Call, query: &str, decoder: Option<Decoder>) -> Vec<String> {
             let parts = parts.unwrap_or_default();
             names.extend(parts.iter().map(|part| part.name.to_owned()));
         }
+        Some(Decoder::Cbor) => {
+            let members = cbor::members(bytes).unwrap_or_default();
+            names.extend(members.into_iter().map(|(name, _)| name));
+        }
         Some(Decoder::Xml) | None => {}
     }
     names
@@ -145,7 +149,7 @@ fn names(call: &Call, query: &str, decoder: Option<Decoder>) -> Vec<String> {
 
 /// The provider's word for what is done, where the call names it outside its path.
 fn operation(call: &Call, service: &Service) -> Option<String> {
-    let Dispatch::Name(names) = &service.dispatch else {
+    let Dispatch::Name(names) = &*service.dispatch else {
         return None;
     };
     let name = match &names.source {

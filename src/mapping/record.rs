@@ -1,6 +1,6 @@
 //! A call's method and target as they may stand in the record: with what may be secret replaced by `…`.
 
-use super::dispatch::{Dispatch, NameSource};
+use super::dispatch::{ACTION, Dispatch, NameSource, VERSION};
 use super::service::{Operation, Service};
 use super::{form, inert};
 use crate::model::Call;
@@ -51,8 +51,12 @@ fn push_path(out: &mut String, call: &Call, known: Known<'_>) {
         Known::Operation(service, operation) => Some((service, operation)),
         Known::Nothing | Known::Service(_) => None,
     };
-    let mut shown = mapped.and_then(|(service, operation)| match &service.dispatch {
-        Dispatch::Path(_) => Some((operation.shown_segments.iter(), operation.shown_segments.last())),
+    let mut shown = mapped.and_then(|(service, operation)| match &*service.dispatch {
+        // Of generated operations nobody said what may stand in the record.
+        Dispatch::Path(_) | Dispatch::Aws(_) if operation.shown_segments.is_empty() => None,
+        Dispatch::Path(_) | Dispatch::Aws(_) => {
+            Some((operation.shown_segments.iter(), operation.shown_segments.last()))
+        }
         Dispatch::Name(_) => None,
     });
     if let Some(name) = name_in_path(call, known) {
@@ -80,7 +84,7 @@ fn name_in_path<'a>(call: &'a Call, known: Known<'_>) -> Option<&'a str> {
     let (Known::Service(service) | Known::Operation(service, _)) = known else {
         return None;
     };
-    let Dispatch::Name(names) = &service.dispatch else {
+    let Dispatch::Name(names) = &*service.dispatch else {
         return None;
     };
     let word = |word: &str| {
@@ -123,11 +127,12 @@ fn push_query(out: &mut String, query: &str, known: Known<'_>) {
 }
 
 fn names_operation(service: &Service, name: &str) -> bool {
-    match &service.dispatch {
+    match &*service.dispatch {
         Dispatch::Name(names) => match &names.source {
             NameSource::Parameter(parameter) => **parameter == *name,
             NameSource::Header { .. } | NameSource::Path(_) => false,
         },
+        Dispatch::Aws(_) => [ACTION, VERSION].contains(&name),
         Dispatch::Path(_) => false,
     }
 }

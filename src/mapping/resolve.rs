@@ -6,17 +6,19 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::Value as Json;
 
-use super::dispatch::{Dispatch, NameSource, Names};
+use super::dispatch::{Dispatch, NameSource, Names, VERSION};
 use super::document::{Document, Node, Path};
 use super::field::Reducer;
 use super::file::Decoder;
-use super::service::{Operation, Service};
+use super::service::{Operation, Reader, Service};
 use super::summary::Wording;
 use super::{Mappings, Rule, content, guard, spelling, strangers};
 use crate::mapping::form::Nesting;
 use crate::model::{Access, Action, Call, Reason, Refusal, Value};
 
+mod messages;
 mod named;
+mod statements;
 mod target;
 mod unnamed;
 
@@ -45,6 +47,7 @@ impl Mappings {
         service: &Service,
         captures: &[(Arc<str>, String)],
         rule: Rule<'_>,
+        beyond: Option<&Service>,
     ) -> Result<Action, Refusal> {
         if guard::reveals(call, service) && !matches!(rule, Rule::OtherPort) {
             return Ok(self.revealing(call, service));
@@ -62,11 +65,32 @@ impl Mappings {
                 (operation, operation.name.clone(), names.zip(parameters).collect())
             }
             Rule::Name(operation, name) => (operation, full_name(service, &name), Vec::new()),
-            Rule::Parameter(names) => return self.by_parameter(call, service, captures, names),
+            Rule::Parameter(names) => return self.by_parameter(call, (service, names), beyond, captures),
         };
-        // A GET with content is not the read that the mapping means.
-        let odd = matches!(call.method, Method::GET | Method::HEAD) && !content::is_empty(&call.body);
-        if odd && matches!(service.dispatch, Dispatch::Path(_)) && operation.meaning.access == Access::Read {
+        match &operation.reader {
+            Some(Reader::Graphql) => return self.by_document(call, service, captures, operation),
+            Some(Reader::Mcp) => return self.by_messages(call, service, captures),
+            Some(Reader::Sql(_)) | None => {}
+        }
+        // A GET with content is not the read that the mapping means, unless it says so.
+        let odd = matches!(call.method, Method::GET | Method::HEAD)
+            && !content::is_empty(&call.body)
+            && !operation.content_by_get;
+        if odd
+            && matches!(*service.dispatch, Dispatch::Path(_) | Dispatch::Aws(_))
+            && operation.meaning.access == Access::Read
+        {
+            return Ok(self.unnamed(call, Some(service), false));
+        }
+        // SECURITY: frameworks take `_method` in a form for the method, and this form goes unread (test
+        // `a_form_that_nobody_reads_may_name_another_method`).
+        let unread = service.generated && !operation.needs_body && !content::is_empty(&call.body);
+        if unread
+            && matches!(*service.dispatch, Dispatch::Path(_))
+            && operation.meaning.access == Access::Read
+            && !call.is_grpc()
+            && content::may_be_form(call)
+        {
             return Ok(self.unnamed(call, Some(service), false));
         }
         // SECURITY: where a field names the operation, a form beside it may name another, for a service that takes both
@@ -86,26 +110,23 @@ impl Mappings {
                 body: None,
             },
         };
-        Ok(self.named(
-            call,
-            &Matched {
-                service,
-                operation,
-                name,
-                captures,
-                parameters,
-            },
-            &decoded,
-        ))
+        let matched = Matched {
+            service,
+            operation,
+            name,
+            captures,
+            parameters,
+        };
+        Ok(self.judged(call, &matched, &decoded))
     }
 
     /// The operation's name is a parameter, in query or content.
     fn by_parameter(
         &self,
         call: &Call,
-        service: &Service,
+        (service, names): (&Service, &Names),
+        beyond: Option<&Service>,
         captures: &[(Arc<str>, String)],
-        names: &Names,
     ) -> Result<Action, Refusal> {
         let NameSource::Parameter(parameter) = &names.source else {
             return Ok(self.unnamed(call, Some(service), false));
@@ -113,35 +134,52 @@ impl Mappings {
         // Parameters in both are refused here: the name among them.
         let decoded = decode(call, service, true, None, Nesting::Dots)?;
         check_names(names.path.iter(), &decoded)?;
-        let part = |part: Option<&Json>| {
-            part.and_then(|part| part.get(&**parameter))
-                .and_then(Json::as_str)
-                .map(str::to_owned)
+        let part = |name: &str| {
+            let parts = [decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value)];
+            let mut found = parts.into_iter().flatten().filter_map(|part| part.get(name)?.as_str());
+            found.next().map(str::to_owned)
         };
-        let name = part(decoded.query.as_ref()).or_else(|| part(decoded.body.as_ref().map(|body| &body.value)));
-        let found = name.and_then(|name| Some((names.find(&name)?, name)));
-        let Some((operation, name)) = found else {
+        let (name, version) = (part(parameter), part(VERSION));
+        let below = beyond.and_then(|below| Some((below, below.dispatch.by_parameter(parameter)?)));
+        let found = name.and_then(|name| {
+            let of = |names: &'_ Names| names.key(version.as_deref(), &name);
+            let written = names.find(&of(names)).map(|operation| (service, operation));
+            let generated = || below.and_then(|(below, names)| Some((below, names.find(&of(names))?)));
+            let (service, operation) = written.or_else(generated)?;
+            // SECURITY: as in `lead`, where the generated service alone takes a parameter (test
+            // `a_generated_operation_never_stands_in_for_a_written_one`).
+            (!service.is_written(operation)).then_some((service, operation, name))
+        });
+        let Some((service, operation, name)) = found else {
             return Ok(Action {
                 inspected: true,
                 ..self.unnamed(call, Some(service), false)
             });
         };
         check_names(operation.paths(), &decoded)?;
-        let name = full_name(service, &name);
-        Ok(self.named(
-            call,
-            &Matched {
-                service,
-                operation,
-                name,
-                captures,
-                parameters: Vec::new(),
-            },
-            &decoded,
-        ))
+        let name = match *service.dispatch {
+            Dispatch::Aws(_) => operation.name.clone(),
+            Dispatch::Name(_) | Dispatch::Path(_) => full_name(service, &name),
+        };
+        let matched = Matched {
+            service,
+            operation,
+            name,
+            captures,
+            parameters: Vec::new(),
+        };
+        Ok(self.judged(call, &matched, &decoded))
     }
 
-    fn wording<'a>(&'a self, title: &'a str) -> Wording<'a> {
+    /// A call that a rule names, with what its statements do where it has some.
+    fn judged(&self, call: &Call, matched: &Matched<'_>, decoded: &Decoded) -> Action {
+        match &matched.operation.reader {
+            Some(Reader::Sql(sql)) => self.by_statements(call, matched, decoded, sql),
+            Some(Reader::Graphql | Reader::Mcp) | None => self.named(call, matched, decoded),
+        }
+    }
+
+    pub(super) fn wording<'a>(&'a self, title: &'a str) -> Wording<'a> {
         Wording {
             title,
             account_currency: self.account_currency.as_deref(),
@@ -187,7 +225,9 @@ fn decode(
         false => None,
     };
     // The one member of an XML document is its root, and no parameter.
-    let parameters = body.as_ref().filter(|body| body.decoder != Decoder::Xml);
+    let parameters = body
+        .as_ref()
+        .filter(|body| body.decoder != Decoder::Xml && !service.query_apart);
     if let (Some(Json::Object(query)), Some(Json::Object(members))) = (&query, parameters.map(|body| &body.value))
         && let members = members
             .keys()

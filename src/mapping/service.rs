@@ -1,7 +1,7 @@
 //! A mapping file, ready to use: everything parsed, every name known to be right.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -13,8 +13,11 @@ use super::field::{Reading, Rule};
 use super::file::Decoder;
 use super::form::{self, Semicolons};
 use super::hosts::Found;
+use super::sql::{Class, Engine};
 use super::summary::Template;
 use crate::model::{Access, Answer, Call};
+
+mod below;
 
 /// One mapping file.
 pub(super) struct Service {
@@ -22,7 +25,10 @@ pub(super) struct Service {
     pub file: Box<str>,
     pub provider: Arc<str>,
     pub title: Box<str>,
-    pub dispatch: Dispatch,
+    /// Shared with the service that it is merged with, if it is.
+    pub dispatch: Arc<Dispatch>,
+    /// Made from the provider's description.
+    pub generated: bool,
     pub safe_methods: bool,
     /// Operations are called by gRPC, and by nothing else.
     pub grpc: bool,
@@ -42,6 +48,8 @@ pub(super) struct Service {
     pub volatile: HashSet<Box<str>>,
     /// The same of what content names at its top.
     pub volatile_content: HashSet<Box<str>>,
+    /// The same of header fields.
+    pub volatile_headers: Vec<HeaderName>,
     pub idempotency: Option<IdempotencyKey>,
     pub aws: Option<Signer>,
     /// Currency → decimal places of amounts, where they are not those of ISO 4217.
@@ -50,19 +58,121 @@ pub(super) struct Service {
     pub refuse_query: Vec<Box<str>>,
     /// Query parameters whose values may stand in the record.
     pub show: HashSet<Box<str>>,
+    /// The provider never takes query and content for one another.
+    pub query_apart: bool,
     pub semicolons: Semicolons,
     /// Parameters of a form that are lists, one item each time they are there.
     pub repeated: Vec<Box<str>>,
     pub reveals: Option<Reveals>,
+    /// What documents and messages ask for, where operations read those.
+    pub graphql: Option<Graphql>,
+    pub mcp: Option<Mcp>,
+    /// Of a generated service as a part of a written one: the names of operations that people wrote down.
+    pub written: HashSet<Arc<str>>,
+}
+
+/// Operations by names in content.
+pub(super) struct Table {
+    pub exact: HashMap<Box<str>, Operation>,
+    /// By how names end, longest first.
+    pub endings: Vec<(Box<str>, Operation)>,
+    /// Of every other name.
+    pub other: Operation,
+}
+
+impl Table {
+    /// The operation of that name, and whether the table names it.
+    ///
+    /// SECURITY: how a name ends says what it is called, and not what it does: `apiKeyCreate` makes a key and `giftCardCreate`
+    /// money (test `an_ending_names_a_mutation_and_lets_none_go`).
+    pub(super) fn find(&self, name: &str) -> (&Operation, bool) {
+        if let Some(operation) = self.exact.get(name) {
+            return (operation, true);
+        }
+        let ends = self.endings.iter().find(|(ending, _)| name.ends_with(&**ending));
+        (ends.map_or(&self.other, |(_, operation)| operation), false)
+    }
+
+    fn operations(&self) -> impl Iterator<Item = &Operation> {
+        let listed = self
+            .exact
+            .values()
+            .chain(self.endings.iter().map(|(_, operation)| operation));
+        listed.chain(std::iter::once(&self.other))
+    }
+}
+
+/// What a GraphQL document asks for.
+pub(super) struct Graphql {
+    pub queries: Table,
+    pub mutations: Table,
+    pub subscription: Operation,
+}
+
+/// What messages of the Model Context Protocol ask for.
+pub(super) struct Mcp {
+    pub tools: Table,
+    /// Methods of the protocol after which nothing is another thing than before.
+    pub reads: Operation,
+    pub other: Operation,
+}
+
+/// What reads an operation's content beyond its members.
+pub(super) enum Reader {
+    Sql(Box<SqlReader>),
+    Graphql,
+    Mcp,
+}
+
+/// Where SQL is, whose it is, and what its statements mean.
+pub(super) struct SqlReader {
+    pub from: Vec<Path>,
+    pub engines: Vec<Engine>,
+    /// In lower case.
+    pub pure: Vec<Box<str>>,
+    pub meanings: Vec<(Class, Meaning)>,
+}
+
+impl Reader {
+    pub(super) fn paths(&self) -> &[Path] {
+        match self {
+            Reader::Sql(sql) => &sql.from,
+            Reader::Graphql | Reader::Mcp => &[],
+        }
+    }
+
+    /// What it may make of a call.
+    pub(super) fn meanings(&self) -> impl Iterator<Item = &Meaning> {
+        let sql = match self {
+            Reader::Sql(sql) => Some(&sql.meanings),
+            Reader::Graphql | Reader::Mcp => None,
+        };
+        sql.into_iter().flatten().map(|(_, meaning)| meaning)
+    }
 }
 
 /// A parameter by which an answer is made to hold secrets.
+#[derive(Clone, Debug)]
 pub(super) struct Reveals {
     pub parameter: Box<str>,
     pub words: Vec<Box<str>>,
 }
 
 impl Service {
+    /// All operations, those that content names too; true beside those that are many, told by how their names begin.
+    pub(super) fn operations(&self) -> impl Iterator<Item = (&Operation, bool)> {
+        let graphql = self.graphql.iter().flat_map(|graphql| {
+            let fields = graphql.queries.operations().chain(graphql.mutations.operations());
+            fields.chain(std::iter::once(&graphql.subscription))
+        });
+        let mcp = self
+            .mcp
+            .iter()
+            .flat_map(|mcp| mcp.tools.operations().chain([&mcp.reads, &mcp.other]));
+        let by_head = self.dispatch.operations();
+        by_head.chain(graphql.chain(mcp).map(|operation| (operation, false)))
+    }
+
     /// A call's path as the templates have it: what the host says of it goes first.
     pub(super) fn path<'c>(&self, call: &'c Call, found: &Found) -> Cow<'c, str> {
         let first = self.first_segment.as_deref().and_then(|name| found.capture(name));
@@ -80,23 +190,26 @@ impl Service {
     /// How the provider answers at a path. Beside the names of its operations it is a web site like any other, where an
     /// error that looks like a success (Slack's 200) would be read as one.
     pub(super) fn answer_at(&self, path: &str) -> Option<&Arc<Answer>> {
-        match &self.dispatch {
+        match &*self.dispatch {
             Dispatch::Name(names) if matches!(names.source, NameSource::Path(_)) => {
                 names.source.in_path(path).map(|_| &self.answer)
             }
-            Dispatch::Name(_) | Dispatch::Path(_) => Some(&self.answer),
+            Dispatch::Name(_) | Dispatch::Path(_) | Dispatch::Aws(_) => Some(&self.answer),
         }
     }
 }
 
+#[derive(Clone, Debug)]
 pub(super) enum IdempotencyKey {
     Header(HeaderName),
     Parameter(Box<str>),
 }
 
 /// What signatures must be for.
+#[derive(Clone, Debug)]
 pub(super) struct Signer {
-    pub service: Box<str>,
+    /// Any of these.
+    pub services: Vec<Box<str>>,
     /// Where the host names no region; none takes any.
     pub region: Option<Box<str>>,
 }
@@ -108,7 +221,7 @@ pub(super) struct Operation {
     /// Of the file.
     pub line: usize,
     pub conditions: Conditions,
-    pub meaning: Meaning,
+    pub meaning: Arc<Meaning>,
     /// What the content may make of it.
     pub when: Vec<(Trigger, Meaning)>,
     pub fields: Vec<(Arc<str>, Rule)>,
@@ -120,13 +233,18 @@ pub(super) struct Operation {
     /// Query parameters that fields, target and predicates may read.
     pub reads_query: Vec<Box<str>>,
     pub needs_body: bool,
+    /// Members of its content that differ each time, besides the file's.
+    pub volatile: Vec<Box<str>>,
     /// Nothing is known of the content.
     pub content_ignored: bool,
+    pub content_by_get: bool,
     /// Pairs of the query by which the provider takes that content apart, if it does.
     pub in_parts: Vec<(Box<str>, Box<str>)>,
     /// Whatever the content's media type.
     pub decoder: Option<Decoder>,
-    pub answer: Arc<Answer>,
+    pub reader: Option<Reader>,
+    /// The service's own unless it is said.
+    pub answer: Option<Arc<Answer>>,
 }
 
 /// What in a call makes it mean something else.
@@ -147,6 +265,7 @@ impl Trigger {
         let named = |node: &Node<'_>| match node {
             Node::Text(text) => counts(text),
             Node::Json(Value::String(text)) => counts(text),
+            Node::Json(Value::Bool(value)) => !listed(&self.except, if *value { "true" } else { "false" }),
             // Not a text at all: what the provider makes of it, nobody knows.
             Node::Json(_) | Node::Opaque => true,
         };
@@ -216,20 +335,21 @@ impl Operation {
                 std::iter::once(&trigger.any).chain(target)
             }))
             .chain(&self.target.id)
+            .chain(self.reader.iter().flat_map(Reader::paths))
     }
 
     /// What a call means of which the predicates in `applies` hold: the strictest by its access (of equals the one named
     /// first, but any before the operation's own), and all the others. Each action and access once, and all that is done to
     /// other targets last.
     pub(super) fn meanings(&self, applies: impl Fn(&Trigger) -> bool) -> (&Meaning, Vec<&Meaning>) {
-        let (mut first, mut others): (&Meaning, Vec<&Meaning>) = (&self.meaning, Vec::new());
+        let (mut first, mut others): (&Meaning, Vec<&Meaning>) = (&*self.meaning, Vec::new());
         let all = self.when.iter().filter(|(trigger, _)| applies(trigger));
         let (elsewhere, here): (Vec<_>, Vec<_>) = all
             .map(|(_, meaning)| meaning)
             .partition(|meaning| meaning.target.is_some());
         for meaning in here {
             let same = |other: &&Meaning| other.action == meaning.action && other.access == meaning.access;
-            if std::ptr::eq(first, &self.meaning) {
+            if std::ptr::eq(first, &*self.meaning) {
                 // The same action in better words.
                 others.extend(Some(first).filter(|own| !same(own)));
                 first = meaning;

@@ -22,6 +22,23 @@ pub(super) fn folded(name: &str) -> String {
         .collect()
 }
 
+/// Characters that end a line or a text for some readers only.
+pub(super) fn is_odd(text: &str) -> bool {
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let odd = match character {
+            '\r' => rest.peek() != Some(&'\n'),
+            '\n' | '\t' => false,
+            '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => true,
+            other => other.is_control(),
+        };
+        if odd {
+            return true;
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,6 +81,11 @@ const CHANGES: [&str; 70] = [
 /// Parameters that name a GraphQL document which the server has.
 const DOCUMENTS: [&str; 6] = ["documentId", "document_id", "docId", "doc_id", "queryId", "query_id"];
 
+/// Whether a member of that name tells a document which the server has.
+pub(super) fn names_document(name: &str) -> bool {
+    DOCUMENTS.into_iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// Whether path or query ask for a change: a parameter of one of these names, a change by GraphQL, or a verb that
 /// changes in a last segment like `noun.verb`.
 pub(super) fn names_change(path: &str, query: &str, parameters: &[&str]) -> bool {

@@ -5,16 +5,21 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::model::{Body, CallId, Caller, Host, Origin, Reason, Timestamp};
+use crate::model::{Body, CallId, Caller, Origin, Reason, Timestamp};
 
+mod aws;
 mod bypass;
 mod codings;
+mod generated;
 mod grpc;
+mod hostile;
 mod identity;
+mod joined;
 mod load;
 mod meaning;
 mod messages;
 mod paths;
+mod readers;
 mod record;
 mod s3;
 mod samples;
@@ -70,6 +75,46 @@ const FILES: &[(&str, &str, &str)] = &shipped! {
     "google-storage"
     "google-storage-xml"
     "google-www"
+    "aws-rds-data"
+    "google-bigquery"
+    "google-secretmanager"
+    "jira"
+    "linear"
+    "mcp"
+    "mongodb-data-api"
+    "neon"
+    "notion"
+    "shopify"
+    "snowflake"
+    "supabase"
+    "aws-bedrock-runtime"
+    "aws-cloudformation"
+    "aws-elasticache"
+    "aws-elasticbeanstalk"
+    "aws-organizations"
+    "aws-redshift"
+    "digitalocean"
+    "discord"
+    "docusign"
+    "elasticsearch"
+    "google-aiplatform"
+    "google-androidpublisher"
+    "google-compute"
+    "google-container"
+    "google-firestore"
+    "google-gmail"
+    "google-run"
+    "google-sheets"
+    "google-spanner"
+    "google-sqladmin"
+    "hubspot"
+    "intercom"
+    "pagerduty"
+    "pagerduty-events"
+    "paypal"
+    "pinecone"
+    "pinecone-data"
+    "plaid"
 };
 
 fn source(file: &str, text: &str) -> Source {
@@ -104,10 +149,6 @@ fn call(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&str>) -
     let (scheme, rest) = url.split_once("://").unwrap();
     let scheme = if scheme == "http" { Scheme::Http } else { Scheme::Https };
     let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().unwrap()),
-        None => (authority, scheme.default_port()),
-    };
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query.to_owned())),
         None => (target, None),
@@ -129,10 +170,7 @@ fn call(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&str>) -
         },
         received: Timestamp::now(),
         scheme,
-        authority: Authority {
-            host: Host::Name(host.into()),
-            port,
-        },
+        authority: Authority::parse(authority, Some(scheme.default_port())).unwrap(),
         method: Method::from_bytes(method.as_bytes()).unwrap(),
         path: path.to_owned(),
         query,

@@ -33,7 +33,10 @@ struct File {
 /// # Errors
 /// All names that are used but not defined, all wrong names and templates, with their places.
 pub fn load(source: &Source) -> Result<Vocabulary, Vec<Diagnostic>> {
-    let file: File = yaml::load(source).map_err(|diagnostic| vec![*diagnostic])?;
+    yaml::load_with(source, |file| read(source, file))
+}
+
+fn read(source: &Source, file: File) -> Result<Vocabulary, Vec<Diagnostic>> {
     let problems = check(source, &file);
     if !problems.is_empty() {
         return Err(problems);

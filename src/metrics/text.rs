@@ -10,7 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Decisions, Histogram, Metrics, OBSERVED, TlsFailure};
+use super::{Decisions, Histogram, Metrics, Notified, OBSERVED, TlsFailure};
 
 /// Of what [`Metrics::text`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -81,9 +81,15 @@ impl Collector for Reading {
             approved,
             denied,
             expired,
+            cancelled,
             ..
         } = &*now.decisions;
-        let results = [("approved", approved), ("denied", denied), ("expired", expired)];
+        let results = [
+            ("approved", approved),
+            ("denied", denied),
+            ("expired", expired),
+            ("cancelled", cancelled),
+        ];
         family(to, "approval_decisions", "What came of approvals", "result", results)?;
 
         let help = "What is left of a budget with a limit, as a part of it: of the agent, target … that has least left";
@@ -114,6 +120,10 @@ impl Collector for Reading {
         let help = "Calls that were sent only because they are observed, by what would have been decided";
         let observed = OBSERVED.into_iter().zip(&metrics.observed);
         family(to, "observed", help, "would", observed)?;
+
+        let notified = Notified::ALL.map(Notified::as_str).into_iter();
+        let help = "Attempts to tell receivers of approvals, by what came of them";
+        family(to, "notifications", help, "result", notified.zip(&metrics.notified))?;
 
         info(to, "build", "What runs", &[("version", env!("CARGO_PKG_VERSION"))])?;
         let digests = [("mappings", &*now.mappings), ("policies", &*now.policies)];

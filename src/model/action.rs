@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Labels, Risk, Vocabulary};
+
+/// The provider of actions that agents state to the Guard API.
+pub const GUARD: &str = "guard";
 
 /// What a call means, whoever sent it and however it was spelt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +60,7 @@ pub struct Target {
 }
 
 /// What a call may do to its target. Ordered by danger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
     Read,
@@ -134,7 +138,7 @@ impl Why {
 }
 
 /// How a provider answers: when a call succeeded, what it made, and how its errors look.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// Shape of the provider's error body, so that its SDK raises a readable error.
@@ -150,7 +154,7 @@ pub struct Answer {
 }
 
 /// The error body an SDK understands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorShape {
     /// RFC 9457 `application/problem+json`.
@@ -247,7 +251,8 @@ impl Action {
         std::iter::once(self).chain(&self.also)
     }
 
-    /// What the call does, each thing once: of what a mapping tells by its name and right behind it by its whole ARN, the first.
+    /// What the call does, each thing once: of what a mapping tells by its name and right behind it by its whole ARN, the first;
+    /// of what an agent stated with the environment that it claims, the first.
     ///
     /// SECURITY: only what stands right behind its name is left out, or one name would stand for many ARNs (test
     /// `what_is_told_by_its_name_and_its_whole_arn_is_done_once`).
@@ -255,8 +260,19 @@ impl Action {
         let before = std::iter::once(None).chain(self.meanings().map(Some));
         let meanings = self.meanings().zip(before);
         meanings
-            .filter(|(meaning, before)| !before.is_some_and(|before| meaning.is_whole_of(before)))
+            .filter(|(meaning, before)| !before.is_some_and(|before| meaning.is_told_by(before)))
             .map(|(meaning, _)| meaning)
+    }
+
+    fn is_told_by(&self, before: &Action) -> bool {
+        self.is_whole_of(before) || self.is_claim_of(before)
+    }
+
+    /// Whether this is what an agent stated, in the environment that it claims.
+    fn is_claim_of(&self, other: &Action) -> bool {
+        [&self.provider, &other.provider].map(|provider| &**provider) == [GUARD; 2]
+            && (&self.name, &self.operation, &self.target) == (&other.name, &other.operation, &other.target)
+            && self.fields == other.fields
     }
 
     /// Whether this is the same as another meaning, whose target it names by its ARN.

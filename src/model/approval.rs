@@ -30,13 +30,33 @@ pub struct HoldRule {
     pub quorum: u32,
     /// Life of the pending approval, if the rule says so.
     pub timeout: Option<Duration>,
+    /// Who may consent as well once part of that time is over.
+    #[serde(default)]
+    pub escalation: Option<Escalation>,
     /// SHA-256 (hex) of the rule's text and annotations: a changed rule asks again.
     pub digest: Arc<str>,
     /// For `incomplete_action`: ids of the rules that could not be checked.
     pub unchecked: Vec<Arc<str>>,
 }
 
+/// `@escalate("managers at 50%")`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Groups of people. Never empty.
+    pub approvers: Vec<Arc<str>>,
+    /// Of the time people have: 1 to 99.
+    pub percent: u32,
+}
+
 impl HoldRule {
+    /// The same with those asked, too, whom it comes to when nobody answers.
+    pub fn escalated(mut self) -> Self {
+        let more = self.escalation.iter().flat_map(|escalation| &escalation.approvers);
+        let more: Vec<Arc<str>> = more.filter(|group| !self.approvers.contains(group)).cloned().collect();
+        self.approvers.extend(more);
+        self
+    }
+
     /// Whom it asks: `finance`, or `2 of finance or legal`.
     pub fn asks(&self) -> String {
         asked(&self.approvers, self.quorum)
@@ -58,7 +78,7 @@ pub fn asked(approvers: &[impl AsRef<str>], quorum: u32) -> String {
 pub struct Vote {
     pub person: Arc<str>,
     pub time: Timestamp,
-    /// How the person proved who they are: `key`.
+    /// How the person proved who they are: `key` or `link`; or the id of the grant by which they said so beforehand.
     pub proof: Arc<str>,
     /// What the person said to it, if anything.
     #[serde(default)]
@@ -106,18 +126,24 @@ impl Evidence {
 pub enum State {
     Pending,
     Approved,
+    /// It was spent on a call of which no byte was sent, and counts on as before.
+    Returned,
     Denied,
     Expired,
+    /// Withdrawn by a person before anybody decided.
+    Cancelled,
     /// Spent on one call, on disk before that call's first byte left.
     Consumed,
 }
 
 impl State {
-    pub const ALL: [State; 5] = [
+    pub const ALL: [State; 7] = [
         State::Pending,
         State::Approved,
+        State::Returned,
         State::Denied,
         State::Expired,
+        State::Cancelled,
         State::Consumed,
     ];
 
@@ -125,9 +151,32 @@ impl State {
         match self {
             State::Pending => "pending",
             State::Approved => "approved",
+            State::Returned => "returned",
             State::Denied => "denied",
             State::Expired => "expired",
+            State::Cancelled => "cancelled",
             State::Consumed => "consumed",
+        }
+    }
+
+    /// People consented, and that is still to be used.
+    pub fn is_given(self) -> bool {
+        matches!(self, State::Approved | State::Returned)
+    }
+
+    /// Something may still come of it.
+    pub fn is_open(self) -> bool {
+        self == State::Pending || self.is_given()
+    }
+
+    /// The steps there are. A trigger of the store is the same table.
+    pub fn may_become(self, next: State) -> bool {
+        use State as S;
+        match self {
+            S::Pending => matches!(next, S::Pending | S::Approved | S::Denied | S::Expired | S::Cancelled),
+            S::Approved | S::Returned => matches!(next, S::Consumed | S::Expired | S::Denied | S::Pending),
+            S::Consumed => next == S::Returned,
+            S::Denied | S::Expired | S::Cancelled => false,
         }
     }
 

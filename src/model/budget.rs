@@ -1,5 +1,6 @@
 //! What a call takes of budgets, as everyone after the gate knows it.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +31,32 @@ pub struct Spending {
     pub repeats: Option<CallId>,
     /// Only where the call is allowed.
     pub reservation: Option<Reservation>,
+    /// Ends once an allowed call is on record.
+    pub passage: Passage,
+}
+
+/// What a call has from before it is decided: whoever wants to know that no call is between its decision and the record
+/// waits until all are gone. All that have it may be dropped, where the call is given up.
+#[derive(Clone, Default)]
+pub struct Passage(Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>);
+
+impl Passage {
+    /// Drops `held` when it ends.
+    pub fn new(held: Arc<dyn Any + Send + Sync>) -> Self {
+        Self(Arc::new(Mutex::new(Some(held))))
+    }
+
+    /// The call is on record.
+    pub fn ends(&self) {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(held);
+    }
+}
+
+impl fmt::Debug for Passage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passage")
+    }
 }
 
 /// A limit of a budget that a call would go over.

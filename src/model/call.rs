@@ -220,10 +220,22 @@ pub struct Identity {
     pub credential: Vec<u8>,
     /// Method, scheme, authority, path, query, significant headers and content, each with its length before it. Secret.
     pub content: Vec<u8>,
+    /// The same as `content` without the `sources`; empty where there are none. Secret.
+    pub rest: Vec<u8>,
+    /// What single fields are read from, where that is one value that can be told from the rest.
+    pub sources: Vec<FieldSource>,
     /// The provider's idempotency key, if the call has one: not part of what it is, but of which request it is.
     pub idempotency_key: Option<String>,
     /// Whether that key is a header field of the provider's, which it looks at whatever is asked of it.
     pub key_is_header: bool,
+}
+
+/// What one field of a call is read from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FieldSource {
+    pub field: Arc<str>,
+    /// The value as it stands there, or that there is none. Secret.
+    pub content: Vec<u8>,
 }
 
 impl Call {

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::call::Facts;
+use super::grant::{Grant, GrantEnd, Remainder};
+use super::merkle::Tile;
+use super::outbox::OutboxChange;
 use super::pause::{Pause, Whom};
-use super::{Action, ApprovalId, CallId, Entry, HoldRule, Outcome, Reason, State, Timestamp, Value, Vote};
+use super::{Action, ApprovalId, CallId, Entry, GrantId, HoldRule, Outcome, Reason, State, Timestamp, Value, Vote};
 
 /// One change of the store. The changes of one commit are written all or none.
 #[derive(Clone, Debug)]
@@ -26,12 +30,42 @@ pub enum Change {
     AgentPut(AgentRow),
     /// Add a person, or replace their key and groups.
     PersonPut(PersonRow),
+    /// A new grant.
+    GrantGiven(Box<Grant>),
+    /// One more use of a grant. One that is used up, has ended or is not there fails the commit's call.
+    GrantUsed(GrantId),
+    /// The end of a grant that has none yet; else it fails the commit's call.
+    GrantEnded(GrantId, GrantEnd),
     /// A pause, in place of one for the same.
     Paused(Pause),
     /// Lift a pause. Finding none fails the commit's call.
     Resumed(Whom),
     /// What is known of somebody's habits, in place of what was known before.
     HabitsPut(HabitsRow),
+    /// A checkpoint of the trail and the tree below it. Another one in its place fails the commit's call.
+    Sealed(Box<Seal>),
+    /// Who is told of approvals, or what came of telling them.
+    Outbox(OutboxChange),
+}
+
+impl Change {
+    /// Whether somebody may have to be told of it.
+    pub fn is_of_an_approval(&self) -> bool {
+        matches!(self, Change::ApprovalHeld(_) | Change::ApprovalMoved(_))
+    }
+}
+
+/// What a checkpoint puts into the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// One more than that of the last checkpoint; the first is 1.
+    pub ordinal: i64,
+    /// Entries that it is over.
+    pub size: u64,
+    /// C2SP signed note.
+    pub note: String,
+    /// Tiles that are new or have grown.
+    pub tiles: Vec<Tile>,
 }
 
 /// The projection of a call that people query.
@@ -98,6 +132,9 @@ pub struct ApprovalRow {
     /// HMAC-SHA256 over what the call is.
     #[serde(with = "hex::serde")]
     pub fingerprint: [u8; 32],
+    /// What stays the same of the call when a person corrects it; `None` where nothing of it can be told from the rest.
+    #[serde(default)]
+    pub remainder: Option<Remainder>,
     /// Keyed hash of the provider's idempotency key, if the call had one.
     pub idempotency: Option<String>,
     pub facts: Facts,
@@ -106,7 +143,17 @@ pub struct ApprovalRow {
     pub votes: Vec<Vote>,
     /// Missing values, as an approver stated them.
     pub stated: BTreeMap<Arc<str>, Value>,
+    /// Of one that was denied or cancelled.
     pub denial: Option<Denial>,
+    /// Rules that ask further people by now, for nobody answered in part of the time.
+    #[serde(default)]
+    pub escalated: Vec<Arc<str>>,
+    /// Since when people are asked, if not since `created`.
+    #[serde(default)]
+    pub asked: Option<Timestamp>,
+    /// How often it was given back by a call that was not sent.
+    #[serde(default)]
+    pub returned: u8,
     pub created: Timestamp,
     /// Until when people may decide.
     pub expires: Timestamp,
@@ -121,11 +168,59 @@ pub struct ApprovalRow {
     pub consumed: Option<Timestamp>,
 }
 
-/// A person's no.
+impl ApprovalRow {
+    /// How long people have in all.
+    pub fn life(&self) -> Duration {
+        self.expires.since(self.asked.unwrap_or(self.created))
+    }
+
+    /// When a rule asks further people, if it has any and has not yet.
+    pub fn escalates(&self, rule: &HoldRule) -> Option<Timestamp> {
+        let escalation = rule
+            .escalation
+            .as_ref()
+            .filter(|_| !self.escalated.contains(&rule.id))?;
+        let asked = self.asked.unwrap_or(self.created);
+        Some(asked.plus(self.life() * escalation.percent / 100))
+    }
+
+    /// A rule of the files as it asks people about this call by now.
+    pub fn as_asked(&self, rule: HoldRule) -> HoldRule {
+        match self.escalated.contains(&rule.id) {
+            true => rule.escalated(),
+            false => rule,
+        }
+    }
+}
+
+/// A person's no, or that they withdrew the question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denial {
     pub person: Arc<str>,
+    /// Empty where they gave none, which is for a withdrawal only.
     pub reason: String,
+    /// What would have been right.
+    #[serde(default)]
+    pub correction: Option<Correction>,
+}
+
+impl Denial {
+    /// Without a correction.
+    pub fn new(person: &Arc<str>, reason: impl Into<String>) -> Self {
+        Self {
+            person: person.clone(),
+            reason: reason.into(),
+            correction: None,
+        }
+    }
+}
+
+/// What a person says a call should have said, and the grant that waits for the call that says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    pub fields: BTreeMap<Arc<str>, Value>,
+    pub grant: GrantId,
+    pub until: Timestamp,
 }
 
 /// An agent of the registry.

@@ -51,6 +51,16 @@ impl Diagnostic {
             snippet,
         }
     }
+
+    /// Where it stands, as anybody may know: `policies/budgets.yaml:3`, and nothing of what is there or of the home.
+    pub fn place(&self) -> String {
+        let parts: Vec<&str> = self.file.rsplit('/').take(2).collect();
+        let file = parts.into_iter().rev().collect::<Vec<_>>().join("/");
+        match self.line {
+            0 => file,
+            line => format!("{file}:{line}"),
+        }
+    }
 }
 
 /// SECURITY: what is shown of a file comes into logs, and a URL in it may hold a password. As many characters as there were.
@@ -128,7 +138,10 @@ impl Source {
 
 /// The known name that is nearest to a misspelt one, if any is near enough to have been meant.
 pub fn meant<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // What is longer than that by far is not compared letter by letter: it may be a megabyte.
+    let near = |name: &&str| wrong.chars().nth(name.len() + 1 + name.len() / 4).is_none();
     known
+        .filter(near)
         .map(|name| (strsim::levenshtein(wrong, name), name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
         .min()

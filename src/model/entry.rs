@@ -84,6 +84,9 @@ impl Committed {
     }
 }
 
+/// Names of values that are never kept: of all others, one that is not there was taken away.
+pub const HIDDEN: [&str; 2] = ["request", "row"];
+
 /// HMAC-SHA256 (RFC 2104).
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
@@ -103,8 +106,16 @@ pub enum Kind {
     Approved,
     Denied,
     Expired,
+    /// A question to people was withdrawn.
+    Cancelled,
+    /// Nobody answered for so long that further people are asked.
+    Escalated,
+    /// A person consented to calls that are still to come, or that came to its end.
+    Grant,
     /// An approval was spent on a call.
     Consumed,
+    /// What was spent on a call that was not sent counts on.
+    Returned,
     /// How a call ended.
     Outcome,
     /// A connection or request was refused before there was anything to decide.
@@ -121,6 +132,10 @@ pub enum Kind {
     Gap,
     /// An agent was paused or resumed, or every agent was.
     Pause,
+    /// Another key signs checkpoints.
+    Key,
+    /// Somebody was not told of an approval, or is told no more, or again.
+    Notification,
 }
 
 impl Kind {
@@ -131,7 +146,11 @@ impl Kind {
             Kind::Approved => "approved",
             Kind::Denied => "denied",
             Kind::Expired => "expired",
+            Kind::Cancelled => "cancelled",
+            Kind::Escalated => "escalated",
+            Kind::Grant => "grant",
             Kind::Consumed => "consumed",
+            Kind::Returned => "returned",
             Kind::Outcome => "outcome",
             Kind::Refused => "refused",
             Kind::Registry => "registry",
@@ -141,6 +160,8 @@ impl Kind {
             Kind::Shutdown => "shutdown",
             Kind::Gap => "gap",
             Kind::Pause => "pause",
+            Kind::Key => "key",
+            Kind::Notification => "notification",
         }
     }
 }

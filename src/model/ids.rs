@@ -117,6 +117,12 @@ id!(
     "apr_",
     random_bits
 );
+id!(
+    /// What a person consented to beforehand.
+    GrantId,
+    "gra_",
+    random_bits
+);
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,14 @@ impl Timestamp {
         Some(Self(time.as_millisecond()))
     }
 
+    /// The beginning of a date, `2026-11-20`, in UTC; `None` if it is none.
+    pub fn of_date(text: &str) -> Option<Self> {
+        // Longer ones name a time, too, and no offset.
+        let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == "2026-11-20".len())?;
+        let begins = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Self(begins.timestamp().as_millisecond()))
+    }
+
     /// This moment plus `span`, at most the end of time.
     pub fn plus(self, span: Duration) -> Self {
         Self(

@@ -88,6 +88,7 @@ impl Policies {
             approvers: approvers.into_iter().collect(),
             quorum: 1,
             timeout: holds.filter_map(|hold| hold.timeout).min(),
+            escalation: None,
             digest: digest(
                 [INCOMPLETE_ACTION]
                     .into_iter()

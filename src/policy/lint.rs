@@ -6,6 +6,9 @@ mod conditions;
 pub(super) use self::annotations::{MODE, annotations, id};
 pub(super) use self::conditions::{actions, conditions};
 
+use crate::model::diagnostic::Lines;
+use crate::model::{Diagnostic, Source};
+
 /// A mistake, and where in the file it stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Finding {
@@ -20,5 +23,10 @@ impl Finding {
             offset,
             message: message.into(),
         }
+    }
+
+    pub(super) fn diagnostic(self, source: &Source, lines: &Lines<'_>) -> Diagnostic {
+        let (line, column) = lines.position(self.offset);
+        Diagnostic::at(&source.file, &source.text, line, column, self.message)
     }
 }

@@ -78,6 +78,28 @@ pub(super) fn files(
     }
 }
 
+/// What is no Cedar.
+pub(super) fn misshapen(files: &[Source]) -> Vec<Diagnostic> {
+    let wrong = files.iter().flat_map(|source| {
+        let lines = Lines::of(&source.text);
+        parse(&source.text)
+            .err()
+            .into_iter()
+            .flatten()
+            .map(move |finding| finding.diagnostic(source, &lines))
+    });
+    wrong.collect()
+}
+
+fn parse(text: &str) -> Result<PolicySet, Vec<Finding>> {
+    PolicySet::from_str(text).map_err(|errors| {
+        let finding = |error: &cedar_policy::ParseError| {
+            Finding::at(offset(error).unwrap_or_default(), with_help(error.to_string(), error))
+        };
+        errors.iter().map(finding).collect()
+    })
+}
+
 /// One file being read.
 struct File<'a> {
     source: &'a Source,
@@ -92,12 +114,10 @@ struct File<'a> {
 impl<'a> File<'a> {
     /// The good rules of the file, in its order, still under Cedar's own ids; the rest goes to `findings`.
     fn read(&mut self, validator: &Validator) -> Vec<(Arc<str>, Rule, Policy)> {
-        let set = match PolicySet::from_str(&self.source.text) {
+        let set = match parse(&self.source.text) {
             Ok(set) => set,
-            Err(errors) => {
-                for error in errors.iter() {
-                    self.find(offset(error).unwrap_or_default(), with_help(error.to_string(), error));
-                }
+            Err(wrong) => {
+                self.findings.extend(wrong);
                 return Vec::new();
             }
         };
@@ -177,6 +197,7 @@ impl<'a> File<'a> {
                         approvers: terms.approvers,
                         quorum: terms.quorum,
                         timeout: terms.timeout,
+                        escalation: terms.escalation,
                         digest: digest.clone(),
                         unchecked: Vec::new(),
                     }),
@@ -218,11 +239,10 @@ impl<'a> File<'a> {
     }
 
     fn diagnostics(self) -> impl Iterator<Item = Diagnostic> {
-        let (Source { file, text }, lines) = (self.source, self.lines);
-        self.findings.into_iter().map(move |finding| {
-            let (line, column) = lines.position(finding.offset);
-            Diagnostic::at(file, text, line, column, finding.message)
-        })
+        let (source, lines) = (self.source, self.lines);
+        self.findings
+            .into_iter()
+            .map(move |finding| finding.diagnostic(source, &lines))
     }
 }
 

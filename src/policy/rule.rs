@@ -7,6 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::model::HoldRule;
+use crate::model::approval::Escalation;
 pub use crate::model::approval::{DEFAULT_APPROVERS, INCOMPLETE_ACTION, OWNERS};
 
 /// What blocks where nothing permits.
@@ -59,6 +60,7 @@ pub(super) struct HoldTerms {
     /// People that must consent.
     pub(super) quorum: u32,
     pub(super) timeout: Option<Duration>,
+    pub(super) escalation: Option<Escalation>,
 }
 
 /// SHA-256 (hex) over parts, each with its length before it, so that no two lists of parts are the same bytes.

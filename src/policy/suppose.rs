@@ -103,6 +103,7 @@ impl Policies {
             requests: Requests::new().map_err(|error| wrong(error.to_string()))?,
             authorizer: cedar_policy::Authorizer::new(),
             tested: self.tested.clone(),
+            held: self.held.clone(),
             digest: SUPPOSED.into(),
             observe: self.observe.clone(),
         })

@@ -10,6 +10,7 @@ use super::parse;
 use crate::gate::Rules;
 use crate::io::body::{CaptureError, Limits};
 use crate::io::coding;
+use crate::mapping::Mappings;
 use crate::model::{Action, Authority, Body, Call, CallId, Caller, Reason, Refusal, Scheme, Timestamp, is_grpc};
 use crate::policy::{RuleReason, Verdict};
 
@@ -53,7 +54,63 @@ pub struct Took {
 /// # Errors
 /// What would be refused before there is anything to decide.
 pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limits) -> Result<Judged, Refusal> {
-    let (at, start) = (described.at, Instant::now());
+    let start = Instant::now();
+    let understood = understand(rules.mappings(), caller, described, limits)?;
+    let Understood {
+        call,
+        action,
+        leaves_http,
+        parsed_at,
+    } = understood;
+    let action = rules.weigh(&call.facts(), action, call.received);
+    let mapped_at = Instant::now();
+    let verdict = rules.review(&call.facts(), &action, None, call.received);
+    let took = Took {
+        parse: parsed_at - start,
+        map: mapped_at - parsed_at,
+        decide: mapped_at.elapsed(),
+    };
+    let is_unread = matches!(call.body, Body::Streaming { .. });
+    if is_unread && !leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {
+        return Err(too_large(limits));
+    }
+    let verdict = match leaves_http && !call.opens_stream() {
+        true => uncarried(verdict),
+        false => verdict,
+    };
+    Ok(Judged {
+        call,
+        action,
+        verdict,
+        took,
+    })
+}
+
+/// What a request means, without what rules make of it.
+#[derive(Debug)]
+pub struct Understood {
+    pub call: Call,
+    /// As the mapping has it.
+    pub action: Action,
+    leaves_http: bool,
+    parsed_at: Instant,
+}
+
+fn too_large(limits: &Limits) -> Refusal {
+    CaptureError::TooLarge(limits.body).into()
+}
+
+/// Reads a request as the data path does, up to its action.
+///
+/// # Errors
+/// What would be refused before there is anything to decide.
+pub fn understand(
+    mappings: &Mappings,
+    caller: Caller,
+    described: Described,
+    limits: &Limits,
+) -> Result<Understood, Refusal> {
+    let at = described.at;
     let (authority, head, body) = request_of(described)?;
     let body = match body {
         // Not read before it has to be, and never then.
@@ -62,7 +119,6 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         },
         read @ (Body::Captured(_) | Body::Coded(_) | Body::Absent | Body::Streaming { .. }) => read,
     };
-    let too_large = || Refusal::from(CaptureError::TooLarge(limits.body));
     let parsed = parse::call(
         authority.as_ref().map(|authority| (Scheme::Https, authority)),
         CallId::random(),
@@ -70,7 +126,7 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         head,
         body,
     )?;
-    let (mut call, mappings) = (parsed.call, rules.mappings());
+    let mut call = parsed.call;
     call.received = at.unwrap_or(call.received);
     let parsed_at = Instant::now();
     let is_unread = matches!(call.body, Body::Streaming { .. });
@@ -79,7 +135,7 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         false => {
             let route = mappings.route(&call)?;
             if route.needs_body() && is_unread {
-                return Err(too_large());
+                return Err(too_large(limits));
             }
             if route.needs_body()
                 && let Body::Captured(content) = &call.body
@@ -89,26 +145,11 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
             mappings.resolve(&call, route)?
         }
     };
-    let action = rules.weigh(&call.facts(), action, call.received);
-    let mapped_at = Instant::now();
-    let verdict = rules.review(&call.facts(), &action, None, call.received);
-    let took = Took {
-        parse: parsed_at - start,
-        map: mapped_at - parsed_at,
-        decide: mapped_at.elapsed(),
-    };
-    if is_unread && !parsed.leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {
-        return Err(too_large());
-    }
-    let verdict = match parsed.leaves_http && !call.opens_stream() {
-        true => uncarried(verdict),
-        false => verdict,
-    };
-    Ok(Judged {
+    Ok(Understood {
         call,
         action,
-        verdict,
-        took,
+        leaves_http: parsed.leaves_http,
+        parsed_at,
     })
 }
 

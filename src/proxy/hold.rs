@@ -3,6 +3,7 @@
 //! Each step that changes an approval runs to its end even if the client leaves in its middle: what is on disk is then in
 //! memory too. A call that is in the trail and not handed over is closed there as not sent, whichever way it ends.
 
+mod granted;
 mod open;
 mod release;
 mod say;
@@ -14,13 +15,13 @@ use self::open::OpenCall;
 use self::release::release;
 use super::say::Draft as Answer;
 use super::{Credentials, Parts, Refused, respond};
-use crate::approval::{Draft, Fingerprint, Found, Standing, Ticket, Wait, Wake};
+use crate::approval::{Draft, Fingerprint, Found, Standing, Ticket, Uses, Wait, Wake};
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::io::drain::stopping;
 use crate::metrics::Ruled;
 use crate::model::change::{CallClosed, Change};
-use crate::model::{ApprovalId, Evidence, Outcome, Reason, Refusal, State, Timestamp};
+use crate::model::{ApprovalId, Evidence, Origin, Outcome, Reason, Refusal, State, Timestamp};
 use crate::policy::{Hold, Permit};
 use crate::store::{CommitError, Recorded, to_its_end};
 
@@ -68,7 +69,11 @@ pub async fn wait(
     mut hold: Hold,
     asked: Instant,
 ) -> Result<Approved, Refused> {
-    let wait = Wait::start(parts.patience.of(hold.call.header("user-agent")));
+    let wait = match hold.call.origin {
+        Origin::Wire => Wait::start(parts.patience.of(hold.call.header("user-agent"))),
+        // Who states an action is answered at once.
+        Origin::Guard => Wait::none(),
+    };
     let identity = match rules.mappings().identify(&hold.call, &hold.action) {
         Ok(identity) => identity,
         Err(refusal) => return Err(turned_away(parts, &rules, &hold, None, refusal).await),
@@ -103,8 +108,17 @@ async fn join(parts: &Parts, asking: &Asking, rules: Arc<Rules>, hold: Hold) -> 
                 let open = OpenCall::new(parts, &hold);
                 return release(parts, asking, claim, Held::new(rules, hold, ticket, open)).await;
             }
-            Found::Pending(ticket) => return attach(parts, asking, rules, hold, ticket).await,
+            Found::Pending(ticket) => {
+                return match granted::meanwhile(parts, asking, &hold, &ticket) {
+                    Some(granted) => granted::go_on(parts, granted, rules, hold, ticket).await,
+                    None => attach(parts, asking, rules, hold, ticket).await,
+                };
+            }
             Found::New(draft, ticket) => {
+                let draft = match granted::anew(parts, asking, &hold, draft) {
+                    Ok(granted) => return granted::go_on(parts, granted, rules, hold, ticket).await,
+                    Err(draft) => draft,
+                };
                 let open = OpenCall::new(parts, &hold);
                 return park(parts, asking, draft, Held::new(rules, hold, ticket, open)).await;
             }
@@ -116,10 +130,16 @@ async fn join(parts: &Parts, asking: &Asking, rules: Arc<Rules>, hold: Hold) -> 
                 let refusal = say::executed(&standing);
                 (Some(standing), refusal)
             }
-            Found::Full { pending } => (None, say::full(pending)),
+            Found::Full { pending, draft, ticket } => match granted::anew(parts, asking, &hold, draft) {
+                Ok(granted) => return granted::go_on(parts, granted, rules, hold, ticket).await,
+                // Dropped, it was never asked for.
+                Err(_) => (None, say::full(pending)),
+            },
         };
+        let correction = standing.as_deref().and_then(say::correction);
         let approval = standing.map(|standing| standing.row.id);
-        return Err(turned_away(parts, &rules, &hold, approval.as_ref(), refusal).await);
+        let refused = turned_away(parts, &rules, &hold, approval.as_ref(), refusal).await;
+        return Err(Refused { correction, ..refused });
     }
 }
 
@@ -128,7 +148,7 @@ async fn park(parts: &Parts, asking: &Asking, draft: Draft, held: Held) -> Resul
     let mut changes = require_approval(&held.rules, &held.hold, Some(&draft.row().id));
     changes.extend(audit::held(draft.row()));
     let (revision, expires) = (draft.row().revision, draft.row().expires);
-    let held = put(parts, held, changes, Some(draft)).await?;
+    let held = put(parts, held, changes, Some((draft, None))).await?;
     let asked = say::Asked {
         approval: held.ticket.approval(),
         revision,
@@ -162,16 +182,26 @@ async fn attach(
     Ok(Step::Wait(Box::new(held)))
 }
 
-async fn put(parts: &Parts, mut held: Held, changes: Vec<Change>, draft: Option<Draft>) -> Result<Held, Refused> {
+/// `draft`: what changes of the approval, with the uses of grants that go with it.
+async fn put(
+    parts: &Parts,
+    mut held: Held,
+    changes: Vec<Change>,
+    draft: Option<(Draft, Option<Uses>)>,
+) -> Result<Held, Refused> {
     let refused = Answer::of_held(&held.hold, Some(held.ticket.approval()));
     let store = parts.store.clone();
     held.open.because(Reason::AuditUnavailable);
     to_its_end(async move {
+        let (draft, uses) = draft.unzip();
         let undone = draft.as_ref().and_then(Draft::undone);
         let written = match draft {
             Some(draft) => draft.write(&store, changes).await.map(drop),
             None => store.write(changes).await,
         };
+        if let (Some(uses), Ok(()) | Err(CommitError::Unavailable(_))) = (uses.flatten(), &written) {
+            uses.keep();
+        }
         if let Err(error) = written {
             if let CommitError::Unavailable(_) = error {
                 // It may be on disk all the same; then so is its end, and that of the approval.
@@ -200,16 +230,27 @@ async fn decided(parts: &Parts, asking: &Asking, mut held: Held) -> Result<Step,
             return Err(Answer::of_held(&held.hold, Some(held.ticket.approval())).with(respond::told(&paused)));
         }
     };
+    let correction = match &wake {
+        Wake::Denied(standing) => say::correction(standing),
+        Wake::Approved(_)
+        | Wake::TooLate(_)
+        | Wake::Cancelled(_)
+        | Wake::Expired
+        | Wake::Executed(_)
+        | Wake::TimeUp(_) => None,
+    };
     let refusal = match wake {
         Wake::Approved(claim) => return release(parts, asking, claim, held).await,
         Wake::TooLate(standing) => say::repeat(&standing),
         Wake::Denied(standing) => say::denied(&standing),
+        Wake::Cancelled(standing) => say::cancelled(&standing),
         Wake::Executed(standing) => say::executed(&standing),
         Wake::TimeUp(standing) => say::pending(&standing),
         Wake::Expired => say::expired(held.ticket.approval()),
     };
     held.open.because(refusal.reason);
-    Err(Answer::of_held(&held.hold, Some(held.ticket.approval())).with(refusal))
+    let refused = Answer::of_held(&held.hold, Some(held.ticket.approval())).with(refusal);
+    Err(Refused { correction, ..refused })
 }
 
 /// The wait was ended by us: what the approval says at this moment.
@@ -219,8 +260,9 @@ fn interrupted(standing: Option<Standing>) -> Wake {
     };
     match standing.state {
         State::Pending => Wake::TimeUp(standing),
-        State::Approved => Wake::TooLate(standing),
+        State::Approved | State::Returned => Wake::TooLate(standing),
         State::Denied => Wake::Denied(standing),
+        State::Cancelled => Wake::Cancelled(standing),
         State::Consumed => Wake::Executed(standing),
         State::Expired => Wake::Expired,
     }

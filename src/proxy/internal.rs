@@ -1,10 +1,11 @@
 //! `http://runplane.internal/`: what an agent may ask of the proxy itself. It is told of its own calls only, and nothing
-//! here decides. The name is in no DNS, and nothing that is asked of it leaves.
+//! here decides but what `guard` asks the gate. The name is in no DNS, and nothing that is asked of it leaves.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, Response, StatusCode, request};
@@ -15,7 +16,7 @@ use self::state::state;
 use super::follow::Body;
 use super::handle::Exchange;
 use super::record::Unheard;
-use super::{Parts, Refused, parse, record};
+use super::{Parts, Refused, guard, parse, record};
 use crate::approval::Standing;
 use crate::io::drain::stopping;
 use crate::model::{ApprovalId, ErrorShape, Host, State};
@@ -47,7 +48,10 @@ pub(super) fn is_here(host: &Host) -> bool {
 ///
 /// # Errors
 /// `agent_unknown`, as for a call.
-pub(super) async fn answer(exchange: &Exchange<'_>, head: &request::Parts) -> Option<Result<Response<Body>, Refused>> {
+pub(super) async fn answer(
+    exchange: &mut Exchange<'_>,
+    head: &request::Parts,
+) -> Option<Result<Response<Body>, Refused>> {
     let asked = match exchange.connection.authority() {
         Ok(Some((_, authority))) => authority.clone(),
         Ok(None) => parse::absolute_form(&head.uri).ok()?.1,
@@ -66,20 +70,26 @@ pub(super) async fn answer(exchange: &Exchange<'_>, head: &request::Parts) -> Op
             return Some(Err(refused));
         }
     };
+    if head.method == Method::POST
+        && asked.host.to_string() == NAME
+        && let Some(answer) = guard::at_internal(exchange, &caller, head).await
+    {
+        return Some(Ok(answer));
+    }
     let page = match (&head.method, &*asked.host.to_string()) {
         (&Method::GET | &Method::HEAD, NAME) => page(exchange.parts, &caller.agent, head).await,
         (&Method::GET | &Method::HEAD, _) => Page::missing("there is nothing below this name"),
         _ => Page::error(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
-            "only GET and HEAD: nothing is decided here",
+            "only GET and HEAD, and POST to `/api/v1/guard`: no person's decision is made here",
         ),
     };
     Some(Ok(page.into_response(head.method == Method::HEAD)))
 }
 
 /// What an agent is shown.
-struct Page {
+pub(super) struct Page {
     status: StatusCode,
     kind: &'static str,
     content: String,
@@ -101,6 +111,11 @@ impl Page {
 
     fn missing(detail: &str) -> Self {
         Self::error(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// For the listener beside the control API.
+    pub(super) fn into_axum(self) -> axum::response::Response {
+        (self.status, [(CONTENT_TYPE, self.kind)], self.content).into_response()
     }
 
     fn into_response(self, head_only: bool) -> Response<Body> {
@@ -166,6 +181,14 @@ fn span(query: Option<&str>) -> Result<Duration, &'static str> {
     let seconds = query.strip_prefix("timeout=").ok_or(EXPECTED)?;
     let seconds = seconds.parse().map_err(|_| EXPECTED)?;
     Ok(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+/// The same as [`wait`] with what was asked, for no longer than so many seconds.
+pub(super) async fn wait_at_most(parts: &Parts, agent: &Arc<str>, id: &str, query: Option<&str>, seconds: u64) -> Page {
+    match span(query) {
+        Ok(span) => wait(parts, agent, id, span.min(Duration::from_secs(seconds))).await,
+        Err(detail) => Page::error(StatusCode::BAD_REQUEST, "bad_request", detail),
+    }
 }
 
 /// Answers once the approval is decided, when the time is over, or when we are to stop.

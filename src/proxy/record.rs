@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use super::{Connection, Parts, Refused, respond, say};
+use crate::approval::Approvals;
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::metrics::{Ruled, Tally};
 use crate::model::change::{CallClosed, Carried};
-use crate::model::{ApprovalId, CallId, ErrorShape, Outcome, Reason, Refusal, Timestamp};
+use crate::model::{ApprovalId, CallId, ErrorShape, Origin, Outcome, Reason, Refusal, Timestamp};
 use crate::policy::{Blocked, Permit};
-use crate::store::{CommitError, Recorded};
+use crate::store::{CommitError, Recorded, Store};
 use crate::upstream::SendError;
 
 /// A request that never became a call to decide on.
@@ -49,6 +50,7 @@ pub(super) async fn turned_away(
         call,
         approval: None,
         rules,
+        correction: None,
         shape,
         written: false,
     }
@@ -74,6 +76,7 @@ pub(super) async fn allowed(
     let record = Record::open(parts, &permit, None);
     match parts.store.commit(permit, changes).await {
         Ok(permit) => {
+            permit.get().spending().passage.ends();
             parts.metrics.decided(asked, permit.get().action().score());
             if let Some(would) = permit.get().would() {
                 parts.metrics.observed(would);
@@ -123,6 +126,7 @@ pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked, 
         call,
         approval: None,
         rules: blocked.rules,
+        correction: None,
         shape,
         written: false,
     }
@@ -171,6 +175,31 @@ pub(super) struct Record {
     tally: Option<Tally>,
 }
 
+/// Has the end of a call written. `spent`: the approval that was spent on it; where nothing of the call was sent it is given
+/// back, by the same commit.
+///
+/// It is given back in memory at once, and spent again only by a commit behind this one: the store keeps their order.
+pub(super) fn end(store: &Store, agent: &Arc<str>, closed: CallClosed, spent: Option<(&Approvals, &ApprovalId)>) {
+    let mut back = None;
+    if let Some((approvals, approval)) = spent {
+        approvals.ended(approval, &closed.call, closed.outcome, closed.status);
+        // SECURITY: any doubt whether a byte left is no `not_sent`, and what was spent stays spent. Tests:
+        // `what_could_not_be_sent_is_given_back_three_times`, `in_doubt_nothing_is_given_back`.
+        if closed.outcome == Outcome::NotSent {
+            back = approvals.give_back(approval, &closed.call);
+        }
+    }
+    let call = closed.call.clone();
+    let mut changes = audit::closed(agent, closed);
+    if let Some(draft) = &back {
+        changes.extend(audit::returned(draft.row(), &call));
+    }
+    store.later(changes);
+    if let Some(draft) = back {
+        draft.committed();
+    }
+}
+
 /// What goes through a connection that nobody reads.
 pub(super) struct Meter {
     sent: AtomicU64,
@@ -216,12 +245,14 @@ impl Record {
         let spent = spent.map(|approval| (parts.approvals.clone(), approval.clone()));
         let reservation = permit.spending().reservation.clone();
         let sent = parts.gate.sends(permit, Timestamp::now());
+        let memory = parts.gate.memory().clone();
+        let stated = permit.call().origin == Origin::Guard;
         let mut record = Self::new(move |ending| {
+            if stated {
+                memory.stated.end(&agent, &call);
+            }
             if let Some(reservation) = reservation {
                 reservation.settle(ending.outcome, ending.status);
-            }
-            if let Some((approvals, approval)) = spent {
-                approvals.ended(&approval, &call, ending.outcome, ending.status);
             }
             let Ending {
                 outcome,
@@ -232,18 +263,17 @@ impl Record {
             } = ending;
             let time = Timestamp::now();
             sent.ended(outcome, time);
-            store.later(audit::closed(
-                &agent,
-                CallClosed {
-                    call,
-                    time,
-                    outcome,
-                    reason,
-                    status,
-                    result_id,
-                    carried,
-                },
-            ));
+            let closed = CallClosed {
+                call,
+                time,
+                outcome,
+                reason,
+                status,
+                result_id,
+                carried,
+            };
+            let spent = spent.as_ref().map(|(approvals, approval)| (approvals, approval));
+            end(&store, &agent, closed, spent);
         });
         record.tally = Some(tally);
         record

@@ -55,6 +55,7 @@ impl Draft {
             call: Some(self.call),
             approval: self.approval,
             rules: self.rules,
+            correction: None,
             shape: self.shape,
             written: false,
         }

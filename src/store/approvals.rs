@@ -33,7 +33,7 @@ pub(super) fn held(connection: &Connection, row: &ApprovalRow) -> Result<(), Ref
 }
 
 /// SECURITY: the revision makes each move happen once, whoever else tries it at the same time: one approval is spent on
-/// one call (T8). What was denied or has expired moves no more. Test: `an_approval_moves_once_per_revision`.
+/// one call (T8). What was denied or cancelled or has expired moves no more. Test: `an_approval_moves_once_per_revision`.
 pub(super) fn moved(connection: &Connection, row: &ApprovalRow) -> Result<(), Refused> {
     let Some(before) = row.revision.checked_sub(1) else {
         return Err(Refused::Lost);
@@ -42,7 +42,7 @@ pub(super) fn moved(connection: &Connection, row: &ApprovalRow) -> Result<(), Re
         .prepare_cached(
             "UPDATE approvals SET revision = ?2, state = ?3, expires = ?4, decided = ?5, grant_expires = ?6,
                 consumed_by = ?7, consumed = ?8, row = ?9
-            WHERE id = ?1 AND revision = ?10 AND state NOT IN ('denied', 'expired') AND fingerprint = ?11",
+            WHERE id = ?1 AND revision = ?10 AND state NOT IN ('denied', 'expired', 'cancelled') AND fingerprint = ?11",
         )?
         .execute(params![
             row.id.as_str(),
@@ -65,7 +65,7 @@ pub(super) fn since(connection: &Connection, since: Timestamp) -> rusqlite::Resu
     connection
         .prepare(
             "SELECT row FROM approvals
-            WHERE state IN ('pending', 'approved') OR decided >= ?1 OR consumed >= ?1 ORDER BY ordinal",
+            WHERE state IN ('pending', 'approved', 'returned') OR decided >= ?1 OR consumed >= ?1 ORDER BY ordinal",
         )?
         .query_map([since.0], row)?
         .collect()

@@ -56,7 +56,8 @@ pub struct TargetSeen {
 }
 
 /// As [`record`] reads them.
-const COLUMNS: &str = "id, time, agent, provider, operation, action, environment, decision, rules, approval, reason,
+pub(super) const COLUMNS: &str =
+    "id, time, agent, provider, operation, action, environment, decision, rules, approval, reason,
     outcome, summary, request_line, target_kind, target_id, closed, status, result_id, sent, received,
     milliseconds, would, risk";
 
@@ -182,6 +183,30 @@ pub(super) fn latest(connection: &Connection, filter: &CallFilter) -> rusqlite::
     Ok(found)
 }
 
+/// Calls among which those before another are looked for: there is no index by agent.
+const LOOKED_THROUGH: u32 = 20_000;
+
+/// The last calls of an agent before that call, which was made at `time`, oldest first; those long before, among other agents'
+/// many, are left out.
+pub(super) fn before(
+    connection: &Connection,
+    (agent, call): (&str, &CallId),
+    time: Timestamp,
+    limit: u32,
+) -> rusqlite::Result<Vec<CallRecord>> {
+    let mut found: Vec<CallRecord> = connection
+        .prepare(&format!(
+            "SELECT {COLUMNS} FROM calls
+            WHERE ordinal > (SELECT max(ordinal) FROM calls) - {LOOKED_THROUGH}
+                AND agent = ?1 AND id <> ?2 AND time <= ?3
+            ORDER BY ordinal DESC LIMIT ?4"
+        ))?
+        .query_map(params![agent, call.as_str(), time.0, limit], record)?
+        .collect::<rusqlite::Result<_>>()?;
+    found.reverse();
+    Ok(found)
+}
+
 /// Each target, the last seen first. SQLite sorts them in a file if they are many.
 pub(super) fn targets(connection: &Connection, mut each: impl FnMut(TargetSeen)) -> rusqlite::Result<()> {
     // Beside `max`, the other columns are those of the row that has it.
@@ -212,7 +237,7 @@ pub(super) fn by_id(connection: &Connection, id: &CallId) -> rusqlite::Result<Op
         .optional()
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
     let rules: String = row.get(8)?;
     Ok(CallRecord {
         row: CallRow {

@@ -1,13 +1,15 @@
 //! Connections: identified before anything is changed, configured, checked whole, migrated.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
-use super::open::{OpenError, explain};
+use super::open::{OpenError, explain, unusable};
 use super::schema;
 
 /// How long to wait for another program's lock. A commit that waits is a call that waits: better to refuse it.
@@ -49,6 +51,10 @@ pub(super) fn attach(path: &Path) -> Result<Connection, OpenError> {
 
 /// A connection that only reads; works beside a running sidecar and without one.
 pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
+    read_only(path, Stranger::IsForeign)
+}
+
+fn read_only(path: &Path, oldest: Stranger) -> Result<Connection, OpenError> {
     if !path.exists() {
         return Err(OpenError::Missing(path.to_owned()));
     }
@@ -56,11 +62,67 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let failed = |source| explain(path, source);
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-    connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")
-        .map_err(failed)?;
-    identify(&connection, path, Stranger::IsForeign)?;
+    distrust(&connection).map_err(failed)?;
+    identify(&connection, path, oldest)?;
     Ok(connection)
+}
+
+/// A connection for evidence: it reads one state of the database from beginning to end, and leaves no trace beside the file.
+/// With it, what the file was like if nobody may write to it meanwhile.
+pub(super) fn evidence(path: &Path) -> Result<(Connection, Option<Stamp>), OpenError> {
+    let failed = |source| explain(path, source);
+    let before = Stamp::of(path);
+    let logged = before.log > 0;
+    let connection = match logged {
+        true => read_only(path, Stranger::IsEvidence).map_err(|error| {
+            if let OpenError::ReadOnly(path) = error {
+                return OpenError::Logged(path);
+            }
+            error
+        })?,
+        // Without a log, nobody writes to it: SQLite would make one, and refuse where it may not.
+        false => {
+            if !path.exists() {
+                return Err(OpenError::Missing(path.to_owned()));
+            }
+            let name = path.canonicalize().map_err(|source| unusable(path, source))?;
+            let name = percent_encode(name.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+            let uri = format!("file:{name}?immutable=1");
+            let connection = Connection::open_with_flags(uri, flags).map_err(failed)?;
+            distrust(&connection).map_err(failed)?;
+            identify(&connection, path, Stranger::IsEvidence)?;
+            connection
+        }
+    };
+    connection.execute_batch("BEGIN").map_err(failed)?;
+    Ok((connection, (!logged).then_some(before)))
+}
+
+/// What tells that a file was written to. Without a log, nothing keeps writers out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Bytes of its log.
+    log: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(path: &Path) -> Self {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let found = path.metadata().ok();
+        Self {
+            length: found.as_ref().map_or(0, std::fs::Metadata::len),
+            modified: found.and_then(|found| found.modified().ok()),
+            log: Path::new(&log).metadata().map_or(0, |log| log.len()),
+        }
+    }
+}
+
+fn distrust(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")
 }
 
 /// What to make of a database without our mark and without tables.
@@ -68,6 +130,19 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
 enum Stranger {
     MayBeNew,
     IsForeign,
+    /// Of whichever version has checkpoints.
+    IsEvidence,
+}
+
+impl Stranger {
+    /// The oldest version that is read.
+    fn oldest(self) -> i64 {
+        match self {
+            Stranger::MayBeNew => 0,
+            Stranger::IsForeign => schema::VERSION,
+            Stranger::IsEvidence => schema::SEALED,
+        }
+    }
 }
 
 fn identify(connection: &Connection, path: &Path, stranger: Stranger) -> Result<(), OpenError> {
@@ -84,9 +159,7 @@ fn identify(connection: &Connection, path: &Path, stranger: Stranger) -> Result<
     match (mark, version, tables) {
         (0, 0, 0) if stranger == Stranger::MayBeNew => Ok(()),
         (schema::APPLICATION_ID, found, _) if found > known => Err(OpenError::Newer { path, found, known }),
-        (schema::APPLICATION_ID, found, _) if found < known && stranger == Stranger::IsForeign => {
-            Err(OpenError::Older { path, found, known })
-        }
+        (schema::APPLICATION_ID, found, _) if found < stranger.oldest() => Err(OpenError::Older { path, found, known }),
         (schema::APPLICATION_ID, _, _) => Ok(()),
         _ => Err(OpenError::Foreign(path)),
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::calls::unreadable;
-use crate::model::entry::hmac_sha256;
+use crate::model::entry::{HIDDEN, Kind, hmac_sha256};
 use crate::model::{ApprovalId, CallId, Entry, Timestamp};
 
 /// The end of the trail.
@@ -36,7 +36,7 @@ pub struct Kept {
     pub bytes: Vec<u8>,
     /// RFC 8785 JSON by name; without those of which only the commitment is kept, or that were erased.
     pub values: BTreeMap<String, String>,
-    /// Names of those values that are not what the entry commits to.
+    /// Names of those values that are not what the entry commits to, or were taken away.
     pub changed: Vec<String>,
 }
 
@@ -108,24 +108,24 @@ pub(super) fn about(
         .collect()
 }
 
-/// Decisions, outcomes and jumps of the clock, from the last one back, for as long as `see` wants more.
-pub(super) fn backwards(connection: &Connection, mut see: impl FnMut(&Kept) -> bool) -> rusqlite::Result<()> {
+/// Entries of these kinds, from the last one back, for as long as `see` wants more; their values held to what they commit to.
+pub(super) fn backwards(
+    connection: &Connection,
+    kinds: &[Kind],
+    mut see: impl FnMut(&Kept) -> bool,
+) -> rusqlite::Result<()> {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let mut statement = connection.prepare(
         "SELECT bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
-        WHERE kind IN ('decided', 'outcome', 'gap') ORDER BY seq DESC",
+        WHERE kind IN (SELECT value FROM json_each(?1)) ORDER BY seq DESC",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([serde_json::Value::from(kinds).to_string()])?;
     while let Some(row) = rows.next()? {
-        if !see(&kept(row)?) {
+        if !see(&held_to_entry(row.get(0)?, row.get(1)?)?) {
             break;
         }
     }
     Ok(())
-}
-
-/// A row of `bytes` and `committed`.
-fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    plain(row.get(0)?, row.get(1)?)
 }
 
 /// The values as they stand there. Of millions, nobody asks whether each is what its entry commits to.
@@ -142,19 +142,25 @@ fn plain(bytes: Vec<u8>, committed: Option<String>) -> rusqlite::Result<Kept> {
 
 /// The same, held to what the entry commits to.
 fn held_to_entry(bytes: Vec<u8>, committed: Option<String>) -> rusqlite::Result<Kept> {
-    let members: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(&bytes).map_err(|error| unreadable(0, error))?;
-    let mut changed = Vec::new();
-    for (name, told) in committed.as_deref().map_or(Ok(BTreeMap::new()), told)? {
-        let Some(value) = told.value else { continue };
-        let commitment = hex::decode(&told.salt).map(|salt| hex::encode(hmac_sha256(&salt, value.get().as_bytes())));
-        let promised = members
-            .get(&format!("commit_{name}"))
-            .and_then(serde_json::Value::as_str);
-        if promised.is_none() || commitment.ok().as_deref() != promised {
-            changed.push(name);
-        }
-    }
+    // One that cannot be read commits to nothing that could be told.
+    let members: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let values = committed.as_deref().map_or(Ok(BTreeMap::new()), told)?;
+    let promised = |name: &str| members.get(&format!("commit_{name}"))?.as_str();
+    let is_kept = |name: &str| values.get(name).is_some_and(|told| told.value.is_some());
+    let fits = |name: &str, Told { salt, value }: &Told<'_>| {
+        let salt = hex::decode(salt).ok()?;
+        let commitment = hex::encode(hmac_sha256(&salt, (*value)?.get().as_bytes()));
+        (promised(name)? == commitment).then_some(())
+    };
+    let wrong = values.iter().filter(|(_, told)| told.value.is_some());
+    let wrong = wrong
+        .filter(|(name, told)| fits(name, told).is_none())
+        .map(|(name, _)| name.clone());
+    let names = members.keys().filter_map(|member| member.strip_prefix("commit_"));
+    let gone = names
+        .filter(|name| !HIDDEN.contains(name) && !is_kept(name))
+        .map(str::to_owned);
+    let changed = wrong.chain(gone).collect();
     Ok(Kept {
         changed,
         ..plain(bytes, committed)?
@@ -182,7 +188,7 @@ pub(super) fn append(
     let seq = place.seq + 1;
     let time = now.max(place.time);
     let bytes = entry.bytes(seq, time);
-    connection
+    let written = connection
         .prepare_cached("INSERT OR FAIL INTO entries (seq, time, kind, call, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![
             seq,
@@ -191,11 +197,22 @@ pub(super) fn append(
             entry.call.as_ref().map(|call| call.as_str()),
             bytes
         ])?;
+    is_one(written)?;
     if let Some(committed) = entry.committed() {
-        connection
+        let written = connection
             .prepare_cached("INSERT OR FAIL INTO entry_values (seq, committed) VALUES (?1, ?2)")?
             .execute(params![seq, committed])?;
+        is_one(written)?;
     }
     *place = Place { seq, time };
     Ok(())
+}
+
+/// SECURITY: a trigger that somebody put into the database can swallow a row without an error, and a call would leave without
+/// an entry. Test: `a_row_that_a_trigger_swallows_is_not_taken_for_written`.
+fn is_one(written: usize) -> rusqlite::Result<()> {
+    match written {
+        1 => Ok(()),
+        other => Err(rusqlite::Error::StatementChangedRows(other)),
+    }
 }

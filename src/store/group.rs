@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::entries::Place;
 use super::queue::{Answer, Submission};
-use super::{CommitError, approvals, calls, entries, habits, pauses, registry};
+use super::{CommitError, approvals, calls, entries, grants, habits, outbox, pauses, registry, tree};
 use crate::model::{Change, Timestamp};
 
 /// Why one submission was not written.
@@ -138,11 +138,16 @@ fn apply(connection: &Connection, place: &mut Place, changes: &[Change]) -> Resu
             Change::CallClosed(closed) => calls::closed(connection, closed)?,
             Change::ApprovalHeld(row) => approvals::held(connection, row)?,
             Change::ApprovalMoved(row) => approvals::moved(connection, row)?,
+            Change::GrantGiven(grant) => grants::given(connection, grant)?,
+            Change::GrantUsed(id) => grants::used(connection, id)?,
+            Change::GrantEnded(id, end) => grants::ended(connection, id, end)?,
             Change::AgentPut(row) => registry::put_agent(connection, row)?,
             Change::PersonPut(row) => registry::put_person(connection, row)?,
             Change::Paused(pause) => pauses::put(connection, pause)?,
             Change::Resumed(whom) => pauses::lift(connection, whom)?,
             Change::HabitsPut(row) => habits::put(connection, row)?,
+            Change::Sealed(seal) => tree::seal(connection, seal)?,
+            Change::Outbox(change) => outbox::change(connection, change)?,
         }
     }
     Ok(())

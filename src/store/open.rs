@@ -40,7 +40,7 @@ pub enum OpenError {
     #[error("another program has locked `{}` (a backup, or sqlite3 at a prompt); let it finish or close it, then start again", .0.display())]
     Locked(PathBuf),
     #[error(
-        "`{}` is damaged ({detail}); it was left as it is: keep a copy, then restore it from a backup, or move it away to begin a new trail",
+        "`{}` is damaged ({detail}); it was left as it is: keep a copy, then restore it from a backup, or move it and `log.last` away to begin a new trail",
         path.display()
     )]
     Damaged { path: PathBuf, detail: String },
@@ -49,6 +49,12 @@ pub enum OpenError {
         .0.display()
     )]
     ReadOnly(PathBuf),
+    #[error(
+        "`{}` has a log (`-wal`) beside it that is part of it, and cannot be read where nothing may be written: copy both to where you may \
+         write, and read that",
+        .0.display()
+    )]
+    Logged(PathBuf),
     #[error("the file system under `{}` is full; make room, then start again", .0.display())]
     Full(PathBuf),
     #[error("`{}` did not take `PRAGMA {pragma}` (it answered `{found}`); the record would not be durable there: use a local file system", path.display())]

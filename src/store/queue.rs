@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::CommitError;
 use crate::model::Change;
@@ -26,6 +26,9 @@ const GATHER: Duration = Duration::from_micros(150);
 const GATHER_AT_MOST: u32 = 20;
 /// Commits of the last group from which on the next one is gathered. Below, a commit waits for nobody.
 const THICK: usize = 3;
+
+/// Entries without a checkpoint from which on one is due at once: a full tile.
+const SEAL_AFTER: i64 = 256;
 
 /// Changes of one caller, written all or none.
 #[derive(Debug)]
@@ -63,9 +66,14 @@ impl Submission {
             Change::CallDecided(row) => Some(&row.id),
             Change::CallClosed(closed) => Some(&closed.call),
             Change::ApprovalHeld(row) | Change::ApprovalMoved(row) => Some(&row.first_call),
-            Change::AgentPut(_)
+            Change::GrantGiven(_)
+            | Change::GrantUsed(_)
+            | Change::GrantEnded(..)
+            | Change::AgentPut(_)
             | Change::PersonPut(_)
             | Change::HabitsPut(_)
+            | Change::Sealed(_)
+            | Change::Outbox(_)
             | Change::Paused(_)
             | Change::Resumed(_) => None,
         });
@@ -90,6 +98,10 @@ pub(super) struct Queue {
     wake: Condvar,
     /// Place of the last entry on disk.
     reached: AtomicI64,
+    /// Place of the last entry that a checkpoint is over.
+    sealed: AtomicI64,
+    /// Told once [`SEAL_AFTER`] entries wait for a checkpoint.
+    grown: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -128,12 +140,32 @@ impl Queue {
             state: Mutex::default(),
             wake: Condvar::new(),
             reached: AtomicI64::new(0),
+            sealed: AtomicI64::new(0),
+            grown: Notify::new(),
         }
     }
 
     /// The trail is on disk up to there.
     pub(super) fn reached(&self, place: i64) {
         self.reached.store(place, Ordering::Relaxed);
+        self.tell_of_growth();
+    }
+
+    /// A checkpoint is on disk that is over the entries up to there.
+    pub(super) fn sealed(&self, place: i64) {
+        self.sealed.store(place, Ordering::Relaxed);
+        self.tell_of_growth();
+    }
+
+    fn tell_of_growth(&self) {
+        if self.reached.load(Ordering::Relaxed) - self.sealed.load(Ordering::Relaxed) >= SEAL_AFTER {
+            self.grown.notify_one();
+        }
+    }
+
+    /// Waits until so many entries are without a checkpoint that one is due.
+    pub(super) async fn grown(&self) {
+        self.grown.notified().await;
     }
 
     /// How many entries the trail has.

@@ -6,10 +6,14 @@ use rusqlite::Connection;
 
 use super::open::OpenError;
 use super::{
-    CallFilter, CallRecord, Kept, OpenCall, Placed, Spent, TargetSeen, approvals, calls, connect, entries, habits,
-    pauses, registry,
+    CallFilter, CallQuery, CallRecord, Checkpoint, Cursor, Found, Kept, OpenCall, Order, Placed, Spent, TargetSeen,
+    Written, approvals, calls, connect, entries, find, grants, habits, outbox, pauses, registry, tree,
 };
 use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
+use crate::model::entry::Kind;
+use crate::model::grant::GrantRow;
+use crate::model::merkle::{Hash, Tiles};
+use crate::model::outbox::{Delivery, ReceiverStanding};
 use crate::model::pause::Pause;
 use crate::model::{ApprovalId, CallId, Timestamp};
 
@@ -20,12 +24,27 @@ pub enum ReadError {
     Open(#[from] OpenError),
     #[error("cannot read the database")]
     Read(#[from] rusqlite::Error),
+    #[error("the tree's tile {index} of level {level} is missing, or too short")]
+    NoTile { level: u32, index: u64 },
 }
 
 /// A read-only connection. Short-lived: while one reads, the write-ahead log cannot start again from its beginning.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
+}
+
+/// The tree as far as the last checkpoint.
+impl Tiles for Reader {
+    type Error = ReadError;
+
+    fn tile(&self, level: u32, index: u64, width: usize) -> Result<Vec<Hash>, ReadError> {
+        let hashes = tree::tile(&self.connection, level, index)?;
+        match hashes.len() >= width {
+            true => Ok(hashes),
+            false => Err(ReadError::NoTile { level, index }),
+        }
+    }
 }
 
 impl Reader {
@@ -45,6 +64,58 @@ impl Reader {
     /// If the database cannot be read.
     pub fn calls(&self, filter: &CallFilter) -> Result<Vec<CallRecord>, ReadError> {
         Ok(calls::latest(&self.connection, filter)?)
+    }
+
+    /// Calls that fit `query`, from `start` on in `order`, at most `limit` of them: a long record is read page by page.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn find(
+        &self,
+        query: &CallQuery,
+        order: Order,
+        start: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<Found>, ReadError> {
+        Ok(find::page(&self.connection, query, order, start, limit)?)
+    }
+
+    /// A call with what decided it; `None` if it was never decided.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn found(&self, id: &str) -> Result<Option<Found>, ReadError> {
+        Ok(find::one(&self.connection, id)?)
+    }
+
+    /// The approvals to which a person consented, beforehand or when asked.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn approved_by(&self, person: &str) -> Result<Vec<String>, ReadError> {
+        Ok(find::approved_by(&self.connection, person)?)
+    }
+
+    /// Entries from the place `from` on and before `behind`, of these kinds (none named: of all), at most `limit` of them.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn written(&self, from: i64, behind: i64, kinds: &[&str], limit: u32) -> Result<Vec<Written>, ReadError> {
+        Ok(find::written(&self.connection, from, behind, kinds, limit)?)
+    }
+
+    /// The last calls of an agent before one that was made at `time`, oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn calls_before(
+        &self,
+        agent: &str,
+        call: &CallId,
+        time: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<CallRecord>, ReadError> {
+        Ok(calls::before(&self.connection, (agent, call), time, limit)?)
     }
 
     /// Gives everything that calls acted on to `each`, the last seen first.
@@ -76,7 +147,16 @@ impl Reader {
     /// # Errors
     /// If the database cannot be read.
     pub fn backwards(&self, see: impl FnMut(&Kept) -> bool) -> Result<(), ReadError> {
-        Ok(entries::backwards(&self.connection, see)?)
+        let kinds = [Kind::Decided, Kind::Outcome, Kind::Gap];
+        Ok(entries::backwards(&self.connection, &kinds, see)?)
+    }
+
+    /// Starts and jumps of the clock, from the last one back, for as long as `see` wants more.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn starts(&self, see: impl FnMut(&Kept) -> bool) -> Result<(), ReadError> {
+        Ok(entries::backwards(&self.connection, &[Kind::Boot, Kind::Gap], see)?)
     }
 
     /// The last `limit` entries of the trail in their canonical bytes, oldest first; of one agent if so asked.
@@ -128,6 +208,10 @@ impl Reader {
         Ok(approvals::one(&self.connection, id)?)
     }
 
+    pub(super) fn grants(&self) -> Result<Vec<GrantRow>, ReadError> {
+        Ok(grants::open(&self.connection)?)
+    }
+
     pub(super) fn spent(&self, since: Timestamp) -> Result<Vec<Spent>, ReadError> {
         Ok(approvals::spent(&self.connection, since)?)
     }
@@ -158,6 +242,54 @@ impl Reader {
     /// If the database cannot be read.
     pub fn habits(&self) -> Result<Vec<HabitsRow>, ReadError> {
         Ok(habits::all(&self.connection)?)
+    }
+
+    /// The last checkpoint of the trail.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, ReadError> {
+        Ok(tree::last(&self.connection)?)
+    }
+
+    /// Gives the time and the bytes of the entries behind the first `from` to `each`, at most `limit` of them.
+    ///
+    /// # Errors
+    /// If the database cannot be read, or an entry is missing.
+    pub fn behind(&self, from: u64, limit: u32, each: impl FnMut(i64, &[u8])) -> Result<(), ReadError> {
+        Ok(tree::behind(&self.connection, from, limit, each)?)
+    }
+
+    /// What a receiver is to be told next, with the approval as it is now; `None` if nothing is due.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn next_delivery(&self, receiver: &str, now: Timestamp) -> Result<Option<(Delivery, ApprovalRow)>, ReadError> {
+        Ok(outbox::next(&self.connection, receiver, now)?)
+    }
+
+    /// When the next delivery to a receiver is due.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn next_due(&self, receiver: &str) -> Result<Option<Timestamp>, ReadError> {
+        Ok(outbox::next_due(&self.connection, receiver)?)
+    }
+
+    /// The latest deliveries, oldest first; `all`: those too that were delivered or had nothing to tell any more.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn deliveries(&self, all: bool, limit: u32) -> Result<Vec<Delivery>, ReadError> {
+        Ok(outbox::latest(&self.connection, all, limit)?)
+    }
+
+    /// Everybody who is told of approvals, by name.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn receivers(&self) -> Result<Vec<ReceiverStanding>, ReadError> {
+        Ok(outbox::receivers(&self.connection)?)
     }
 
     pub(super) fn open_calls(&self) -> Result<Vec<OpenCall>, ReadError> {

@@ -3,7 +3,9 @@
 mod durability;
 mod failures;
 mod opening;
+mod outbox;
 pub(crate) mod sample;
+mod steps;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -49,4 +51,11 @@ fn gapless(path: &Path) -> i64 {
     }
     assert!(rows.is_sorted_by_key(|(_, time)| *time));
     i64::try_from(rows.len()).unwrap()
+}
+
+/// Removes what is kept beside an entry.
+pub(crate) fn erase(path: &Path, seq: i64) {
+    let connection = Connection::open(path).unwrap();
+    let removed = connection.execute("DELETE FROM entry_values WHERE seq = ?1", [seq]);
+    assert_eq!(removed.unwrap(), 1);
 }

@@ -121,8 +121,13 @@ impl Dialer {
 
     /// The same, offering nothing but HTTP/1.1.
     pub(super) fn http1_only(&self) -> Self {
+        self.offering(&[b"http/1.1"])
+    }
+
+    /// The same, offering these protocols (ALPN) instead.
+    pub(super) fn offering(&self, protocols: &[&[u8]]) -> Self {
         let mut tls = ClientConfig::clone(self.tls.config());
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Self {
             rules: self.rules.clone(),
             tls: Arc::new(tls).into(),
@@ -194,12 +199,17 @@ impl Dialer {
 
     async fn dial_provider(&self, asked: Authority, secure: bool) -> Result<TokioIo<Transport>, DialError> {
         let stream = self.connect(&asked).await?;
-        if !secure {
-            return Ok(TokioIo::new(Transport::Plain(stream)));
+        match secure {
+            true => self.secure(asked, stream).await.map(TokioIo::new),
+            false => Ok(TokioIo::new(Transport::Plain(stream))),
         }
+    }
+
+    /// TLS over a connection, with whom it leads to.
+    pub(super) async fn secure(&self, asked: Authority, stream: Stream) -> Result<Transport, DialError> {
         let name = server_name(&asked.host)?;
         match timeout(HANDSHAKE_WITHIN, self.tls.connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(TokioIo::new(Transport::Tls(Box::new(Paced::new(stream))))),
+            Ok(Ok(stream)) => Ok(Transport::Tls(Box::new(Paced::new(stream)))),
             Ok(Err(error)) => Err(DialError::Tls(asked, error)),
             Err(_) => Err(DialError::TlsTimeout(asked)),
         }

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::future::ready;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use http::{HeaderValue, Uri};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use rustls::ClientConfig;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -90,6 +91,23 @@ impl TryFrom<String> for Bypass {
 
     fn try_from(text: String) -> Result<Self, ParseBypassError> {
         text.parse()
+    }
+}
+
+impl Proxy {
+    /// The same, but that this machine is never reached by it.
+    ///
+    /// SECURITY: what may be said in clear because it stays here (a password of the mail server's, what people are asked) would
+    /// be said to the proxy, and to whatever it takes for `localhost` (test
+    /// `what_goes_to_this_machine_does_not_go_by_the_proxy`).
+    pub(super) fn never_to_this_machine(mut self) -> Self {
+        let networks = [
+            IpNet::from(Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8)),
+            IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
+        ];
+        self.bypass.extend(networks.map(Bypass::Network));
+        self.bypass.push(Bypass::Host(Host::Name("localhost".into()), None));
+        self
     }
 }
 

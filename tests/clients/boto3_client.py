@@ -6,6 +6,7 @@ import ssl
 import urllib.request
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from session import answer, failure, serve
@@ -58,6 +59,18 @@ def run_instances(count, *token):
     )
 
 
+def run_instances_uncounted():
+    """What the API would refuse for want of a count, boto3 refuses to send unless told not to look."""
+    clients["ec2"] = boto3.client("ec2", config=Config(parameter_validation=False))
+    return call("ec2", "run_instances", ImageId="ami-12c6146b", InstanceType="t3.micro")
+
+
+def send_raw_email():
+    """Who gets it stands in the mail itself, and nowhere else."""
+    mail = b"From: bot@example.com\r\nTo: a@example.com\r\nBcc: b@example.com\r\nSubject: Hello\r\n\r\nHello!\r\n"
+    return call("sesv2", "send_email", Content={"Raw": {"Data": mail}})
+
+
 def batch_delete(table, *ids):
     deletions = [{"DeleteRequest": {"Key": {"id": {"S": id}}}} for id in ids]
     return call("dynamodb", "batch_write_item", RequestItems={table: deletions})
@@ -98,6 +111,8 @@ serve(
         "delete_function": lambda name: call("lambda", "delete_function", FunctionName=name),
         "describe_instances": lambda: call("ec2", "describe_instances"),
         "run_instances": run_instances,
+        "run_instances_uncounted": run_instances_uncounted,
+        "send_raw_email": send_raw_email,
         "terminate_instances": lambda *ids: call("ec2", "terminate_instances", InstanceIds=list(ids)),
         "batch_delete": batch_delete,
         "get_item": lambda table, id: call("dynamodb", "get_item", TableName=table, Key={"id": {"S": id}}),

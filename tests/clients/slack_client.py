@@ -48,6 +48,6 @@ serve(
         "post": lambda channel, text: call(client.chat_postMessage, channel=channel, text=text),
         "delete": lambda channel, ts: call(client.chat_delete, channel=channel, ts=ts),
         "invite": lambda channel, user: call(client.conversations_invite, channel=channel, users=user),
-        "archive": lambda channel: call(client.conversations_archive, channel=channel),
+        "unknown": lambda method: call(client.api_call, api_method=method),
     }
 )

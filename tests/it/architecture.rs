@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate with their floor, lowest first.
-const FLOORS: [(&str, usize); 21] = [
+const FLOORS: [(&str, usize); 23] = [
     ("model", 0),
     ("store", 1),
     ("io", 1),
@@ -20,9 +20,11 @@ const FLOORS: [(&str, usize); 21] = [
     ("risk", 2),
     ("upstream", 2),
     ("gate", 3),
+    ("notify", 3),
     ("proxy", 4),
     ("control", 4),
     ("config", 5),
+    ("import", 5),
     ("app", 6),
     ("fakes", 6),
     ("cli", 7),
@@ -197,7 +199,7 @@ fn the_floor_reader_sees_every_form_of_import() {
 fn what_decides_or_reaches_out_stands_in_one_place() {
     let places: [(&str, &[&str]); 5] = [
         ("rusqlite::", &["store.rs", "store/"]),
-        ("serde_saphyr::", &["io/yaml.rs"]),
+        ("serde_saphyr::", &["io/yaml.rs", "io/yaml/"]),
         ("Permit {", &["policy.rs", "policy/"]),
         (
             "StatusCode::",
@@ -206,6 +208,7 @@ fn what_decides_or_reaches_out_stands_in_one_place() {
                 "proxy/respond.rs",
                 "proxy/respond/",
                 "proxy/internal",
+                "proxy/guard",
                 "control.rs",
                 "control/",
             ],
@@ -231,4 +234,84 @@ fn the_data_path_stays_readable() {
         lines < 150,
         "src/proxy/handle.rs has {lines} lines; the data path is to fit under 150"
     );
+}
+
+#[test]
+fn no_file_is_longer_than_400_lines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for directory in ["src", "tests"] {
+        source_files(&root.join(directory), &mut files);
+    }
+    let lines = |file: &PathBuf| std::fs::read_to_string(file).unwrap().lines().count();
+    let mut long = files
+        .iter()
+        .map(|file| (lines(file), file))
+        .filter(|(lines, _)| *lines > 400);
+    assert!(files.len() > 100, "the sources were not found");
+    assert_eq!(long.next(), None, "part it: coherent parts go into files beside it");
+}
+
+/// What stands in backticks after `test` in a comment, its lines put together.
+fn tests_named_in(comment: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let lower = comment.replace("Test", "test");
+    for after in lower.split("test").skip(1) {
+        let mut rest = after.trim_start_matches('s').trim_start_matches(':').trim_start();
+        while let Some((name, after)) = rest.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
+            let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            names.extend(Some(name).filter(|name| is_name(name)).map(str::to_owned));
+            rest = after.trim_start_matches(',').trim_start();
+            rest = rest.strip_prefix("and ").unwrap_or(rest).trim_start();
+        }
+    }
+    names
+}
+
+/// A comment that names an attack names the test that tries it; one that is gone holds nothing.
+#[test]
+fn the_tests_that_security_comments_name_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for directory in ["src", "tests"] {
+        source_files(&root.join(directory), &mut files);
+    }
+    let texts: Vec<_> = files
+        .iter()
+        .map(|file| (file, std::fs::read_to_string(file).unwrap()))
+        .collect();
+    let words = texts
+        .iter()
+        .flat_map(|(_, text)| text.split("fn ").skip(1))
+        .map(|after| {
+            after
+                .split(|end: char| !end.is_ascii_alphanumeric() && end != '_')
+                .next()
+                .unwrap()
+        });
+    let known: BTreeSet<&str> = words.collect();
+    let (mut named, mut missing) = (0, Vec::new());
+    for (file, text) in &texts {
+        let mut comment = None::<String>;
+        for line in text.lines().chain([""]) {
+            match line
+                .trim()
+                .strip_prefix("//")
+                .map(|line| line.trim_start_matches(['/', '!']))
+            {
+                Some(line) if line.contains("SECURITY:") || comment.is_some() => {
+                    *comment.get_or_insert_default() += line;
+                }
+                Some(_) => {}
+                None => {
+                    let tests = tests_named_in(&comment.take().unwrap_or_default());
+                    named += tests.len();
+                    let gone = tests.into_iter().filter(|name| !known.contains(name.as_str()));
+                    missing.extend(gone.map(|name| format!("{}: {name}", file.display())));
+                }
+            }
+        }
+    }
+    assert!(named > 200, "the comments were not found: {named}");
+    assert_eq!(missing, Vec::<String>::new());
 }

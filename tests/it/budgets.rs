@@ -7,24 +7,24 @@ use serde_json::Value;
 
 use crate::harness::{Configuration, Gate, Origin, PATIENCE, Reply, Session, Sidecar, eventually};
 
-const REFUNDS: &str = "budgets:
+pub const REFUNDS: &str = "budgets:
   refunds_per_day: { window: 1d, sum: amount_base, actions: [process_refund], per: agent, limit: 100000 }
 ";
 
-fn with_budgets(yaml: &str) -> Configuration {
+pub fn with_budgets(yaml: &str) -> Configuration {
     let configuration = Sidecar::new();
     configuration.home.write("policies/budgets.yaml", yaml);
     configuration
 }
 
-fn stripe(yaml: &str) -> (Origin, Sidecar) {
+pub fn stripe(yaml: &str) -> (Origin, Sidecar) {
     let origin = Origin::stripe();
     let sidecar = with_budgets(yaml).resolve("api.stripe.com", &origin).hold("1s").start();
     (origin, sidecar)
 }
 
 /// What is used of a budget, over all its windows.
-fn used(sidecar: &Sidecar, budget: &str) -> i64 {
+pub fn used(sidecar: &Sidecar, budget: &str) -> i64 {
     let told: Value = serde_json::from_str(&sidecar.told(&["budgets", "--json"])).unwrap();
     let items = told["items"].as_array().unwrap().iter();
     items
@@ -195,7 +195,7 @@ fn a_budget_that_a_reload_brings_or_changes_counts_what_was_before() {
 }
 
 /// One read through the proxy, in clear.
-fn try_read(sidecar: &Sidecar) -> io::Result<u16> {
+pub fn try_read(sidecar: &Sidecar) -> io::Result<u16> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, sidecar.proxy_port()))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream

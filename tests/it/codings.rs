@@ -257,7 +257,7 @@ fn a_held_multipart_call_is_known_again_under_a_fresh_boundary() {
         let channel = "channels=C1";
         Curl::call(
             &sidecar,
-            &["-F", channel, "-F", &file, "https://slack.com/api/files.upload"],
+            &["-F", channel, "-F", &file, "https://slack.com/api/files.store"],
         )
     };
     let refused = upload();
@@ -277,7 +277,7 @@ fn a_held_multipart_call_is_known_again_under_a_fresh_boundary() {
     std::fs::write(&file, "quarterly numbers").unwrap();
     sidecar.approve(&crate::harness::approval_id(&line).unwrap());
     assert_eq!(upload().headers.get("runplane-approval-id").map(String::as_str), None);
-    let seen = origin.calls("POST", "/api/files.upload");
+    let seen = origin.calls("POST", "/api/files.store");
     assert_eq!(seen.len(), 1);
     let boundary = seen[0]
         .header("content-type")

@@ -1,5 +1,8 @@
 //! What would happen to a call, and what did, without sending or recording anything.
 
+mod lines;
+mod past;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -362,65 +365,6 @@ fn broken_files_are_told_instead() {
 }
 
 #[test]
-fn lines_are_answered_by_lines_in_their_order() {
-    let form = json!({"content-type": "application/x-www-form-urlencoded", "authorization": "Bearer sk_test_1"});
-    let requests = [
-        json!({"id": "a", "method": "POST", "url": REFUNDS, "headers": form, "body": "charge=ch_1&amount=90000"}),
-        json!({"id": 7, "method": "POST", "url": REFUNDS, "headers": form, "body_b64": "Y2hhcmdlPWNoXzE="}),
-        json!({"method": "GET", "url": "https://unknown.example/x"}),
-        json!({"id": "bad", "method": "GET", "url": "https://api.stripe.com/v1//x"}),
-        json!({"id": "half", "method": "GET"}),
-    ];
-    let mut text: String = requests.iter().map(|request| format!("{request}\n")).collect();
-    text.push_str("\nnot json\n");
-    let results = Home::new().results(&text);
-    assert_eq!(results.len(), 6, "{results:?}");
-    let first = &results[0];
-    assert_eq!(first["id"], "a");
-    assert_eq!(first["provider"], "stripe");
-    assert_eq!(first["operation"], "refunds.create");
-    assert_eq!(first["action"], "process_refund");
-    assert_eq!(first["access"], "write");
-    assert_eq!(
-        (&first["fields"]["amount"], &first["fields"]["currency"]),
-        (&json!(90_000), &json!("usd"))
-    );
-    assert_eq!(
-        (&first["decision"], &first["rules"]),
-        (&json!("REQUIRE_APPROVAL"), &json!(["refund-over-500"]))
-    );
-    assert_eq!(
-        (&first["environment"], &first["target"]["id"]),
-        (&json!("test"), &json!("ch_1"))
-    );
-    assert_eq!(
-        (&results[1]["id"], &results[1]["missing"]["amount"]),
-        (&json!(7), &json!("absent"))
-    );
-    assert_eq!(
-        (&results[2]["provider"], &results[2]["decision"]),
-        (&json!("unknown"), &json!("ALLOW"))
-    );
-    assert!(results[2].get("id").is_none());
-    for (result, id) in results[3..].iter().zip([json!("bad"), json!("half"), Value::Null]) {
-        assert_eq!(
-            (&result["id"], &result["refusal"]),
-            (&id, &json!("malformed")),
-            "{result}"
-        );
-        assert!(result["provider"].is_null() && result["decision"].is_null() && result["detail"].is_string());
-    }
-}
-
-#[test]
-fn ten_thousand_lines_are_no_effort() {
-    let line = json!({"method": "POST", "url": REFUNDS, "headers": {"content-type": "application/x-www-form-urlencoded"}, "body": "charge=ch_1&amount=9"});
-    let results = Home::new().results(&format!("{line}\n").repeat(10_000));
-    assert_eq!(results.len(), 10_000);
-    assert!(results.iter().all(|result| result["decision"] == "ALLOW"));
-}
-
-#[test]
 fn nothing_is_recorded_and_nothing_is_made() {
     let home = Home::new();
     home.told(&[REFUNDS, "-d", "charge=ch_1"]);
@@ -435,59 +379,6 @@ fn nothing_is_recorded_and_nothing_is_made() {
 fn what_an_agent_wrote_does_not_move_the_cursor() {
     let text = Home::new().told(&[REFUNDS, "--data-raw", "charge=ch%1B%5B2J%E2%80%AE&amount=90000"]);
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
-}
-
-#[test]
-fn what_happened_is_told_from_the_record_with_the_sidecar_running_or_not() {
-    let origin = Origin::stripe();
-    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).start();
-    let mut client = Session::stripe(&sidecar);
-    client.send("refund ch_1 amount=90000");
-    sidecar.approve(&sidecar.next_held());
-    client.receive().assert_ok();
-    let refused = Curl::call(&sidecar, &["https://api.stripe.com/v1//x"]);
-    let id = sidecar.trail().of_kind("decided")[0]["call"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let entries = |sidecar: &Sidecar| sidecar.trail().entries().len();
-    let check = |text: &str| {
-        assert_eq!(line(text, "agent"), "support-bot");
-        assert_eq!(line(text, "action"), "process_refund");
-        assert_eq!(line(text, "target"), "charge ch_1");
-        assert_eq!(line(text, "decision"), "ALLOW");
-        assert!(line(text, "outcome").starts_with("success, HTTP 200"), "{text}");
-        assert!(text.contains("amount = 90000"), "{text}");
-        for word in [
-            "decided",
-            "held",
-            "approved",
-            "person owner",
-            "consumed",
-            "outcome",
-            "refund-over-500",
-        ] {
-            assert!(text.contains(word), "{word}: {text}");
-        }
-    };
-    let before = entries(&sidecar);
-    check(&sidecar.told(&["explain", &id]));
-    let other = refused.headers["runplane-request-id"].clone();
-    let text = sidecar.told(&["explain", &other]);
-    assert!(
-        line(&text, "decision").starts_with("none") && text.contains("malformed"),
-        "{text}"
-    );
-    assert_eq!(entries(&sidecar), before);
-    sidecar.terminate();
-    sidecar.ended();
-    check(&sidecar.told(&["explain", &id]));
-    let nobody = sidecar.cli(&["explain", &format!("call_{}", "0".repeat(26))]);
-    assert!(
-        !nobody.status.success() && said(&nobody).contains("on record"),
-        "{}",
-        said(&nobody)
-    );
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! ```
 
 mod answers;
-mod api;
+pub mod api;
 pub mod broken;
 mod certificates;
 mod configuration;
@@ -25,6 +25,7 @@ mod output;
 mod points;
 mod ports;
 mod raw;
+mod receiver;
 mod record;
 mod session;
 mod shared;
@@ -52,6 +53,7 @@ pub use output::Output;
 pub use points::found_at;
 pub use ports::{Canary, free as free_port};
 pub use raw::{Tunnel, Wire};
+pub use receiver::Receiver;
 pub use record::{Trail, contains, files};
 pub use session::{Answer, Session};
 pub use shared::Shared;

@@ -1,5 +1,7 @@
 //! Held by people, sent once.
 
+mod ends;
+
 use crate::harness::{Answer, Curl, Origin, Session, Sidecar, Tunnel, eventually, key, said};
 
 const REFUND: &str = "refund ch_1 amount=90000";
@@ -237,96 +239,6 @@ fn two_connected_callers_with_different_idempotency_keys_are_two_requests() {
     sidecar.approve(&two);
     assert_eq!(second.answer().unwrap().status, 200);
     assert_eq!(refunds(&origin), 2);
-}
-
-#[test]
-fn nothing_is_sent_for_a_client_that_has_left() {
-    let (origin, sidecar) = stripe("30s");
-    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
-    wire.send(refund(90_000, "one"));
-    let id = sidecar.next_held();
-    drop(wire);
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    sidecar.approve(&id);
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    origin.assert_untouched();
-    let answer = Tunnel::to("api.stripe.com:443")
-        .open(&sidecar)
-        .ask(refund(90_000, "another"));
-    assert_eq!(answer.status, 200, "its next call finds the approval: {answer:?}");
-    assert_eq!(refunds(&origin), 1);
-}
-
-#[test]
-fn a_pending_approval_ends_with_its_time() {
-    let origin = Origin::stripe();
-    let sidecar = Sidecar::new()
-        .resolve("api.stripe.com", &origin)
-        .approvals("pending: 2s")
-        .start();
-    let mut client = Session::stripe(&sidecar);
-    let expired = client.call(REFUND);
-    expired.assert_refused("approval_expired");
-    let id = expired.approval();
-    assert!(
-        !sidecar.cli(&["approvals", "approve", &id]).status.success(),
-        "too late to approve"
-    );
-    origin.assert_untouched();
-}
-
-#[test]
-fn a_grant_that_is_not_used_ends_with_its_time() {
-    let origin = Origin::stripe();
-    let sidecar = Sidecar::new()
-        .resolve("api.stripe.com", &origin)
-        .hold("1s")
-        .approvals("grant: 1s")
-        .start();
-    let mut client = Session::stripe(&sidecar);
-    let id = client.call(REFUND).approval();
-    sidecar.approve(&id);
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    let again = client.call(REFUND);
-    again.assert_refused("approval_pending");
-    assert_ne!(again.approval(), id, "people are asked anew");
-    origin.assert_untouched();
-}
-
-#[test]
-fn an_agent_cannot_flood_the_people() {
-    let origin = Origin::stripe();
-    let sidecar = Sidecar::new()
-        .resolve("api.stripe.com", &origin)
-        .hold("1s")
-        .approvals("max_pending_per_agent: 2")
-        .start();
-    let mut client = Session::stripe(&sidecar);
-    for charge in ["ch_1", "ch_2"] {
-        client
-            .call(&format!("refund {charge} amount=90000"))
-            .assert_refused("approval_pending");
-    }
-    let third = client.call("refund ch_3 amount=90000");
-    assert!(!third.ok && !third.told().contains("apr_"), "{third:?}");
-    assert_eq!(sidecar.approvals("pending").len(), 2);
-    origin.assert_untouched();
-}
-
-#[test]
-fn an_approved_call_whose_answer_never_came_is_spent() {
-    let (origin, sidecar) = stripe("30s");
-    origin.answer_next_with(crate::harness::Reply::none());
-    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
-    wire.send(refund(90_000, "one"));
-    sidecar.approve(&sidecar.next_held());
-    assert_eq!(wire.answer().unwrap().status, 502);
-    let again = Tunnel::to("api.stripe.com:443")
-        .open(&sidecar)
-        .ask(refund(90_000, "one"));
-    assert_eq!(again.status, 403);
-    assert!(again.text().contains("already_executed"), "{again:?}");
-    assert_eq!(refunds(&origin), 1, "in doubt is never sent again");
 }
 
 /// Even where rules let everything out, and with a person's key: by the proxy nobody reaches what decides.

@@ -11,6 +11,7 @@
     reason = "tests may panic and print: that is how they fail; a test binary has no outside"
 )]
 
+mod approvals;
 mod architecture;
 mod audit;
 mod authority;
@@ -18,6 +19,7 @@ mod budgets;
 mod bypass;
 mod clients;
 mod codings;
+mod coming;
 mod config;
 mod conformance;
 mod connect;
@@ -32,7 +34,9 @@ mod events;
 mod exec;
 mod explain;
 mod forward;
+mod grants;
 mod grpc;
+mod guard;
 mod harness;
 mod hold;
 mod hostile;
@@ -42,8 +46,12 @@ mod internal;
 mod kill;
 mod labels;
 mod large;
+mod mapping;
 mod metrics;
+mod mistakes;
+mod notify;
 mod observe;
+mod page;
 mod pause;
 mod people;
 mod policies;
@@ -56,6 +64,9 @@ mod risk;
 mod secured;
 mod shapes;
 mod shipped;
+mod stated;
 mod streams;
 mod tls;
+mod told;
+mod trail;
 mod upstream;

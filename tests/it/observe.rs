@@ -1,5 +1,7 @@
 //! Observe mode: everything is decided and recorded, nothing that is decided stops a call; whatever is no decision does.
 
+mod page;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Configuration, Curl, Origin, Session, Sidecar, Tunnel, eventually, key};

@@ -286,3 +286,13 @@ fn an_agent_nobody_knows_yet_is_paused_from_its_first_call() {
             .contains("No agent of this name")
     );
 }
+
+/// How long clients are held is no affair of who pauses an agent, or looks what waits.
+#[test]
+fn a_mistake_in_the_file_of_clients_keeps_nobody_from_pausing() {
+    let sidecar = Sidecar::new().start();
+    std::fs::write(sidecar.home().join("clients.yaml"), "unknown: 1s\n").unwrap();
+    sidecar.told(&["approvals", "list"]);
+    assert!(sidecar.told(&["pause", "--all"]).contains("runplane resume"));
+    sidecar.told(&["resume", "--all"]);
+}

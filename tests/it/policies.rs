@@ -109,9 +109,9 @@ fn idle_rules_are_warned_of_and_wrong_ones_are_errors() {
     );
 }
 
-/// The fenced blocks of the page in order: what kind each is, the file it is the content of, and its text.
-fn page() -> Vec<(String, Option<String>, String)> {
-    let page = fs::read_to_string(root().join("docs/policies.md")).unwrap();
+/// The fenced blocks of a page in order: what kind each is, the file it is the content of, and its text.
+pub fn blocks(page: &str) -> Vec<(String, Option<String>, String)> {
+    let page = fs::read_to_string(root().join(page)).unwrap();
     let parts: Vec<&str> = page.split("\n```").collect();
     let blocks = parts.iter().enumerate().skip(1).step_by(2).map(|(at, block)| {
         let (kind, text) = block.split_once('\n').unwrap();
@@ -134,7 +134,7 @@ fn the_page_that_teaches_rules_does_what_it_says() {
     let binaries = Path::new(env!("CARGO_BIN_EXE_runplane")).parent().unwrap();
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
     let mut told = String::new();
-    for (kind, file, text) in page() {
+    for (kind, file, text) in blocks("docs/policies.md") {
         match (kind.as_str(), file) {
             ("sh", _) => {
                 let mut command = Command::new("sh");
@@ -170,4 +170,75 @@ fn the_page_that_teaches_rules_does_what_it_says() {
     let draft = home_with(&[("suggested.cedar", &suggested)]);
     let output = run(sidecar.home(), &["policy", "check", draft.path().to_str().unwrap()]);
     assert!(output.status.success(), "{}", said(&output));
+}
+
+/// Cedar's own parser and validator take what `policy schema` prints, and find in it what we find.
+#[test]
+fn cedars_own_tools_read_the_printed_schema() {
+    let home = home_with(&[(
+        "policies/budgets.yaml",
+        "budgets:\n  refunds_per_day: { window: 1d, sum: amount_base, actions: [process_refund], per: agent, limit: 100000 }\n",
+    )]);
+    let output = run(home.path(), &["policy", "schema"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (schema, warnings) = cedar_policy::Schema::from_cedarschema_str(&text).unwrap();
+    assert_eq!(warnings.map(|warning| warning.to_string()).collect::<Vec<_>>(), [""; 0]);
+    let validator = cedar_policy::Validator::new(schema);
+    let valid = |policy: &str| {
+        let set: cedar_policy::PolicySet = policy.parse().unwrap();
+        validator
+            .validate(&set, cedar_policy::ValidationMode::Strict)
+            .validation_passed()
+    };
+    let refund = "forbid (principal, action == Action::\"process_refund\", resource)";
+    assert!(valid(&format!(
+        "{refund} when {{ context.amount_base > 50000 && context.budgets.refunds_per_day > 90000 }};"
+    )));
+    assert!(valid(
+        &fs::read_to_string(root().join("policies/baseline.cedar")).unwrap()
+    ));
+    for wrong in [
+        "context.amuont_base > 50000",
+        "context.amount_base > \"50000\"",
+        "context.budgets.mails_per_day > 1",
+    ] {
+        assert!(!valid(&format!("{refund} when {{ {wrong} }};")), "{wrong}");
+    }
+}
+
+/// Hours of a zone in which it is that hour now, whenever the test runs; some minutes around it do no harm.
+fn zone_where_it_is(hour: i64) -> String {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let ahead = (hour - i64::try_from(now.as_secs() / 3600 % 24).unwrap()).rem_euclid(24);
+    // Such names count westwards.
+    match ahead {
+        0..=12 => format!("Etc/GMT-{ahead}"),
+        _ => format!("Etc/GMT+{}", 24 - ahead),
+    }
+}
+
+#[test]
+fn a_rule_about_the_time_of_day_goes_by_the_configured_zone() {
+    let rule = "@id(\"office-hours\") @reason(\"Charges wait for the office\")
+forbid (principal, action == Action::\"create_charge\", resource)
+unless { context.time.hour >= 9 && context.time.hour < 17 };";
+    for (hour, sent) in [(13, 1), (2, 0)] {
+        let origin = Origin::stripe();
+        let zone = format!("time_zone: {}", zone_where_it_is(hour));
+        let sidecar = Sidecar::new()
+            .resolve("api.stripe.com", &origin)
+            .section(&zone)
+            .policy(rule)
+            .start();
+        let answer = Session::stripe(&sidecar).call("charge 100");
+        assert_eq!(answer.ok, sent == 1, "{zone}: {answer:?}");
+        assert_eq!(origin.calls("POST", "/v1/charges").len(), sent, "{zone}");
+        if sent == 0 {
+            answer.assert_refused("policy_blocked");
+            assert_eq!(sidecar.trail().of_kind("decided")[0]["rules"], "office-hours");
+        }
+    }
 }

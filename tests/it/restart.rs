@@ -62,7 +62,7 @@ fn an_approval_spent_on_a_call_that_kill_9_cut_off_stays_spent() {
 }
 
 #[test]
-fn an_approved_call_that_could_not_be_sent_is_not_called_executed_after_a_restart() {
+fn an_approved_call_that_could_not_be_sent_keeps_its_approval_over_a_restart_and_at_most_three_times() {
     let nobody = format!("127.0.0.1:{}", free_port());
     let sidecar = Sidecar::new()
         .resolve_to("api.stripe.com", &nobody)
@@ -77,9 +77,14 @@ fn an_approved_call_that_could_not_be_sent_is_not_called_executed_after_a_restar
         sidecar.trail().of_kind("outcome").len() == 2
     });
     sidecar.restart_hard();
+    assert_eq!(sidecar.approvals("returned").len(), 1);
+    for _ in 0..3 {
+        client.call(REFUND).assert_refused("upstream_unreachable");
+    }
     let again = client.call(REFUND);
     again.assert_refused("approval_pending");
     assert_ne!(again.approval(), id, "people are asked anew");
+    assert_eq!(sidecar.trail().of_kind("returned").len(), 3);
 }
 
 /// Where nobody listens.

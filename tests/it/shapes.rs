@@ -7,7 +7,7 @@ fn slacks_library_gives_up_after_one_refusal_and_shows_why() {
     let origin = Origin::slack();
     let sidecar = Sidecar::new().resolve("slack.com", &origin).hold("1s").start();
     // No mapping names it: a change that a person is asked about.
-    let answer = Session::slack(&sidecar).call("archive C1");
+    let answer = Session::slack(&sidecar).call("unknown made.up");
     answer.assert_refused("approval_pending").assert_refused("NOT executed");
     let error = answer.error();
     assert_eq!((error.class.as_str(), error.http_status), ("SlackApiError", Some(200)));

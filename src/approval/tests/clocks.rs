@@ -37,7 +37,7 @@ async fn the_sweep_puts_what_is_over_on_disk_and_forgets_it_later() {
 }
 
 /// Approvals whose wall clock is off by so many seconds, on a machine that slept for so many.
-fn astray() -> (Approvals, Arc<AtomicI64>, Arc<AtomicI64>) {
+pub(super) fn astray() -> (Approvals, Arc<AtomicI64>, Arc<AtomicI64>) {
     let start = Instant::now();
     let (off, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
     let wall: Wall = {

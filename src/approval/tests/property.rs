@@ -1,4 +1,5 @@
-//! Whatever callers, people, time, a failing disk and restarts do: consent is spent once, in time, and not without a yes.
+//! Whatever callers, people, time, a failing disk and restarts do: consent is spent once, in time, and not without a yes; and
+//! each approval takes the steps that a model of a few lines takes.
 
 use std::collections::HashMap;
 
@@ -19,6 +20,12 @@ enum Step {
     Leave(usize),
     Approve(usize),
     Deny(usize),
+    Cancel(usize),
+    /// A call that an approval was spent on ends: nothing of it was sent, or something may have been.
+    End {
+        which: usize,
+        sent: bool,
+    },
     /// The rule changes before the next claim.
     RuleChanges,
     Pass {
@@ -38,6 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0usize..8).prop_map(Step::Leave),
         5 => (0usize..8).prop_map(Step::Approve),
         1 => (0usize..8).prop_map(Step::Deny),
+        1 => (0usize..8).prop_map(Step::Cancel),
+        4 => (0usize..8, any::<bool>()).prop_map(|(which, sent)| Step::End { which, sent }),
         1 => Just(Step::RuleChanges),
         3 => (1u64..700).prop_map(|seconds| Step::Pass { seconds }),
         2 => Just(Step::Sweep),
@@ -51,7 +60,10 @@ fn step() -> impl Strategy<Value = Step> {
 struct Disk {
     rows: HashMap<ApprovalId, ApprovalRow>,
     fails: bool,
+    /// Calls that an approval was spent on, those apart of which nothing was sent.
     spent: HashMap<ApprovalId, usize>,
+    /// The model: what each approval is.
+    model: HashMap<ApprovalId, State>,
 }
 
 impl Disk {
@@ -62,9 +74,25 @@ impl Disk {
         if self.fails {
             return false;
         }
+        let steps: &[State] = match self.model.get(&row.id) {
+            None => &[State::Pending],
+            Some(State::Pending) => &[State::Approved, State::Denied, State::Cancelled, State::Expired],
+            Some(State::Approved | State::Returned) => {
+                &[State::Consumed, State::Denied, State::Expired, State::Pending]
+            }
+            Some(State::Consumed) => &[State::Returned],
+            Some(State::Denied | State::Cancelled | State::Expired) => &[],
+        };
+        let from = self.model.insert(row.id.clone(), row.state);
+        assert!(steps.contains(&row.state), "{from:?} → {:?}", row.state);
+        assert!(from.is_none_or(|from| from.may_become(row.state)));
+        if row.state == State::Returned {
+            assert!(row.returned <= 3 && row.consumed_by.is_none());
+            *self.spent.entry(row.id.clone()).or_default() -= 1;
+        }
         if row.state == State::Consumed {
             let before = &self.rows[&row.id];
-            assert_eq!(before.state, State::Approved, "spent without a yes");
+            assert!(before.state.is_given(), "spent without a yes");
             assert!(
                 row.consumed.unwrap() < before.grant_expires.unwrap(),
                 "spent after its expiry"
@@ -95,6 +123,8 @@ struct World {
     tickets: Vec<(Fingerprint, Ticket)>,
     start: Instant,
     rule: u32,
+    /// Calls that ended in doubt or well: what they were spent on is never given back.
+    ended: Vec<CallId>,
 }
 
 impl World {
@@ -106,6 +136,7 @@ impl World {
             tickets: Vec::new(),
             start,
             rule: 0,
+            ended: Vec::new(),
         }
     }
 
@@ -172,12 +203,52 @@ impl World {
             review.approve(vote, BTreeMap::new())
         } else {
             let Ok(veto) = self.approvals.veto(id) else {
-                assert!(!matches!(state, State::Pending | State::Approved));
+                assert!(!state.is_open());
                 return;
             };
-            veto.deny(&"alice".into(), "no".to_owned())
+            veto.deny(Denial::new(&"alice".into(), "no"))
         };
         self.disk.commit(draft);
+    }
+
+    fn cancel(&mut self, which: usize) {
+        let Some(standing) = self.approvals.list(None).into_iter().nth(which) else {
+            return;
+        };
+        match self.approvals.review(&standing.row.id) {
+            Ok(review) => drop(self.disk.commit(review.cancel(&"alice".into(), String::new()))),
+            Err(_) => assert_ne!(standing.state, State::Pending),
+        }
+    }
+
+    fn end(&mut self, which: usize, sent: bool) {
+        let Some(standing) = self.approvals.list(None).into_iter().nth(which) else {
+            return;
+        };
+        let Some(call) = standing.row.consumed_by else {
+            assert!(self.approvals.give_back(&standing.row.id, &CallId::random()).is_none());
+            return;
+        };
+        if self.ended.contains(&call) {
+            return;
+        }
+        let outcome = if sent { Outcome::Unknown } else { Outcome::NotSent };
+        self.approvals.ended(&standing.row.id, &call, outcome, None);
+        let another = self.approvals.give_back(&standing.row.id, &CallId::random());
+        assert!(another.is_none(), "another call gives nothing back");
+        if sent {
+            self.ended.push(call);
+        } else if let Some(draft) = self.approvals.give_back(&standing.row.id, &call) {
+            assert!(
+                draft.row().grant_expires.unwrap() > self.wall(),
+                "given back after its expiry"
+            );
+            self.disk.commit(draft);
+        }
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp(1_795_183_500_000).plus(Instant::now() - self.start)
     }
 
     async fn step(&mut self, step: Step) {
@@ -188,6 +259,8 @@ impl World {
             Step::Leave(_) => {}
             Step::Approve(which) => self.decide(which, true),
             Step::Deny(which) => self.decide(which, false),
+            Step::Cancel(which) => self.cancel(which),
+            Step::End { which, sent } => self.end(which, sent),
             Step::RuleChanges => self.rule += 1,
             Step::Pass { seconds } => advance(Duration::from_secs(seconds)).await,
             Step::Sweep => {
@@ -204,19 +277,19 @@ impl World {
     }
 
     fn check(&self) {
-        assert!(self.disk.spent.values().all(|times| *times == 1), "spent twice");
-        let now = Timestamp(1_795_183_500_000).plus(Instant::now() - self.start);
+        assert!(self.disk.spent.values().all(|times| *times <= 1), "spent twice");
+        let now = self.wall();
         for row in self.disk.rows.values() {
             let standing = self.approvals.get(&row.id);
             match row.state {
                 State::Pending if row.expires > now => assert_eq!(standing.unwrap().state, State::Pending),
-                State::Approved if row.grant_expires.unwrap() > now => {
-                    assert_eq!(standing.unwrap().state, State::Approved);
+                State::Approved | State::Returned if row.grant_expires.unwrap() > now => {
+                    assert_eq!(standing.unwrap().state, row.state);
                 }
-                State::Pending | State::Approved => {
+                State::Pending | State::Approved | State::Returned => {
                     assert!(standing.is_none_or(|standing| standing.state == State::Expired));
                 }
-                State::Denied | State::Expired | State::Consumed => {
+                State::Denied | State::Expired | State::Cancelled | State::Consumed => {
                     assert!(standing.is_none_or(|standing| standing.state == row.state));
                 }
             }

@@ -110,7 +110,7 @@ async fn only_one_person_decides_at_a_time() {
     let Err(NotOpen::Taken(settling)) = approvals.review(&id) else {
         panic!("expected to wait");
     };
-    let denied = first.deny(&"alice".into(), "no".to_owned()).committed();
+    let denied = first.deny(Denial::new(&"alice".into(), "no")).committed();
     assert_eq!(denied.state, State::Denied);
     settling.settled().await;
     assert!(matches!(approvals.review(&id), Err(NotOpen::Decided(standing)) if standing.state == State::Denied));
@@ -161,6 +161,62 @@ async fn a_call_that_was_not_sent_may_be_asked_for_again() {
     approvals.ended(&id, &spent_on, Outcome::Unknown, None);
     assert_eq!(found(&approvals, &refund), "executed", "any doubt counts as executed");
     approvals.ended(&id, &spent_on, Outcome::NotSent, None);
+    assert_eq!(found(&approvals, &refund), "new");
+}
+
+/// The grant's own time goes on; a fourth time people are asked.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_sent_is_given_back_three_times() {
+    let approvals = approvals();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    let expires = approve(&approvals, &id).grant_expires;
+    for times in 1..=4 {
+        let call = spend(&approvals, &refund).consumed_by.unwrap();
+        assert_eq!(found(&approvals, &refund), "executed");
+        approvals.ended(&id, &call, Outcome::NotSent, None);
+        let Some(draft) = approvals.give_back(&id, &call) else {
+            assert_eq!((times, found(&approvals, &refund)), (4, "new"));
+            return;
+        };
+        let row = draft.committed();
+        assert_eq!(
+            (row.state, row.returned, row.grant_expires),
+            (State::Returned, times, expires)
+        );
+        assert_eq!(found(&approvals, &refund), "approved");
+        advance(minutes(1)).await;
+    }
+    panic!("given back a fourth time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_back_too_late_or_after_the_clock_went_back_counts_no_more() {
+    let approvals = approvals();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    approve(&approvals, &id);
+    advance(minutes(9)).await;
+    let call = spend(&approvals, &refund).consumed_by.unwrap();
+    advance(minutes(2)).await;
+    assert!(approvals.give_back(&id, &call).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_withdraws_a_question_lets_nothing_through_and_it_may_be_asked_again() {
+    let approvals = approvals();
+    let refund = call("bot", 1, None);
+    let mut ticket = park(&approvals, &refund);
+    let id = ticket.approval().clone();
+    let Ok(review) = approvals.review(&id) else {
+        panic!("it is pending");
+    };
+    assert_eq!(
+        review.cancel(&"alice".into(), String::new()).committed().state,
+        State::Cancelled
+    );
+    assert!(matches!(ticket.decided(&wait(30)).await, Wake::Cancelled(_)));
+    assert!(approvals.review(&id).is_err() && approvals.veto(&id).is_err());
     assert_eq!(found(&approvals, &refund), "new");
 }
 

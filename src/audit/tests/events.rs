@@ -1,10 +1,18 @@
 //! One of each event that is recorded.
 
 use super::*;
-use crate::model::change::{AgentRow, Carried, Denial, PersonRow};
+use crate::model::change::{AgentRow, ApprovalRow, Carried, Denial, PersonRow};
 use crate::model::observed::{Trial, Would};
+use crate::model::outbox::{Attempt, Channel, Delivery, DeliveryState, End};
 use crate::model::pause::{Pause, Whom};
 use crate::model::time::Jump;
+
+fn given_back(granted: &ApprovalRow) -> ApprovalRow {
+    ApprovalRow {
+        returned: 1,
+        ..granted.clone()
+    }
+}
 
 pub(super) fn one_of_each() -> Vec<Vec<Change>> {
     let (call, action, row) = (call(), sample::action(), approval_row());
@@ -53,6 +61,7 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
     denied_row.denial = Some(Denial {
         person: "bob".into(),
         reason: "not \"this\"\ncustomer".to_owned(),
+        correction: None,
     });
     let second_call: CallId = format!("call_{}", "3".repeat(26)).parse().unwrap();
     let agent = AgentRow {
@@ -148,5 +157,43 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
         resumed(&Whom::Everyone, "bob"),
         decided(&call, &action, &observed, &digests()),
         decided(&call, &action, &tried, &digests()),
+        cancelled(&denied_row),
+        escalated(&row),
+        returned(&given_back(&granted), &second_call),
+        receiver_disabled(&approval_delivery(), "410 Gone", Timestamp(5)),
+        receiver_enabled(Channel::Webhook, "webhook:ops", "bob"),
+        attempted(&approval_delivery(), Channel::Webhook, given_up()),
+        log_key("runplane/0123+01234567+AQ=="),
+        log_key_follows(
+            "runplane/0123+76543210+AQ==",
+            "runplane/0123+01234567+AQ==",
+            1_795_183_500,
+        ),
+        log_key_retired("runplane/0123+01234567+AQ=="),
     ]
+}
+
+fn approval_delivery() -> Delivery {
+    Delivery {
+        id: 1,
+        approval: approval_row().id,
+        revision: 0,
+        event: "requested".to_owned(),
+        receiver: "webhook:ops".into(),
+        created: Timestamp(5),
+        state: DeliveryState::Pending,
+        attempts: 0,
+        due: Timestamp(5),
+        error: None,
+    }
+}
+
+fn given_up() -> Attempt {
+    Attempt {
+        delivery: 1,
+        time: Timestamp(5),
+        end: End::GivenUp {
+            error: "500 Internal Server Error".to_owned(),
+        },
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::approval::{revision_option, shortened};
 use crate::cli::client::table;
-use crate::control::view::{Approval, Missing};
+use crate::control::view::{Approval, Correction, Missing};
 use crate::model::approval::asked;
 use crate::model::inert::inert;
 use crate::model::{Risk, State, Value, money};
@@ -34,8 +34,8 @@ pub(super) fn write_list(out: &mut dyn Write, approvals: &[Approval]) -> std::io
 fn until(approval: &Approval) -> &str {
     match approval.state {
         State::Pending => &approval.expires,
-        State::Approved => approval.grant_expires.as_deref().unwrap_or_default(),
-        State::Denied | State::Expired | State::Consumed => "",
+        State::Approved | State::Returned => approval.grant_expires.as_deref().unwrap_or_default(),
+        State::Denied | State::Expired | State::Cancelled | State::Consumed => "",
     }
 }
 
@@ -64,11 +64,11 @@ pub(super) fn write_approval(out: &mut dyn Write, approval: &Approval, home: &st
                 how_to_deny(approval, home)
             )
         }
-        State::Approved => {
+        State::Approved | State::Returned => {
             entry(out, "until", until(approval))?;
             writeln!(out, "\n{}", how_to_deny(approval, home))
         }
-        State::Denied | State::Expired | State::Consumed => Ok(()),
+        State::Denied | State::Expired | State::Cancelled | State::Consumed => Ok(()),
     }
 }
 
@@ -143,6 +143,9 @@ fn write_history(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()
     }
     if let Some(denial) = &approval.denial {
         entry(out, "no", &format!("{}: {}", denial.person, denial.reason))?;
+        for (name, value) in denial.correction.iter().flat_map(|correction| &correction.fields) {
+            entry(out, "right", &format!("{name} = {}", shown(name, value, approval)))?;
+        }
     }
     entry(
         out,
@@ -195,7 +198,7 @@ pub(super) fn write_decision(
         })
     };
     match approval.state {
-        State::Approved => {
+        State::Approved | State::Returned => {
             writeln!(out, "Approved {short}: {what}")?;
             stated(out)?;
             match approval.clients {
@@ -207,7 +210,17 @@ pub(super) fn write_decision(
                 _ => writeln!(out, "  the agent is connected: it goes through now, once"),
             }
         }
-        State::Denied => writeln!(out, "Denied {short}: {what}"),
+        State::Denied => {
+            writeln!(out, "Denied {short}: {what}")?;
+            let denial = approval.denial.as_ref();
+            denial
+                .and_then(|denial| denial.correction.as_ref())
+                .map_or(Ok(()), |correction| write_correction(out, correction, approval))
+        }
+        State::Cancelled => writeln!(
+            out,
+            "Cancelled {short}: {what}\n  nobody is asked any more; the same call asks anew"
+        ),
         State::Consumed => writeln!(out, "Approved {short}, and gone through already: {what}"),
         State::Pending => {
             writeln!(
@@ -223,6 +236,17 @@ pub(super) fn write_decision(
         }
         State::Expired => writeln!(out, "{short} has expired: {what}"),
     }
+}
+
+fn write_correction(out: &mut dyn Write, correction: &Correction, approval: &Approval) -> std::io::Result<()> {
+    for (name, value) in &correction.fields {
+        writeln!(out, "  you say it should be {name} = {}", shown(name, value, approval))?;
+    }
+    let (grant, until) = (correction.grant.short(), inert(&correction.until));
+    writeln!(
+        out,
+        "  the agent is told; one call with exactly that has your consent until {until} ({grant}), and is decided again"
+    )
 }
 
 /// A value, and as money where it is an amount in a known currency.

@@ -1,11 +1,13 @@
+use std::path::Path;
+
 use clap::Parser;
 
 use super::*;
-use crate::model::CallId;
+use crate::audit::tests::scene::{Made, Scene};
 use crate::model::change::CallRow;
-use crate::model::{Change, Timestamp};
-use crate::store::Store;
+use crate::model::{CallId, Change, Outcome, Timestamp};
 use crate::store::tests::sample;
+use crate::store::{self, Store};
 
 #[derive(Parser)]
 struct Command {
@@ -13,12 +15,16 @@ struct Command {
     audit: AuditArgs,
 }
 
-fn show(home: &Path, arguments: &[&str]) -> Result<String, AuditError> {
-    let arguments = ["audit", "show"].iter().chain(arguments);
-    let command = Command::try_parse_from(arguments).unwrap();
+/// What a command prints about a home.
+fn told(home: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let command = Command::try_parse_from(["audit"].iter().chain(arguments)).unwrap();
     let mut out = Vec::new();
-    run(&command.audit, home, &mut out)?;
+    run(&command.audit, || Ok(Home::choose(Some(home.to_owned()))?), &mut out)?;
     Ok(String::from_utf8(out).unwrap())
+}
+
+fn show(home: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    told(home, &[&["show"], arguments].concat())
 }
 
 async fn put(store: &Store, change: impl FnOnce(&mut CallRow)) -> CallId {
@@ -155,6 +161,164 @@ async fn a_reader_that_closes_early_is_no_error() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(&home.path().join(store::FILE)).unwrap();
     put(&store, |_| {}).await;
-    let command = Command::try_parse_from(["audit", "show"]).unwrap();
-    assert!(run(&command.audit, home.path(), &mut Closed).is_ok());
+    for arguments in [
+        &["show"][..],
+        &["show", "--json"],
+        &["stats"],
+        &["export"],
+        &["export", "--format", "csv"],
+    ] {
+        let command = Command::try_parse_from(["audit"].iter().chain(arguments)).unwrap();
+        let home = || Ok(Home::choose(Some(home.path().to_owned()))?);
+        assert!(run(&command.audit, home, &mut Closed).is_ok(), "{arguments:?}");
+    }
+}
+
+/// How many calls a filter leaves.
+fn left(scene: &Scene, arguments: &[&str]) -> usize {
+    let json = show(scene.home.path(), &[&["--json"], arguments].concat()).unwrap();
+    json.lines().count()
+}
+
+#[test]
+fn every_filter_and_all_together_choose_what_is_shown() {
+    let scene = Scene::new();
+    let now = Timestamp::now().0;
+    let made = |agent, received: i64, money| Made {
+        agent,
+        received,
+        money,
+        ..Made::default()
+    };
+    let hour = 3_600_000;
+    scene.call(
+        &made("ops-bot", now - 30 * hour, Some((20_000, "eur", Some(21_600)))),
+        "BLOCK",
+        None,
+    );
+    scene.call(
+        &made("support-bot", now - 3 * hour, None),
+        "ALLOW",
+        Some(Outcome::Success),
+    );
+    scene.approved(
+        &made("support-bot", now - hour, Some((90_000, "usd", Some(90_000)))),
+        "alice",
+    );
+    scene.call(
+        &made("support-bot", now - hour / 2, Some((4_000, "usd", Some(4_000)))),
+        "ALLOW",
+        None,
+    );
+    for (arguments, count) in [
+        (&[][..], 4),
+        (&["--since", "2h"], 2),
+        (&["--since", "2d", "--until", "2h"], 2),
+        (&["--until", "1970-01-02"], 0),
+        (&["--since", "1970-01-02T00:00:00Z"], 4),
+        (&["--agent", "ops-bot"], 1),
+        (&["--decision", "block"], 1),
+        (&["--decision", "allow"], 3),
+        (&["--provider", "stripe"], 4),
+        (&["--provider", "aws"], 0),
+        (&["--action", "process_refund"], 4),
+        (&["--approved-by", "alice"], 1),
+        (&["--approved-by", "bob"], 0),
+        (&["--min-amount", "216"], 2),
+        (&["--min-amount", "216.01"], 1),
+        (&["--max-amount", "40"], 1),
+        (&["--currency", "EUR"], 1),
+        (&["--currency", "eur", "--min-amount", "200.01"], 0),
+        (&["--limit", "3"], 3),
+    ] {
+        assert_eq!(left(&scene, arguments), count, "{arguments:?}");
+    }
+    let all = [
+        "--agent",
+        "support-bot",
+        "--action",
+        "process_refund",
+        "--provider",
+        "stripe",
+        "--decision",
+        "allow",
+        "--since",
+        "2h",
+        "--until",
+        "1m",
+        "--approved-by",
+        "alice",
+        "--min-amount",
+        "1",
+        "--max-amount",
+        "900.00",
+    ];
+    assert_eq!(left(&scene, &all), 1);
+    let last = show(scene.home.path(), &["--limit", "1", "--json"]).unwrap();
+    assert!(last.contains("\"amount\":4000"), "the latest: {last}");
+    let error = show(scene.home.path(), &["--entries", "--decision", "block"]).unwrap_err();
+    assert!(error.to_string().contains("audit export"), "{error}");
+    let places = show(scene.home.path(), &["--max-amount", "1.005"]).unwrap_err();
+    assert!(places.to_string().contains("2 decimal places"), "{places}");
+}
+
+#[test]
+fn more_calls_than_are_laid_out_at_once_are_all_shown() {
+    let scene = Scene::new();
+    let made = Made::default();
+    scene.write(
+        (0..2_100)
+            .flat_map(|_| made.decided(&CallId::random(), "BLOCK", None))
+            .collect(),
+    );
+    let table = show(scene.home.path(), &["--limit", "2050"]).unwrap();
+    assert_eq!(table.lines().count(), 2_051);
+}
+
+#[test]
+fn stats_add_up_in_text_and_json() {
+    let scene = Scene::new();
+    scene.approved(&Made::default(), "alice");
+    scene.call(&Made::default(), "BLOCK", None);
+    let json: serde_json::Value =
+        serde_json::from_str(&told(scene.home.path(), &["stats", "--json"]).unwrap()).unwrap();
+    let all = &json["all"];
+    assert_eq!((&all["calls"], &json["account_currency"]), (&2.into(), &"usd".into()));
+    assert_eq!(
+        (&all["decided"]["approved"], &all["decided"]["blocked"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(
+        all["money"]["usd"]["done"],
+        serde_json::json!({ "amount": 90_000, "calls": 1 })
+    );
+    assert_eq!(all["base"]["stopped"]["amount"], 90_000);
+    assert_eq!(json["agents"]["support-bot"]["calls"], 2);
+    let text = told(scene.home.path(), &["stats"]).unwrap();
+    assert!(
+        text.contains("$900.00 (1)") && text.contains("process_refund"),
+        "{text}"
+    );
+    let none = told(scene.home.path(), &["stats", "--agent", "nobody"]).unwrap();
+    assert_eq!(none, "No calls on record.\n");
+}
+
+#[test]
+fn an_export_into_a_file_is_what_goes_to_standard_output() {
+    let scene = Scene::new();
+    scene.approved(&Made::default(), "alice");
+    scene.call(&Made::default(), "BLOCK", None);
+    for format in ["jsonl", "ocsf", "cef", "csv", "otlp"] {
+        let file = scene.home.path().join("export");
+        let arguments = ["export", "--format", format, "--decision", "block"];
+        let printed = told(scene.home.path(), &arguments).unwrap();
+        let into = [&arguments[..], &["--output", file.to_str().unwrap()]].concat();
+        assert_eq!(told(scene.home.path(), &into).unwrap(), "");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), printed, "{format}");
+        assert_eq!(
+            printed.lines().count(),
+            1 + usize::from(format == "csv"),
+            "{format}: {printed}"
+        );
+    }
 }

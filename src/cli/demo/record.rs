@@ -96,6 +96,6 @@ impl KnownCall {
     /// People said yes and it was used.
     pub(super) fn was_approved(&self) -> bool {
         let state = self.approval.as_ref().map(|row| row.state);
-        matches!(state, Some(State::Approved | State::Consumed))
+        matches!(state, Some(State::Approved | State::Returned | State::Consumed))
     }
 }

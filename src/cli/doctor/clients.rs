@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::environment::Environment;
 use super::finding::Finding;
-use super::process::{self, Ended, Scratch};
+use super::process::{self, Ended, Program, Scratch};
 use super::reasons;
 
 const PYTHON: &str = include_str!("probe/probe.py");
@@ -45,7 +45,7 @@ struct Call<'a> {
     nonce: &'a str,
 }
 
-type Probe = fn(&Path, &Call<'_>) -> io::Result<Vec<Told>>;
+type Probe = fn(&Program, &Call<'_>) -> io::Result<Vec<Told>>;
 
 /// Name, programs of which the first found is taken, and how it is tried.
 const CLIENTS: [(&str, &[&str], Probe); 6] = [
@@ -109,8 +109,8 @@ fn passed(program: &Path, why: &str) -> Finding {
 }
 
 /// It is there, and does not run at all: whether its calls come is not known.
-fn untried(name: &str, program: &Path, why: &str) -> Finding {
-    Finding::note(name, &format!("{} could not be tried: {why}", program.display()))
+fn untried(name: &str, program: &Program, why: &str) -> Finding {
+    Finding::note(name, &format!("{} could not be tried: {why}", program.named.display()))
 }
 
 /// Without what is printed by whoever it is from.
@@ -118,8 +118,8 @@ fn first_line(ended: &Ended) -> String {
     ended.out.lines().next().unwrap_or_default().to_owned()
 }
 
-fn version(program: &Path, argument: &str, prefix: &str) -> io::Result<String> {
-    let mut command = Command::new(program);
+fn version(program: &Program, argument: &str, prefix: &str) -> io::Result<String> {
+    let mut command = program.command();
     command.arg(argument);
     let line = first_line(&process::run(command, LIMIT)?);
     let rest = line.strip_prefix(prefix).unwrap_or(&line).trim();
@@ -147,11 +147,11 @@ fn called(client: &str, version: String, nonce: &str, call: impl Fn(bool) -> Com
     }])
 }
 
-fn curl(program: &Path, call: &Call<'_>) -> io::Result<Vec<Told>> {
+fn curl(program: &Program, call: &Call<'_>) -> io::Result<Vec<Told>> {
     let version = version(program, "--version", "curl ")?;
     called("curl", version, call.nonce, |verify| {
         // With the agent's own ~/.curlrc.
-        let mut command = Command::new(program);
+        let mut command = program.command();
         command.args(["-sS", "--max-time", CALL]);
         if !verify {
             command.arg("--insecure");
@@ -161,10 +161,10 @@ fn curl(program: &Path, call: &Call<'_>) -> io::Result<Vec<Told>> {
     })
 }
 
-fn git(program: &Path, call: &Call<'_>) -> io::Result<Vec<Told>> {
+fn git(program: &Program, call: &Call<'_>) -> io::Result<Vec<Told>> {
     let version = version(program, "--version", "git version ")?;
     called("git", version, call.nonce, |verify| {
-        let mut command = Command::new(program);
+        let mut command = program.command();
         // Nobody is there to be asked for a password.
         command
             .env("GIT_TERMINAL_PROMPT", "0")
@@ -179,31 +179,31 @@ fn git(program: &Path, call: &Call<'_>) -> io::Result<Vec<Told>> {
     })
 }
 
-fn python(program: &Path, call: &Call<'_>) -> io::Result<Vec<Told>> {
-    let mut command = Command::new(program);
+fn python(program: &Program, call: &Call<'_>) -> io::Result<Vec<Told>> {
+    let mut command = program.command();
     command.args(["-c", PYTHON, &call.url, call.nonce]);
     told(process::run(command, LIMIT)?)
 }
 
-fn node(program: &Path, call: &Call<'_>) -> io::Result<Vec<Told>> {
-    let mut command = Command::new(program);
+fn node(program: &Program, call: &Call<'_>) -> io::Result<Vec<Told>> {
+    let mut command = program.command();
     command.args(["-e", NODE, &call.url, call.nonce]);
     told(process::run(command, LIMIT)?)
 }
 
 /// Compiled by the source launcher, of a JDK 11 or later, which reads files only.
-fn java(program: &Path, call: &Call<'_>) -> io::Result<Vec<Told>> {
+fn java(program: &Program, call: &Call<'_>) -> io::Result<Vec<Told>> {
     let scratch = Scratch::new()?;
     let file = scratch.write("Probe.java", JAVA)?;
-    let mut command = Command::new(program);
+    let mut command = program.command();
     command.args([file, PathBuf::from(&call.url), PathBuf::from(call.nonce)]);
     told(process::run(command, COMPILED)?)
 }
 
-fn go(program: &Path, call: &Call<'_>) -> io::Result<Vec<Told>> {
+fn go(program: &Program, call: &Call<'_>) -> io::Result<Vec<Told>> {
     let scratch = Scratch::new()?;
     let file = scratch.write("probe.go", GO)?;
-    let mut command = Command::new(program);
+    let mut command = program.command();
     // It needs its own library only, and must not fetch another compiler for that.
     command
         .env("GOTOOLCHAIN", "local")

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use super::trust::trusted;
 use crate::app::wiring::{ADDED, BUNDLES};
 use crate::model::secret::random_bytes;
 
@@ -51,9 +52,27 @@ impl Ended {
     }
 }
 
+/// A program that only root and we can have put where it is.
+pub(super) struct Program {
+    /// As the path names it.
+    pub(super) named: PathBuf,
+    /// Where that leads, which is what was looked at.
+    place: PathBuf,
+}
+
+impl Program {
+    /// SECURITY: what was looked at is run, and not what its name leads to by then. It is told its name, by which some know what
+    /// they are. Test: `what_is_run_is_what_was_looked_at`.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.place);
+        command.arg0(&self.named);
+        command
+    }
+}
+
 /// Where a program is, and what of that name was passed over, with the reason.
 pub(super) struct Found {
-    pub(super) program: Option<PathBuf>,
+    pub(super) program: Option<Program>,
     pub(super) passed: Vec<(PathBuf, &'static str)>,
 }
 
@@ -65,14 +84,21 @@ pub(super) fn find(name: &str) -> Found {
     };
     let mut passed = Vec::new();
     let mut programs = path().map(|directory| directory.join(name)).filter(|path| runs(path));
-    let program = programs.find(|path| match distrusted(path) {
-        None => true,
-        Some(why) => {
-            passed.push((path.clone(), why));
-            false
+    let program = programs.find_map(|named| match judged(&named) {
+        Ok(place) => Some(Program { named, place }),
+        Err(why) => {
+            passed.push((named, why));
+            None
         }
     });
     Found { program, passed }
+}
+
+/// Where a program's name leads. The directory that the name lies in is looked at, too: a link is put there by whoever may
+/// write there.
+fn judged(named: &Path) -> Result<PathBuf, &'static str> {
+    trusted(named.parent().unwrap_or(named))?;
+    trusted(named)
 }
 
 /// The entries of the path that mean the same wherever one is.
@@ -80,26 +106,6 @@ fn path() -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let entries: Vec<_> = std::env::split_paths(&path).collect();
     entries.into_iter().filter(|directory| directory.is_absolute())
-}
-
-/// Why what lies there, a program or a directory of such, may be an agent's or a stranger's. The root directory is nobody's to
-/// write, though everything lies below it.
-fn distrusted(path: &Path) -> Option<&'static str> {
-    // SECURITY: what cannot be told is not trusted: who takes the working directory away would have what lies in it run. Test:
-    // `what_cannot_be_told_is_not_trusted`.
-    let here = std::env::current_dir().and_then(fs::canonicalize);
-    let (Ok(place), Ok(here)) = (fs::canonicalize(path), here) else {
-        return Some("where it lies cannot be told");
-    };
-    if here.parent().is_some() && place.starts_with(here) {
-        return Some("it lies below the working directory, where an agent may have put it");
-    }
-    let closed = |path: &Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o002 == 0);
-    let opened = !closed(&place)
-        || place
-            .parent()
-            .is_some_and(|around| around.parent().is_some() && !closed(around));
-    opened.then_some("everybody may write there")
 }
 
 /// What names a file from where we were called is to name it for whoever runs elsewhere.
@@ -118,7 +124,7 @@ pub(super) fn run(mut command: Command, limit: Duration) -> std::io::Result<Ende
     // SECURITY: an agent that is confined writes to its working directory, and a person calls us there: a module or a
     // repository that is planted there would be theirs to run. Test: `nothing_that_lies_in_the_working_directory_is_run_or_read`.
     let empty = Scratch::new()?;
-    let trusted = std::env::join_paths(path().filter(|directory| distrusted(directory).is_none()));
+    let trusted = std::env::join_paths(path().filter(|directory| trusted(directory).is_ok()));
     let files = BUNDLES
         .into_iter()
         .chain([ADDED, "GIT_PROXY_SSL_CAINFO", "SSL_CERT_DIR"]);
@@ -183,7 +189,7 @@ fn taken(stream: &Receiver<Vec<u8>>) -> String {
 }
 
 /// A directory of our own, removed when dropped.
-pub(super) struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
     /// # Errors
@@ -261,10 +267,22 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_not_trusted() {
+    fn what_is_run_is_what_was_looked_at() {
         let place = Scratch::new().unwrap();
-        assert!(distrusted(&place.0.join("nowhere")).is_some());
-        assert_eq!(distrusted(Path::new("/bin/sh")), None);
+        let named = place.0.join("named");
+        std::os::unix::fs::symlink("/bin/sh", &named).unwrap();
+        let program = Program {
+            place: judged(&named).unwrap(),
+            named: named.clone(),
+        };
+        fs::remove_file(&named).unwrap();
+        fs::write(&named, "another").unwrap();
+        let mut command = program.command();
+        command.args(["-c", "echo \"$0\""]);
+        assert_eq!(
+            run(command, Duration::from_secs(60)).unwrap().out.trim(),
+            named.display().to_string()
+        );
     }
 
     #[test]

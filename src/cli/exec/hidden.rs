@@ -33,6 +33,7 @@ pub(super) fn hidden(config: &Config) -> anyhow::Result<Vec<PathBuf>> {
         home.policies(),
         home.state(),
         home.config_file(),
+        home.clients(),
     ] {
         hide(&path, DEPTH, &mut found)?;
     }

@@ -88,7 +88,7 @@ fn suggest(
     history(reader, period, |event| match event {
         Event::Decided(recorded) => draft.see(&recorded, &words.completed_again(&recorded)),
         Event::Lost { .. } => draft.lost += 1,
-        Event::Ended(_) => {}
+        Event::Released { .. } | Event::Ended(_) => {}
     })
     .map_err(Failed::Read)?;
     let rules = draft.rules();

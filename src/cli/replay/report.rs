@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::audit::{Period, Recorded, Unreplayable};
+use crate::audit::{Period, RecordedCall, Unreplayable};
 use crate::gate::Replayed;
 use crate::model::{CallId, Outcome, Timestamp, Value};
 use crate::policy::Verdict;
@@ -95,7 +95,7 @@ impl Report {
         }
     }
 
-    fn decided(&mut self, recorded: &Recorded, verdict: &Verdict) {
+    fn decided(&mut self, recorded: &RecordedCall, verdict: &Verdict) {
         self.calls += 1;
         if verdict.as_str() == recorded.decision {
             return;
@@ -127,7 +127,7 @@ impl Report {
 }
 
 impl Change {
-    fn add(&mut self, recorded: &Recorded, rules: Vec<Arc<str>>) {
+    fn add(&mut self, recorded: &RecordedCall, rules: Vec<Arc<str>>) {
         let amount = amount(recorded);
         self.sum.add(amount);
         self.was.entry(recorded.decision).or_default().add(amount);
@@ -159,7 +159,7 @@ impl Sum {
 }
 
 /// What the call moves, in all it means.
-fn amount(recorded: &Recorded) -> i64 {
+fn amount(recorded: &RecordedCall) -> i64 {
     let amounts = recorded
         .action
         .meanings()

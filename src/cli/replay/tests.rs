@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::audit::{self, Digests, Event, Recorded, Ruling, Unreplayable, history};
+use crate::audit::{self, Digests, Event, RecordedCall, Ruling, Unreplayable, history};
 use crate::gate::Rules;
 use crate::io::body::Limits;
 use crate::model::change::CallClosed;
@@ -157,7 +157,7 @@ async fn the_record_holds_all_that_a_decision_rests_on() {
             summary: action.summary.clone(),
             ..bare(action)
         };
-        let Recorded {
+        let RecordedCall {
             facts,
             action: mut read,
             ..

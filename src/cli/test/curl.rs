@@ -17,7 +17,7 @@ struct Typed {
 ///
 /// # Errors
 /// What cannot be understood of it, in a sentence.
-pub(super) fn describe(command: &str) -> Result<Described, String> {
+pub(in crate::cli) fn describe(command: &str) -> Result<Described, String> {
     let mut words = words(command)?;
     if words.first().is_some_and(|first| first == "curl") {
         words.remove(0);

@@ -118,9 +118,12 @@ pub(super) enum Subject {
 /// Reads one file.
 ///
 /// # Errors
-/// Everything that is wrong in it; where it is no YAML of this form, the first such mistake.
+/// Everything that is wrong in it.
 pub(super) fn read(source: &Source, rules: &Rules) -> Result<Vec<Case>, Vec<Diagnostic>> {
-    let file: File = yaml::load(source).map_err(|wrong| vec![*wrong])?;
+    yaml::load_with(source, |file| cases(source, file, rules))
+}
+
+fn cases(source: &Source, file: File, rules: &Rules) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let mut reader = Reader {
         source,
         vocabulary: rules.vocabulary(),

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::super::consent::{Consent, judge};
 use super::super::problem::Problem;
-use crate::agent::Person;
+use crate::agent::{Person, Proof};
 use crate::approval::tests::{approvals, call, hold, rule};
 use crate::approval::{Approvals, Found, Review};
 use crate::model::{ApprovalId, Evidence, HoldRule, Reason, Value};
@@ -15,6 +15,7 @@ fn person(name: &str, groups: &[&str]) -> Person {
     Person {
         name: name.into(),
         groups: groups.iter().map(|group| Arc::from(*group)).collect(),
+        proof: Proof::Key,
     }
 }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use proptest::prelude::*;
 
 use super::super::stated::read;
-use crate::agent::Person;
+use crate::agent::{Person, Proof};
 use crate::approval::tests::{approvals, call, park, rule};
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
@@ -49,6 +49,7 @@ fn alice() -> Person {
     Person {
         name: "alice".into(),
         groups: ["finance".into()].into(),
+        proof: Proof::Key,
     }
 }
 
@@ -141,6 +142,7 @@ async fn who_may_not_state_a_value_states_none() {
     let sam = Person {
         name: "sam".into(),
         groups: ["security".into()].into(),
+        proof: Proof::Key,
     };
     let read = |row: &ApprovalRow, pairs: &[(&str, &str)]| read(row, &sam, &set(pairs), &vocabulary());
     assert_eq!(read(&row, &[]), Ok(BTreeMap::new()), "nor are they asked for one");

@@ -6,7 +6,9 @@ use serde_json::json;
 use super::whole::{NINE_HUNDRED, Sidecar, refund};
 use crate::approval::{Approvals, Config, Fingerprint, Found, Keys, Wait, Wake};
 use crate::audit;
+use crate::model::change::Denial;
 use crate::model::{ApprovalId, CallId, Reason, State, Timestamp};
+use crate::store::CommitError;
 
 /// A sidecar with an approval that was given, and its id.
 async fn approved() -> (Sidecar, ApprovalId) {
@@ -49,7 +51,7 @@ async fn of_a_no_and_a_call_at_the_same_moment_exactly_one_wins() {
         let Ok(veto) = ours.veto(&id) else {
             panic!("expected a grant");
         };
-        let no = veto.deny(&"alice".into(), "no".to_owned());
+        let no = veto.deny(Denial::new(&"alice".into(), "no"));
         let held = sidecar.decide(refund(NINE_HUNDRED, "k1"));
         let rules = sidecar.parts.gate.rules();
         let identity = rules.mappings().identify(&held.call, &held.action).unwrap();
@@ -117,7 +119,7 @@ async fn a_no_to_a_consent_that_was_in_doubt_lets_nothing_through() {
         panic!("expected a turn");
     };
     let alice = "alice".into();
-    let no = veto.write(store, &alice, "no".to_owned(), audit::denied);
+    let no = veto.write(store, Denial::new(&alice, "no"), audit::denied);
     let (no, wake) = tokio::join!(no, ticket.decided(&waits));
     assert_eq!(no.unwrap().state, State::Denied);
     assert!(matches!(wake, Wake::Denied(_)), "the client that waits is told so");
@@ -157,5 +159,29 @@ async fn what_was_parked_in_doubt_is_over_if_it_reached_the_disk_and_no_harm_if_
             .write(audit::held(&crate::store::tests::sample::approval()))
             .await
             .unwrap();
+    }
+}
+
+/// A grant whose COMMIT failed: nobody could see it, or revoke it, until it counted again after the next start.
+#[tokio::test]
+async fn what_was_granted_in_doubt_is_over_if_it_reached_the_disk_and_no_harm_if_it_did_not() {
+    for durable in [true, false] {
+        let sidecar = Sidecar::start();
+        let store = &sidecar.parts.store;
+        let grant = crate::store::tests::sample::grant(5);
+        if durable {
+            store.write(audit::given(&grant)).await.unwrap();
+        }
+        let in_doubt = CommitError::Unavailable("disk".into());
+        super::super::grants::undo(store, &grant, &in_doubt);
+        store.flush().await.unwrap();
+        assert!(store.grants().unwrap().is_empty());
+        let next = crate::store::tests::sample::grant(1);
+        store.write(audit::given(&next)).await.unwrap();
+        for refused in [CommitError::Lost, CommitError::Overloaded] {
+            super::super::grants::undo(store, &next, &refused);
+        }
+        store.flush().await.unwrap();
+        assert_eq!(store.grants().unwrap().len(), 1, "what is not in doubt was not written");
     }
 }

@@ -120,6 +120,15 @@ impl Sidecar {
     }
 
     fn start_in(home: tempfile::TempDir, owner_may_approve: bool) -> Self {
+        Self::start_with(home, owner_may_approve, None)
+    }
+
+    /// Reached by this URL.
+    pub(super) fn at(public_url: &str) -> Self {
+        Self::start_with(tempfile::tempdir().unwrap(), true, Some(public_url.to_owned()))
+    }
+
+    fn start_with(home: tempfile::TempDir, owner_may_approve: bool, public_url: Option<String>) -> Self {
         let store = Store::open(&home.path().join("state/runplane.db")).unwrap();
         let gate = Gate::new(rules(SECURITY));
         store
@@ -144,12 +153,16 @@ impl Sidecar {
             store: store.clone(),
             metrics: metrics.clone(),
             owner_may_approve,
+            reason_from_risk: None,
             readiness: Arc::new(Readiness::new(store.clone(), authority.clone(), gate.clone())),
             registering: Mutex::new(()),
             notices: lines.clone(),
             home_option: String::new(),
             secure: false,
-            public_host: None,
+            public_host: public_url
+                .as_ref()
+                .map(|url| url.rsplit('/').next().unwrap().parse().unwrap()),
+            public_url,
         };
         let upstream = upstream::Config {
             resolve: std::collections::BTreeMap::new(),
@@ -175,11 +188,14 @@ impl Sidecar {
             draining: is_draining,
             connections: 16,
             waits: proxy::Waits::default(),
+            guard: proxy::Decided::default(),
         };
+        let parts = Arc::new(parts);
+        let agents = proxy::guard_router(parts.clone());
         Self {
             home,
-            parts: Arc::new(parts),
-            router: routers(control, SocketAddr::from(([127, 0, 0, 1], 8081))).0,
+            parts,
+            router: routers(control, SocketAddr::from(([127, 0, 0, 1], 8081)), agents).0,
             lines,
             draining,
         }
@@ -250,6 +266,10 @@ impl Sidecar {
         let status = response.status().as_u16();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&bytes).unwrap_or(Json::Null))
+    }
+
+    pub(super) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// The id of the only pending approval, once it is there.

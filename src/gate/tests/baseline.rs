@@ -109,6 +109,52 @@ fn an_unmapped_change_at_a_known_provider_is_held() {
     gets(&change, "REQUIRE_APPROVAL unmapped-change");
 }
 
+/// A name that was made from a description changes nothing of that: no change that is unmapped is allowed by its name, nor by
+/// what its fields would say if they were there.
+#[test]
+fn a_generated_change_is_held_whatever_its_name() {
+    for name in [
+        "approve_request",
+        "bulk_update",
+        "create_charge",
+        "delete_record",
+        "delete_records",
+        "deploy_service",
+        "export_data",
+        "generate_document",
+        "modify_record",
+        "modify_schema",
+        "modify_security",
+        "modify_webhook",
+        "post_message",
+        "process_refund",
+        "provision_instance",
+        "scale_resources",
+        "send_email",
+        "stop_instance",
+        "sync_data",
+        "terminate_instance",
+        "transfer_funds",
+        "update_integration",
+        "update_subscription",
+    ] {
+        let mut change = action(name, &[]);
+        change.unmapped = true;
+        let decision = decided(&gate(""), &change, None);
+        assert!(!decision.starts_with("ALLOW"), "{name}: {decision}");
+        let counted = [
+            ("amount", Value::Int(1)),
+            ("amount_base", Value::Int(1)),
+            ("instance_count", Value::Int(1)),
+            ("recipient_count", Value::Int(1)),
+            ("unbounded", Value::Bool(false)),
+        ];
+        change.fields = counted.map(|(field, value)| (field.into(), value)).into();
+        let decision = decided(&gate(""), &change, None);
+        assert!(!decision.starts_with("ALLOW"), "{name}: {decision}");
+    }
+}
+
 #[test]
 fn an_incomplete_action_is_held() {
     for name in [

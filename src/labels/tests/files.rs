@@ -69,7 +69,7 @@ fn what_is_not_of_the_files_shape_is_refused() {
         "targets:\n  - { match: { name: x }, label: { owner: x } }\n",
         "targets:\n  - { match: {}, label: { sensitvity: public } }\n",
         "targets:\n  - { label: { owner: x } }\n",
-        "domains: [1, [2]]\n",
+        "domains: [a.example, [2]]\n",
         "targets: []\ntargets: []\n",
         "targets: [\n",
     ] {

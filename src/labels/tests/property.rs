@@ -68,11 +68,21 @@ fn spelt(id: &str, way: usize) -> Option<String> {
     }
 }
 
+/// Whether an entry names this spelling, and not that one: then somebody said which of them it is.
+fn is_told_apart(labels: &Labelling, this: &str, that: &str) -> bool {
+    let mut patterns = labels.entries.iter().filter_map(|entry| entry.id.as_ref());
+    patterns.any(|pattern| {
+        let fit = |id| pattern.fit(Spelt::new(id).as_ref());
+        fit(this) == Fit::Yes && fit(that) < Fit::Yes
+    })
+}
+
 proptest! {
     #[test]
     fn what_cannot_be_told_is_as_sensitive_as_all_that_it_may_be(labels in some_entries(), id in id(), way in 0..8usize) {
         let told = sensitivity(&labels, table(Some(&id)));
         let other = spelt(&id, way);
+        prop_assume!(other.as_deref().is_none_or(|other| !is_told_apart(&labels, other, &id)));
         let otherwise = sensitivity(&labels, table(other.as_deref()));
         prop_assert_eq!(otherwise.or(told), otherwise, "{} told {:?}, as {:?} {:?}", id, told, other, otherwise);
     }

@@ -14,12 +14,13 @@ use crate::model::action::MAX_INT;
 use crate::model::vocabulary::FieldType;
 
 impl Compiler<'_> {
-    /// The fields of an operation: each known to one of its actions, each required one with a rule.
+    /// The fields of an operation: each known to one of its actions, each required one with a rule (but of generated ones).
     pub(super) fn fields(
         &mut self,
         at: &Located<file::Operation>,
         meaning: &Meaning,
         when: &[(Trigger, Meaning)],
+        generated: bool,
         context: &Context<'_>,
     ) -> Vec<(Arc<str>, Rule)> {
         let here = when
@@ -27,7 +28,8 @@ impl Compiler<'_> {
             .map(|(_, meaning)| meaning)
             .filter(|meaning| meaning.target.is_none());
         let meanings = || std::iter::once(meaning).chain(here.clone());
-        for meaning in meanings() {
+        // What no rule of a generated operation tells is missing, which holds the call.
+        for meaning in meanings().filter(|_| !generated) {
             for field in meaning
                 .required
                 .iter()
@@ -69,26 +71,41 @@ impl Compiler<'_> {
             .iter()
             .filter_map(|path| self.path(path, context))
             .collect();
-        let rule = match (&field.from, &field.value, field.not_told) {
-            (Some(from), None, false) => {
+        let rule = match (&field.from, &field.value, &field.empty, field.not_told) {
+            (Some(from), None, None, false) => {
                 let from = self.path(from, context);
                 Some(Rule::Read(self.reading(at, from?, kind, context)?))
             }
-            (None, Some(literal), false) => {
+            (None, Some(literal), None, false) => {
                 let value =
                     constant(literal, kind).ok_or_else(|| format!("`{name}` is of another type than this value"));
                 let require = field.require.as_ref().and_then(|path| self.path(path, context));
                 self.keep(at, value).map(|value| Rule::Constant(value, require))
             }
-            (None, None, true) => Some(Rule::NotTold),
+            (None, None, Some(object), false) if kind == FieldType::Bool => {
+                let besides = field.besides.iter().map(|name| name.as_str().into()).collect();
+                self.path(object, context)
+                    .map(|path| Rule::Empty(path, besides, field.filters))
+            }
+            (None, None, None, true) => Some(Rule::NotTold),
             _ => {
-                self.wrong(at, "expected exactly one of `from`, `value` and `not_told`");
+                self.wrong(
+                    at,
+                    "expected exactly one of `from`, `value`, `not_told`, and `empty` for a field that is true or false",
+                );
                 None
             }
         }?;
-        match unless.is_empty() {
-            true => Some(rule),
-            false => Some(Rule::Unless(unless, Box::new(rule))),
+        let rule = match unless.is_empty() {
+            true => rule,
+            false => Rule::Unless(unless, Box::new(rule)),
+        };
+        match &field.lacks {
+            None => Some(rule),
+            Some(lacks) => {
+                let path = self.path(&lacks.at, context)?;
+                Some(Rule::Lacking(path, lacks.text.as_str().into(), Box::new(rule)))
+            }
         }
     }
 

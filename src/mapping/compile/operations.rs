@@ -10,7 +10,7 @@ use crate::io::yaml::Located;
 use crate::mapping::dispatch::{self, Closed, Conditions, Dispatch, NameSource, Names, Routes};
 use crate::mapping::document::Path;
 use crate::mapping::file::{self, File};
-use crate::mapping::service::Operation;
+use crate::mapping::service::{Operation, Reader};
 use crate::model::Access;
 
 impl Compiler<'_> {
@@ -22,6 +22,8 @@ impl Compiler<'_> {
         }
         let source = match &file.dispatch.value {
             file::Dispatch::Path => return self.routes(file, context),
+            file::Dispatch::Aws(apis) => return self.apis(file, apis, context),
+            file::Dispatch::Mcp => return self.messages(file, context),
             file::Dispatch::Parameter(name) => NameSource::Parameter(name.as_str().into()),
             file::Dispatch::After(prefix) => match self.keep(&file.dispatch, path_prefix(prefix)) {
                 Some(prefix) => NameSource::Path(prefix),
@@ -51,6 +53,7 @@ impl Compiler<'_> {
             path,
             exact: HashMap::new(),
             prefixes: Vec::new(),
+            versioned: false,
         };
         if matches!(names.source, NameSource::Path(_)) {
             for operation in file.prefixes.values() {
@@ -58,12 +61,12 @@ impl Compiler<'_> {
             }
         }
         for (name, operation) in &file.operations {
-            if let Some(compiled) = self.operation(file, name, operation, context) {
+            if let Some(compiled) = self.operation(file, name, operation, None, context) {
                 names.exact.insert(name.as_str().into(), compiled);
             }
         }
         for (name, operation) in &file.prefixes {
-            if let Some(compiled) = self.operation(file, name, operation, context) {
+            if let Some(compiled) = self.operation(file, name, operation, None, context) {
                 names.prefixes.push((name.as_str().into(), compiled));
             }
         }
@@ -71,7 +74,7 @@ impl Compiler<'_> {
             .operations
             .values()
             .chain(file.prefixes.values())
-            .filter(|operation| operation.value.call.is_some())
+            .filter(|operation| operation.value.call.is_some() || !operation.value.calls.is_empty())
         {
             self.wrong(
                 operation,
@@ -90,30 +93,64 @@ impl Compiler<'_> {
             self.wrong(operation, "`prefixes` are for dispatch by name");
         }
         for (name, operation) in &file.operations {
-            let Some((method, template)) = self.call(operation) else {
-                continue;
-            };
-            let Some(parameters) = self.keep(operation, dispatch::parameters(template)) else {
-                continue;
-            };
-            let is = |segment: &str, end: &str| file.hide.iter().any(|name| *segment == format!("{{{name}{end}"));
-            // Of a path whose end is hidden nobody can tell where that begins.
-            let shown = !template
-                .rsplit('/')
-                .next()
-                .is_some_and(|last| is(last, "+}") || is(last, "*}"));
-            let segments = template.split('/').skip(1);
-            let context = Context {
-                shown_segments: segments.map(|segment| shown && !is(segment, "}")).collect(),
-                parameters: parameters.into_iter().map(Arc::from).collect(),
-                ..*context
-            };
-            if let Some(compiled) = self.operation(file, name, operation, &context) {
-                let inserted = routes.insert(method, template, compiled);
+            let calls = self.calls(operation);
+            // What it means is looked at although nobody can say of which call.
+            if calls.is_empty() && file.generated.is_none() {
+                drop(self.written(operation));
+            }
+            for (method, template) in calls {
+                self.route(&mut routes, file, (name, operation), &method, template, context);
+            }
+        }
+        routes.settle();
+        Dispatch::Path(Box::new(routes))
+    }
+
+    /// Adds one of an operation's calls.
+    pub(super) fn route(
+        &mut self,
+        routes: &mut Routes,
+        file: &File,
+        (name, operation): (&str, &Located<file::Operation>),
+        method: &Method,
+        template: &str,
+        context: &Context<'_>,
+    ) {
+        let (template, query) = template.split_once('?').unwrap_or((template, ""));
+        let mut alternatives = dispatch::alternatives(template);
+        let Some(first) = alternatives.first() else { return };
+        let Some(parameters) = self.keep(operation, dispatch::parameters(first)) else {
+            return;
+        };
+        let parameters: Vec<Arc<str>> = parameters.into_iter().map(|name| self.word(name)).collect();
+        let is_hidden = |segment: &str| {
+            dispatch::slot(segment).is_some_and(|(_, name, _)| {
+                file.hide
+                    .iter()
+                    .any(|hidden| name.trim_end_matches(['+', '*']) == hidden)
+            })
+        };
+        let takes_rest = |segment: &str| segment.ends_with("+}") || segment.ends_with("*}");
+        // Of a path whose end is hidden nobody can tell where that begins.
+        let last = template.rsplit('/').next().unwrap_or_default();
+        let shown = !(takes_rest(last) && is_hidden(last));
+        let segments = template.split('/').skip(1).filter(|_| file.generated.is_none());
+        let context = Context {
+            shown_segments: segments.map(|segment| shown && !is_hidden(segment)).collect(),
+            parameters,
+            template: Some(template),
+            ..*context
+        };
+        if let Some(mut compiled) = self.operation(file, name, operation, Some(method), &context) {
+            if !query.is_empty() {
+                compiled.conditions.with.extend(query.split('&').map(Box::from));
+            }
+            let compiled = Arc::new(compiled);
+            for template in alternatives.drain(..) {
+                let inserted = routes.insert(method, &template, compiled.clone());
                 self.keep(operation, inserted);
             }
         }
-        Dispatch::Path(Box::new(routes))
     }
 
     fn formats(&mut self, file: &File) -> Vec<Box<str>> {
@@ -130,10 +167,8 @@ impl Compiler<'_> {
     fn escaped(&mut self, file: &File) -> HashSet<Box<str>> {
         let named = |name: &str| {
             let ends = ["}", "*}"].map(|end| format!("{{{name}{end}"));
-            let calls = file
-                .operations
-                .values()
-                .filter_map(|operation| operation.value.call.as_deref());
+            let operations = file.operations.values().map(|operation| &operation.value);
+            let calls = operations.flat_map(|operation| operation.call.iter().chain(&operation.calls));
             calls
                 .flat_map(|call| call.split('/'))
                 .any(|segment| ends.iter().any(|end| *end == *segment))
@@ -164,6 +199,7 @@ impl Compiler<'_> {
             may: may.iter().map(|name| name.as_str().into()).collect(),
             says_operation: query.value.says_operation.as_deref().map(Box::from),
             name_prefix: file.name_prefix.as_str().into(),
+            open: false,
         })
     }
 
@@ -183,9 +219,9 @@ impl Compiler<'_> {
         }
     }
 
-    fn call<'o>(&mut self, operation: &'o Located<file::Operation>) -> Option<(Method, &'o str)> {
-        let split = operation.value.call.as_deref().and_then(|call| call.split_once(' '));
-        let read = split.and_then(|(method, template)| {
+    pub(super) fn calls<'o>(&mut self, operation: &'o Located<file::Operation>) -> Vec<(Method, &'o str)> {
+        let all = operation.value.call.iter().chain(&operation.value.calls);
+        let read = |call: &'o str| {
             let known = [
                 Method::GET,
                 Method::HEAD,
@@ -194,31 +230,44 @@ impl Compiler<'_> {
                 Method::PATCH,
                 Method::DELETE,
             ];
+            let (method, template) = call.split_once(' ')?;
             Some((known.into_iter().find(|known| known.as_str() == method)?, template))
-        });
-        self.keep(
-            operation,
-            read.ok_or_else(|| "expected `call: METHOD /template`, as `POST /v1/refunds`".to_owned()),
-        )
+        };
+        let read: Option<Vec<_>> = all.map(|call| read(call)).collect();
+        let one_way = operation.value.call.is_none() || operation.value.calls.is_empty();
+        let read = read.filter(|read| !read.is_empty() && one_way);
+        let read = read.ok_or_else(|| "expected `call: METHOD /template`, as `POST /v1/refunds`".to_owned());
+        self.keep(operation, read).unwrap_or_default()
     }
 
-    fn operation(
+    pub(super) fn operation(
         &mut self,
         file: &File,
         name: &str,
         at: &Located<file::Operation>,
+        method: Option<&Method>,
         context: &Context<'_>,
     ) -> Option<Operation> {
         let operation = &at.value;
-        let meaning = self.meaning(at, &operation.action, operation.access, operation.summary.as_deref());
+        let meaning = match file.generated.is_some() {
+            true => self.derived(at, method),
+            false => self.written(at).map(Arc::new),
+        };
         let when: Vec<_> = operation
             .when
             .iter()
-            .filter_map(|when| self.when(when, meaning.as_ref(), context))
+            .filter_map(|when| self.when(when, meaning.as_deref(), context))
             .collect();
         let meaning = meaning?;
-        let fields = self.fields(at, &meaning, &when, context);
-        let target = self.target(at, &operation.target, context);
+        let mut fields = self.fields(at, &meaning, &when, file.generated.is_some(), context);
+        let target = match &operation.target {
+            Some(target) => self.target(at, target, context),
+            None => self.derived_target(&meaning, &mut fields, context),
+        };
+        let reader = operation
+            .reader
+            .as_ref()
+            .and_then(|reader| self.reader(reader, context));
         let paths = || {
             fields
                 .iter()
@@ -229,6 +278,7 @@ impl Compiler<'_> {
                         .flat_map(|(_, meaning)| meaning.target.iter().flat_map(|target| &target.id)),
                 )
                 .chain(&target.id)
+                .chain(reader.iter().flat_map(Reader::paths))
         };
         let reads_body = paths().any(Path::reads_body);
         let content_ignored = operation.content_ignored || file.grpc;
@@ -256,16 +306,19 @@ impl Compiler<'_> {
             line: at.line,
             conditions: self.conditions(file, at),
             content_ignored,
+            content_by_get: operation.content_by_get,
+            volatile: operation.volatile.iter().map(|name| name.as_str().into()).collect(),
             in_parts: in_parts.collect(),
             decoder: operation.content,
-            needs_body: reads_body || (meaning.access != Access::Read && !content_ignored),
-            answer: operation
-                .answer
-                .as_ref()
-                .map_or_else(|| context.answer.clone(), |answer| self.answer(at, answer)),
+            // What a generated operation's content means nobody said: there is nothing to read it for.
+            needs_body: reads_body
+                || reader.is_some()
+                || (meaning.access != Access::Read && !content_ignored && file.generated.is_none()),
+            answer: operation.answer.as_ref().map(|answer| self.answer(at, answer)),
             parameters: context.parameters.clone(),
             shown_segments: context.shown_segments.clone(),
             reads_query,
+            reader,
             meaning,
             when,
             fields,

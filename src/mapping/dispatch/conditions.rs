@@ -24,12 +24,35 @@ pub(in crate::mapping) struct Closed {
     pub says_operation: Option<Box<str>>,
     /// Goes before the operation's name.
     pub name_prefix: Box<str>,
+    /// A call may have any other parameter, too.
+    pub open: bool,
 }
 
 /// Names and values of a query as they were sent.
 pub(super) type Asked<'a> = Vec<(&'a str, &'a str)>;
 
 impl Conditions {
+    /// Whether a parameter of that name is one by which calls are this operation: `operation`, of `operation=create`.
+    pub(super) fn tells(&self, parameter: &str) -> bool {
+        let name = |with: &str| with.split('=').next() == Some(parameter);
+        self.with.iter().any(|with| name(with))
+    }
+
+    /// Whether a query has all that it must have, and nothing by which another operation of the path is told. `tells`: of
+    /// the others.
+    ///
+    /// SECURITY: `?operation=batch-delete` of a POST that creates without it is no creation (test
+    /// `aws_a_query_that_tells_another_operation_is_no_other`).
+    pub(super) fn fits_openly(&self, asked: &Asked<'_>, tells: &dyn Fn(&str) -> bool) -> bool {
+        let is = |with: &str, (name, value): &(&str, &str)| match with.split_once('=') {
+            Some((known, wanted)) => known == *name && wanted == *value,
+            None => with == *name,
+        };
+        let has = |with: &str| asked.iter().any(|pair| is(with, pair));
+        let known = |pair: &(&str, &str)| !tells(pair.0) || self.with.iter().any(|with| is(with, pair));
+        self.with.iter().all(|with| has(with)) && asked.iter().all(known)
+    }
+
     pub(super) fn count(&self) -> usize {
         self.with.len() + self.headers.len()
     }
@@ -46,6 +69,16 @@ impl Conditions {
 }
 
 impl Closed {
+    /// Where only what some operation of a path is told by tells.
+    pub(in crate::mapping) fn open() -> Self {
+        Self {
+            may: HashSet::new(),
+            says_operation: None,
+            name_prefix: Box::default(),
+            open: true,
+        }
+    }
+
     /// The query of a call, undecoded: a name that is written with escapes is none that is known.
     ///
     /// SECURITY: servers that part pairs at `;` too, or take the first or the last of two, would find another operation
@@ -56,7 +89,7 @@ impl Closed {
         let mut seen = HashSet::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if pair.contains(';') || !seen.insert(name) {
+            if pair.contains(';') || (!seen.insert(name) && !self.open) {
                 return Err(Refusal::new(
                     Reason::Malformed,
                     "the query names a parameter twice, or holds `;`, which servers read in different ways",

@@ -47,7 +47,7 @@ fn a_domain_is_of_one_address_or_of_none() {
         ("ours.test", None),
         ("", None),
     ] {
-        assert_eq!(domain(address).as_deref(), of, "{address:?}");
+        assert_eq!(domain::domain(address).as_deref(), of, "{address:?}");
     }
 }
 

@@ -79,6 +79,7 @@ fn is_ignored(name: &HeaderName, headers: &HeaderMap, service: Option<&Service>)
     IGNORED.contains(&text)
         || IGNORED_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
         || matches!(key, Some(IdempotencyKey::Header(key)) if key == name)
+        || service.is_some_and(|service| service.volatile_headers.contains(name))
         || (text == CONTENT_SHA256 && is_digest(headers))
         || (*name == SEC_WEBSOCKET_KEY && headers.contains_key(UPGRADE))
 }

@@ -12,23 +12,29 @@ use crate::mapping::record::{self, Known};
 use crate::mapping::service::{Meaning, Operation, Service, TargetRule, UNTOLD};
 use crate::mapping::{Mappings, content, inert, outline};
 use crate::model::action::MAX_INT;
-use crate::model::{Action, Call, Missing, Target, Value, Why, money};
+use crate::model::{Access, Action, Call, Missing, Target, Value, Why, money};
 
-type Fields = BTreeMap<Arc<str>, Value>;
+pub(super) type Fields = BTreeMap<Arc<str>, Value>;
+
+impl Matched<'_> {
+    pub(super) fn document<'d>(&'d self, call: &'d Call, decoded: &'d Decoded) -> Document<'d> {
+        Document {
+            method: call.method.as_str(),
+            host: self.captures,
+            parameters: &self.parameters,
+            headers: &call.headers,
+            query: decoded.query.as_ref(),
+            body: decoded.body.as_ref().map(|body| &body.value),
+            json: decoded.body.as_ref().is_some_and(|body| body.decoder == Decoder::Json),
+        }
+    }
+}
 
 impl Mappings {
     /// A call that a rule names, with everything it does.
     pub(super) fn named(&self, call: &Call, matched: &Matched<'_>, decoded: &Decoded) -> Action {
         let Matched { service, operation, .. } = matched;
-        let document = Document {
-            method: call.method.as_str(),
-            host: matched.captures,
-            parameters: &matched.parameters,
-            headers: &call.headers,
-            query: decoded.query.as_ref(),
-            body: decoded.body.as_ref().map(|body| &body.value),
-            json: decoded.body.as_ref().is_some_and(|body| body.decoder == Decoder::Json),
-        };
+        let document = matched.document(call, decoded);
         let (meaning, others) = operation.meanings(|trigger| trigger.applies(&document));
         let (fields, missing) = self.read(matched, meaning, &document);
         let (own, whole) = operation.target.own(&document);
@@ -42,11 +48,13 @@ impl Mappings {
             target: own,
             environment: self.environment(call, service, &document),
             labels: None,
-            unmapped: false,
+            // SECURITY: a description tells the name of a change and not what it does, so people are asked as they are of one
+            // without a name (test `what_people_wrote_goes_before_what_was_generated`).
+            unmapped: service.generated && meaning.access != Access::Read,
             inspected: decoded.body.is_some() || content::is_empty(&call.body),
             summary: String::new(),
             request_line: record::request_line(call, Known::Operation(service, operation)),
-            answer: operation.answer.clone(),
+            answer: operation.answer.as_ref().unwrap_or(&service.answer).clone(),
             also: Vec::new(),
             risk: None,
         };
@@ -96,7 +104,12 @@ impl Mappings {
     }
 
     /// Fields of one meaning, and what is missing of them.
-    fn read(&self, matched: &Matched<'_>, meaning: &Meaning, document: &Document<'_>) -> (Fields, Vec<Missing>) {
+    pub(super) fn read(
+        &self,
+        matched: &Matched<'_>,
+        meaning: &Meaning,
+        document: &Document<'_>,
+    ) -> (Fields, Vec<Missing>) {
         let Matched { service, operation, .. } = matched;
         let mut fields = BTreeMap::new();
         let mut missing = Vec::new();

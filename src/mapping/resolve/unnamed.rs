@@ -120,7 +120,7 @@ impl Mappings {
 
     /// `open_tunnel` and `open_stream`: what a connection is opened for is known, what goes through it is not.
     pub(in crate::mapping) fn connection(&self, call: &Call, built_in: &BuiltIn) -> Action {
-        let service = self.service(call).map(|(service, _)| service);
+        let service = self.service(call);
         let mut action = self.bare(call, service, built_in);
         action.unmapped = false;
         action.inspected = false;

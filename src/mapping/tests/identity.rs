@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::Identity;
 
+mod apart;
 mod property;
 mod unmapped;
 mod uploads;
@@ -181,10 +182,10 @@ fn how_s3_is_to_read_the_content_counts() {
 #[test]
 fn eight_mebibytes_of_plus_signs_take_no_more_than_their_length() {
     let text = "+".repeat(8 << 20);
-    let read = crate::mapping::identity::exact(&text);
+    let read = crate::mapping::identity::exact::exact(&text);
     assert!(read.len() == text.len() && read.iter().all(|byte| *byte == 0xFF));
     assert!(read.capacity() <= text.len(), "{}", read.capacity());
-    assert_eq!(crate::mapping::identity::exact("+a%2B+%20+"), b"\xFFa+\xFF \xFF");
+    assert_eq!(crate::mapping::identity::exact::exact("+a%2B+%20+"), b"\xFFa+\xFF \xFF");
 }
 
 #[test]

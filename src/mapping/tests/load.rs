@@ -83,7 +83,7 @@ fn each_mistake_is_told_with_its_place() {
         ("from: $.body.amount }", "value: many }", "is of another type"),
         ("POST /v1/a/{id}", "POST v1/a", "starts with `/`"),
         ("POST /v1/a/{id}", "FETCH /v1/a", "expected `call: METHOD /template`"),
-        ("POST /v1/a/{id}", "POST /v1/a{id}", "expected segments"),
+        ("POST /v1/a/{id}", "POST /v1/a{id}{b}", "expected segments"),
         ("api.x.example", "'{x}.example'", "the last two labels"),
         ("provider: x", "provider: unknown", "cannot be a provider's name"),
         ("operations:", "operation:", "unknown field `operation`"),

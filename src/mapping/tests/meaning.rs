@@ -197,6 +197,12 @@ fn the_environment_is_told_by_the_key_which_is_not_kept() {
         ("Bearer sk_live_x", "production"),
         ("bearer  rk_live_x", "production"),
         ("Basic c2tfbGl2ZV94Og==", "production"),
+        // As decoders take it that are not strict: without padding, with bits behind the last byte.
+        ("Basic c2tfbGl2ZV94Og", "production"),
+        ("Basic c2tfbGl2ZV94", "production"),
+        ("Basic c2tfbGl2ZV94Oh==", "production"),
+        ("Bearer sk_org_live_x", "production"),
+        ("Bearer sk_org_test_x", "test"),
         ("Bearer rk_test_x", "test"),
         ("Bearer other", "unknown"),
         ("Digest x", "unknown"),

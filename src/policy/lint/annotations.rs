@@ -7,6 +7,7 @@ use std::time::Duration;
 use cedar_policy::{Effect, Policy};
 
 use super::Finding;
+use crate::model::approval::Escalation;
 use crate::model::diagnostic::meant;
 use crate::policy::place::Statement;
 use crate::policy::rule::{DEFAULT_APPROVERS, HoldTerms, OWNERS, RESERVED_IDS};
@@ -16,11 +17,12 @@ const DECISION: &str = "decision";
 const APPROVERS: &str = "approvers";
 const QUORUM: &str = "quorum";
 const TIMEOUT: &str = "timeout";
+const ESCALATE: &str = "escalate";
 const REASON: &str = "reason";
 /// On a rule that is only recorded.
 pub(in crate::policy) const MODE: &str = "mode";
 const OBSERVE: &str = "observe";
-const ANNOTATIONS: [&str; 7] = [ID, DECISION, APPROVERS, QUORUM, TIMEOUT, REASON, MODE];
+const ANNOTATIONS: [&str; 8] = [ID, DECISION, APPROVERS, QUORUM, TIMEOUT, ESCALATE, REASON, MODE];
 /// Most people that a rule may ask for.
 const MAX_QUORUM: u32 = 10;
 /// Longest life of a pending approval that a rule may ask for.
@@ -80,7 +82,7 @@ pub(in crate::policy) fn annotations(
         }
     };
     if !holds {
-        for key in [APPROVERS, QUORUM, TIMEOUT] {
+        for key in [APPROVERS, QUORUM, TIMEOUT, ESCALATE] {
             if policy.annotation(key).is_some() {
                 let message = format!("`@{key}` stands only with `@decision(\"REQUIRE_APPROVAL\")`");
                 findings.push(Finding::at(statement.annotation(key), message));
@@ -119,9 +121,10 @@ fn hold_terms(
         approvers: vec![DEFAULT_APPROVERS.into()],
         quorum: 1,
         timeout: None,
+        escalation: None,
     };
     if let Some(value) = policy.annotation(APPROVERS) {
-        match approvers(value, groups) {
+        match approvers(APPROVERS, value, groups) {
             Ok(approvers) => terms.approvers = approvers,
             Err(message) => findings.push(Finding::at(statement.annotation(APPROVERS), message)),
         }
@@ -146,15 +149,45 @@ fn hold_terms(
             findings.push(Finding::at(statement.annotation(TIMEOUT), message));
         }
     }
+    if let Some(value) = policy.annotation(ESCALATE) {
+        match escalation(value, groups) {
+            Ok(escalation) => terms.escalation = Some(escalation),
+            Err(message) => findings.push(Finding::at(statement.annotation(ESCALATE), message)),
+        }
+    }
     terms
 }
 
-fn approvers(value: &str, groups: Option<&BTreeSet<String>>) -> Result<Vec<Arc<str>>, String> {
+/// `managers at 50%`, `managers, legal at 50%`
+fn escalation(value: &str, groups: Option<&BTreeSet<String>>) -> Result<Escalation, String> {
+    let expected = || {
+        format!(
+            "`@escalate(\"{value}\")`: expected groups and after what part of the time they are asked, too, 1% to 99%, as \
+             \"managers at 50%\""
+        )
+    };
+    let (names, share) = value.rsplit_once(" at ").ok_or_else(expected)?;
+    let digits = share.strip_suffix('%').ok_or_else(expected)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(expected());
+    }
+    match digits.parse() {
+        Ok(percent @ 1..=99) => Ok(Escalation {
+            approvers: approvers(ESCALATE, names, groups)?,
+            percent,
+        }),
+        Ok(_) | Err(_) => Err(expected()),
+    }
+}
+
+fn approvers(annotation: &str, value: &str, groups: Option<&BTreeSet<String>>) -> Result<Vec<Arc<str>>, String> {
     let mut names: Vec<Arc<str>> = Vec::new();
     for name in value.split(',').map(str::trim) {
         let known = groups.is_none_or(|groups| groups.contains(name)) || name == DEFAULT_APPROVERS || name == OWNERS;
         if name.is_empty() {
-            return Err("`@approvers`: expected group names, separated by commas, as \"finance, legal\"".to_owned());
+            return Err(format!(
+                "`@{annotation}`: expected group names, separated by commas, as \"finance, legal\""
+            ));
         } else if !known {
             let known = groups
                 .into_iter()
@@ -165,7 +198,7 @@ fn approvers(value: &str, groups: Option<&BTreeSet<String>>) -> Result<Vec<Arc<s
             let hint = meant(name, known.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
             let known = known.into_iter().collect::<Vec<_>>().join(", ");
             return Err(format!(
-                "`@approvers`: no person is in a group `{name}` (known: {known}){}; put someone there first with `runplane \
+                "`@{annotation}`: no person is in a group `{name}` (known: {known}){}; put someone there first with `runplane \
                  people add NAME --group {name}`, or under `people:` in runplane.yaml",
                 hint.unwrap_or_default()
             ));
@@ -228,6 +261,29 @@ mod tests {
             "99999999999999999999d",
         ] {
             assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_escalation_names_groups_and_a_part_of_the_time() {
+        let groups = BTreeSet::from(["managers".to_owned(), "legal".to_owned()]);
+        let read = |value: &str| escalation(value, Some(&groups));
+        let both = read("managers, legal at 50%").unwrap();
+        assert_eq!((both.approvers.len(), both.percent), (2, 50));
+        for wrong in [
+            "",
+            "managers",
+            "managers at 50",
+            "managers at 0%",
+            "managers at 100%",
+            "managers at +5%",
+            "managers at -5%",
+            "managers at 5.5%",
+            "managers 50%",
+            " at 50%",
+            "manager at 50%",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::Parts;
 use crate::approval::Approvals;
-use crate::audit;
 use crate::metrics::{Ruled, Tally};
 use crate::model::change::CallClosed;
 use crate::model::{ApprovalId, CallId, Outcome, Reason, Timestamp};
 use crate::policy::Hold;
+use crate::proxy::record;
 use crate::store::Store;
 
 /// Closes its call as not sent when dropped, if the call is in the trail and nobody else will: when it is refused, and
@@ -80,9 +80,7 @@ impl Drop for OpenCall {
             result_id: None,
             carried: None,
         };
-        self.store.later(audit::closed(&self.agent, closed));
-        if let Some(approval) = &self.spent {
-            self.approvals.ended(approval, &self.call, Outcome::NotSent, None);
-        }
+        let spent = self.spent.as_ref().map(|approval| (&self.approvals, approval));
+        record::end(&self.store, &self.agent, closed, spent);
     }
 }

@@ -7,7 +7,7 @@ use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::metrics::Ruled;
 use crate::model::labels::Labels;
-use crate::model::{Action, Caller, Evidence, Reason, Refusal, Timestamp};
+use crate::model::{Action, Caller, Evidence, Origin, Reason, Refusal, Timestamp, Vote};
 use crate::policy::{Blocked, Decision, Hold, Permit};
 use crate::proxy::say::blocked as blocked_line;
 use crate::store::{CommitError, to_its_end};
@@ -37,7 +37,8 @@ pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, he
     let as_shown = alike(&claim.row().action, &hold.action);
     let at = Timestamp::now();
     let wanted = now.wanted(&hold.call.facts(), &hold.action, &claim.evidence(), at);
-    claim.keep_votes(|person, rule| parts.registry.still_speaks(person, rule, &wanted));
+    let counts = |vote: &Vote| vote.grant().is_none_or(|grant| parts.approvals.grant_counts(&grant));
+    claim.keep_votes(|vote, rule| counts(vote) && parts.registry.still_speaks(&vote.person, rule, &wanted));
     let evidence = as_shown.then(|| claim.evidence());
     match now.decide(hold.call, hold.action, evidence.as_ref(), at) {
         Decision::Allow(permit) => {
@@ -105,9 +106,10 @@ fn read_again(parts: &Parts, before: &Rules, now: &Rules, asking: &Asking, hold:
         return Some(now.complete(hold.action.clone(), &hold.call.facts().host));
     }
     let (mappings, call) = (now.mappings(), &hold.call);
-    let read = match call.opens_stream() {
-        true => mappings.stream(call).ok()?,
-        false => mappings.resolve(call, mappings.route(call).ok()?).ok()?,
+    let read = match call.origin {
+        Origin::Guard => mappings.stated(call).ok()?,
+        Origin::Wire if call.opens_stream() => mappings.stream(call).ok()?,
+        Origin::Wire => mappings.resolve(call, mappings.route(call).ok()?).ok()?,
     };
     let mut action = now.complete(read, &call.facts().host);
     let identity = mappings.identify(call, &action).ok()?;
@@ -171,7 +173,9 @@ async fn spend(
         would: permit.would(),
         trial: permit.trial(),
     };
-    let mut changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
+    let changes = audit::decided(permit.call(), permit.action(), &ruling, &rules.digests());
+    let grants = evidence.as_ref().map(Evidence::grants).unwrap_or_default();
+    let mut changes = audit::by_grants(changes, &grants);
     changes.extend(audit::consumed(draft.row()));
     let store = parts.store.clone();
     open.because(Reason::AuditUnavailable);
@@ -187,6 +191,7 @@ async fn spend(
                 return Err(error);
             }
         };
+        permit.get().spending().passage.ends();
         let row = draft.committed();
         open.recorded();
         open.spent(row.id.clone());

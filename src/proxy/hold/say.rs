@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use super::Held;
-use crate::approval::{Question, Standing, Wait, beginning};
+use crate::approval::{Question, Standing, Wait, beginning, shortened};
+use crate::model::change::Correction;
 use crate::model::inert::inert;
-use crate::model::{ApprovalId, HoldRule, Outcome, Reason, Refusal, Timestamp, Vocabulary};
+use crate::model::{ApprovalId, HoldRule, Outcome, Reason, Refusal, Timestamp, Vocabulary, Vote};
 use crate::policy::{Blocked, Hold};
 use crate::proxy::{Parts, internal};
 
@@ -45,11 +46,53 @@ pub(super) fn denied(standing: &Standing) -> Refusal {
         .as_ref()
         .map(|denial| format!(" Their reason: {}", sentence(&inert(beginning(&denial.reason, 1_000)))))
         .unwrap_or_default();
+    let next = match correction(standing) {
+        Some(correction) => corrected(&correction),
+        None => "Do not repeat it and do not attempt it another way.".to_owned(),
+    };
     Refusal::new(
         Reason::ApprovalDenied,
         format!(
-            "NOT executed. A person refused this call ({}).{reason} Do not repeat it and do not attempt it another way.",
+            "NOT executed. A person refused this call ({}).{reason} {next}",
             standing.row.id,
+        ),
+    )
+}
+
+/// What the person who refused it says would have been right.
+pub(super) fn correction(standing: &Standing) -> Option<Box<Correction>> {
+    let denial = standing.row.denial.as_ref()?;
+    denial.correction.clone().map(Box::new)
+}
+
+fn corrected(correction: &Correction) -> String {
+    let fields: Vec<String> = correction
+        .fields
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    format!(
+        "What they say would be right: {} (amounts in minor units), and nothing else of the call changed. Do not repeat it as it \
+         was. If that serves what you were asked to do, make the call once with exactly these values before {}: it is then \
+         decided again, and this person's consent waits for it.",
+        fields.join(", "),
+        clock(correction.until),
+    )
+}
+
+/// A person withdrew the question before anybody answered it.
+pub(super) fn cancelled(standing: &Standing) -> Refusal {
+    let id = &standing.row.id;
+    let said = standing.row.denial.as_ref().map(|denial| denial.reason.as_str());
+    let reason = said
+        .filter(|reason| !reason.is_empty())
+        .map(|reason| format!(" Their reason: {}", sentence(&inert(beginning(reason, 1_000)))))
+        .unwrap_or_default();
+    Refusal::new(
+        Reason::ApprovalExpired,
+        format!(
+            "NOT executed. A person withdrew the question whether this call may be made ({id}).{reason} {NO_OTHER_WAY} \
+             Repeat exactly this call only if it is still wanted: it asks again."
         ),
     )
 }
@@ -147,6 +190,22 @@ pub(super) struct Asked<'a> {
 pub(super) fn held(parts: &Parts, held: &Held, asked: &Asked<'_>, wait: &Wait) -> String {
     let vocabulary = held.rules.vocabulary();
     line(&held.hold, asked, wait, vocabulary, &parts.home_option)
+}
+
+/// `GRANTED support-bot: Refund $150.00 of ch_1 in Stripe (refund-over-100), by gra_7k2m9x4q of alice`, for the terminal.
+pub(super) fn granted(hold: &Hold, votes: &[Vote]) -> String {
+    let rules: Vec<&str> = hold.rules.iter().map(|rule| &*rule.id).collect();
+    let by = votes.iter().filter_map(|vote| Some((vote.grant()?, &vote.person)));
+    let by: Vec<String> = by
+        .map(|(grant, person)| format!("{} of {}", grant.short(), inert(person)))
+        .collect();
+    format!(
+        "GRANTED {}: {} ({}), by {}",
+        inert(&hold.call.caller.agent),
+        inert(&shortened(&hold.action.summary, 200)),
+        inert(&rules.join(", ")),
+        by.join(", "),
+    )
 }
 
 fn line(hold: &Hold, asked: &Asked<'_>, wait: &Wait, vocabulary: &Vocabulary, home_option: &str) -> String {

@@ -147,7 +147,7 @@ fn problem(refused: &Refused, row: &Row, id: &CallId) -> Value {
         .iter()
         .map(|rule| json!({ "id": rule.id, "reason": rule.reason }))
         .collect();
-    json!({
+    let mut problem = json!({
         "type": format!("urn:runplane:refusal:{reason}"),
         "title": words::title(*reason),
         "status": row.status(refused).as_u16(),
@@ -157,7 +157,12 @@ fn problem(refused: &Refused, row: &Row, id: &CallId) -> Value {
         "request_id": id,
         "approval_id": refused.approval,
         "rules": rules,
-    })
+    });
+    if let (Some(correction), Some(members)) = (&refused.correction, problem.as_object_mut()) {
+        let told = json!({ "fields": correction.fields, "until": correction.until.to_string() });
+        members.insert("correction".to_owned(), told);
+    }
+    problem
 }
 
 /// Character data of XML 1.0: markup is escaped, and characters it cannot hold are left out.

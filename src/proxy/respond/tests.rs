@@ -1,4 +1,5 @@
 mod fields;
+mod page;
 
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -11,6 +12,7 @@ use crate::upstream::SendError;
 
 fn refused(reason: Reason, shape: ErrorShape) -> Refused {
     Refused {
+        correction: None,
         refusal: told(&Refusal::new(reason, "because <b>&\u{1b}[2J")),
         call: Some(CallId::random()),
         approval: Some(ApprovalId::random()),

@@ -104,6 +104,7 @@ fn what_asks_to_leave_http_is_blocked_whatever_was_decided() {
         approvers: vec!["approver".into()],
         quorum: 1,
         timeout: None,
+        escalation: None,
         digest: "".into(),
         unchecked: Vec::new(),
     };

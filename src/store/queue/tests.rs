@@ -59,8 +59,13 @@ fn a_failure_refuses_who_waits_and_keeps_the_rest_in_order() {
             | Change::AgentPut(_)
             | Change::PersonPut(_)
             | Change::HabitsPut(_)
+            | Change::Sealed(_)
+            | Change::Outbox(_)
             | Change::Paused(_)
-            | Change::Resumed(_)) => panic!("{other:?}"),
+            | Change::Resumed(_)
+            | Change::GrantGiven(_)
+            | Change::GrantUsed(_)
+            | Change::GrantEnded(..)) => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(kinds, [Kind::Shutdown, Kind::Boot]);

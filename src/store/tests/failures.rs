@@ -172,3 +172,20 @@ async fn closing_while_nothing_can_be_written_ends() {
     drop(store);
     assert!(began.elapsed() < Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn a_row_that_a_trigger_swallows_is_not_taken_for_written() {
+    for table in ["entries", "entry_values"] {
+        let (_directory, path) = place();
+        let store = Store::open(&path).unwrap();
+        store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+        let other = Connection::open(&path).unwrap();
+        let swallow = format!("CREATE TRIGGER swallow BEFORE INSERT ON {table} BEGIN SELECT RAISE(IGNORE); END");
+        other.execute_batch(&swallow).unwrap();
+        let refused = store.write(sample::decided(&CallId::random(), "ALLOW")).await;
+        assert!(unavailable(&refused), "{table}: {refused:?}");
+        assert_eq!(count(&path, "SELECT count(*) FROM calls"), 0);
+        other.execute_batch("DROP TRIGGER swallow").unwrap();
+        until_served(&store).await;
+    }
+}

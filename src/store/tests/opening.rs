@@ -8,7 +8,7 @@ use rusqlite::{Connection, ffi};
 use super::{count, fresh, gapless, place, sample};
 use crate::model::entry::Kind;
 use crate::store::open::explain;
-use crate::store::{OpenError, Reader, Store};
+use crate::store::{Evidence, OpenError, Reader, Store, Table, schema};
 
 fn mode(path: &std::path::Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -196,4 +196,82 @@ async fn the_trail_goes_on_after_a_restart_and_never_back_in_time() {
     store.write(vec![sample::entry(Kind::Shutdown)]).await.unwrap();
     assert_eq!(gapless(&path), 3);
     assert_eq!(count(&path, "SELECT time FROM entries WHERE seq = 3"), future);
+}
+
+#[test]
+fn a_schema_that_was_changed_is_told() {
+    let (_directory, path) = place();
+    drop(Store::open(&path).unwrap());
+    let told = || {
+        let evidence = Evidence::open(&path).unwrap();
+        assert_eq!(evidence.damage().unwrap(), None);
+        let strange = evidence.strange().unwrap();
+        strange.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(told(), Vec::<String>::new());
+    for (change, name) in [
+        (
+            "CREATE TRIGGER planted BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END",
+            "planted",
+        ),
+        ("CREATE VIEW planted AS SELECT * FROM calls", "planted"),
+        ("CREATE TABLE planted (a)", "planted"),
+        ("DROP TRIGGER entries_stay", "entries_stay"),
+        ("DROP INDEX calls_open", "calls_open"),
+        (
+            "DROP INDEX calls_open; CREATE INDEX calls_open ON calls (ordinal) WHERE 0",
+            "calls_open",
+        ),
+    ] {
+        let before = std::fs::read(&path).unwrap();
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = DELETE").unwrap();
+        connection.execute_batch(change).unwrap();
+        drop(connection);
+        assert_eq!(told(), [name], "{change}");
+        std::fs::write(&path, before).unwrap();
+    }
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch("PRAGMA journal_mode = DELETE; ANALYZE")
+        .unwrap();
+    drop(connection);
+    assert_eq!(told(), Vec::<String>::new());
+}
+
+/// What an earlier build left is evidence as it lies there: to bring it up to date would be to change it.
+#[test]
+fn evidence_of_an_earlier_version_is_read_as_it_is() {
+    for version in [4, 5, 6] {
+        let (_directory, path) = place();
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        schema::migrate_to(&connection, version).unwrap();
+        drop(connection);
+        let before = fs::read(&path).unwrap();
+        if version < schema::SEALED {
+            assert!(matches!(Evidence::open(&path), Err(OpenError::Older { found: 4, .. })));
+        } else {
+            let evidence = Evidence::open(&path).unwrap();
+            assert_eq!(evidence.strange().unwrap(), [], "{version}");
+            for table in [Table::Grants, Table::Approvals, Table::Calls, Table::Checkpoints] {
+                let mut query = evidence.query(table).unwrap();
+                assert!(query.lines().unwrap().line().unwrap().is_none(), "{version} {table:?}");
+            }
+        }
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn evidence_that_is_written_to_while_it_is_read_is_told() {
+    let (_directory, path, store) = fresh();
+    drop(store);
+    let evidence = Evidence::open(&path).unwrap();
+    assert!(evidence.is_still());
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("PRAGMA user_version = 7; CREATE TABLE more (a)")
+        .unwrap();
+    assert!(!evidence.is_still());
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::model::change::{ApprovalRow, CallClosed, CallRow};
 use crate::model::entry::{Committed, Kind};
+use crate::model::grant::{Bounds, Grant, Most, Scope};
 use crate::model::{
-    Access, Action, ApprovalId, CallId, Change, Entry, Facts, HoldRule, Outcome, State, Target, Timestamp, Value,
+    Access, Action, ApprovalId, CallId, Change, Entry, Facts, GrantId, HoldRule, Outcome, State, Target, Timestamp,
+    Value, Vote,
 };
 
 pub(crate) fn entry(kind: Kind) -> Change {
@@ -101,6 +103,7 @@ pub(crate) fn approval() -> ApprovalRow {
         revision: 0,
         state: State::Pending,
         fingerprint: [9; 32],
+        remainder: None,
         idempotency: Some("a1".to_owned()),
         facts: Facts {
             agent: "support-bot".into(),
@@ -115,12 +118,16 @@ pub(crate) fn approval() -> ApprovalRow {
             approvers: vec!["finance".into()],
             quorum: 1,
             timeout: Some(Duration::from_millis(90_500)),
+            escalation: None,
             digest: "ab".repeat(32).into(),
             unchecked: Vec::new(),
         }],
         votes: Vec::new(),
         stated: BTreeMap::new(),
         denial: None,
+        escalated: Vec::new(),
+        asked: None,
+        returned: 0,
         created: Timestamp(1_000),
         expires: Timestamp(901_000),
         grant_expires: None,
@@ -128,6 +135,37 @@ pub(crate) fn approval() -> ApprovalRow {
         first_call: CallId::random(),
         consumed_by: None,
         consumed: None,
+    }
+}
+
+/// A grant of so many uses.
+pub(crate) fn grant(uses: u32) -> Grant {
+    Grant {
+        id: GrantId::random(),
+        agent: "support-bot".into(),
+        scope: Scope::Within(Bounds {
+            action: "process_refund".into(),
+            kind: "charge".into(),
+            target: None,
+            environment: None,
+            most: BTreeMap::from([(
+                "amount".into(),
+                Most {
+                    value: 100_000,
+                    currency: Some("usd".into()),
+                },
+            )]),
+        }),
+        vote: Vote {
+            person: "alice".into(),
+            time: Timestamp(1_000),
+            proof: "key".into(),
+            reason: Some("a lost shipment".to_owned()),
+            rules: vec![("refund-over-500".into(), "d1".into())],
+        },
+        uses,
+        created: Timestamp(1_000),
+        expires: Timestamp(1_801_000),
     }
 }
 

@@ -174,7 +174,7 @@ async fn an_approval_moves_once_per_revision() {
 #[tokio::test]
 async fn what_was_denied_or_has_expired_moves_no_more() {
     let (_directory, _path, store) = fresh();
-    for state in [State::Denied, State::Expired] {
+    for state in [State::Denied, State::Expired, State::Cancelled] {
         let row = sample::approval();
         store
             .write(vec![Change::ApprovalHeld(Box::new(row.clone()))])

@@ -1,7 +1,7 @@
 //! What is refused because the command would not be confined, and what is said of it.
 
 use super::{exec, home, ran};
-use crate::harness::{Trail, bounded, runplane, said};
+use crate::harness::{Trail, bounded, root, runplane, said};
 
 /// Whether the tests run as root: then the command is another user, since root is not held.
 pub(super) fn is_root() -> bool {
@@ -110,7 +110,8 @@ fn a_port_that_is_opened_is_open() {
 #[test]
 fn what_people_decide_is_refused_inside_and_recorded() {
     let binary = runplane().get_program().to_owned();
-    let decisions: [&[&str]; 3] = [
+    let decisions: [&[&str]; 4] = [
+        &["page"],
         &["approvals", "approve", "apr_7k2m9x4q"],
         &["pause", "--all"],
         &["resume", "--all"],
@@ -147,6 +148,28 @@ fn a_link_out_of_the_policies_is_closed_at_its_other_end() {
     let output = ran(&configuration, &[], &["sh", "-c", script]);
     assert_ne!(output.status.code(), Some(0), "{}", said(&output));
     assert!(std::fs::read_to_string(&real).unwrap().lines().count() == 1);
+}
+
+/// The home is where the agent works. How long calls are held is decided by no agent, nor can it keep people from deciding.
+#[test]
+fn what_says_how_long_clients_wait_is_closed_whether_it_is_there_or_not() {
+    for there in [true, false] {
+        let configuration = home();
+        configuration.write();
+        let clients = configuration.home.join("clients.yaml");
+        let shipped = std::fs::read_to_string(root().join("clients.yaml")).unwrap();
+        if there {
+            std::fs::write(&clients, &shipped).unwrap();
+        }
+        let mut exec = runplane();
+        exec.arg("--home").arg(configuration.home.path());
+        exec.args(["exec", "--", "sh", "-c", "echo 'unknown: 1s' > clients.yaml || exit 5"]);
+        exec.current_dir(configuration.home.path());
+        let output = bounded(exec);
+        assert!(!output.status.success(), "{}", said(&output));
+        let left = std::fs::read_to_string(&clients).ok();
+        assert_eq!(left, there.then_some(shipped), "{}", said(&output));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use runplane::approval::Patience;
+use runplane::approval::{Patience, shipped_clients};
 
 pub use document::shown;
 pub use known::{CLIENTS, Known};
@@ -52,7 +52,7 @@ impl Matrix {
     /// If it is held longer than it waits.
     #[track_caller]
     pub fn calls_itself(&self, user_agent: Option<&str>) {
-        let held = Patience::default().of(user_agent);
+        let held = Patience::load(&shipped_clients()).unwrap().of(user_agent);
         let waits = self.0.waits.map(Duration::from_secs);
         assert!(
             waits.is_none_or(|waits| held < waits),

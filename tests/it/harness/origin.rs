@@ -78,7 +78,7 @@ type Hook = Arc<dyn Fn(&Seen) + Send + Sync>;
 pub struct Origin {
     address: SocketAddr,
     state: Arc<State>,
-    task: tokio::task::JoinHandle<()>,
+    tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
 struct State {
@@ -191,8 +191,17 @@ impl Origin {
         });
         let listener = runtime().block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
-        let task = runtime().spawn(accept(listener, state.clone()));
-        Self { address, state, task }
+        let tasks = Mutex::new(vec![runtime().spawn(accept(listener, state.clone()))]);
+        Self { address, state, tasks }
+    }
+
+    /// From now on it is at this port of the loopback, too.
+    pub fn comes_to(&self, port: u16) {
+        let listener = runtime()
+            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)))
+            .unwrap();
+        let task = runtime().spawn(accept(listener, self.state.clone()));
+        self.tasks.lock().unwrap().push(task);
     }
 
     /// The same by HTTP/2, where the other side speaks it.
@@ -254,7 +263,7 @@ impl Origin {
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.lock().unwrap().iter().for_each(|task| task.abort());
     }
 }
 

@@ -214,8 +214,12 @@ impl Sidecar {
         child.wait().unwrap();
     }
 
-    /// Starts it again on the same home and ports.
+    /// Starts it again on the same home and ports; one that runs still is asked to end first.
     pub fn restart(&self) {
+        if self.child.lock().unwrap().try_wait().unwrap().is_none() {
+            self.terminate();
+            assert!(self.ended().success());
+        }
         *self.child.lock().unwrap() = spawn(&self.configuration, &self.output);
         self.wait_until_ready();
     }

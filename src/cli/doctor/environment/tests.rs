@@ -67,15 +67,18 @@ fn what_no_proxy_hides_is_told_by_its_provider() {
     assert_eq!(told("localhost, 127.0.0.0/8"), []);
     for (entries, provider) in [
         ("localhost,api.stripe.com", "api.stripe.com (Stripe)"),
-        ("stripe.com", "stripe.com (Stripe, Stripe files)"),
-        (".STRIPE.com", ".STRIPE.com (Stripe, Stripe files)"),
-        ("*.stripe.com:443", "*.stripe.com:443 (Stripe, Stripe files)"),
+        ("stripe.com", "stripe.com (MCP server, Stripe, Stripe files)"),
+        (".STRIPE.com", ".STRIPE.com (MCP server, Stripe, Stripe files)"),
+        (
+            "*.stripe.com:443",
+            "*.stripe.com:443 (MCP server, Stripe, Stripe files)",
+        ),
         (
             ".amazonaws.com",
-            ".amazonaws.com (AWS Auto Scaling, AWS CloudWatch Logs, AWS DynamoDB and ",
+            ".amazonaws.com (AWS AI Ops, AWS API Gateway, AWS ARC - Region switch and ",
         ),
         ("s3.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com (AWS S3)"),
-        ("com,git.corp", "com (AWS Auto Scaling, "),
+        ("com,git.corp", "com (ACME DNS API, "),
         ("*", "every call"),
         (".internal", "the sidecar's own name"),
     ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use crate::audit::{Period, Recorded};
+use crate::audit::{Period, RecordedCall};
 use crate::cli::explain::advice::cedar_text;
 use crate::model::vocabulary::{ActionClass, ActionDefinition};
 use crate::model::{Access, Action, Value, Vocabulary, inert};
@@ -48,7 +48,7 @@ impl<'a> Draft<'a> {
 
     /// A call does all that it means, so it is permitted with all of it or not at all. `action` is as rules see it: completed,
     /// and with the labels of its target.
-    pub(super) fn see(&mut self, recorded: &Recorded, action: &Action) {
+    pub(super) fn see(&mut self, recorded: &RecordedCall, action: &Action) {
         let why = action.meanings().find_map(|meaning| self.not_to_be_permitted(meaning));
         let why = why.or((recorded.decision == "BLOCK").then_some("blocked"));
         if let Some(why) = why {

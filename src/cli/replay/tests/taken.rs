@@ -53,7 +53,8 @@ async fn ended(house: &House, call: &Call, outcome: Outcome, status: u16) {
         time: Timestamp::now(),
         outcome,
         reason: None,
-        status: Some(status),
+        // 0: no answer came.
+        status: (status != 0).then_some(status),
         result_id: None,
         carried: None,
     };
@@ -229,4 +230,133 @@ async fn what_only_a_budget_of_then_needed_is_missing_no_more() {
     let counts = rules(&house, TWO);
     let report = replayed(&house, &counts);
     assert_eq!((report.allowed.sum.calls, report.changed()), (1, 1), "{report:?}");
+}
+
+/// Held, approved, and ended so.
+async fn approved(house: &House, judged: &Judged, call: &Call, sent: &Action, (outcome, status): (Outcome, u16)) {
+    let held = Ruling {
+        decision: "REQUIRE_APPROVAL",
+        ..ruling(None)
+    };
+    decided(house, judged, call, &held).await;
+    let changes = audit::decided(call, sent, &ruling(None), &Digests::default());
+    house.store.write(changes).await.unwrap();
+    ended(house, call, outcome, status).await;
+}
+
+const ASK: &str = "@id(\"ask\") @decision(\"REQUIRE_APPROVAL\") forbid (principal, action, resource);";
+
+#[tokio::test]
+async fn a_call_that_was_approved_counts_unless_it_failed_for_certain() {
+    let ends = [
+        (Outcome::Success, 200, 1),
+        (Outcome::Error, 0, 1),
+        (Outcome::Abandoned, 200, 1),
+        (Outcome::Unknown, 0, 1),
+        (Outcome::Failure, 500, 1),
+        (Outcome::Failure, 409, 1),
+        (Outcome::Failure, 402, 0),
+        (Outcome::NotSent, 0, 0),
+    ];
+    let each = "budgets:\n  each: { window: 1d, per: agent, limit: 2 }\n";
+    let (house, judged) = with_budget(each);
+    std::fs::write(house.home.policies().join("house.cedar"), ASK).unwrap();
+    let calls: Vec<Call> = (0..ends.len())
+        .map(|number| by(&judged, &format!("bot-{number}")))
+        .collect();
+    for (call, (outcome, status, _)) in calls.iter().zip(ends) {
+        approved(&house, &judged, call, &judged.action, (outcome, status)).await;
+    }
+    let used = || {
+        let rules = rules(&house, each);
+        let changed = replayed(&house, &rules).changed();
+        let lines = rules.budget_lines(Timestamp::now()).into_iter();
+        let of_agents: std::collections::BTreeMap<String, i64> =
+            lines.map(|line| (line.scope.to_string(), line.used)).collect();
+        let used = (0..ends.len()).map(|number| of_agents.get(&format!("bot-{number}")).copied().unwrap_or(0));
+        (used.collect::<Vec<i64>>(), changed)
+    };
+    assert_eq!(used(), (ends.map(|(.., counts)| counts).to_vec(), 0));
+    // The same request again counts once in all, with the first or in its place.
+    for call in &calls {
+        let again = Spending {
+            repeats: Some(call.id.clone()),
+            ..Spending::default()
+        };
+        let second = by(&judged, &call.caller.agent);
+        decided(&house, &judged, &second, &ruling(Some(&again))).await;
+        ended(&house, &second, Outcome::Success, 200).await;
+    }
+    assert_eq!(used().0, [1; 8]);
+}
+
+#[tokio::test]
+async fn what_people_stated_counts() {
+    const MONEY: &str =
+        "budgets:\n  money: { window: 1d, sum: amount_base, actions: [process_refund], per: agent, limit: 60000 }\n";
+    let (house, judged) = with_budget(MONEY);
+    let refund = |amount: Option<i64>| Action {
+        name: "process_refund".into(),
+        fields: amount
+            .into_iter()
+            .flat_map(|amount| [("amount", amount), ("amount_base", amount)])
+            .map(|(name, amount)| (name.into(), crate::model::Value::Int(amount)))
+            .collect(),
+        missing: Vec::new(),
+        access: Access::Write,
+        also: Vec::new(),
+        ..judged.action.clone()
+    };
+    let call = by(&judged, "support-bot");
+    let unstated = Action {
+        missing: vec![crate::model::Missing {
+            field: "amount".into(),
+            why: crate::model::Why::Absent,
+        }],
+        ..refund(None)
+    };
+    let as_called = Judged {
+        call: call.clone(),
+        action: house.rules.complete(unstated, &call.facts().host),
+        ..judged
+    };
+    assert!(as_called.action.lacks("amount"));
+    let stated = house.rules.complete(refund(Some(51_200)), &call.facts().host);
+    approved(&house, &as_called, &call, &stated, (Outcome::Success, 200)).await;
+    let other = by(&as_called, "support-bot");
+    let over = Judged {
+        action: house.rules.complete(refund(Some(10_000)), &call.facts().host),
+        ..as_called
+    };
+    let blocked = Ruling {
+        decision: "BLOCK",
+        reason: Some(Reason::BudgetExceeded),
+        ..ruling(None)
+    };
+    decided(&house, &over, &other, &blocked).await;
+    let rules = rules(&house, MONEY);
+    let report = replayed(&house, &rules);
+    assert_eq!((used(&rules), report.changed()), (vec![51_200], 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_request_whose_first_call_cannot_be_read_counts_with_the_next() {
+    let (house, judged) = with_budget(TWO);
+    let first = by(&judged, "support-bot");
+    decided(&house, &judged, &first, &ruling(None)).await;
+    ended(&house, &first, Outcome::Success, 200).await;
+    let database = rusqlite::Connection::open(house.home.database()).unwrap();
+    database.execute("DELETE FROM entry_values", []).unwrap();
+    let again = Spending {
+        repeats: Some(first.id.clone()),
+        ..Spending::default()
+    };
+    for _ in 0..2 {
+        let call = by(&judged, "support-bot");
+        decided(&house, &judged, &call, &ruling(Some(&again))).await;
+        ended(&house, &call, Outcome::Success, 200).await;
+    }
+    let report = replayed(&house, &house.rules);
+    assert_eq!(report.lost, [(Unreplayable::Erased, 1)].into());
+    assert_eq!(used(&house.rules), [1], "once");
 }

@@ -70,6 +70,24 @@ fn a_key_that_means_nothing_to_the_provider_is_counted_each_time() {
 }
 
 #[test]
+fn a_key_that_may_be_none_is_counted_each_time() {
+    let rules = rules(REFUNDS, "");
+    let long = |length| "k".repeat(length);
+    for (counted, key) in (1..).zip(["", "", " ", " ", &long(256), &long(256)]) {
+        let Decision::Allow(permit) = rules.decide(keyed(key, "/v1/refunds"), refund(1_000), None, NOON) else {
+            panic!("not allowed")
+        };
+        settle(&permit, Outcome::Success, None);
+        assert_eq!(used(&rules), [("support-bot".to_owned(), counted * 1_000)], "`{key}`");
+    }
+    for _ in 0..2 {
+        let longest = rules.decide(keyed(&long(255), "/v1/refunds"), refund(1_000), None, NOON);
+        assert!(matches!(longest, Decision::Allow(permit) if { settle(&permit, Outcome::Success, None); true }));
+    }
+    assert_eq!(used(&rules), [("support-bot".to_owned(), 7_000)]);
+}
+
+#[test]
 fn a_key_among_the_parameters_is_counted_each_time() {
     let rules = rules(
         "budgets:\n  all: { window: 1h, actions: [modify_record], per: agent }\n",

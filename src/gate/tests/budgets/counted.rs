@@ -109,3 +109,50 @@ fn outsiders_that_a_budget_sums_can_be_stated_where_no_domain_is_the_organisatio
         assert_eq!(stated(0), "ALLOW");
     }
 }
+
+#[test]
+fn what_a_budget_does_not_count_is_zero_to_its_rules() {
+    let rules = rules(&of_environment("production"), ANY_COUNTED);
+    assert_eq!(said(&decide(&rules, at("staging"))), "ALLOW", "it is not production");
+    assert_eq!(said(&decide(&rules, at("production"))), "policy_blocked any");
+}
+
+#[test]
+fn a_budget_of_production_counts_what_nobody_knows() {
+    let production = rules(&of_environment("production"), ANY_COUNTED);
+    for environment in ["production", "unknown", "live", "Test", ""] {
+        assert_eq!(
+            said(&decide(&production, at(environment))),
+            "policy_blocked any",
+            "{environment}"
+        );
+    }
+    for environment in ["test", "development", "staging", "sandbox"] {
+        assert_eq!(said(&decide(&production, at(environment))), "ALLOW", "{environment}");
+    }
+    let test = rules(&of_environment("test"), ANY_COUNTED);
+    for environment in ["production", "unknown", "staging"] {
+        assert_eq!(
+            said(&decide(&test, at(environment))),
+            "ALLOW",
+            "{environment} is no test"
+        );
+    }
+    assert_eq!(said(&decide(&test, at("test"))), "policy_blocked any");
+}
+
+const ANY_COUNTED: &str =
+    r#"@id("any") forbid (principal, action == Action::"process_refund", resource) when { context.budgets.some > 0 };"#;
+
+fn of_environment(environment: &str) -> String {
+    format!(
+        "budgets:\n  some: {{ window: 1h, actions: [process_refund], per: agent, when: {{ environment: {environment} }}, limit: 9 }}\n"
+    )
+}
+
+fn at(environment: &str) -> Action {
+    Action {
+        environment: environment.into(),
+        ..refund(1)
+    }
+}

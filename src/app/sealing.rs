@@ -1,0 +1,242 @@
+//! Checkpoints while the sidecar runs: every ten seconds while the trail grows, at once for each 256 entries, once an hour
+//! otherwise, and when all is over. And the start, at which the trail is held against the last one that was published.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::audit::{self, Anchor, Held, Last, RollbackError, Sealer, Signed};
+use crate::config::Config;
+use crate::io::drain;
+use crate::io::keys::{LastNote, LogKeys};
+use crate::model::Change;
+use crate::store::Store;
+
+const EVERY: Duration = Duration::from_secs(10);
+/// That nothing happened is worth a signature, too. Verifiers take a longer silence for a gap.
+const HEARTBEAT: Duration = Duration::from_secs(60 * 60);
+
+/// The trail, ready to be sealed.
+pub(super) struct Sealing {
+    sealer: Sealer,
+    anchor: Option<Anchor>,
+    /// The key was made just now.
+    fresh: bool,
+    /// The key took the place of another one, and has signed nothing yet.
+    follows: bool,
+    /// Signed, and not in the file and the log yet.
+    unpublished: Option<Signed>,
+    /// What the trail was held against, for `boot`.
+    held: String,
+    /// Entries that the last run left without a checkpoint.
+    unsealed: u64,
+}
+
+impl Sealing {
+    /// Nothing is signed or written yet.
+    ///
+    /// # Errors
+    /// If the key cannot be used, the tree is not what was signed, or the trail is older than its anchor.
+    pub(super) fn open(config: &Config, store: &Store) -> anyhow::Result<Self> {
+        let (state, accept) = (config.home.state(), config.audit.accept_rollback);
+        let (keys, fresh) = LogKeys::load_or_create(&state)?;
+        let sealer = Sealer::open(store, keys, LastNote::of(&state), accept)
+            .with_context(|| format!("{}", config.home.database().display()))?;
+        let file = config.audit.publish.clone();
+        let mut anchor = file.map(|file| Anchor::new(file, &state)).transpose()?;
+        let held = match &mut anchor {
+            None => "none is configured".to_owned(),
+            Some(anchor) => match anchor.hold(&sealer, &store.reader()?, store.entries()) {
+                Ok(held) => told(anchor, held),
+                Err(error) if error.is_acceptable() && accept => accepted(&error),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        Ok(Self {
+            unsealed: store.entries().saturating_sub(sealer.size()),
+            follows: !fresh && sealer.is_new(&store.reader()?)?,
+            sealer,
+            anchor,
+            unpublished: None,
+            fresh,
+            held,
+        })
+    }
+
+    /// For `boot`.
+    pub(super) fn members(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("anchor", self.held.clone()),
+            ("log_key", self.key()),
+            ("log_last", last(&self.sealer)),
+            ("unsealed", self.unsealed.to_string()),
+        ]
+    }
+
+    /// The public half of a key that signs from now on, as auditors keep it.
+    pub(super) fn new_key(&self) -> Option<String> {
+        (self.fresh || self.follows).then(|| self.key())
+    }
+
+    fn key(&self) -> String {
+        self.sealer.keys().public().to_string()
+    }
+
+    /// What became of the keys, for the trail.
+    pub(super) fn turns(&self) -> Vec<Change> {
+        let key = self.key();
+        let made = match self.sealer.keys().previous() {
+            Some((previous, until)) if self.follows => audit::log_key_follows(&key, &previous.to_string(), until),
+            _ if self.fresh || self.follows => audit::log_key(&key),
+            _ => Vec::new(),
+        };
+        let retired = self.sealer.retires();
+        let retired = retired.map(|retired| audit::log_key_retired(&retired.to_string()));
+        made.into_iter().chain(retired.into_iter().flatten()).collect()
+    }
+
+    /// Seals what the last run left, and forgets the key whose time is over.
+    ///
+    /// # Errors
+    /// If something cannot be written.
+    pub(super) async fn begin(&mut self, store: &Store) -> anyhow::Result<()> {
+        self.catch_up(store).await?;
+        self.sealer.retire().context("state/log.key.previous cannot be removed")
+    }
+
+    async fn catch_up(&mut self, store: &Store) -> anyhow::Result<()> {
+        loop {
+            let signed = self.sealer.seal(store).await.context("the trail could not be sealed")?;
+            let all = signed.size >= store.entries();
+            self.unpublished = Some(signed);
+            if all {
+                self.publish();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes on beside everything else.
+    pub(super) fn start(self, store: Store) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(self.keep(store, drain::stopping(stopped)));
+        Running { stop, task }
+    }
+
+    async fn keep(mut self, store: Store, stop: impl Future<Output = ()>) {
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut sealed, mut failed) = (Instant::now(), false);
+        tokio::pin!(stop);
+        loop {
+            let ticked = tokio::select! {
+                () = &mut stop => break,
+                () = store.grown() => false,
+                _ = ticks.tick() => true,
+            };
+            if failed || store.entries() > self.sealer.size() || sealed.elapsed() >= HEARTBEAT {
+                let signed = self.sealer.seal(&store).await;
+                failed = signed.is_err();
+                match signed {
+                    Ok(signed) => (sealed, self.unpublished) = (Instant::now(), Some(signed)),
+                    Err(error) => {
+                        tracing::error!(error = %chain(&error), "the trail could not be sealed: tried again");
+                        // Else a failure at every tile would be tried again at once.
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            }
+            // The file and the log need not follow every tile: at each tick they have what was signed last.
+            if ticked {
+                self.publish();
+            }
+        }
+        if let Err(error) = self.catch_up(&store).await {
+            tracing::error!(error = format!("{error:#}"), "the end of the trail has no checkpoint");
+            self.publish();
+        }
+    }
+
+    /// What could not be put into the file is tried again.
+    fn publish(&mut self) {
+        let Some(signed) = self.unpublished.take() else { return };
+        tracing::info!(entries = signed.size, note = signed.note, "checkpoint");
+        if let Some(anchor) = &mut self.anchor
+            && let Err(error) = anchor.publish(&signed.note)
+        {
+            tracing::error!(%error, file = %anchor.file().display(), "the checkpoint could not be published");
+            self.unpublished = Some(signed);
+        }
+    }
+}
+
+/// Checkpoints under way.
+pub(super) struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Signs the trail as it ended.
+    ///
+    /// # Errors
+    /// If the task died.
+    pub(super) async fn finish(self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        self.task.await.context("a task died")
+    }
+}
+
+fn told(anchor: &Anchor, held: Held) -> String {
+    let file = anchor.file().display();
+    match &held {
+        Held::Against { .. } => tracing::info!(file = %file, "the trail was {held}"),
+        Held::Nothing => tracing::warn!(file = %file, "whether the trail was set back cannot be told: {held}"),
+        Held::Unreadable(_) => tracing::error!(file = %file, "whether the trail was set back cannot be told: {held}"),
+    }
+    held.to_string()
+}
+
+/// What the trail goes on from, for `boot`.
+fn last(sealer: &Sealer) -> String {
+    match &sealer.held {
+        Last::From(size) => format!("goes on from {size} entries"),
+        Last::Unknown if sealer.size() == 0 => "nothing was signed yet".to_owned(),
+        Last::Unknown => {
+            tracing::warn!("whether the trail was set back cannot be told: state/log.last is not there");
+            "log.last is not there".to_owned()
+        }
+        Last::Accepted { signed, found } => {
+            tracing::error!(
+                signed,
+                found,
+                "the trail does not go on from what was signed last: accepted, as `dangerously_accept_rollback` says"
+            );
+            format!("rollback accepted: it does not go on from what was signed over {signed} entries, but from {found}")
+        }
+    }
+}
+
+fn accepted(error: &RollbackError) -> String {
+    tracing::error!(%error, "accepted, as `dangerously_accept_rollback` says");
+    match error {
+        RollbackError::Older { anchored, found, .. } => {
+            format!("rollback accepted: from {anchored} entries to {found}")
+        }
+        RollbackError::Another { anchored, .. } => {
+            format!("rollback accepted: other entries than the {anchored} of it")
+        }
+        RollbackError::Foreign { .. } | RollbackError::Link(_) | RollbackError::Beside(_) | RollbackError::Seal(_) => {
+            error.to_string()
+        }
+    }
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}

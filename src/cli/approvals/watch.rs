@@ -1,0 +1,90 @@
+//! The queue, live: redrawn each second at a terminal, a line for each change where the output is read by a program.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
+
+use super::show::write_list;
+use crate::approval::shortened;
+use crate::cli::client::{Client, ClientError};
+use crate::control::view::{Approval, Items};
+use crate::model::inert::inert;
+use crate::model::{ApprovalId, State};
+
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A page of its own, without a cursor; leaving it brings back what was there.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
+/// To the beginning of an empty page.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// Until it is interrupted; then the terminal is as it was before.
+pub(super) async fn watch(client: &Client, out: &mut (dyn Write + Send)) -> Result<(), ClientError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let screen = std::io::stdout().is_terminal();
+    if screen {
+        write!(out, "{ENTER}")?;
+    }
+    let followed = tokio::select! {
+        followed = follow(client, out, screen) => followed,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    if screen {
+        write!(out, "{LEAVE}")?;
+        out.flush()?;
+    }
+    followed
+}
+
+async fn follow(client: &Client, out: &mut (dyn Write + Send), screen: bool) -> Result<(), ClientError> {
+    let mut known = BTreeMap::new();
+    loop {
+        let list: Items<Approval> = client.get("/api/v1/approvals").await?;
+        match screen {
+            true => draw(out, &list.items)?,
+            false => changes(out, &mut known, &list.items)?,
+        }
+        out.flush()?;
+        sleep(EVERY).await;
+    }
+}
+
+fn draw(out: &mut dyn Write, approvals: &[Approval]) -> std::io::Result<()> {
+    let pending = |approval: &&Approval| approval.state == State::Pending;
+    let pending: Vec<Approval> = approvals.iter().filter(pending).cloned().collect();
+    write!(out, "{CLEAR}")?;
+    write_list(out, &pending)?;
+    writeln!(out, "\nrunplane approvals show ID tells all of one; ctrl-C ends this")
+}
+
+/// A line for each that is new or another by now.
+fn changes(
+    out: &mut dyn Write,
+    known: &mut BTreeMap<ApprovalId, (State, u32)>,
+    approvals: &[Approval],
+) -> std::io::Result<()> {
+    for approval in approvals {
+        let now = (approval.state, approval.revision);
+        if known.insert(approval.id.clone(), now) == Some(now) {
+            continue;
+        }
+        let rules: Vec<&str> = approval.rules.iter().map(|rule| &*rule.id).collect();
+        writeln!(
+            out,
+            "{} {} {}: {} ({})",
+            approval.id.short(),
+            approval.state.as_str(),
+            inert(&approval.agent),
+            inert(&shortened(&approval.summary, 200)),
+            inert(&rules.join(", ")),
+        )?;
+    }
+    known.retain(|id, _| approvals.iter().any(|approval| approval.id == *id));
+    Ok(())
+}

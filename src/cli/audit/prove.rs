@@ -1,0 +1,85 @@
+//! `runplane audit prove` and `consistency`: what others verify without us.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::audit;
+use crate::model::CallId;
+use crate::store::{Evidence, Reader};
+
+#[derive(Debug, clap::Args)]
+pub struct ProveArgs {
+    /// A call (each of its entries is proven), or the number of an entry
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Where the files go
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ConsistencyArgs {
+    /// The older checkpoint
+    old: PathBuf,
+    /// The newer one; the last of the trail if it is not given
+    new: Option<PathBuf>,
+}
+
+/// Writes a `.tlog-proof` for each entry.
+///
+/// # Errors
+/// If there is no such entry, or none that is sealed, or a file is there already.
+pub(super) fn prove(args: &ProveArgs, home: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    let database = home.join(crate::store::FILE);
+    let (evidence, reader) = (Evidence::open(&database)?, Reader::open(&database)?);
+    for seq in places(&args.id, &reader)? {
+        let proof = audit::prove(&evidence, &reader, seq)?;
+        let file = args.out.join(format!("entry-{seq}.tlog-proof"));
+        let mut made = fs::File::create_new(&file).with_context(|| format!("cannot make {}", file.display()))?;
+        made.write_all(proof.to_string().as_bytes())?;
+        writeln!(out, "{}", file.display())?;
+    }
+    Ok(())
+}
+
+fn places(id: &str, reader: &Reader) -> anyhow::Result<Vec<u64>> {
+    #[derive(Deserialize)]
+    struct Entry {
+        seq: u64,
+    }
+    if let Ok(seq) = id.parse() {
+        return Ok(vec![seq]);
+    }
+    let call: CallId = id
+        .parse()
+        .context("expected a call's id, as `runplane audit show` has it, or an entry's number")?;
+    let approval = reader.call(&call)?.and_then(|call| call.row.approval);
+    let entries = reader.entries_about(&call, approval.as_ref())?;
+    if entries.is_empty() {
+        bail!("there is no call {call}");
+    }
+    let places = entries.iter().map(|kept| serde_json::from_slice::<Entry>(&kept.bytes));
+    Ok(places
+        .map(|entry| entry.map(|entry| entry.seq))
+        .collect::<Result<_, _>>()?)
+}
+
+/// Prints that the newer checkpoint continues the older.
+///
+/// # Errors
+/// If it does not, by this trail.
+pub(super) fn consistency(args: &ConsistencyArgs, home: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    let reader = Reader::open(&home.join(crate::store::FILE))?;
+    let read = |file: &PathBuf| audit::read_note(file).with_context(|| format!("cannot read {}", file.display()));
+    let new = args.new.as_ref().map(read).transpose()?;
+    write!(
+        out,
+        "{}",
+        audit::consistency(&reader, &read(&args.old)?, new.as_deref())?
+    )?;
+    Ok(())
+}

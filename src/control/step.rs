@@ -1,0 +1,150 @@
+//! Steps of the wall clock that nobody saw: while we were down, or right before we were killed.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::approval::{CLOCK_SLACK, Uptime};
+use crate::audit;
+use crate::model::Timestamp;
+use crate::model::time::Jump;
+use crate::store::{CommitError, ReadError, Store};
+
+/// Why a step could not be told.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// What a start, or a jump of the clock, says of the clocks.
+#[derive(Debug, Deserialize)]
+struct Members {
+    kind: String,
+    time: Timestamp,
+    boot_id: Option<String>,
+    uptime_ms: Option<String>,
+    #[serde(default)]
+    set_back_ms: i64,
+    #[serde(default)]
+    set_forward_ms: i64,
+}
+
+/// How old the machine is, for the entry of a start.
+pub fn uptime_members(up: Option<Uptime>) -> impl Iterator<Item = (&'static str, String)> {
+    up.into_iter()
+        .flat_map(|up| [("boot_id", up.boot), ("uptime_ms", up.since.as_millis().to_string())])
+}
+
+/// To be called at start: a clock that was set forward makes what is on record look older than it is, and would free what was
+/// taken of budgets. Within one run of the machine its own age tells; `up`: that age, at `now`.
+///
+/// # Errors
+/// If the record cannot be read or written.
+pub async fn mind_the_step(store: &Store, now: Timestamp, up: Option<&Uptime>) -> Result<(), StepError> {
+    let Some(up) = up else { return Ok(()) };
+    let (mut expected, mut known) = (None, 0);
+    store.reader().map_err(ReadError::from)?.starts(|entry| {
+        let Ok(members) = serde_json::from_slice::<Members>(&entry.bytes) else {
+            // An entry that is none of ours: the trail's own check tells.
+            return true;
+        };
+        if members.kind == "boot" {
+            expected = members.now(up, known);
+            return false;
+        }
+        known = i64::saturating_add(known, members.set_forward_ms.saturating_sub(members.set_back_ms));
+        true
+    })?;
+    let jump = expected.and_then(|expected| Jump::between(expected, now, CLOCK_SLACK));
+    if let Some(jump @ Jump::Forward(by)) = jump {
+        tracing::warn!(
+            seconds = by.as_secs(),
+            "the clock was set forward since the last start: what was taken of budgets is kept that much longer"
+        );
+        store.write(audit::gap(jump)).await?;
+    }
+    Ok(())
+}
+
+impl Members {
+    /// What the wall clock should say by this start; `known`: by how much it was set forward since, in milliseconds. `None`: the
+    /// machine itself was started since, or does not tell.
+    fn now(&self, up: &Uptime, known: i64) -> Option<Timestamp> {
+        self.boot_id.as_ref().filter(|boot| **boot == up.boot)?;
+        let then = Duration::from_millis(self.uptime_ms.as_ref()?.parse().ok()?);
+        let passed = i64::try_from(up.since.checked_sub(then)?.as_millis()).ok()?;
+        Some(Timestamp(self.time.0.checked_add(passed)?.checked_add(known)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEVER: [i64; 0] = [];
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn up(boot: &str, hours: u32) -> Uptime {
+        Uptime {
+            boot: boot.to_owned(),
+            since: HOUR * hours,
+        }
+    }
+
+    /// The jumps told in the end, in hours, where a machine that is `up` by now was started `after` a sidecar's start, and the
+    /// wall clock tells `hours` more than then.
+    async fn told(jumps: &[Jump], hours: u32, up: Option<Uptime>) -> Vec<i64> {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
+        let start: Vec<_> = uptime_members(Some(self::up("a", 5))).collect();
+        store.write(audit::boot(start)).await.unwrap();
+        let started = store.last_time().unwrap();
+        for jump in jumps {
+            store.write(audit::gap(*jump)).await.unwrap();
+        }
+        let now = started.plus(HOUR * hours);
+        mind_the_step(&store, now, up.as_ref()).await.unwrap();
+        // What is told once is known then.
+        mind_the_step(&store, now, up.as_ref()).await.unwrap();
+        let mut found = Vec::new();
+        let see = |entry: &crate::store::Kept| {
+            let members: Members = serde_json::from_slice(&entry.bytes).unwrap();
+            found.push(members.set_forward_ms / 3_600_000);
+            true
+        };
+        store.reader().unwrap().starts(see).unwrap();
+        found.retain(|forward| *forward > 0);
+        found
+    }
+
+    #[tokio::test]
+    async fn a_step_forward_that_nobody_saw_is_told_at_the_next_start() {
+        assert_eq!(
+            told(&[], 14, Some(up("a", 7))).await,
+            [12],
+            "two hours passed, not fourteen"
+        );
+        assert_eq!(told(&[], 2, Some(up("a", 7))).await, NEVER);
+        assert_eq!(
+            told(&[Jump::Forward(HOUR * 12)], 14, Some(up("a", 7))).await,
+            [12],
+            "once"
+        );
+        assert_eq!(
+            told(&[Jump::Forward(HOUR * 12), Jump::Back(HOUR * 12)], 14, Some(up("a", 7))).await,
+            [12, 12],
+            "and once more"
+        );
+        assert_eq!(told(&[], 1, Some(up("a", 7))).await, NEVER, "set back: told by another");
+    }
+
+    #[tokio::test]
+    async fn where_the_machine_was_started_since_its_clock_is_believed() {
+        for up in [Some(up("b", 7)), Some(up("a", 4)), None] {
+            assert_eq!(told(&[], 14, up).await, NEVER);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! All shipped generated mappings, made again: the same bytes of the same descriptions.
+
+use std::path::Path;
+
+use super::providers::PROVIDERS;
+use super::{Document, Draft, ImportError, LeftOut, botocore, documents, google, index, openapi};
+use crate::io::embedded;
+use crate::mapping::Mappings;
+use crate::mapping::generated;
+use crate::model::Source;
+use crate::model::Vocabulary;
+
+/// Rounds in which operations that do not go together are left out.
+const MAX_ROUNDS: usize = 64;
+
+/// A mapping file and the operations that could not stand in it.
+pub struct Made {
+    pub name: String,
+    pub text: String,
+    pub left_out: LeftOut,
+}
+
+/// The files of all OpenAPI descriptions in a folder whose provider is known.
+///
+/// # Errors
+/// Descriptions that cannot be read.
+pub fn from_openapi(folder: &Path) -> Result<Vec<Made>, ImportError> {
+    let all = documents(folder)?;
+    let vocabulary = vocabulary()?;
+    let mut made = Vec::new();
+    for provider in &PROVIDERS {
+        let of_provider = all.iter().filter(|document| {
+            let rest = document.name.strip_prefix(provider.description);
+            let folder = !provider.description.contains(['.', '-']);
+            rest.is_some_and(|rest| !folder || rest.starts_with('/'))
+        });
+        let (mut drafts, mut left_out) = (Vec::new(), LeftOut::new());
+        for document in of_provider {
+            let options = provider.options(stem(document));
+            let (read, left) = openapi::read(document, &options)?;
+            left_out.extend(left);
+            for mut draft in read {
+                if provider.is_many() {
+                    draft.qualify();
+                }
+                openapi::put(&mut drafts, draft);
+            }
+        }
+        for draft in drafts {
+            made.push(settle(draft, std::mem::take(&mut left_out), &vocabulary)?);
+        }
+    }
+    Ok(made)
+}
+
+/// The files of all discovery documents in a folder.
+///
+/// # Errors
+/// Documents that cannot be read.
+pub fn from_google(folder: &Path) -> Result<Vec<Made>, ImportError> {
+    let vocabulary = vocabulary()?;
+    let (drafts, left_out) = google::read(&documents(folder)?)?;
+    let mut left_out = Some(left_out);
+    let settled = drafts
+        .into_iter()
+        .map(|draft| settle(draft, left_out.take().unwrap_or_default(), &vocabulary));
+    settled.collect()
+}
+
+/// The files of all services of AWS.
+///
+/// # Errors
+/// Descriptions that cannot be read.
+pub fn from_botocore(directory: &Path, authorization: &Path) -> Result<Vec<Made>, ImportError> {
+    let vocabulary = vocabulary()?;
+    let drafts = botocore::read(directory, authorization)?.into_iter();
+    drafts.map(|draft| settle(draft, LeftOut::new(), &vocabulary)).collect()
+}
+
+/// A draft as text that is a mapping: operations that do not go together with others are left out.
+///
+/// # Errors
+/// What is wrong besides.
+pub fn settle(mut draft: Draft, mut left_out: LeftOut, vocabulary: &Vocabulary) -> Result<Made, ImportError> {
+    left_out.extend(draft.dedupe());
+    for _ in 0..MAX_ROUNDS {
+        let text = draft.to_yaml();
+        let source = Source {
+            file: format!("{}.yaml", draft.name),
+            text,
+        };
+        let faults = generated::faults(&source, vocabulary);
+        let Some(first) = faults.first() else {
+            return Ok(Made {
+                name: draft.name,
+                text: source.text,
+                left_out,
+            });
+        };
+        let before = draft.operations.len();
+        // An operation is a line.
+        let head = source.text.lines().position(|line| line == "operations:").unwrap_or(0) + 2;
+        let names: Vec<String> = draft.operations.keys().cloned().collect();
+        for fault in &faults {
+            if let Some(name) = fault.line.checked_sub(head).and_then(|at| names.get(at)) {
+                draft.operations.remove(name);
+                left_out.insert(name.clone(), fault.message.clone());
+            }
+        }
+        if draft.operations.len() == before {
+            return Err(ImportError::NoMapping(first.to_string()));
+        }
+    }
+    Err(ImportError::NoMapping(format!(
+        "{}: its operations do not go together",
+        draft.name
+    )))
+}
+
+/// Writes files into a folder, and the index of all that are in it.
+///
+/// # Errors
+/// What the file system says, and files of the folder that are no mappings.
+pub fn write(made: &[Made], folder: &Path) -> Result<(), ImportError> {
+    let failed = |error| ImportError::Io {
+        file: folder.to_owned(),
+        error,
+    };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for file in made {
+        std::fs::write(folder.join(format!("{}.yaml", file.name)), &file.text).map_err(failed)?;
+    }
+    let text = index(folder, &*vocabulary()?)?;
+    std::fs::write(folder.join(generated::INDEX), text).map_err(failed)
+}
+
+/// The shipped vocabulary.
+///
+/// # Errors
+/// None but of a broken build.
+pub fn vocabulary() -> Result<std::sync::Arc<Vocabulary>, ImportError> {
+    let source = Source {
+        file: "actions.yaml".to_owned(),
+        text: embedded::mapping("actions.yaml").unwrap_or_default().to_owned(),
+    };
+    Mappings::read_vocabulary(&source)
+        .map_err(|wrong| ImportError::NoMapping(wrong.first().map_or_else(String::new, ToString::to_string)))
+}
+
+fn stem(document: &Document) -> &str {
+    let name = document.name.rsplit('/').next().unwrap_or(&document.name);
+    name.split('.').next().unwrap_or(name)
+}

@@ -1,0 +1,196 @@
+//! Whole descriptions, as they come and as nobody should send them.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::mapping::generated;
+use crate::model::Source;
+
+fn document(value: Value) -> Document {
+    Document {
+        name: "x.json".to_owned(),
+        value,
+    }
+}
+
+fn options() -> Options {
+    Options {
+        name: "x".to_owned(),
+        provider: "x".to_owned(),
+        title: "X".to_owned(),
+        ..Options::default()
+    }
+}
+
+fn sample() -> Value {
+    json!({
+        "openapi": "3.0.0",
+        "info": { "version": "7" },
+        "servers": [{ "url": "https://api.x.example/v1" }],
+        "components": { "securitySchemes": { "key": { "type": "apiKey", "in": "header", "name": "X-Key" } } },
+        "paths": {
+            "/things": {
+                "get": { "operationId": "listThings" },
+                "post": { "operationId": "createThing", "requestBody": { "content": { "application/json": {} } } },
+            },
+            "/things/{thing-id}": { "delete": { "operationId": "deleteThing" } },
+            "/things/search": { "post": { "operationId": "searchThings" } },
+            "/refunds": { "post": { "operationId": "createRefund" } },
+        },
+    })
+}
+
+fn made(value: Value) -> String {
+    let (drafts, left_out) = read_all(&[document(value)], &options()).unwrap();
+    let [draft] = <[Draft; 1]>::try_from(drafts).unwrap();
+    let vocabulary = regenerate::vocabulary().unwrap();
+    regenerate::settle(draft, left_out, &vocabulary).unwrap().text
+}
+
+#[test]
+fn a_description_becomes_a_mapping_and_the_same_one_each_time() {
+    let text = made(sample());
+    assert_eq!(text, made(sample()));
+    for line in [
+        "generated: { by: openapi, source: \"x.json\", version: \"7\" }",
+        "hosts: [api.x.example]",
+        "secret: [cookie, x-key]",
+        "  createRefund: { call: \"POST /v1/refunds\", action: process_refund }",
+        "  createThing: { call: \"POST /v1/things\", action: modify_record }",
+        "  deleteThing: { call: \"DELETE /v1/things/{thing_id}\" }",
+        "  listThings: { call: \"GET /v1/things\" }",
+        "  searchThings: { call: \"POST /v1/things/search\", access: read, by: name }",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    let source = Source {
+        file: "x.yaml".to_owned(),
+        text,
+    };
+    let vocabulary = regenerate::vocabulary().unwrap();
+    assert!(generated::faults(&source, &vocabulary).is_empty());
+    let line = generated::index_line(&source, &vocabulary).unwrap();
+    assert!(line.starts_with("x\t") && line.ends_with("\tapi.x.example"), "{line}");
+}
+
+#[test]
+fn the_same_call_twice_keeps_the_stricter() {
+    let mut value = sample();
+    value["paths"]["/things/{other}"] = json!({ "get": { "operationId": "aGet" } });
+    value["paths"]["/things/{thing-id}"]["get"] = json!({ "operationId": "sendThing" });
+    let text = made(value);
+    assert!(
+        text.contains("aGet: { call: \"GET /v1/things/{other}\", access: write, by: name }"),
+        "{text}"
+    );
+    assert!(!text.contains("sendThing"), "{text}");
+}
+
+#[test]
+fn a_statement_in_a_language_is_no_read() {
+    let mut value = sample();
+    value["paths"]["/query"] = json!({ "post": {
+        "operationId": "query",
+        "security": [{ "oauth": ["data.readonly"] }],
+        "requestBody": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Q" } } } },
+    } });
+    value["components"]["schemas"] = json!({ "Q": { "properties": { "sql": { "type": "string" } } } });
+    assert!(made(value).contains("  query: { call: \"POST /v1/query\" }"));
+}
+
+#[test]
+fn hostile_descriptions_end_in_an_error_or_in_nothing() {
+    let mut value = sample();
+    // References that lead to each other, nowhere, or outside.
+    value["components"]["schemas"] = json!({
+        "A": { "$ref": "#/components/schemas/B" },
+        "B": { "$ref": "#/components/schemas/A" },
+        "C": { "allOf": [{ "$ref": "#/components/schemas/C" }, { "$ref": "#/components/schemas/C" }] },
+    });
+    for (at, schema) in ["A", "B", "C", "None"].iter().enumerate() {
+        value["paths"][format!("/p{at}")] = json!({ "post": {
+            "operationId": format!("p{at}"),
+            "requestBody": { "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } } },
+        } });
+    }
+    value["paths"]["/outside"] = json!({ "$ref": "https://evil.example/x.json" });
+    value["paths"]["/a/../b"] = json!({ "get": { "operationId": "up" } });
+    value["paths"]["/bad\"\n}{path"] = json!({ "get": { "operationId": "broken\n  x: y" } });
+    let text = made(value);
+    assert!(
+        text.contains("p3") && !text.contains("up:") && !text.contains("x: y"),
+        "{text}"
+    );
+    for wrong in [
+        json!(null),
+        json!([]),
+        json!({ "paths": 1 }),
+        json!({ "swagger": "2.0" }),
+    ] {
+        assert!(read_all(&[document(wrong.clone())], &options()).is_err(), "{wrong}");
+    }
+    // No host at all.
+    let mut value = sample();
+    value["servers"] = json!([{ "url": "https://{anything}" }]);
+    assert!(read_all(&[document(value)], &options()).unwrap().0.is_empty());
+    let many: serde_json::Map<String, Value> = (0..20_001)
+        .map(|at| (format!("/p{at}"), json!({ "get": {} })))
+        .collect();
+    let many = json!({ "servers": [{ "url": "https://api.x.example" }], "paths": many });
+    assert!(matches!(
+        read_all(&[document(many)], &options()),
+        Err(ImportError::TooMany { .. })
+    ));
+}
+
+#[test]
+fn files_that_are_too_deep_or_no_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("deep.json", &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)));
+    assert!(documents(&folder.path().join("deep.json")).is_err());
+    write(
+        "bomb.yaml",
+        &(0..200).fold("a0: &a0 [x]\n".to_owned(), |text, at| {
+            format!("{text}a{}: &a{} [*a{at}, *a{at}]\n", at + 1, at + 1)
+        }),
+    );
+    assert!(documents(&folder.path().join("bomb.yaml")).is_err());
+    assert!(documents(&folder.path().join("none.json")).is_err());
+}
+
+#[test]
+fn googles_versions_of_one_operation_are_one() {
+    let api = |version: &str| {
+        document(json!({
+            "id": format!("things:{version}"), "revision": "20260101", "title": "Things API",
+            "rootUrl": "https://things.googleapis.com/", "servicePath": "",
+            "endpoints": [{ "location": "us-east1", "endpointUrl": "https://us-east1-things.googleapis.com/" }],
+            "schemas": { "Q": { "properties": { "query": { "type": "string" } } } },
+            "resources": { "things": { "methods": {
+                "get": {
+                    "id": "things.things.get", "httpMethod": "GET", "path": "x",
+                    "flatPath": format!("{version}/things/{{thingsId}}"),
+                },
+                "query": {
+                    "id": "things.things.query", "httpMethod": "POST", "path": format!("{version}/things:query"),
+                    "request": { "$ref": "Q" }, "scopes": ["https://www.googleapis.com/auth/cloud-platform.read-only"],
+                },
+                "setIamPolicy": { "id": "things.things.setIamPolicy", "httpMethod": "POST", "path": format!("{version}/things:setIamPolicy") },
+            } } },
+        }))
+    };
+    let (drafts, left_out) = google::read(&[api("v1"), api("v1beta1")]).unwrap();
+    let [draft] = <[Draft; 1]>::try_from(drafts).unwrap();
+    let made = regenerate::settle(draft, left_out, &regenerate::vocabulary().unwrap()).unwrap();
+    for line in [
+        "hosts: [things.googleapis.com, \"{location}-things.googleapis.com\"]",
+        "name_prefix: \"things.\"",
+        "  things.get: { call: \"GET /v1|v1beta1/things/{thingsId}\" }",
+        "  things.query: { call: \"POST /v1|v1beta1/things:query\" }",
+        "  things.setIamPolicy: { call: \"POST /v1|v1beta1/things:setIamPolicy\", access: admin, by: name }",
+    ] {
+        assert!(made.text.lines().any(|found| found == line), "{line}\n{}", made.text);
+    }
+    assert!(google::read(&[document(json!({}))]).is_err());
+}

@@ -1,0 +1,119 @@
+//! How a value is read, as people write it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::io::yaml::Located;
+use crate::mapping::field::Filters;
+
+/// Where a value comes from: exactly one of `from`, `value`, `empty` and `not_told`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::mapping) struct Field {
+    /// JSONPath over `{method, host, path, query, headers, body, params}`; `params` are the members of query and body
+    /// together. For the environment `$.credential` too.
+    #[serde(default)]
+    pub from: Option<Located<String>>,
+    /// More places where the same is told: what they find counts as if `from` had found it.
+    #[serde(default)]
+    pub also: Vec<Located<String>>,
+    /// Always this.
+    #[serde(default)]
+    pub value: Option<Literal>,
+    /// JSONPath of an object: true if it is not there or has no members but those named in `besides`, else false.
+    #[serde(default)]
+    pub empty: Option<Located<String>>,
+    /// Members that `empty` passes over.
+    #[serde(default)]
+    pub besides: Vec<String>,
+    /// The object's members are conditions, `postgrest` or `mongodb`: false only where one says which values a column may
+    /// have, and nothing is told of others.
+    #[serde(default)]
+    pub filters: Option<Filters>,
+    /// A required field that no call of this operation tells.
+    #[serde(default)]
+    pub not_told: bool,
+    /// `one` (default), `first`, `count`, `sum`, `max`, `sum_product`, `list` (default for lists), `distinct`, `len`,
+    /// `split`, `domain`
+    #[serde(default)]
+    pub reduce: Option<Reduce>,
+    /// The two members that `sum_product` multiplies.
+    #[serde(default)]
+    pub of: Vec<Located<String>>,
+    /// What `split` splits at.
+    #[serde(default)]
+    pub separator: Option<String>,
+    /// JSONPath that must find something, else a count is missing rather than 0, and a `value` is not told.
+    #[serde(default)]
+    pub require: Option<Located<String>>,
+    /// JSONPaths: where one finds anything, the field is not told.
+    #[serde(default)]
+    pub unless: Vec<Located<String>>,
+    /// The field cannot be read where what the JSONPath finds has this text in it: `{ text: "(", at: $.query.select }`
+    #[serde(default)]
+    pub lacks: Option<Lacks>,
+    /// `int decimal money string bool enum prefix_map currency`; by the field's type unless it is said.
+    #[serde(default, rename = "as")]
+    pub kind: Option<Kind>,
+    /// Decimal places of `decimal`.
+    #[serde(default)]
+    pub places: Option<u32>,
+    /// JSONPath of the currency of `money`.
+    #[serde(default)]
+    pub currency: Option<Located<String>>,
+    /// What an `enum` may be; of a field that is true or false, what makes it true.
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// `prefix_map`: beginning → value; the longest counts.
+    #[serde(default)]
+    pub prefixes: BTreeMap<String, String>,
+    /// `prefix_map`: the value where no beginning fits or nothing is there.
+    #[serde(default)]
+    pub otherwise: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::mapping) struct Lacks {
+    pub text: String,
+    pub at: Located<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(untagged)]
+pub(in crate::mapping) enum Literal {
+    Bool(bool),
+    Int(i64),
+    Text(String),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::mapping) enum Reduce {
+    One,
+    First,
+    Count,
+    Sum,
+    Max,
+    SumProduct,
+    List,
+    Distinct,
+    Len,
+    Split,
+    Domain,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::mapping) enum Kind {
+    Int,
+    Decimal,
+    Money,
+    String,
+    Bool,
+    Enum,
+    PrefixMap,
+    Currency,
+}

@@ -1,0 +1,157 @@
+//! Which rule a call's head leads to.
+
+use super::dispatch::{Dispatch, NameSource};
+use super::hosts::Found;
+use super::service::{Operation, Service};
+use super::{Led, Mappings, Rule, aws, content, file, guard};
+use crate::model::{Action, Call, Refusal};
+
+impl Mappings {
+    /// By what people wrote first; where that names no operation, by what was generated for the host.
+    ///
+    /// # Errors
+    /// As [`Mappings::route`]; `not_inspectable` where what was generated cannot be used.
+    pub(super) fn lead(&self, call: &Call) -> Result<Option<Led<'_>>, Refusal> {
+        let theirs = || self.generated.find(&call.authority, call.scheme);
+        let Some((number, service, found)) = self.written(call) else {
+            let Some((found, shelf)) = theirs() else {
+                return Ok(None);
+            };
+            let service = shelf.service(&self.vocabulary, None)?;
+            let rule = led(call, service, &found)?;
+            return Ok(Some(Led {
+                service,
+                found,
+                rule,
+                beyond: None,
+            }));
+        };
+        let rule = led(call, service, &found)?;
+        let open = matches!(rule, Rule::None | Rule::Parameter(_));
+        let Some((mut below, shelf)) = theirs().filter(|(below, _)| open && below.port) else {
+            return Ok(Some(Led {
+                service,
+                found,
+                rule,
+                beyond: None,
+            }));
+        };
+        let merged = shelf.service(&self.vocabulary, Some((number, &self.services)))?;
+        let beyond = Some(merged);
+        if matches!(rule, Rule::None) {
+            below.captures.extend(found.captures.iter().cloned());
+            let theirs = led(call, merged, &below)?;
+            // SECURITY: what people wrote of an operation counts in whatever form a call names it (test
+            // `a_generated_operation_never_stands_in_for_a_written_one`).
+            let written = match &theirs {
+                Rule::Path(operation, _) | Rule::Name(operation, _) => merged.is_written(operation),
+                Rule::None | Rule::OtherPort | Rule::Parameter(_) => false,
+            };
+            if !written && !matches!(theirs, Rule::None) {
+                return Ok(Some(Led {
+                    service: merged,
+                    found: below,
+                    rule: theirs,
+                    beyond: None,
+                }));
+            }
+        }
+        Ok(Some(Led {
+            service,
+            found,
+            rule,
+            beyond,
+        }))
+    }
+}
+
+impl Led<'_> {
+    /// What says where the fields of an action are read from, if that is one operation that is read member by member.
+    pub(super) fn operation(&self, action: &Action) -> Option<&Operation> {
+        let operation = match &self.rule {
+            Rule::Path(operation, _) | Rule::Name(operation, _) => Some(*operation),
+            Rule::Parameter(_) => {
+                let services = [Some(self.service), self.beyond].into_iter().flatten();
+                let mut all = services.flat_map(|service| service.dispatch.operations());
+                let named = all.find(|(operation, _)| *operation.name == *action.operation);
+                named.map(|(operation, _)| operation)
+            }
+            Rule::None | Rule::OtherPort => None,
+        };
+        operation.filter(|operation| operation.reader.is_none() && !action.unmapped && action.also.is_empty())
+    }
+}
+
+/// Checks a call by its head, and finds the rule of a service.
+fn led<'a>(call: &Call, service: &'a Service, found: &Found) -> Result<Rule<'a>, Refusal> {
+    let path = service.path(call, found);
+    guard::check(call, service, &path)?;
+    if let Some(signer) = &service.aws {
+        aws::check(call, signer, found.capture("region"))?;
+    }
+    match found.port {
+        true => rule(call, service, &path),
+        false => Ok(Rule::OtherPort),
+    }
+}
+
+/// What a mapping reads a call's content by; `None` if it does not look at it, or not at content of that type.
+pub(super) fn decoder(call: &Call, led: &Led<'_>) -> Option<file::Decoder> {
+    let service = led.service;
+    match &led.rule {
+        Rule::OtherPort => None,
+        // What nobody reads may be anything; but the boundary of what the provider takes apart is another one each time.
+        Rule::Path(operation, _) | Rule::Name(operation, _) if operation.content_ignored => {
+            let decoder = content::of_media_type(call, service).ok();
+            let parted = |decoder| decoder == file::Decoder::Multipart && operation.takes_apart(call);
+            decoder.filter(|decoder| is_form(call, *decoder) || parted(*decoder))
+        }
+        Rule::Path(operation, _) | Rule::Name(operation, _) => {
+            operation.decoder.or_else(|| content::of_media_type(call, service).ok())
+        }
+        Rule::None | Rule::Parameter(_) => content::of_media_type(call, service).ok(),
+    }
+}
+
+/// Whether it is a form in parts, which a provider that takes any reads.
+///
+/// SECURITY: who stores parts as they come stores their boundary, so that an approval would be spent on other bytes (tests
+/// `an_object_made_of_parts_is_another_one_under_another_boundary`, `a_stranger_may_store_parts_as_they_come`).
+pub(super) fn is_form(call: &Call, decoder: file::Decoder) -> bool {
+    decoder == file::Decoder::Multipart && content::usual(call) == Some(file::Decoder::Multipart)
+}
+
+/// Which rule of a mapping a call's head leads to. `path`: as the templates have it.
+fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<Rule<'a>, Refusal> {
+    // SECURITY: the same path with JSON in it may be another call to a gateway that takes both, and its content would go
+    // unread (test `what_is_not_grpc_is_no_operation_of_grpc`).
+    if service.grpc && !call.is_grpc() {
+        return Ok(Rule::None);
+    }
+    match &*service.dispatch {
+        Dispatch::Path(routes) => {
+            let method = match call.method == http::Method::HEAD && (service.safe_methods || service.generated) {
+                true => &http::Method::GET,
+                false => &call.method,
+            };
+            let fit = routes.find(method, path, call)?;
+            Ok(fit.map_or(Rule::None, |fit| Rule::Path(fit.operation, fit.parameters)))
+        }
+        Dispatch::Aws(apis) => apis.rule(call),
+        Dispatch::Name(names) => match &names.source {
+            source @ NameSource::Path(_) => {
+                let found = source
+                    .in_path(&call.path)
+                    .and_then(|name| Some((names.find(name)?, name)));
+                Ok(found.map_or(Rule::None, |(operation, name)| Rule::Name(operation, name.to_owned())))
+            }
+            NameSource::Parameter(_) | NameSource::Header { .. } if call.path != "/" => Ok(Rule::None),
+            NameSource::Parameter(_) => Ok(Rule::Parameter(names)),
+            NameSource::Header { .. } => {
+                let name = names.source.in_header(call)?;
+                let found = name.and_then(|name| Some((names.find(name)?, name)));
+                Ok(found.map_or(Rule::None, |(operation, name)| Rule::Name(operation, name.to_owned())))
+            }
+        },
+    }
+}

@@ -1,0 +1,133 @@
+//! Calls whose content names the operations: documents of GraphQL, messages of the Model Context Protocol.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::statements::together;
+use super::{Decoded, Matched, check_names, content, decode, full_name};
+use crate::mapping::Mappings;
+use crate::mapping::file::Decoder;
+use crate::mapping::form::Nesting;
+use crate::mapping::graphql::{self, Kind};
+use crate::mapping::mcp::{self, Message};
+use crate::mapping::record::{self, Known};
+use crate::mapping::service::{Operation, Service};
+use crate::model::{Action, Call, Refusal};
+
+impl Mappings {
+    /// Each field of the documents' roots is an operation. What cannot be read is a change that nobody knows.
+    pub(super) fn by_document(
+        &self,
+        call: &Call,
+        service: &Service,
+        captures: &[(Arc<str>, String)],
+        operation: &Operation,
+    ) -> Result<Action, Refusal> {
+        let unknown = || self.unnamed(call, Some(service), false);
+        let empty = content::is_empty(&call.body);
+        let (Some(table), true) = (
+            &service.graphql,
+            empty || content::of_media_type(call, service) == Ok(Decoder::Json),
+        ) else {
+            return Ok(unknown());
+        };
+        let decoded = decode(call, service, !empty, operation.decoder, Nesting::Brackets)?;
+        let body = decoded.body.as_ref().map(|body| &body.value);
+        let Some(roots) = graphql::read(decoded.query.as_ref(), body) else {
+            return Ok(unknown());
+        };
+        let mut actions = Vec::new();
+        for root in roots {
+            let (operation, known) = match root.kind {
+                Kind::Query => (table.queries.find(&root.name).0, true),
+                Kind::Mutation => table.mutations.find(&root.name),
+                Kind::Subscription => (&table.subscription, true),
+            };
+            let content = json!({ "arguments": root.arguments });
+            let name = full_name(service, &root.name);
+            let mut action = self.part(call, service, captures, (operation, name), content)?;
+            action.unmapped = !known;
+            actions.push(action);
+        }
+        Ok(strictest_first(actions).unwrap_or_else(unknown))
+    }
+
+    /// Each message is an operation.
+    pub(super) fn by_messages(
+        &self,
+        call: &Call,
+        service: &Service,
+        captures: &[(Arc<str>, String)],
+    ) -> Result<Action, Refusal> {
+        let unknown = || self.unnamed(call, Some(service), false);
+        let (Some(table), true) = (&service.mcp, content::of_media_type(call, service) == Ok(Decoder::Json)) else {
+            return Ok(unknown());
+        };
+        let decoded = decode(call, service, true, None, Nesting::Brackets)?;
+        let Some(body) = decoded.body else {
+            return Ok(unknown());
+        };
+        let mut actions = Vec::new();
+        for message in mcp::read(&body.value, &call.headers)? {
+            let (operation, name, content, known) = match message {
+                Message::Tool { name, message } => {
+                    // SECURITY: what a tool does that nobody listed its server alone knows; another name for a listed one
+                    // would pass (test `a_tool_that_nobody_listed_is_a_change_that_nobody_knows`).
+                    let (operation, listed) = table.tools.find(name);
+                    (operation, format!("tools/call:{name}"), message, listed)
+                }
+                Message::Method { name, message } if mcp::READS.contains(&name) => {
+                    (&table.reads, name.to_owned(), message, true)
+                }
+                Message::Method { name, message } => (&table.other, name.to_owned(), message, false),
+                Message::Other => {
+                    actions.push(Action {
+                        inspected: true,
+                        ..unknown()
+                    });
+                    continue;
+                }
+            };
+            let mut action = self.part(call, service, captures, (operation, name.into()), content.clone())?;
+            action.unmapped = !known;
+            actions.push(action);
+        }
+        Ok(strictest_first(actions).unwrap_or_else(unknown))
+    }
+
+    /// One operation of a call that has several, with its part of the content.
+    fn part(
+        &self,
+        call: &Call,
+        service: &Service,
+        captures: &[(Arc<str>, String)],
+        (operation, name): (&Operation, Arc<str>),
+        content: Json,
+    ) -> Result<Action, Refusal> {
+        let decoded = Decoded {
+            query: None,
+            body: Some(content::Decoded {
+                value: content,
+                decoder: Decoder::Json,
+                uncoded: None,
+            }),
+        };
+        check_names(operation.paths(), &decoded)?;
+        let matched = Matched {
+            service,
+            operation,
+            name,
+            captures,
+            parameters: Vec::new(),
+        };
+        let mut action = self.named(call, &matched, &decoded);
+        action.request_line = record::request_line(call, Known::Service(service));
+        Ok(action)
+    }
+}
+
+fn strictest_first(mut actions: Vec<Action>) -> Option<Action> {
+    actions.sort_by_key(|action| std::cmp::Reverse(action.access));
+    together(actions)
+}

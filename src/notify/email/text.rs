@@ -1,0 +1,88 @@
+//! A message as the text of a mail.
+
+use crate::notify::message::Message;
+
+/// A line in which no reader of mail finds an address to make a link of: `https[:]//evil[.]example`.
+///
+/// SECURITY: a target's id that is an address would be a link of the agent's beside our command, and to whoever follows it the
+/// place where one decides (test `no_words_of_the_agents_become_a_link`).
+pub(super) fn unlinked(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len() + 16);
+    let mut before = ' ';
+    for (at, character) in line.char_indices() {
+        let rest = line.get(at + character.len_utf8()..).unwrap_or_default();
+        match character {
+            ':' if rest.starts_with("//") => shown.push_str("[:]"),
+            // `$900.00` and `3.5` stay.
+            '.' if before.is_alphanumeric() && rest.starts_with(char::is_alphabetic) => shown.push_str("[.]"),
+            _ => shown.push(character),
+        }
+        before = character;
+    }
+    shown
+}
+
+pub(super) fn plain(message: &Message) -> String {
+    let mut text = format!("{}: {}\n\n", message.headline(), message.short);
+    for (name, line) in message.lines() {
+        text.push_str(&format!("{name:<11}{}\n", unlinked(&line)));
+    }
+    if let Some(page) = &message.page {
+        text.push_str(&format!("\n{PAGE}:\n  {page}\n"));
+    }
+    for (purpose, command) in message.commands() {
+        text.push_str(&format!(
+            "\n{purpose}, type on the machine of the sidecar:\n  {command}\n"
+        ));
+    }
+    text.push_str(FOOT);
+    text
+}
+
+/// The link is nobody's: who follows it signs in there, and only then sees and decides anything.
+const PAGE: &str = "To see it and decide in a browser, where you sign in";
+const FOOT: &str = "\nThis mail decides nothing, and neither does an answer to it.\n";
+
+pub(super) fn html(message: &Message) -> String {
+    let mut text = format!(
+        "<!DOCTYPE html>\n<html><body>\n<h2>{}: {}</h2>\n<table>\n",
+        escaped(&message.headline()),
+        escaped(&message.short)
+    );
+    for (name, line) in message.lines() {
+        let (name, line) = (escaped(name), escaped(&unlinked(&line)));
+        text.push_str(&format!(
+            "<tr><td style=\"vertical-align:top;padding-right:1em\"><b>{name}</b></td><td>{line}</td></tr>\n"
+        ));
+    }
+    text.push_str("</table>\n");
+    if let Some(page) = &message.page {
+        let page = escaped(page);
+        text.push_str(&format!("<p>{PAGE}: <a href=\"{page}\">{page}</a></p>\n"));
+    }
+    for (purpose, command) in message.commands() {
+        let command = escaped(command);
+        text.push_str(&format!(
+            "<p>{purpose}, type on the machine of the sidecar:</p>\n<pre>{command}</pre>\n"
+        ));
+    }
+    text.push_str(&format!("<p>{}</p>\n</body></html>\n", FOOT.trim()));
+    text
+}
+
+// SECURITY: words of the agent's that were markup could hide what is asked, or show a link of the agent's as ours. Test:
+// `no_words_of_the_agents_are_markup`.
+fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '"' => shown.push_str("&quot;"),
+            '\'' => shown.push_str("&#39;"),
+            other => shown.push(other),
+        }
+    }
+    shown
+}

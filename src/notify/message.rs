@@ -1,0 +1,396 @@
+//! What people see of an approval in a message: as much as they need to decide, what the agent wrote harmless and bounded.
+
+mod room;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Words;
+use crate::approval::shortened;
+use crate::model::change::ApprovalRow;
+use crate::model::inert::inert;
+use crate::model::outbox::{Delivery, REQUESTED};
+use crate::model::{Action, State, Timestamp, Value, money};
+use crate::store::CallRecord;
+
+/// Longest text of the agent's, in characters.
+const LONGEST: usize = 500;
+/// Bytes of all fields together.
+const FIELDS: usize = 8 * 1024;
+/// Of what else a call does.
+const MOST_ALSO: usize = 10;
+
+/// An approval, ready to be told. Every text in it is inert.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Message {
+    #[serde(skip)]
+    pub(super) id: String,
+    #[serde(skip)]
+    pub(super) event: String,
+    #[serde(skip)]
+    pub(super) time: Timestamp,
+    approval: String,
+    #[serde(skip)]
+    pub(super) short: String,
+    revision: u32,
+    state: &'static str,
+    pub(super) summary: String,
+    pub(super) agent: String,
+    owner: Option<String>,
+    roles: Vec<String>,
+    action: String,
+    provider: String,
+    operation: String,
+    environment: String,
+    target: Thing,
+    risk: Option<Risk>,
+    rules: Vec<Rule>,
+    fields: BTreeMap<String, serde_json::Value>,
+    /// Fields that are left out because they are many or long.
+    fields_left_out: usize,
+    /// What is not known and must be stated.
+    missing: Vec<String>,
+    /// What the call does besides.
+    also: Vec<String>,
+    /// What the agent did just before, oldest first.
+    before: Vec<String>,
+    /// How much of the lists and reasons is left out because it has no room.
+    left_out: usize,
+    votes: Vec<Vote>,
+    denial: Option<Denial>,
+    created: String,
+    expires: String,
+    /// What a yes is worth.
+    approving: String,
+    /// What to type to decide; only while people are asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approve: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deny: Option<String>,
+    /// Where a program reads the whole of it, with a person's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// Where a person sees it, and decides once they have signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) page: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Thing {
+    kind: String,
+    id: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Risk {
+    score: i64,
+    text: String,
+    factors: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Rule {
+    id: String,
+    reason: Option<String>,
+    asks: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Vote {
+    person: String,
+    time: String,
+    reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Denial {
+    person: String,
+    reason: String,
+}
+
+/// A call that the agent made before.
+#[derive(Clone, Debug)]
+pub(super) struct Before(String);
+
+impl From<CallRecord> for Before {
+    fn from(call: CallRecord) -> Self {
+        let outcome = call.row.outcome.map(|outcome| format!(", {}", outcome.as_str()));
+        Self(format!(
+            "{} {}{}: {}",
+            call.row.time,
+            call.row.decision,
+            outcome.unwrap_or_default(),
+            told(&call.row.summary, 200)
+        ))
+    }
+}
+
+fn told(text: &str, limit: usize) -> String {
+    shortened(&inert(text), limit).into_owned()
+}
+
+fn names(names: &[Arc<str>]) -> Vec<String> {
+    names.iter().map(|name| told(name, 63)).collect()
+}
+
+impl Message {
+    pub(super) fn new(
+        words: &Words,
+        owner: Option<&str>,
+        delivery: &Delivery,
+        row: &ApprovalRow,
+        before: &[Before],
+    ) -> Self {
+        let action = &row.action;
+        let (state, now) = (row.state, Timestamp::now());
+        let expired = state == State::Pending && row.expires <= now;
+        let pending = state == State::Pending && !expired;
+        let (fields, fields_left_out) = fields(action);
+        let minutes = words.grant.as_secs().div_ceil(60);
+        let deny = format!(
+            "runplane approvals deny {} --reason REASON{}",
+            row.id.short(),
+            words.home_option
+        );
+        let message = Self {
+            id: delivery.event_id(),
+            event: delivery.event.clone(),
+            time: delivery.created,
+            approval: row.id.to_string(),
+            short: row.id.short().to_owned(),
+            revision: row.revision,
+            state: if expired {
+                State::Expired.as_str()
+            } else {
+                state.as_str()
+            },
+            summary: told(&action.summary, LONGEST),
+            agent: told(&row.facts.agent, 63),
+            owner: owner.map(|owner| told(owner, 63)),
+            roles: names(&row.facts.roles),
+            action: told(&action.name, 100),
+            provider: told(&action.provider, 100),
+            operation: told(&action.operation, 200),
+            environment: told(action.environment(), 100),
+            target: Thing {
+                kind: told(&action.target.kind, 100),
+                id: action.target.id.as_deref().map(|id| told(id, 200)),
+            },
+            risk: action.risk.as_deref().map(|risk| Risk {
+                score: risk.score,
+                text: risk.in_one_line(),
+                factors: risk
+                    .reasons()
+                    .iter()
+                    .map(|factor| {
+                        told(
+                            &format!("{} {}: {}", factor.basis.name(), factor.points, factor.basis),
+                            200,
+                        )
+                    })
+                    .collect(),
+            }),
+            rules: rules(row),
+            fields,
+            fields_left_out,
+            missing: action
+                .all_missing()
+                .iter()
+                .map(|missing| format!("{} ({})", missing.field, missing.why.as_str()))
+                .collect(),
+            also: also(action),
+            before: before.iter().map(|before| before.0.clone()).collect(),
+            left_out: 0,
+            votes: votes(row),
+            denial: row.denial.as_ref().map(|denial| Denial {
+                person: told(&denial.person, 63),
+                reason: told(&denial.reason, LONGEST),
+            }),
+            created: row.created.to_string(),
+            expires: row.expires.to_string(),
+            approving: format!(
+                "lets exactly this call through, once, if it comes within {minutes} min of the approval"
+            ),
+            approve: pending.then(|| (words.command)(row)),
+            deny: pending.then_some(deny),
+            url: words
+                .public_url
+                .as_ref()
+                .map(|url| format!("{url}/api/v1/approvals/{}", row.id)),
+            page: words
+                .public_url
+                .as_ref()
+                .map(|url| format!("{url}/approvals/{}", row.id)),
+        };
+        message.fitted()
+    }
+
+    /// `Approval wanted`, `Approved` …
+    pub(super) fn headline(&self) -> String {
+        match self.event.as_str() {
+            REQUESTED => "Approval wanted".to_owned(),
+            other => {
+                let mut letters = other.chars();
+                let first = letters.next().map(|first| first.to_ascii_uppercase());
+                first.into_iter().chain(letters).collect()
+            }
+        }
+    }
+
+    /// Name and text, one line each, most important first.
+    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![("What", self.summary.clone())];
+        let mut line = |name, text: String| lines.push((name, text));
+        let owner = self
+            .owner
+            .as_ref()
+            .map(|owner| format!("; owner {owner}"))
+            .unwrap_or_default();
+        line("Agent", format!("{} ({}){owner}", self.agent, self.roles.join(", ")));
+        if let Some(risk) = &self.risk {
+            line("Risk", risk.text.clone());
+            risk.factors.iter().for_each(|factor| line("", factor.clone()));
+        }
+        for rule in &self.rules {
+            let reason = rule
+                .reason
+                .as_ref()
+                .map(|reason| format!(": {reason}"))
+                .unwrap_or_default();
+            line("Rule", format!("{} asks {}{reason}", rule.id, rule.asks));
+        }
+        line(
+            "Action",
+            format!("{} ({} {})", self.action, self.provider, self.operation),
+        );
+        let target = self.target.id.as_deref().unwrap_or("(not named)");
+        line("Target", format!("{} {target}, {}", self.target.kind, self.environment));
+        for (name, value) in &self.fields {
+            line("Field", format!("{name} = {}", in_words(value)));
+        }
+        if self.fields_left_out > 0 {
+            line("", format!("{} fields are left out here", self.fields_left_out));
+        }
+        self.missing.iter().for_each(|missing| line("Missing", missing.clone()));
+        self.also.iter().for_each(|also| line("Also", also.clone()));
+        self.before.iter().for_each(|before| line("Before", before.clone()));
+        if self.left_out > 0 {
+            line(
+                "",
+                format!("{} more is left out here: see the approval itself", self.left_out),
+            );
+        }
+        for vote in &self.votes {
+            let reason = vote
+                .reason
+                .as_ref()
+                .map(|reason| format!(": {reason}"))
+                .unwrap_or_default();
+            line("Yes", format!("{} at {}{reason}", vote.person, vote.time));
+        }
+        if let Some(denial) = &self.denial {
+            line("No", format!("{}: {}", denial.person, denial.reason));
+        }
+        line("Asked", self.created.clone());
+        line("State", self.state.to_owned());
+        if self.approve.is_some() {
+            line("Until", self.expires.clone());
+            line("Approving", self.approving.clone());
+        }
+        lines
+    }
+
+    /// How to decide: what for, and what to type.
+    pub(super) fn commands(&self) -> Vec<(&'static str, &str)> {
+        let approve = self.approve.as_deref().map(|command| ("To approve", command));
+        let deny = self.deny.as_deref().map(|command| ("To deny", command));
+        approve.into_iter().chain(deny).collect()
+    }
+}
+
+fn rules(row: &ApprovalRow) -> Vec<Rule> {
+    let rules = row.rules.iter();
+    let rules = rules.map(|rule| Rule {
+        id: told(&rule.id, 100),
+        reason: rule.reason.as_deref().map(|reason| told(reason, LONGEST)),
+        asks: told(&rule.asks(), 200),
+    });
+    rules.take(20).collect()
+}
+
+fn votes(row: &ApprovalRow) -> Vec<Vote> {
+    let votes = row.votes.iter();
+    let votes = votes.map(|vote| Vote {
+        person: told(&vote.person, 63),
+        time: vote.time.to_string(),
+        reason: vote.reason.as_deref().map(|reason| told(reason, LONGEST)),
+    });
+    votes.take(20).collect()
+}
+
+/// The canonical fields, the shortest first where not all have room; and how many are left out.
+fn fields(action: &Action) -> (BTreeMap<String, serde_json::Value>, usize) {
+    let currency = match action.fields.get("currency") {
+        Some(Value::Text(currency)) => Some(currency.as_str()),
+        Some(Value::Bool(_) | Value::Int(_) | Value::List(_)) | None => None,
+    };
+    let mut all: Vec<(String, serde_json::Value)> = Vec::new();
+    for (name, value) in &action.fields {
+        all.push((name.to_string(), shown(value)));
+        if let ("amount", Value::Int(amount), Some(currency)) = (&**name, value, currency) {
+            all.push((
+                "amount_shown".to_owned(),
+                told(&money::show(*amount, currency), 100).into(),
+            ));
+        }
+    }
+    all.sort_by_key(|(_, value)| value.to_string().len());
+    let (mut room, mut kept) = (FIELDS, BTreeMap::new());
+    let found = all.len();
+    for (name, value) in all {
+        let size = name.len() + value.to_string().len() + 4;
+        if size > room {
+            break;
+        }
+        room -= size;
+        kept.insert(name, value);
+    }
+    let left_out = found - kept.len();
+    (kept, left_out)
+}
+
+fn shown(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => (*value).into(),
+        Value::Text(text) => told(text, LONGEST).into(),
+        Value::List(items) => told(&items.join(", "), LONGEST).into(),
+    }
+}
+
+fn in_words(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => value.to_string(),
+    }
+}
+
+fn also(action: &Action) -> Vec<String> {
+    let each = action.also.iter().map(|also| {
+        let target = also.target.id.as_deref().unwrap_or("(not named)");
+        let text = format!("{} ({}), {} {target}", also.name, also.operation, also.target.kind);
+        told(&text, 300)
+    });
+    let more = action.also.len().saturating_sub(MOST_ALSO);
+    let more = (more > 0).then(|| format!("and {more} more, see the approval itself"));
+    each.take(MOST_ALSO).chain(more).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,145 @@
+use std::time::Duration;
+
+use super::*;
+use crate::model::outbox::DeliveryState;
+use crate::store::tests::sample;
+
+pub(in crate::notify) fn delivery(row: &ApprovalRow, event: &str) -> Delivery {
+    Delivery {
+        id: 1,
+        approval: row.id.clone(),
+        revision: row.revision,
+        event: event.to_owned(),
+        receiver: "webhook:ops".into(),
+        created: Timestamp(5),
+        state: DeliveryState::Pending,
+        attempts: 0,
+        due: Timestamp(0),
+        error: None,
+    }
+}
+
+/// What is told of an approval that is pending for an hour yet.
+pub(in crate::notify) fn told_of(mut row: ApprovalRow) -> Message {
+    row.expires = Timestamp::now().plus(Duration::from_secs(3600));
+    Message::new(&words(), Some("olga"), &delivery(&row, REQUESTED), &row, &[])
+}
+
+fn words() -> Words {
+    Words {
+        command: Box::new(|row| format!("runplane approvals approve {}", row.id.short())),
+        home_option: String::new(),
+        public_url: Some("https://runplane.corp".to_owned()),
+        grant: Duration::from_secs(600),
+    }
+}
+
+#[test]
+fn a_message_has_what_is_needed_to_decide() {
+    let row = sample::approval();
+    let id = row.id.clone();
+    let message = told_of(row);
+    let json = serde_json::to_value(&message).unwrap();
+    assert_eq!(json["approval"], id.as_str());
+    assert_eq!(
+        (&json["agent"], &json["owner"]),
+        (&"support-bot".into(), &"olga".into())
+    );
+    assert_eq!(
+        (&json["fields"]["amount"], &json["fields"]["amount_shown"]),
+        (&90_000.into(), &"$900.00".into())
+    );
+    assert_eq!(json["url"], format!("https://runplane.corp/api/v1/approvals/{id}"));
+    assert_eq!(json["page"], format!("https://runplane.corp/approvals/{id}"));
+    assert!(json["approve"].as_str().unwrap().ends_with(id.short()));
+    assert!(json["deny"].as_str().unwrap().contains("--reason"));
+    assert!(
+        !json.to_string().contains("request_line"),
+        "what may be secret is not told: {json}"
+    );
+}
+
+#[test]
+fn what_is_over_is_not_asked() {
+    for state in [State::Approved, State::Denied, State::Expired, State::Consumed] {
+        let mut row = sample::approval();
+        row.state = state;
+        let message = told_of(row);
+        assert!(message.commands().is_empty());
+        assert_eq!(serde_json::to_value(&message).unwrap()["state"], state.as_str());
+    }
+}
+
+#[test]
+fn no_words_of_the_agents_move_hide_or_flood() {
+    let mut row = sample::approval();
+    row.action.summary = format!("pay \u{202e}000,9$\r\nBcc: x@evil.test\u{1b}[2J{}", "a".repeat(100_000));
+    row.action.target.id = Some("\u{200b}".repeat(5_000));
+    for at in 0..2_000 {
+        row.action.fields.insert(
+            format!("field_{at}").as_str().into(),
+            Value::Text("\u{7}".repeat(9_000)),
+        );
+    }
+    row.action.also = vec![sample::action(); 500];
+    let message = told_of(row);
+    let text = serde_json::to_string(&message).unwrap();
+    assert!(text.len() < 20_000, "{}", text.len());
+    assert!(!text.contains(crate::model::inert::is_active), "{text}");
+    assert!(text.contains("\\\\u{202e}"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["fields"]["amount"], 90_000, "what is short comes first");
+    assert!(json["fields_left_out"].as_u64().unwrap() > 1_900);
+    assert!(
+        message
+            .lines()
+            .iter()
+            .all(|(_, line)| !line.contains(crate::model::inert::is_active))
+    );
+}
+
+/// Everywhere the longest and the worst to be shown: nine bytes of JSON for one character that is not seen.
+#[test]
+fn a_message_has_room_for_people_whatever_an_agent_writes() {
+    let worst = |length: usize| "\u{202e}\"\u{e0041}".repeat(length);
+    for (also, before, people) in [(12, 0, 0), (500, 40, 0), (500, 5, 30)] {
+        let mut row = sample::approval();
+        row.expires = Timestamp::now().plus(Duration::from_secs(3600));
+        row.action.summary = worst(9_000);
+        row.action.operation = worst(900).as_str().into();
+        row.action.target.id = Some(worst(5_000));
+        row.facts.roles = (0..50).map(|_| worst(60).as_str().into()).collect();
+        for at in 0..200 {
+            row.action
+                .fields
+                .insert(format!("field_{at}").as_str().into(), Value::Text(worst(1_000)));
+        }
+        let other = Action {
+            target: row.action.target.clone(),
+            ..sample::action()
+        };
+        row.action.also = vec![other; also];
+        row.rules = vec![row.rules[0].clone(); 1 + people];
+        row.rules[0].reason = Some(worst(500));
+        let granted = sample::grant(1).vote;
+        let vote = crate::model::Vote {
+            reason: Some(worst(500)),
+            ..granted
+        };
+        row.votes = vec![vote; people];
+        let before: Vec<Before> = (0..before).map(|_| Before(told(&worst(200), 200))).collect();
+        let message = Message::new(&words(), Some("olga"), &delivery(&row, REQUESTED), &row, &before);
+        let json = serde_json::to_value(&message).unwrap();
+        let length = json.to_string().len();
+        assert!(length <= 19_000 && length > 5_000, "{length}");
+        assert!(
+            json["rules"][0]["id"] == "refund-over-500" && json["approve"].is_string(),
+            "{json}"
+        );
+        assert!(json["fields_left_out"].as_u64().unwrap() > 100);
+        let left_out = json["left_out"].as_u64().unwrap() > 0;
+        assert!(left_out || also == 12);
+        let is_told = |(_, line): &(_, String)| line.contains("left out here: see the approval");
+        assert_eq!(message.lines().iter().any(is_told), left_out);
+    }
+}

@@ -1,0 +1,225 @@
+//! One task for each receiver: what is due is told, and what came of it written down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::message::{Before, Message};
+use super::{Config, Parts, Target, backoff};
+use crate::audit;
+use crate::io::drain;
+use crate::metrics::Notified;
+use crate::model::change::ApprovalRow;
+use crate::model::outbox::{Attempt, Channel, Delivery, End, OutboxChange, REQUESTED};
+use crate::model::{Change, State, Timestamp};
+use crate::store::{CommitError, OpenError, ReadError, Store};
+
+/// How often a receiver looks for what nobody told it of.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How long what was told stays to be looked at.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
+/// For an attempt under way when we are to end.
+const END_WITHIN: Duration = Duration::from_secs(3);
+/// Between two tries to write down what came of an attempt.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// News come thick when calls do: a look at the disk for each would cost more than the calls.
+const GATHER: Duration = Duration::from_millis(100);
+/// Calls that an agent made just before.
+const BEFORE: u32 = 3;
+
+/// What came of an attempt.
+pub(super) enum Failure {
+    /// It may work another time; `Some`: the receiver says when.
+    Now(String, Option<Duration>),
+    /// It will not.
+    Never(String),
+    /// The receiver wants nothing more at all.
+    Gone(String),
+}
+
+/// Why a receiver could not be worked for.
+#[derive(Debug, thiserror::Error)]
+enum OutboxError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("a task died")]
+    Died(#[from] tokio::task::JoinError),
+}
+
+/// Tells everybody what they are to be told, until `stop` is true.
+pub async fn run(config: Config, parts: Parts, stop: watch::Receiver<bool>) {
+    let parts = Arc::new(parts);
+    let mut tasks = JoinSet::new();
+    for target in config.targets() {
+        tasks.spawn(serve(parts.clone(), target, stop.clone()));
+    }
+    if !tasks.is_empty() {
+        tasks.spawn(forget(parts.store.clone(), stop));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a receiver is told nothing more until the next start");
+        }
+    }
+}
+
+/// Forgets what was told long ago.
+async fn forget(store: Store, stop: watch::Receiver<bool>) {
+    loop {
+        let before = Timestamp(
+            Timestamp::now()
+                .0
+                .saturating_sub(i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX)),
+        );
+        if let Err(error) = store.write(vec![Change::Outbox(OutboxChange::Forget(before))]).await {
+            tracing::warn!(%error, "old notifications could not be forgotten: tried again in an hour");
+        }
+        tokio::select! {
+            () = drain::stopping(stop.clone()) => return,
+            () = sleep(FORGET_EVERY) => {}
+        }
+    }
+}
+
+/// What a receiver does next.
+enum Next {
+    Tell(Box<(Delivery, ApprovalRow, Vec<Before>)>),
+    /// Nothing, for so long.
+    Wait(Duration),
+}
+
+async fn serve(parts: Arc<Parts>, target: Target, stop: watch::Receiver<bool>) {
+    let receiver = target.receiver();
+    let mut news = parts.store.news();
+    while !*stop.borrow() {
+        news.mark_unchanged();
+        let wait = match next(&parts, &receiver.name).await {
+            Ok(Next::Tell(due)) => {
+                let (delivery, row, before) = *due;
+                let telling = tell(&parts, &target, receiver.channel, delivery, row, before);
+                tokio::pin!(telling);
+                tokio::select! {
+                    () = &mut telling => {}
+                    () = drain::stopping(stop.clone()) => {
+                        // Cut off, it is told again after the next start.
+                        let _told_in_time = timeout(END_WITHIN, telling).await.is_ok();
+                    }
+                }
+                continue;
+            }
+            Ok(Next::Wait(wait)) => wait,
+            Err(error) => {
+                tracing::warn!(%error, receiver = %receiver.name, "what is to be told could not be read");
+                LOOK_AGAIN
+            }
+        };
+        tokio::select! {
+            () = drain::stopping(stop.clone()) => return,
+            () = sleep(wait) => {}
+            changed = news.changed() => match changed {
+                Ok(()) => sleep(GATHER).await,
+                Err(_) => return,
+            },
+        }
+    }
+}
+
+/// What is due, or when something will be.
+async fn next(parts: &Parts, receiver: &Arc<str>) -> Result<Next, OutboxError> {
+    let (store, receiver) = (parts.store.clone(), receiver.clone());
+    let look = move || {
+        let (reader, now) = (store.reader()?, Timestamp::now());
+        let Some((delivery, row)) = reader.next_delivery(&receiver, now)? else {
+            let due = reader.next_due(&receiver)?;
+            let wait = due.map_or(LOOK_AGAIN, |due| due.since(now).min(LOOK_AGAIN));
+            return Ok(Next::Wait(wait));
+        };
+        let calls = reader.calls_before(&row.facts.agent, &row.first_call, row.created, BEFORE)?;
+        let before = calls.into_iter().map(Before::from).collect();
+        Ok(Next::Tell(Box::new((delivery, row, before))))
+    };
+    tokio::task::spawn_blocking(look).await?
+}
+
+/// One attempt, and what came of it on disk.
+async fn tell(
+    parts: &Parts,
+    target: &Target,
+    channel: Channel,
+    delivery: Delivery,
+    row: ApprovalRow,
+    before: Vec<Before>,
+) {
+    let asks = delivery.event == REQUESTED;
+    let waits = row.state == State::Pending && Timestamp::now() < row.expires;
+    if asks && !waits && channel == Channel::Email {
+        return write(parts, &delivery, channel, ended(&delivery, End::Superseded)).await;
+    }
+    let owner = parts.registry.named(&row.facts.agent).and_then(|caller| caller.owner);
+    let message = Message::new(&parts.words, owner.as_deref(), &delivery, &row, &before);
+    let told = match target {
+        Target::Webhook(webhook) => webhook.post(&parts.errands, &message).await,
+        Target::Mailbox { email, address, .. } => email.send(&parts.errands, address, &message).await,
+    };
+    let (failed, now) = (delivery.attempts.saturating_add(1), Timestamp::now());
+    let changes = match told {
+        Ok(()) => ended(&delivery, End::Delivered),
+        Err(Failure::Never(error)) => ended(&delivery, End::GivenUp { error }),
+        Err(Failure::Now(error, wanted)) => match backoff::next(delivery.created, now, failed, asks && waits, wanted) {
+            Some(due) => ended(&delivery, End::Later { due, error }),
+            None => ended(&delivery, End::GivenUp { error }),
+        },
+        Err(Failure::Gone(why)) => {
+            tracing::error!(receiver = %delivery.receiver, why, "the receiver wants no more notifications, and gets none");
+            parts.metrics.notified(Notified::GivenUp);
+            return put(parts, audit::receiver_disabled(&delivery, &why, now)).await;
+        }
+    };
+    write(parts, &delivery, channel, changes).await;
+}
+
+fn ended(delivery: &Delivery, end: End) -> Attempt {
+    Attempt {
+        delivery: delivery.id,
+        time: Timestamp::now(),
+        end,
+    }
+}
+
+async fn write(parts: &Parts, delivery: &Delivery, channel: Channel, attempt: Attempt) {
+    let (approval, receiver) = (&delivery.approval, &delivery.receiver);
+    match &attempt.end {
+        End::Delivered => parts.metrics.notified(Notified::Delivered),
+        End::Superseded => {}
+        End::Later { error, .. } => {
+            parts.metrics.notified(Notified::Failed);
+            tracing::warn!(%approval, %receiver, error, "not told yet");
+        }
+        End::GivenUp { error } => {
+            parts.metrics.notified(Notified::GivenUp);
+            tracing::error!(%approval, %receiver, error, "given up: not told");
+        }
+    }
+    put(parts, audit::attempted(delivery, channel, attempt)).await;
+}
+
+/// What was told must not be told again and again because the disk is full: nothing else is told before it is written.
+async fn put(parts: &Parts, changes: Vec<Change>) {
+    loop {
+        match parts.store.write(changes.clone()).await {
+            Ok(()) => return,
+            // The receiver was switched off, or is not configured any more, at the same moment.
+            Err(CommitError::Lost) => return,
+            Err(error @ (CommitError::Unavailable(_) | CommitError::Overloaded)) => {
+                tracing::warn!(%error, "what came of a notification could not be written yet");
+                sleep(WRITE_AGAIN).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What was decided at this door and is not over, and which requests were answered. In memory: after a restart an open
+//! decision stands in the trail as `unknown`, and a request is a new one.
+//!
+//! SECURITY: an agent that asks and never tells how it ended would fill the memory; each has so many places, and its oldest
+//! go first (test `what_an_agent_leaves_open_is_bounded`).
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+use super::answer::Answer;
+use crate::model::{CallId, GrantId, Outcome};
+use crate::proxy::record::{Ending, Record};
+
+/// For how long an outcome may be told, and a request is the same.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Of each kind, for each agent.
+const KEPT: usize = 1_000;
+
+/// Decisions and requests of all agents.
+#[derive(Default)]
+pub struct Decided(Mutex<HashMap<Arc<str>, Books>>);
+
+#[derive(Default)]
+struct Books {
+    open: BTreeMap<CallId, Open>,
+    ended: BTreeMap<CallId, Outcome>,
+    requests: HashMap<String, Arc<Request>>,
+    /// In the order they came.
+    order: VecDeque<(Instant, String)>,
+}
+
+/// A decision that allows, and whose outcome is owed.
+struct Open {
+    record: Record,
+    grants: Vec<GrantId>,
+    since: Instant,
+}
+
+/// A request by its id. Whoever answers it holds the lock: the same again waits for that answer.
+pub(super) type Request = tokio::sync::Mutex<Option<Said>>;
+
+/// What was asked, and what was answered.
+pub(super) struct Said {
+    pub content: [u8; 32],
+    pub answer: Answer,
+}
+
+/// Why no outcome is owed.
+pub(super) enum NotOpen {
+    /// It was told already.
+    Ended(Outcome),
+    Unknown,
+}
+
+/// What tells that two requests ask the same.
+pub(super) fn digest(content: &[u8]) -> [u8; 32] {
+    Sha256::digest(content).into()
+}
+
+impl Decided {
+    /// The agent may act from here on.
+    pub(super) fn open(&self, agent: &Arc<str>, call: CallId, record: Record, grants: Vec<GrantId>) {
+        let mut all = self.books();
+        let books = all.entry(agent.clone()).or_default();
+        let old = |open: &Open| open.since.elapsed() > KEPT_FOR;
+        while books.open.len() >= KEPT || books.open.first_key_value().is_some_and(|(_, open)| old(open)) {
+            let Some((call, open)) = books.open.pop_first() else {
+                break;
+            };
+            open.record.close(Ending::of(Outcome::Unknown));
+            books.ended(call, Outcome::Unknown);
+        }
+        let since = Instant::now();
+        books.open.insert(call, Open { record, grants, since });
+    }
+
+    /// Closes a decision of this agent's with what it tells; gives the grants that go with it.
+    ///
+    /// SECURITY: another agent's is as none (test `an_outcome_is_told_by_its_agent_alone`).
+    pub(super) fn end(&self, agent: &Arc<str>, call: &CallId, ending: Ending) -> Result<Vec<GrantId>, NotOpen> {
+        let mut all = self.books();
+        let books = all.get_mut(agent).ok_or(NotOpen::Unknown)?;
+        match books.open.remove(call) {
+            Some(open) => {
+                books.ended(call.clone(), ending.outcome);
+                open.record.close(ending);
+                Ok(open.grants)
+            }
+            None => Err(books
+                .ended
+                .get(call)
+                .map_or(NotOpen::Unknown, |outcome| NotOpen::Ended(*outcome))),
+        }
+    }
+
+    /// The request of this id, perhaps a new one.
+    pub(super) fn request(&self, agent: &Arc<str>, id: &str) -> Arc<Request> {
+        let mut all = self.books();
+        let books = all.entry(agent.clone()).or_default();
+        let old = |(since, _): &(Instant, String)| since.elapsed() > KEPT_FOR;
+        while books.order.len() >= KEPT || books.order.front().is_some_and(old) {
+            let Some((_, id)) = books.order.pop_front() else { break };
+            books.requests.remove(&id);
+        }
+        if let Some(known) = books.requests.get(id) {
+            return known.clone();
+        }
+        let request = Arc::new(Request::new(None));
+        books.requests.insert(id.to_owned(), request.clone());
+        books.order.push_back((Instant::now(), id.to_owned()));
+        request
+    }
+
+    /// We stop: nobody will know of those that are open. To be called before the record is closed.
+    pub fn close(&self) {
+        for (_, books) in self.books().drain() {
+            for open in books.open.into_values() {
+                open.record.close(Ending::of(Outcome::Unknown));
+            }
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, HashMap<Arc<str>, Books>> {
+        // Every change is whole before anything in it could panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    fn ended(&mut self, call: CallId, outcome: Outcome) {
+        while self.ended.len() >= KEPT {
+            self.ended.pop_first();
+        }
+        self.ended.insert(call, outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn record(ends: &Arc<AtomicUsize>) -> Record {
+        let ends = ends.clone();
+        Record::new(move |ending| {
+            assert_eq!(ending.outcome, Outcome::Unknown);
+            ends.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    #[test]
+    fn what_an_agent_leaves_open_is_bounded() {
+        let (decided, agent, ends) = (Decided::default(), Arc::from("bot"), Arc::default());
+        let calls: Vec<CallId> = (0..KEPT + 2).map(|_| CallId::random()).collect();
+        for call in &calls {
+            decided.open(&agent, call.clone(), record(&ends), Vec::new());
+        }
+        assert_eq!(ends.load(Ordering::Relaxed), 2, "its oldest are over");
+        let other = Arc::from("other");
+        decided.open(&other, CallId::random(), record(&ends), Vec::new());
+        assert_eq!(ends.load(Ordering::Relaxed), 2, "another agent's are its own");
+        decided.close();
+        assert_eq!(ends.load(Ordering::Relaxed), KEPT + 3);
+
+        let first = decided.request(&agent, "0");
+        assert!(Arc::ptr_eq(&first, &decided.request(&agent, "0")));
+        assert!(!Arc::ptr_eq(&first, &decided.request(&other, "0")));
+        for id in 1..=KEPT {
+            decided.request(&agent, &id.to_string());
+        }
+        assert!(!Arc::ptr_eq(&first, &decided.request(&agent, "0")), "forgotten");
+        let books = decided.books();
+        assert!(
+            books
+                .values()
+                .all(|books| books.requests.len() <= KEPT && books.order.len() <= KEPT)
+        );
+    }
+
+    #[test]
+    fn an_outcome_is_told_by_its_agent_alone() {
+        let (decided, agent, ends) = (Decided::default(), Arc::from("bot"), Arc::default());
+        let call = CallId::random();
+        decided.open(&agent, call.clone(), record(&ends), Vec::new());
+        let ending = || Ending::of(Outcome::Unknown);
+        assert!(matches!(
+            decided.end(&Arc::from("other"), &call, ending()),
+            Err(NotOpen::Unknown)
+        ));
+        assert!(decided.end(&agent, &call, ending()).is_ok());
+        assert!(matches!(
+            decided.end(&agent, &call, ending()),
+            Err(NotOpen::Ended(Outcome::Unknown))
+        ));
+        assert_eq!(ends.load(Ordering::Relaxed), 1);
+    }
+}

@@ -1,0 +1,77 @@
+//! What people approved of a statement is approved of the call that it becomes: a grant for that one call.
+
+use crate::approval::NoGrant;
+use crate::audit;
+use crate::model::grant::{Approved, Grant, GrantEnd, GrantRow, Scope, Stated};
+use crate::model::{Evidence, GrantId, Timestamp, Vote};
+use crate::policy::Permit;
+use crate::proxy::Parts;
+use crate::store::{CommitError, to_its_end};
+
+/// The grants of those who consented, on disk; nothing where the call could not be told from another, or is covered by a
+/// grant of its own.
+pub(super) async fn give(parts: &Parts, permit: &Permit, evidence: &Evidence) -> Vec<Grant> {
+    let Some(stated) = Stated::of(permit.action()).filter(|_| evidence.stated.is_empty()) else {
+        return Vec::new();
+    };
+    let (created, agent) = (Timestamp::now(), permit.call().caller.agent.clone());
+    let own = evidence.votes.iter().filter(|vote| vote.grant().is_none());
+    let grants = own.map(|vote| Grant {
+        id: GrantId::random(),
+        agent: agent.clone(),
+        scope: Scope::Stated(Box::new(Approved {
+            approval: evidence.approval.clone(),
+            stated: stated.clone(),
+        })),
+        vote: Vote::clone(vote),
+        uses: 1,
+        created,
+        expires: created.plus(parts.approvals.grant_life()),
+    });
+    let grants: Vec<Grant> = grants.collect();
+    let changes: Vec<_> = grants.iter().flat_map(audit::given).collect();
+    if changes.is_empty() {
+        return grants;
+    }
+    let (store, approvals, given) = (parts.store.clone(), parts.approvals.clone(), grants.clone());
+    let written = to_its_end(async move {
+        store.write(changes).await?;
+        for grant in given {
+            approvals.put_grant(GrantRow {
+                grant,
+                used: 0,
+                ended: None,
+            });
+        }
+        Ok::<(), CommitError>(())
+    });
+    match written.await {
+        Ok(()) => grants,
+        Err(error) => {
+            tracing::warn!(%error, "a grant could not be recorded: people are asked again if the same comes as a call");
+            Vec::new()
+        }
+    }
+}
+
+/// It was done by another way: no call is to be made by them any more.
+///
+/// SECURITY: one approval would do the same twice (test `what_is_told_as_done_is_not_done_again_by_the_grant`).
+pub(super) async fn end(parts: &Parts, grants: &[GrantId]) {
+    for id in grants {
+        let ended = parts.approvals.take_back(id.as_str(), None, |_| Ok::<(), NoGrant>(()));
+        // Used, revoked or over by itself.
+        let Ok(grant) = ended else { continue };
+        let end = GrantEnd {
+            time: Timestamp::now(),
+            by: None,
+        };
+        match parts.store.write(audit::grant_ended(&grant, &end)).await {
+            Ok(()) | Err(CommitError::Lost) => parts.approvals.grant_ended(&grant.id, end),
+            Err(error) => {
+                tracing::warn!(%error, "the end of a grant could not be recorded");
+                parts.approvals.grant_not_ended(&grant.id);
+            }
+        }
+    }
+}

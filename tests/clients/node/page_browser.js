@@ -1,0 +1,133 @@
+// Chromium before the approvers' page, as a person uses it. PAGE_FLAGS has further flags of Chromium's.
+"use strict";
+
+const path = require("path");
+const { chromium } = require("playwright-core");
+
+const { answer, serve } = require("./session.js");
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+  "--no-proxy-server",
+  ...(process.env.PAGE_FLAGS ?? "").split(" ").filter((flag) => flag),
+];
+const AXE = path.join(path.dirname(require.resolve("axe-core")), "axe.min.js");
+const PATIENCE = 60_000;
+
+let browser = null;
+let context = null;
+let page = null;
+// What the browser complained of: refused by the content security policy, or wrong in a script.
+let complaints = [];
+
+const told = async (more = {}) =>
+  answer(true, { value: { url: page.url(), text: await page.locator("body").innerText(), complaints, ...more } });
+
+// A person sees one such thing.
+const found = (name) => {
+  const called = { name: new RegExp(`^${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}( apr_\\w+)?$`) };
+  return page.getByRole("button", called).or(page.getByRole("link", called)).or(page.locator("summary", { hasText: name }));
+};
+
+async function open(...words) {
+  const { javascript, width, scheme, url } = JSON.parse(words.join(" "));
+  browser ??= await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: FLAGS,
+  });
+  await context?.close();
+  context = await browser.newContext({
+    viewport: { width, height: width < 600 ? 844 : 900 },
+    hasTouch: width < 600,
+    colorScheme: scheme,
+    javaScriptEnabled: javascript,
+    ignoreHTTPSErrors: false,
+  });
+  context.setDefaultTimeout(PATIENCE);
+  page = await context.newPage();
+  complaints = [];
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("dialog", (dialog) => {
+    complaints.push(`a dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  await page.goto(url, { waitUntil: "domcontentloaded" });
+  return told();
+}
+
+async function go(url) {
+  await page.goto(url, { waitUntil: "domcontentloaded" });
+  return told();
+}
+
+// A link of another site is followed.
+async function follow(url) {
+  await page.route("http://elsewhere.test/**", (route) =>
+    route.fulfill({ contentType: "text/html", body: `<!DOCTYPE html><title>mail</title><a href="${url}">Read</a>` }),
+  );
+  await page.goto("http://elsewhere.test/mail");
+  await page.getByRole("link", { name: "Read" }).click();
+  return answer(true, {});
+}
+
+async function press(...words) {
+  await found(words.join(" ")).first().click();
+  await page.waitForLoadState("domcontentloaded");
+  return told();
+}
+
+async function fill(...words) {
+  const [label, value] = words.join(" ").split("=");
+  await page.getByLabel(label).first().fill(value);
+  return told();
+}
+
+async function sees(...words) {
+  await page.getByText(words.join(" ")).filter({ visible: true }).first().waitFor();
+  return told();
+}
+
+// Where the first of its kind is.
+async function place(...words) {
+  return told({ box: await found(words.join(" ")).first().boundingBox(), focus: await page.evaluate(() => document.activeElement.tagName) });
+}
+
+// What is wrong with it for people who see, hear or touch it otherwise. Needs JavaScript for axe itself.
+async function judge() {
+  // The policy of the page lets no script in; a debugger may.
+  const session = await context.newCDPSession(page);
+  const source = require("fs").readFileSync(AXE, "utf8");
+  await session.send("Runtime.evaluate", { expression: source });
+  const run = `axe.run(document, { resultTypes: ["violations"] }).then((found) =>
+    JSON.stringify(found.violations.map((it) => ({ id: it.id, nodes: it.nodes.map((node) => node.html + " " + node.failureSummary) }))))`;
+  const { result } = await session.send("Runtime.evaluate", { expression: run, awaitPromise: true });
+  await session.detach();
+  const layout = await page.evaluate(() => {
+    const small = [...document.querySelectorAll("a.button, button, input:not([type=hidden]), select, textarea, summary")]
+      .map((it) => (it.type === "checkbox" ? it.closest("label") : it))
+      .filter((it) => it.checkVisibility())
+      .map((it) => ({ html: it.outerHTML.slice(0, 120), height: it.getBoundingClientRect().height }))
+      .filter((it) => it.height < 43.5);
+    const page = document.documentElement;
+    return { small, wider: page.scrollWidth - page.clientWidth };
+  });
+  return told({ violations: JSON.parse(result.value), ...layout });
+}
+
+async function shot(file) {
+  await page.screenshot({ path: file, fullPage: true });
+  return told();
+}
+
+serve({ open, go, follow, press, fill, sees, place, judge, shot }).then(() => browser?.close());

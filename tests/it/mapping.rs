@@ -1,0 +1,343 @@
+//! The tools around mappings: `mapping new | check | test | coverage | schema`, `import har`, and the page that teaches them.
+
+mod corpus;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::harness::{Curl, Origin, Sidecar, bounded, eventually, root, runplane, said};
+use crate::policies::blocks;
+
+fn run(home: &Path, arguments: &[&str]) -> Output {
+    let mut command = runplane();
+    command.args(arguments).env("RUNPLANE_HOME", home).current_dir(home);
+    bounded(command)
+}
+
+fn home_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for (file, text) in files {
+        let path = home.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    home
+}
+
+const ACME: &str = "provider: acme
+hosts: [api.acme.example]
+dispatch: path
+operations:
+  orders.list: { call: GET /v1/orders, action: read_record, target: { kind: order } }
+";
+
+#[test]
+fn everything_that_is_wrong_in_any_file_is_told_at_once() {
+    let home = home_with(&[
+        (
+            "mappings/acme.yaml",
+            &ACME.replace("read_record", "read_recrod").replace("GET /v1", "GOT /v1"),
+        ),
+        ("mappings/bent.yaml", "provider: [\n"),
+        (
+            "mappings/generated/shop.yaml",
+            "provider: shop\nhost: [api.shop.example]\n",
+        ),
+        ("mappings/other.yml", ACME),
+        (
+            "mappings/twice.yaml",
+            &ACME
+                .replace("acme", "twice")
+                .replace("api.twice", "api.stripe")
+                .replace(".example", ".com"),
+        ),
+    ]);
+    fs::write(home.path().join("mappings/latin.yaml"), b"# caf\xe9\n").unwrap();
+    let output = run(home.path(), &["mapping", "check"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for told in [
+        "acme.yaml:5:48: unknown action `read_recrod` (did you mean `read_record`?)",
+        "acme.yaml:5:",
+        "expected `call: METHOD /template`, as `POST /v1/refunds`",
+        "bent.yaml:",
+        "generated/shop.yaml:2:1: ",
+        "(did you mean `hosts`?)",
+        "latin.yaml: ",
+        "other.yml: nobody reads a file of this name: expected one that ends in `.yaml`",
+        "twice.yaml:2:",
+        "`api.stripe.com`: embedded:mappings/stripe.yaml is for the same hosts",
+        "   5 |   orders.list:",
+        " errors found",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
+
+#[test]
+fn a_file_stands_in_for_that_of_its_name() {
+    let home = home_with(&[
+        ("mappings/acme.yaml", ACME),
+        ("draft/acme.yaml", &ACME.replace("orders.list", "orders.all")),
+    ]);
+    let output = run(home.path(), &["mapping", "check", "draft/acme.yaml"]);
+    assert!(
+        output.status.success() && said(&output).contains("1 of them yours"),
+        "{}",
+        said(&output)
+    );
+    fs::write(home.path().join("draft/acme.yaml"), ACME.replace("path\n", "paths\n")).unwrap();
+    let output = run(home.path(), &["mapping", "check", "draft"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("draft/acme.yaml:3:"), "{}", said(&output));
+    assert_eq!(
+        run(home.path(), &["mapping", "check", "nowhere.yaml"]).status.code(),
+        Some(1)
+    );
+    // What is in force is right all the same.
+    assert!(run(home.path(), &["mapping", "check"]).status.success());
+}
+
+#[test]
+fn a_new_mapping_is_right_and_nothing_is_written_over() {
+    let home = home_with(&[]);
+    let new = |arguments: &[&str]| run(home.path(), &[&["mapping", "new"][..], arguments].concat());
+    let output = new(&["acme", "--host", "api.acme.example", "--host", "{region}.acme.example"]);
+    let text = said(&output);
+    assert!(output.status.success() && text.contains("Next:"), "{text}");
+    for command in [
+        &["mapping", "check"][..],
+        &["mapping", "test"],
+        &["mapping", "test", "acme", "--strict"],
+        &["check"],
+    ] {
+        let output = run(home.path(), command);
+        assert!(output.status.success(), "{command:?}: {}", said(&output));
+    }
+    let written = home.path().join("mappings/acme.yaml");
+    let first = fs::read_to_string(&written).unwrap();
+    assert!(
+        first.starts_with("# yaml-language-server: $schema=mapping.schema.json\n"),
+        "{first}"
+    );
+    let schema = home.path().join("mappings/mapping.schema.json");
+    let printed = run(home.path(), &["mapping", "schema"]);
+    assert_eq!(fs::read(&schema).unwrap(), printed.stdout, "{}", said(&printed));
+    // Somebody's own file of that name stays, a mapping that is there too, and a name or host that is taken is refused.
+    fs::write(&schema, "{}").unwrap();
+    assert!(new(&["other", "--host", "api.other.example"]).status.success());
+    assert_eq!(fs::read_to_string(&schema).unwrap(), "{}");
+    for (arguments, told) in [
+        (
+            &["acme", "--host", "api.else.example"][..],
+            "is there already; nothing was written",
+        ),
+        (
+            &["stripe", "--host", "api.else.example"],
+            "a mapping of that name ships",
+        ),
+        (
+            &["third", "--host", "api.stripe.com"],
+            "stripe.yaml is for the same hosts",
+        ),
+        (
+            &["fourth", "--host", "api.acme.example"],
+            "acme.yaml is for the same hosts",
+        ),
+        (
+            &["../fifth", "--host", "api.else.example"],
+            "cannot be a provider's name",
+        ),
+        (&["sixth", "--host", "https://api.else.example/v1"], "sixth.yaml:6:"),
+    ] {
+        let output = new(arguments);
+        assert!(
+            !output.status.success() && said(&output).contains(told),
+            "{told}: {}",
+            said(&output)
+        );
+    }
+    assert_eq!(fs::read_to_string(&written).unwrap(), first);
+    let mut names: Vec<_> = fs::read_dir(home.path().join("mappings"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["acme.yaml", "mapping.schema.json", "other.yaml", "samples"]);
+    assert!(!home.path().join("fifth.yaml").exists());
+}
+
+#[test]
+fn a_sample_that_means_something_else_is_told_with_each_difference() {
+    let samples = r#"{"method":"GET","url":"https://api.acme.example/v1/orders","expected":{"operation":"orders.list","action":"export_data","fields":{"amount":5},"target":["order",null]}}
+{"it":"a change","method":"POST","url":"https://api.acme.example/v1/orders","expected":{"access":"write"}}
+{"url":"https://api.acme.example/v1//orders","expected":{"refused":"malformed"}}
+{"url":"https://api.acme.example/v1/orders","expected":{"operation":"orders.list"}}
+"#;
+    let home = home_with(&[("mappings/acme.yaml", ACME), ("mappings/samples/acme.jsonl", samples)]);
+    let output = run(home.path(), &["mapping", "test"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for told in [
+        "mappings/samples/acme.jsonl:1: GET https://api.acme.example/v1/orders",
+        "action: expected \"export_data\", found \"read_record\"",
+        "fields.amount: expected 5, found nothing",
+        "found read_record by orders.list (",
+        "mappings/acme.yaml:5)",
+        "acme.jsonl:2: a change",
+        "unmapped: expected false, found true",
+        "4 samples: 2 as expected, 2 otherwise",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    for (wrong, told) in [
+        (
+            "{\"url\":\"https://x.example/\",\"expected\":{}}",
+            "`expected` is empty",
+        ),
+        (
+            "{\"url\":\"https://x.example/\",\"expected\":{\"acton\":\"x\"}}",
+            "(did you mean `action`?)",
+        ),
+        ("{\"url\":\"https://x.example/\"}", "missing field `expected`"),
+        (
+            "{\"expected\":{\"action\":\"x\"}}",
+            "expected exactly one of `curl` and `url`",
+        ),
+        ("{", "acme.jsonl:1:"),
+    ] {
+        fs::write(home.path().join("mappings/samples/acme.jsonl"), wrong).unwrap();
+        let output = run(home.path(), &["mapping", "test", "acme"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains(told), "{told}: {}", said(&output));
+    }
+    let nothing = run(home_with(&[]).path(), &["mapping", "test"]);
+    assert!(
+        !nothing.status.success() && said(&nothing).contains("no samples"),
+        "{}",
+        said(&nothing)
+    );
+}
+
+/// The samples of the mappings that ship are written in the same words. Those of what no written mapping names are left out: a
+/// home has the generated ones below; so are those of an address.
+#[test]
+fn the_shipped_mappings_mean_what_their_samples_say() {
+    let home = home_with(&[]);
+    let mut count = 0;
+    for file in fs::read_dir(root().join("tests/samples")).unwrap().map(Result::unwrap) {
+        let text = fs::read_to_string(file.path()).unwrap();
+        let named = |line: &&str| !line.contains("\"unmapped\":true") && !line.contains("http://127.0.0.1");
+        let lines: Vec<&str> = text.lines().filter(named).collect();
+        count += lines.len();
+        fs::write(home.path().join(file.file_name()), lines.join("\n")).unwrap();
+    }
+    let output = run(home.path(), &["mapping", "test", "."]);
+    let told = format!("{count} samples: {count} as expected, 0 otherwise");
+    assert!(
+        output.status.success() && said(&output).contains(&told),
+        "{}",
+        said(&output)
+    );
+    assert!(count > 1_000, "{count}");
+}
+
+#[test]
+fn a_recording_shows_what_is_not_understood_and_hostile_ones_end_in_an_error() {
+    let secret = "sk_live_51Habcdefghijk";
+    let har = format!(
+        r#"{{"log":{{"entries":[{{"request":{{"method":"POST","url":"https://api.acme.example/v1/orders/{secret}/refunds?token={secret}",
+        "headers":[{{"name":"Authorization","value":"Bearer {secret}"}}],"postData":{{"mimeType":"application/json","text":"{{\"card\":\"{secret}\"}}"}}}}}}]}}}}"#
+    );
+    let home = home_with(&[
+        ("traffic.har", &har),
+        ("deep.har", &"[".repeat(1 << 20)),
+        ("no.har", "{\"log\": {}}"),
+    ]);
+    let output = run(home.path(), &["mapping", "coverage", "--har", "traffic.har"]);
+    let text = said(&output);
+    assert!(output.status.success(), "{text}");
+    for told in [
+        "POST /v1/orders/{order}/refunds at api.acme.example: no mapping is for this host",
+        "    action: process_refund\n",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let made = run(home.path(), &["import", "har", "traffic.har"]);
+    let made_text = said(&made);
+    assert!(
+        made.status.success() && made_text.contains("POST /v1/orders/{order}/refunds"),
+        "{made_text}"
+    );
+    assert!(!text.contains(secret) && !made_text.contains(secret));
+    for (file, told) in [
+        ("deep.har", "deep.har: "),
+        ("no.har", "this is no HAR"),
+        ("none.har", "none.har"),
+    ] {
+        for command in [&["mapping", "coverage", "--har", file][..], &["import", "har", file]] {
+            let output = run(home.path(), command);
+            assert!(
+                !output.status.success() && said(&output).contains(told),
+                "{command:?}: {}",
+                said(&output)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_page_that_teaches_mappings_does_what_it_says() {
+    let origin = Origin::of_things();
+    let sidecar = Sidecar::new().resolve("api.acme.example", &origin).hold("1s").start();
+    let orders = "https://api.acme.example/v1/orders";
+    for order in ["ord_1", "ord_2"] {
+        Curl::call(&sidecar, &[&format!("{orders}/{order}")]);
+        let refund = format!("{orders}/{order}/refunds");
+        Curl::call(
+            &sidecar,
+            &[&refund, "--json", "{\"amount\": \"12.50\", \"currency\": \"USD\"}"],
+        );
+    }
+    assert!(origin.calls("POST", "/v1/orders/ord_1/refunds").is_empty());
+    let work = tempfile::tempdir().unwrap();
+    let binaries = Path::new(env!("CARGO_BIN_EXE_runplane")).parent().unwrap();
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+    let mut told = String::new();
+    for (kind, file, text) in blocks("docs/mappings.md") {
+        match (kind.as_str(), file) {
+            ("sh", _) => {
+                let mut command = Command::new("sh");
+                command.args(["-e", "-c", &text]).current_dir(work.path());
+                command.env("PATH", &path).env("RUNPLANE_HOME", sidecar.home());
+                let output = bounded(command);
+                assert!(output.status.success(), "{text}: {}", said(&output));
+                told.push_str(&said(&output));
+            }
+            (_, Some(file)) => fs::write(work.path().join(file), text).unwrap(),
+            (kind, None) => panic!("a block of {kind} that nobody uses: {text}"),
+        }
+    }
+    for said in [
+        "       2  write   POST /v1/orders/{order}/refunds at api.acme.example: no mapping is for this host",
+        "  orders.refunds.create:\n    call: POST /v1/orders/{order}/refunds\n    action: process_refund\n",
+        "wrote ",
+        "1 of them yours",
+        "7 samples: 7 as expected, 0 otherwise",
+        "process_refund",
+        "only the provider's description names it, and not what it does (",
+        "mappings/generated/shop.yaml:",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    eventually("the mapping is in force", || {
+        let before = origin.calls("POST", "/v1/orders/ord_3/refunds").len();
+        let refund = format!("{orders}/ord_3/refunds");
+        Curl::call(
+            &sidecar,
+            &[&refund, "--json", "{\"amount\": \"12.50\", \"currency\": \"USD\"}"],
+        );
+        origin.calls("POST", "/v1/orders/ord_3/refunds").len() > before
+    });
+}

@@ -1,0 +1,724 @@
+#!/usr/bin/env python3
+"""A second verifier of the trail, which shares no line with the first. Python's standard library only.
+
+    verify.py --key KEY [--checkpoint FILE] DB...   the trail in a database
+    verify.py --key KEY PROOF.tlog-proof            one entry
+    verify.py --key KEY --old CHECKPOINT CONSISTENCY    that a checkpoint continues another
+
+0: as it was signed; 1: not, and what is wrong first; 2: it cannot be read. Formats: docs/audit.md.
+"""
+
+import argparse
+import base64
+import hashlib
+import hmac
+import json
+import re
+import sqlite3
+import sys
+import urllib.parse
+
+
+class Wrong(Exception):
+    """Something is not as it was signed."""
+
+
+class Unreadable(Exception):
+    """Nothing can be said of it."""
+
+
+# Ed25519 (RFC 8032, 5.1.7), over the integers.
+P = 2**255 - 19
+Q = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT = pow(2, (P - 1) // 4, P)
+
+
+def point_add(a, b):
+    one, two = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
+    three, four = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = two - one, four - three, four + three, two + one
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def point_times(number, point):
+    sum_ = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            sum_ = point_add(sum_, point)
+        point = point_add(point, point)
+        number >>= 1
+    return sum_
+
+
+def point_decode(data):
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * ROOT % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return x, y, 1, x * y % P
+
+
+BASE_Y = 4 * pow(5, P - 2, P) % P
+BASE = point_decode(BASE_Y.to_bytes(32, "little"))
+
+
+def ed25519_verifies(public, message, signature):
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    key, r = point_decode(public), point_decode(signature[:32])
+    s = int.from_bytes(signature[32:], "little")
+    if key is None or r is None or s >= Q:
+        return False
+    h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % Q
+    left, right = point_times(s, BASE), point_add(r, point_times(h, key))
+    return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
+
+
+# Signed notes and checkpoints (C2SP).
+def b64(text):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Wrong(f"no base64: {error}") from error
+    if base64.b64encode(data).decode() != text:
+        raise Wrong("base64 spelled otherwise")
+    return data
+
+
+class Key:
+    def __init__(self, text):
+        self.name, id_, key = text.strip().split("+", 2)
+        data = b64(key)
+        self.public = data[1:]
+        if data[:1] != b"\x01" or len(self.public) != 32 or self.id(1).hex() != id_:
+            raise Wrong("no verifier key")
+
+    def id(self, kind):
+        return hashlib.sha256(self.name.encode() + b"\n" + bytes([kind]) + self.public).digest()[:4]
+
+
+NOTE = re.compile(r"([^\s+]+)\n(0|[1-9][0-9]*)\n([A-Za-z0-9+/=]{44})\n")
+SIGNATURE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)")
+
+
+def read_note(note):
+    """(size, root, text, signatures) before anybody is believed."""
+    text, blank, signatures = note.rpartition("\n\n")
+    text += "\n"
+    match = NOTE.fullmatch(text)
+    if not blank or not match or not signatures.endswith("\n"):
+        raise Wrong("no checkpoint")
+    found = []
+    for line in signatures[:-1].split("\n"):
+        parts = SIGNATURE.fullmatch(line)
+        if not parts:
+            raise Wrong("no signature line")
+        found.append((parts[1], b64(parts[2])))
+    return int(match[2]), b64(match[3]), text, found
+
+
+def believe(note, keys):
+    """(size, root, seconds) of a checkpoint that one of the keys has signed, text and time."""
+    size, root, text, signatures = read_note(note)
+    signed, seconds = False, None
+    for name, data in signatures:
+        for key in keys:
+            if name != key.name:
+                continue
+            if data[:4] == key.id(1):
+                if not ed25519_verifies(key.public, text.encode(), data[4:]):
+                    raise Wrong("a signature does not fit")
+                signed = signed or text.startswith(name + "\n")
+            elif data[:4] == key.id(4):
+                time = int.from_bytes(data[4:12], "big")
+                message = f"cosignature/v1\ntime {time}\n{text}".encode()
+                if not ed25519_verifies(key.public, message, data[12:]):
+                    raise Wrong("a signature of the time does not fit")
+                seconds = time if seconds is None else seconds
+    if not signed:
+        raise Wrong("not signed by a key that was given")
+    if seconds is None:
+        raise Wrong("its time is not signed")
+    return size, root, seconds
+
+
+# The tree (RFC 6962).
+def leaf(data):
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def node(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+class Tree:
+    """Grown leaf by leaf: the roots of its full subtrees, the largest first."""
+
+    def __init__(self):
+        self.size, self.peaks = 0, []
+
+    def push(self, hash_):
+        at = self.size
+        while at & 1:
+            hash_ = node(self.peaks.pop(), hash_)
+            at >>= 1
+        self.peaks.append(hash_)
+        self.size += 1
+
+    def root(self):
+        if not self.peaks:
+            return hashlib.sha256().digest()
+        root = self.peaks[-1]
+        for peak in reversed(self.peaks[:-1]):
+            root = node(peak, root)
+        return root
+
+
+def fold_inclusion(index, size, hash_, path):
+    """The root that a path leads to (RFC 9162, 2.1.3.2)."""
+    if index >= size:
+        raise Wrong("the entry lies behind the checkpoint")
+    last = size - 1
+    for other in path:
+        if last == 0:
+            raise Wrong("the path is too long")
+        if index & 1 or index == last:
+            hash_ = node(other, hash_)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            hash_ = node(hash_, other)
+        index, last = index >> 1, last >> 1
+    if last:
+        raise Wrong("the path is too short")
+    return hash_
+
+
+def check_consistency(old, old_root, new, new_root, path):
+    """RFC 9162, 2.1.4.2."""
+    if old == new:
+        if path or old_root != new_root:
+            raise Wrong("two trees of one size")
+        return
+    if not 0 < old < new or not path:
+        raise Wrong("nothing is proven")
+    if old & (old - 1) == 0:
+        path = [old_root, *path]
+    at, last = old - 1, new - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    before = after = path[0]
+    for other in path[1:]:
+        if last == 0:
+            raise Wrong("the path is too long")
+        if at & 1 or at == last:
+            before, after = node(other, before), node(other, after)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            after = node(after, other)
+        at, last = at >> 1, last >> 1
+    if last or before != old_root or after != new_root:
+        raise Wrong("the newer tree does not continue the older")
+
+
+# Entries.
+def canonical(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def parsed(text, what):
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Wrong(f"{what}: no JSON: {error}") from error
+
+
+def commitment(salt, text):
+    return hmac.new(bytes.fromhex(salt), text.encode(), hashlib.sha256).hexdigest()
+
+
+def read_entry(row):
+    seq, time, kind, call, data, _ = row
+    try:
+        members = json.loads(data)
+    except ValueError as error:
+        raise Wrong(f"entry {seq}: no JSON") from error
+    if not isinstance(members, dict) or canonical(dict(sorted(members.items()))).encode() != data:
+        raise Wrong(f"entry {seq}: not as it is written")
+    for name, column in (("seq", seq), ("time", time), ("kind", kind), ("call", call), ("v", 1)):
+        if members.get(name) != column:
+            raise Wrong(f"entry {seq}: `{name}` is not what its column says")
+    return members
+
+
+# Names of values that are never kept.
+HIDDEN = ("request", "row")
+
+
+def read_values(seq, committed, members):
+    names = {name[len("commit_"):] for name in members if name.startswith("commit_")}
+    if committed is None:
+        if names:
+            raise Wrong(f"entry {seq}: its values were removed")
+        return {}
+    values = parsed(committed, f"values of entry {seq}")
+    if canonical(values) != committed or set(values) != names or list(values) != sorted(values):
+        raise Wrong(f"values of entry {seq}: not as they are written")
+    for name, value in values.items():
+        if not re.fullmatch("[0-9a-f]{32}", value.get("salt", "")) or set(value) - {"salt", "value"}:
+            raise Wrong(f"values of entry {seq}: `{name}` has no salt")
+        if "value" not in value and name not in HIDDEN:
+            raise Wrong(f"values of entry {seq}: `{name}` was taken away")
+        if "value" in value and commitment(value["salt"], canonical(value["value"])) != members["commit_" + name]:
+            raise Wrong(f"values of entry {seq}: `{name}` is not what was committed to")
+    return values
+
+
+# Projections.
+CALLS = (
+    "ordinal id time agent provider operation action environment decision rules approval reason outcome closed status "
+    "result_id summary request_line target_kind target_id sent received milliseconds would risk"
+).split()
+
+
+class Calls:
+    def __init__(self, rows):
+        self.rows, self.ordinal, self.open = rows, 0, {}
+
+    def entry(self, kind, members, values):
+        call = members.get("call")
+        if kind == "decided" and call:
+            self.decided(call, members, {name: value.get("value") for name, value in values.items()})
+        elif kind == "outcome" and call:
+            self.ended(call, members, values)
+
+    def decided(self, call, members, values):
+        row, before, _ = self.open.pop(call, (None, None, None))
+        if row is None or before["decision"] != "REQUIRE_APPROVAL":
+            self.ordinal += 1
+            found = next(self.rows, None)
+            row = dict(zip(CALLS, found)) if found else {}
+            if row.get("ordinal") != self.ordinal or row.get("id") != call:
+                raise Wrong(f"calls: row {self.ordinal} is not of {call}")
+        if members["decision"] == "BLOCK":
+            end = {"outcome": "not_sent", "ended": members.get("began", row["closed"])}
+            self.end(call, row, end, members, values, None)
+        else:
+            # A call that is held is decided again: its row tells of the last time.
+            self.open[call] = (row, members, values)
+
+    def last_decision(self, call, row, members, values):
+        target = values.get("target") or {}
+        expected = {name: members.get(name) for name in "agent provider action environment decision approval would".split()}
+        expected.update(
+            time=members.get("began", row["time"]),
+            operation=values["request_line"] if members.get("unmapped") else members.get("operation"),
+            summary=values.get("summary"),
+            request_line=values.get("request_line"),
+            target_kind=target.get("kind"),
+            target_id=target.get("id"),
+            risk=(values.get("risk") or {}).get("score"),
+        )
+        for name, value in expected.items():
+            if row[name] != value or type(row[name]) is not type(value):
+                raise Wrong(f"calls: `{name}` of {call}")
+        rules = parsed(row["rules"], f"calls: rules of {call}")
+        if canonical(rules) != row["rules"] or ",".join(rules) != members["rules"]:
+            raise Wrong(f"calls: `rules` of {call}")
+
+    def ended(self, call, members, values):
+        if call not in self.open:
+            raise Wrong(f"calls: {call} ended without having been decided, or twice")
+        row, decided, decided_values = self.open.pop(call)
+        result = values.get("result_id", {}).get("value")
+        self.end(call, row, {"ended": row["closed"], **members}, decided, decided_values, result)
+
+    def end(self, call, row, end, decided, values, result):
+        self.last_decision(call, row, decided, values)
+        expected = {name: end.get(name) for name in "outcome status sent received milliseconds".split()}
+        expected.update(closed=end.get("ended"), reason=end.get("reason", decided.get("reason")), result_id=result)
+        for name, value in expected.items():
+            if row[name] != value:
+                raise Wrong(f"calls: `{name}` of {call}")
+
+    def finish(self):
+        if next(self.rows, None):
+            raise Wrong("calls: a row of which no entry tells")
+        for call, (row, decided, values) in sorted(self.open.items()):
+            self.end(call, row, {}, decided, values, None)
+
+
+class Rows:
+    """The last entry of each approval, agent, person and pause, and the place of the first."""
+
+    def __init__(self):
+        self.told = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}
+
+    def entry(self, seq, kind, members):
+        if kind == "registry":
+            table, name = {"agent": "agents"}.get(members["entity"], "people"), members["name"]
+        elif kind == "pause":
+            table, name = "pauses", members.get("agent")
+        elif kind == "grant":
+            return
+        elif kind in ("held", "approved", "denied", "expired", "consumed") or "commit_row" in members:
+            table, name = "approvals", members["approval"]
+        else:
+            return
+        told = self.told[table]
+        ordinal = told[name][0] if name in told else len(told) + 1
+        told[name] = (ordinal, seq, members.get("event") == "resumed")
+
+    def finish(self, database):
+        for table, told in self.told.items():
+            cursor = database.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in cursor.description]
+            rows = {}
+            for found in cursor:
+                row = dict(zip(names, found))
+                key = {"approvals": "id", "pauses": "agent"}.get(table, "name")
+                rows[row[key]] = row
+            expected = {name for name, (_, _, gone) in told.items() if not gone}
+            if set(rows) != expected:
+                raise Wrong(f"{table}: rows and entries tell of {set(rows) ^ expected}")
+            for name, row in rows.items():
+                self.fits(database, table, row, told[name])
+
+    def fits(self, database, table, row, told):
+        ordinal, seq, _ = told
+        text = getattr(self, table)(row, ordinal)
+        query = "SELECT bytes, committed FROM entries LEFT JOIN entry_values USING (seq) WHERE seq = ?"
+        data, committed = database.execute(query, [seq]).fetchone()
+        promised = json.loads(data).get("commit_row")
+        if promised is None:
+            return
+        if commitment(json.loads(committed)["row"]["salt"], text) != promised:
+            raise Wrong(f"{table}: {text[:60]} is not what entry {seq} commits to")
+
+    def approvals(self, row, ordinal):
+        kept = parsed(row["row"], "approvals")
+        plain = "id revision state created expires decided grant_expires consumed_by consumed".split()
+        same = all(row[name] == kept[name] for name in plain)
+        if not same or row["ordinal"] != ordinal or row["agent"] != kept["facts"]["agent"]:
+            raise Wrong(f"approvals: the columns of {row['id']}")
+        if row["fingerprint"].hex() != kept["fingerprint"]:
+            raise Wrong(f"approvals: the fingerprint of {row['id']}")
+        return row["row"]
+
+    def agents(self, row, _):
+        return self.keyed(row, ["name", "roles", "owner", "key_sha256", "created", "disabled"])
+
+    def people(self, row, _):
+        return self.keyed(row, ["name", "groups", "key_sha256", "created", "disabled"])
+
+    def keyed(self, row, names):
+        lists = ("roles", "groups")
+        cells = (row[name] if name in lists else canonical(row[name]) for name in names)
+        return "{" + ",".join(f'"{name}":{cell}' for name, cell in zip(names, cells)) + "}"
+
+    def pauses(self, row, _):
+        return canonical({name: row[name] for name in ("agent", "by", "reason", "since")})
+
+
+class Grants:
+    """What the entries say of each grant: which of them it was, who gave it where, how often it was used, and its end."""
+
+    def __init__(self):
+        self.told = {}
+
+    def entry(self, seq, kind, members):
+        if kind == "grant" and members["event"] == "given":
+            place = len(self.told) + 1
+            self.told[members["grant"]] = {"ordinal": place, "seq": seq, "used": 0, "ended": None, "ended_by": None}
+        elif kind == "grant":
+            self.told[members["grant"]].update(ended=members["ended"], ended_by=members.get("person"))
+        elif kind == "approved" and "grant" in members:
+            self.told[members["grant"]]["used"] += 1
+
+    def finish(self, database):
+        if database.execute("PRAGMA user_version").fetchone()[0] < 6:
+            return
+        cursor = database.execute("SELECT * FROM grants")
+        names = [column[0] for column in cursor.description]
+        rows = {row["id"]: row for row in (dict(zip(names, found)) for found in cursor)}
+        if set(rows) != set(self.told):
+            raise Wrong(f"grants: rows and entries tell of {set(rows) ^ set(self.told)}")
+        for name, row in rows.items():
+            told = self.told[name]
+            kept = parsed(row["row"], "grants")
+            told_by_row = {key: kept[key] for key in ("id", "agent", "uses", "created", "expires")}
+            expected = {**told, **told_by_row, "person": kept["vote"]["person"]}
+            seq = expected.pop("seq")
+            for column, value in expected.items():
+                if row[column] != value or type(row[column]) is not type(value):
+                    raise Wrong(f"grants: `{column}` of {name}")
+            query = "SELECT bytes, committed FROM entries LEFT JOIN entry_values USING (seq) WHERE seq = ?"
+            data, committed = database.execute(query, [seq]).fetchone()
+            if commitment(json.loads(committed)["row"]["salt"], row["row"]) != json.loads(data)["commit_row"]:
+                raise Wrong(f"grants: {name} is not what entry {seq} commits to")
+
+
+# Times.
+SLACK, SILENCE = 5, 65 * 60
+
+
+class Clock:
+    def __init__(self):
+        self.entry_time = self.sealed = self.began = self.checkpoints_back = 0
+        self.back = self.silence = None
+        self.forgiven = self.explained = False
+
+    def entry(self, seq, time, kind, members):
+        if time < self.entry_time:
+            raise Wrong(f"entry {seq}: earlier than the one before")
+        self.entry_time, self.began = time, self.began or time // 1000
+        self.explained = self.explained or kind in ("boot", "gap")
+        if kind == "gap" and "set_back_ms" in members:
+            self.forgiven, self.back = True, None
+        elif time // 1000 + SLACK >= self.sealed:
+            self.forgiven = False
+        elif not self.forgiven and self.back is None:
+            self.back, self.checkpoints_back = seq, 0
+
+    def checkpoint(self, ordinal, seconds):
+        before = self.sealed or self.began or seconds
+        if seconds < before or self.entry_time // 1000 > seconds:
+            raise Wrong(f"checkpoint {ordinal}: earlier than what is before it")
+        self.end_of_silence()
+        if seconds > before + SILENCE and not self.explained:
+            self.silence = ordinal
+        self.explained = False
+        self.sealed = seconds
+        self.checkpoints_back += 1
+        if self.checkpoints_back > 2:
+            self.end_of_back()
+
+    def end_of_silence(self):
+        if self.silence is not None and not self.explained:
+            raise Wrong(f"checkpoint {self.silence}: nothing was signed before it, and no entry says why")
+        self.silence = None
+
+    def end_of_back(self):
+        if self.back is not None:
+            raise Wrong(f"entry {self.back}: earlier than the checkpoint before it")
+
+    def finish(self):
+        self.end_of_silence()
+        self.end_of_back()
+
+
+# The trail.
+def open_database(path):
+    log = path + "-wal"
+    try:
+        with open(log, "rb") as file:
+            logged = file.read(1) != b""
+    except FileNotFoundError:
+        logged = False
+    how = "mode=ro" if logged else "immutable=1"
+    try:
+        database = sqlite3.connect(f"file:{urllib.parse.quote(path)}?{how}", uri=True)
+        database.isolation_level = None
+        database.execute("BEGIN")
+        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError as error:
+        raise Unreadable(f"{path}: {error}; copy it with its -wal to where you may write") from error
+    return database
+
+
+def rows_of(database, sql):
+    return iter(database.execute(sql))
+
+
+class Checkpoints:
+    """Those of the table, one by one, each believed when it comes up; and the one that was kept elsewhere."""
+
+    def __init__(self, database, keys, published, clock):
+        self.rows = rows_of(database, "SELECT ordinal, size, note FROM checkpoints ORDER BY ordinal")
+        self.keys, self.published, self.clock, self.ordinal = keys, published, clock, 0
+        self.next = self.read()
+
+    def read(self):
+        row = next(self.rows, None)
+        if row is None:
+            return None
+        self.ordinal += 1
+        ordinal, size, note = row
+        try:
+            signed = believe(note, self.keys)
+            origin, signatures = note.split("\n")[0], note.partition("\n\n")[2].splitlines()
+            if any(not line.startswith(f"— {origin} ") for line in signatures):
+                raise Wrong("a signature by another name")
+        except Wrong as wrong:
+            raise Wrong(f"checkpoint {ordinal}: {wrong}") from wrong
+        if ordinal != self.ordinal or signed[0] != size:
+            raise Wrong(f"checkpoint {self.ordinal}: another ordinal or size than its note's")
+        return signed
+
+    def hold(self, tree):
+        while self.next and self.next[0] <= tree.size:
+            size, root, seconds = self.next
+            if size != tree.size or root != tree.root():
+                raise Wrong(f"an entry up to {tree.size} is not what checkpoint {self.ordinal} was signed over")
+            self.clock.checkpoint(self.ordinal, seconds)
+            self.next = self.read()
+        if self.published and self.published[0] == tree.size:
+            if self.published[1] != tree.root():
+                raise Wrong("the published checkpoint was signed over other entries")
+            self.published = None
+
+
+class Tiles:
+    """What the tiles must hold, from the leaves up."""
+
+    def __init__(self, sealed):
+        self.sealed, self.levels = sealed, [[]]
+
+    def push(self, hash_):
+        self.levels[0].append(hash_)
+
+    def finish(self, database):
+        expected = {}
+        hashes = self.levels[0][: self.sealed]
+        level = 0
+        while hashes:
+            tiles = [hashes[at : at + 256] for at in range(0, len(hashes), 256)]
+            for index, tile in enumerate(tiles):
+                expected[(level, index)] = b"".join(tile)
+            hashes = [full_root(tile) for tile in tiles if len(tile) == 256]
+            level += 1
+        found = {(level, index): data for level, index, data in database.execute("SELECT level, n, hashes FROM tiles")}
+        for place in sorted(set(found) | set(expected)):
+            if found.get(place) != expected.get(place):
+                raise Wrong(f"tile {place}: not of the tree that was signed")
+
+
+def full_root(hashes):
+    tree = Tree()
+    for hash_ in hashes:
+        tree.push(hash_)
+    return tree.root()
+
+
+def verify_trail(path, keys, published):
+    database = open_database(path)
+    if database.execute("PRAGMA application_id").fetchone() != (0x52504C4E,):
+        raise Wrong("not a database of runplane")
+    sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
+    tree, clock, rows, grants, tiles = Tree(), Clock(), Rows(), Grants(), Tiles(sealed)
+    checkpoints = Checkpoints(database, keys, published, clock)
+    calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"))
+    checkpoints.hold(tree)
+    entries = "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq"
+    for row in rows_of(database, entries):
+        seq = row[0]
+        if seq != tree.size + 1:
+            raise Wrong(f"entry {tree.size + 1} is missing, or another stands before it")
+        members = read_entry(row)
+        values = read_values(seq, row[5], members)
+        clock.entry(seq, row[1], row[2], members)
+        hash_ = leaf(row[4])
+        tree.push(hash_)
+        tiles.push(hash_)
+        calls.entry(row[2], members, values)
+        rows.entry(seq, row[2], members)
+        grants.entry(seq, row[2], members)
+        checkpoints.hold(tree)
+    if checkpoints.next or checkpoints.published:
+        raise Wrong(f"the trail ends at {tree.size}, before a checkpoint: its end was cut off")
+    if tree.size and not checkpoints.ordinal:
+        raise Wrong("no checkpoint: nothing is proven")
+    loose = "SELECT seq FROM entry_values WHERE seq NOT IN (SELECT seq FROM entries)"
+    if database.execute(loose).fetchone():
+        raise Wrong("values without an entry")
+    calls.finish()
+    rows.finish(database)
+    grants.finish(database)
+    tiles.finish(database)
+    clock.finish()
+    # An index that leaves out a row hides it from whoever asks for calls of a period.
+    damage = database.execute("PRAGMA integrity_check(1)").fetchone()
+    if damage != ("ok",):
+        raise Wrong(f"a page or an index: {damage[0]}")
+    return f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}"
+
+
+def hashes_of(lines):
+    hashes = [b64(line) for line in lines]
+    if any(len(hash_) != 32 for hash_ in hashes):
+        raise Wrong("a hash of another length")
+    return hashes
+
+
+def verify_proof(text, keys):
+    head, _, note = text.partition("\n\n")
+    lines = head.split("\n")
+    if len(lines) < 3 or not lines[1].startswith("extra ") or not re.fullmatch("index (0|[1-9][0-9]*)", lines[2]):
+        raise Wrong("no proof")
+    entry, index = b64(lines[1][len("extra "):]), int(lines[2][len("index "):])
+    size, root, _ = believe(note, keys)
+    if fold_inclusion(index, size, leaf(entry), hashes_of(lines[3:])) != root:
+        raise Wrong("the hashes do not lead to the checkpoint")
+    return f"OK: entry {index + 1} of {size}: {entry.decode()}"
+
+
+def verify_consistency(text, old, keys):
+    head, _, note = text.partition("\n\n")
+    lines = head.split("\n")
+    old_size, old_root, _ = believe(old, keys)
+    new_size, new_root, _ = believe(note, keys)
+    if lines[0] != f"old {old_size}":
+        raise Wrong("it is from another checkpoint")
+    check_consistency(old_size, old_root, new_size, new_root, hashes_of(lines[1:]))
+    return f"OK: {new_size} entries continue {old_size}"
+
+
+def read_text(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return file.read()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--key", action="append", required=True)
+    parser.add_argument("--checkpoint")
+    parser.add_argument("--old")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    options = parser.parse_args()
+    changed = 0
+    for path in options.files:
+        try:
+            print(verify(path, options), flush=True)
+        except (Unreadable, OSError) as error:
+            changed = max(changed, 2)
+            print(f"UNREADABLE: {error}", flush=True)
+        except (Wrong, sqlite3.Error, KeyError, TypeError, AttributeError, ValueError) as wrong:
+            changed = max(changed, 1)
+            print(f"CHANGED: {wrong}", flush=True)
+    return changed
+
+
+def verify(path, options):
+    keys = [Key(key) for key in options.key]
+    with open(path, "rb") as file:
+        begins = file.read(22)
+    if begins == b"c2sp.org/tlog-proof@v1":
+        return verify_proof(read_text(path), keys)
+    if options.old:
+        return verify_consistency(read_text(path), read_text(options.old), keys)
+    published = believe(read_text(options.checkpoint), keys) if options.checkpoint else None
+    return verify_trail(path, keys, published)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
