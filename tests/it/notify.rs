@@ -31,7 +31,7 @@ fn hooked(configuration: Configuration, port: u16, path: &str) -> Configuration 
 }
 
 /// With mail by this server for the group that refunds ask, and one for nobody's group.
-fn mailed(configuration: Configuration, port: u16, tls: &str, more: &str) -> Configuration {
+pub fn mailed(configuration: Configuration, port: u16, tls: &str, more: &str) -> Configuration {
     configuration.home.write("mail.password", "pa ss\n");
     configuration
         .resolve_to("mail.test", &format!("127.0.0.1:{port}"))

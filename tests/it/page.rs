@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Configuration, Origin, Session, Sidecar, eventually, key};
+use crate::harness::{Configuration, Origin, Receiver, Session, Sidecar, eventually, key};
+use crate::notify::mailed;
+use crate::secured::{TLS, certify_as};
 
 const WIDTHS: [u16; 2] = [1440, 390];
 const SCHEMES: [&str; 2] = ["light", "dark"];
@@ -11,7 +13,12 @@ struct Browser(Session);
 
 impl Browser {
     fn new() -> Self {
-        Self(Session::at("node/page_browser.js", "PAGE_FLAGS", ""))
+        Self::trusting("")
+    }
+
+    /// That this certificate is the sidecar's.
+    fn trusting(certificate: &str) -> Self {
+        Self(Session::at("node/page_browser.js", "PAGE_CERTIFICATE", certificate))
     }
 
     #[track_caller]
@@ -199,6 +206,35 @@ fn a_link_in_a_mail_leads_to_the_approval_of_whoever_is_signed_in() {
     eventually("it still waits: nothing was changed by a look", || {
         sidecar.approvals("pending").len() == 1
     });
+}
+
+#[test]
+fn by_tls_the_link_of_a_mail_leads_to_the_approval_and_opening_it_decides_nothing() {
+    let receiver = Receiver::of_mail("starttls");
+    let (origin, configuration) = stripe();
+    certify_as(&["localhost"], configuration.home.path());
+    let public = format!("https://localhost:{}", configuration.control_port);
+    let configuration = configuration.control(&format!("{TLS}, public_url: \"{public}\""));
+    let sidecar = mailed(configuration, receiver.port, "starttls", "").start();
+    let mut client = Session::stripe(&sidecar);
+    client.send("refund ch_1 amount=90000");
+    let mail = &receiver.gets(1)[0];
+    let words = mail["plain"].as_str().unwrap().split_whitespace();
+    let in_mail = words.filter(|word| word.starts_with(&public)).next_back();
+    let in_mail = in_mail.unwrap_or_else(|| panic!("no link: {mail:#}")).to_owned();
+
+    let mut browser = Browser::trusting(&sidecar.home().join("own.pem").display().to_string());
+    let shown = browser.open(false, 390, "dark", &in_mail);
+    assert!(!text(&shown).contains("$900.00"), "nobody is signed in: {shown}");
+    browser.enter(&sidecar, (true, 390, "dark"), None);
+    browser.does(&format!("follow {in_mail}"));
+    browser.does("sees Refund $900.00");
+    browser.is_sound("by TLS");
+    assert!(sidecar.trail().of_kind("approved").is_empty(), "a look decides nothing");
+    origin.assert_untouched();
+    browser.does("press Approve");
+    client.receive().assert_ok();
+    assert_eq!(sidecar.trail().of_kind("approved")[0]["person"], "owner");
 }
 
 #[test]

@@ -1,6 +1,9 @@
-// Chromium before the approvers' page, as a person uses it. PAGE_FLAGS has further flags of Chromium's.
+// Chromium before the approvers' page, as a person uses it. PAGE_CERTIFICATE names a certificate that it trusts.
 "use strict";
 
+const { execFileSync } = require("child_process");
+const fs = require("fs");
+const os = require("os");
 const path = require("path");
 const { chromium } = require("playwright-core");
 
@@ -17,10 +20,20 @@ const FLAGS = [
   "--disable-sync",
   "--disable-dev-shm-usage",
   "--no-proxy-server",
-  ...(process.env.PAGE_FLAGS ?? "").split(" ").filter((flag) => flag),
 ];
 const AXE = path.join(path.dirname(require.resolve("axe-core")), "axe.min.js");
 const PATIENCE = 60_000;
+
+const HOME = fs.mkdtempSync(path.join(os.tmpdir(), "home-"));
+
+// Chromium reads no variable for this, but the store of its user.
+function trust(certificate) {
+  const store = path.join(HOME, ".pki/nssdb");
+  fs.mkdirSync(store, { recursive: true });
+  const certutil = (...words) => execFileSync("certutil", ["-d", `sql:${store}`, ...words]);
+  certutil("-N", "--empty-password");
+  certutil("-A", "-n", "page", "-t", "P,,", "-i", certificate);
+}
 
 let browser = null;
 let context = null;
@@ -42,6 +55,7 @@ async function open(...words) {
   browser ??= await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: FLAGS,
+    env: { ...process.env, HOME },
   });
   await context?.close();
   context = await browser.newContext({
@@ -107,7 +121,7 @@ async function place(...words) {
 async function judge() {
   // The policy of the page lets no script in; a debugger may.
   const session = await context.newCDPSession(page);
-  const source = require("fs").readFileSync(AXE, "utf8");
+  const source = fs.readFileSync(AXE, "utf8");
   await session.send("Runtime.evaluate", { expression: source });
   const run = `axe.run(document, { resultTypes: ["violations"] }).then((found) =>
     JSON.stringify(found.violations.map((it) => ({ id: it.id, nodes: it.nodes.map((node) => node.html + " " + node.failureSummary) }))))`;
@@ -130,4 +144,5 @@ async function shot(file) {
   return told();
 }
 
+if (process.env.PAGE_CERTIFICATE) trust(process.env.PAGE_CERTIFICATE);
 serve({ open, go, follow, press, fill, sees, place, judge, shot }).then(() => browser?.close());
