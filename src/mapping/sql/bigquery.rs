@@ -14,8 +14,7 @@ pub(super) fn plain(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let word = &rest[..rest.find(|c: char| !is_word(c)).unwrap_or(rest.len())];
-        let after = &rest[word.len()..];
+        let (word, after) = rest.split_at(rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()));
         let quote = after.chars().next().filter(|c| matches!(c, '\'' | '"'));
         let prefix = PREFIXES.into_iter().find(|prefix| prefix.eq_ignore_ascii_case(word));
         rest = match (quote, prefix) {
@@ -67,7 +66,7 @@ fn string(text: &str, quote: char, prefixed: bool) -> Option<&str> {
 /// A comment, a quoted name, or one character; what follows it.
 fn other<'a>(rest: &'a str, first: char, out: &mut String) -> Option<&'a str> {
     if first == '#' || rest.starts_with("--") {
-        return Some(rest.find('\n').map_or("", |end| &rest[end..]));
+        return Some(rest.split_at(rest.find('\n').unwrap_or(rest.len())).1);
     }
     if let Some(comment) = rest.strip_prefix("/*") {
         out.push(' ');
