@@ -25,6 +25,7 @@ mod providers;
 mod refs;
 pub mod regenerate;
 mod secrets;
+pub mod stripe;
 mod template;
 #[cfg(test)]
 mod tests;

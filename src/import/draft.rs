@@ -165,6 +165,21 @@ impl Draft {
         }
     }
 
+    /// Takes over what an older description says of the same hosts and this one does not: operations of other calls.
+    pub fn complete(&mut self, mut older: Draft) {
+        let taken: BTreeSet<String> = self
+            .operations
+            .values()
+            .flat_map(|has| &has.calls)
+            .map(|call| shape(call))
+            .collect();
+        older.operations.retain(|_, operation| {
+            operation.calls.retain(|call| !taken.contains(&shape(call)));
+            !operation.calls.is_empty()
+        });
+        self.absorb(older);
+    }
+
     /// The file's text.
     pub fn to_yaml(&self) -> String {
         let mut out = String::new();

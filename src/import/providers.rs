@@ -13,6 +13,8 @@ pub(super) struct Provider {
     hosts: &'static [&'static str],
     base: Option<&'static str>,
     kind: Kind,
+    /// Parameters of paths that may be any text, with escaped separators in it.
+    escaped: &'static [&'static str],
 }
 
 /// How a provider differs from most.
@@ -41,6 +43,7 @@ const fn plain(
         hosts,
         base: None,
         kind: Kind::Plain,
+        escaped: &[],
     }
 }
 
@@ -57,6 +60,19 @@ const PAYPAL: [&str; 4] = [
     "api.sandbox.paypal.com",
 ];
 
+/// What GitHub takes with `%2F` in it: refs, files, and names that may hold slashes.
+const GITHUB: [&str; 9] = [
+    "basehead",
+    "branch",
+    "environment_name",
+    "package_name",
+    "path",
+    "ref",
+    "tag",
+    "tree_sha",
+    "workflow_id",
+];
+
 /// In order of their names.
 pub(super) const PROVIDERS: [Provider; 21] = [
     plain("asana.json", "asana", "Asana", &[]),
@@ -69,12 +85,15 @@ pub(super) const PROVIDERS: [Provider; 21] = [
         ..plain("docusign.json", "docusign", "DocuSign", &["{site}.docusign.net"])
     },
     plain("elasticsearch.json", "elasticsearch", "Elasticsearch", &ELASTIC),
-    plain(
-        "github.json",
-        "github",
-        "GitHub",
-        &["api.github.com", "uploads.github.com"],
-    ),
+    Provider {
+        escaped: &GITHUB,
+        ..plain(
+            "github.json",
+            "github",
+            "GitHub",
+            &["api.github.com", "uploads.github.com"],
+        )
+    },
     plain("hubspot", "hubspot", "HubSpot", &["api.hubapi.com"]),
     plain("intercom.json", "intercom", "Intercom", &[]),
     plain("openai.json", "openai", "OpenAI", &[]),
@@ -160,7 +179,10 @@ impl Provider {
                 Kind::After(prefix) => Some(prefix.to_owned()),
                 Kind::Plain | Kind::Formats | Kind::ByPath => None,
             },
-            head: Vec::new(),
+            head: match self.escaped {
+                [] => Vec::new(),
+                escaped => vec![("escaped", format!("[{}]", escaped.join(", ")))],
+            },
         }
     }
 

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use super::providers::PROVIDERS;
-use super::{Document, Draft, ImportError, LeftOut, botocore, documents, google, index, openapi};
+use super::providers::{PROVIDERS, Provider};
+use super::{Document, Draft, ImportError, LeftOut, botocore, documents, google, index, openapi, stripe};
 use crate::io::embedded;
 use crate::mapping::Mappings;
 use crate::mapping::generated;
 use crate::model::Source;
 use crate::model::Vocabulary;
 
+/// Whose description is older than its package.
+const STRIPE: &str = "stripe";
 /// Rounds in which operations that do not go together are left out.
 const MAX_ROUNDS: usize = 64;
 
@@ -28,12 +30,8 @@ pub fn from_openapi(folder: &Path) -> Result<Vec<Made>, ImportError> {
     let all = documents(folder)?;
     let vocabulary = vocabulary()?;
     let mut made = Vec::new();
-    for provider in &PROVIDERS {
-        let of_provider = all.iter().filter(|document| {
-            let rest = document.name.strip_prefix(provider.description);
-            let folder = !provider.description.contains(['.', '-']);
-            rest.is_some_and(|rest| !folder || rest.starts_with('/'))
-        });
+    for provider in PROVIDERS.iter().filter(|provider| provider.name != STRIPE) {
+        let of_provider = all.iter().filter(|document| is_of(document, provider));
         let (mut drafts, mut left_out) = (Vec::new(), LeftOut::new());
         for document in of_provider {
             let options = provider.options(stem(document));
@@ -51,6 +49,29 @@ pub fn from_openapi(folder: &Path) -> Result<Vec<Made>, ImportError> {
         }
     }
     Ok(made)
+}
+
+/// The file of Stripe: the operations of its Python package, and of the older OpenAPI description in a folder those that it
+/// does not have.
+///
+/// # Errors
+/// What cannot be read.
+pub fn from_stripe(package: &Path, folder: &Path) -> Result<Made, ImportError> {
+    let (mut draft, mut left_out) = stripe::read(package)?;
+    for provider in PROVIDERS.iter().filter(|provider| provider.name == STRIPE) {
+        for document in documents(folder)?.iter().filter(|document| is_of(document, provider)) {
+            let (older, left) = openapi::read(document, &provider.options(stem(document)))?;
+            left_out.extend(left);
+            older.into_iter().for_each(|older| draft.complete(older));
+        }
+    }
+    settle(draft, left_out, &*vocabulary()?)
+}
+
+fn is_of(document: &Document, provider: &Provider) -> bool {
+    let rest = document.name.strip_prefix(provider.description);
+    let folder = !provider.description.contains(['.', '-']);
+    rest.is_some_and(|rest| !folder || rest.starts_with('/'))
 }
 
 /// The files of all discovery documents in a folder.

@@ -255,15 +255,26 @@ pub(super) const CREDENTIAL: [&str; 9] = [
 ];
 
 /// What a read gives away, as the end of a name or of a path.
-pub(super) const SECRET_ENDS: [&str; 8] = [
+pub(super) const SECRET_ENDS: [&str; 19] = [
+    "access key",
     "access token",
+    "auth key",
+    "auth string",
+    "connection string",
+    "connection uri",
+    "connector secret",
     "credentials",
+    "download url",
+    "embed url",
     "key string",
     "kubeconfig",
     "password",
+    "presigned url",
     "private key",
     "secret key",
     "secret value",
+    "signed url",
+    "upload url",
 ];
 
 #[cfg(test)]

@@ -55,6 +55,14 @@ impl Dispatch {
         }
     }
 
+    /// The same for a path that no operation has: nothing in it is any text.
+    pub(super) fn check_unnamed(&self, path: &str) -> Result<(), Refusal> {
+        match self {
+            Dispatch::Path(routes) if !routes.escaped.is_empty() => path::check(path),
+            Dispatch::Path(_) | Dispatch::Name(_) | Dispatch::Aws(_) => Ok(()),
+        }
+    }
+
     /// The operations, where this parameter names them.
     pub(super) fn by_parameter(&self, parameter: &str) -> Option<&Names> {
         match self {
@@ -221,12 +229,12 @@ impl Routes {
             }
         }
         let Some(found) = found else {
-            return self.unnamed(path);
+            return Ok(None);
         };
         let operations = self.shapes.get(*found.value).into_iter().flatten();
         let operations = operations.filter(|(listed, _)| listed == method);
         let Some(operation) = self.fitting(operations.map(|(_, operation)| &**operation), call)? else {
-            return self.unnamed(path);
+            return Ok(None);
         };
         let is_text = |name: &Arc<str>| self.escaped.contains(&**name);
         if self.opaque_after.is_none() {
@@ -247,14 +255,6 @@ impl Routes {
             .map(|(_, segment)| path::parameter(segment))
             .collect::<Result<_, _>>()?;
         Ok(Some(Fit { operation, parameters }))
-    }
-
-    /// A path that no operation has: nothing in it is any text.
-    fn unnamed(&self, path: &str) -> Result<Option<Fit<'_>>, Refusal> {
-        match self.escaped.is_empty() {
-            true => Ok(None),
-            false => path::check(path).map(|()| None),
-        }
     }
 
     /// Without the ending by which the client chooses the answer's format.

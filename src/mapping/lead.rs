@@ -19,6 +19,7 @@ impl Mappings {
             };
             let service = shelf.service(&self.vocabulary, None)?;
             let rule = led(call, service, &found)?;
+            check_unnamed(call, service, &found, &rule)?;
             return Ok(Some(Led {
                 service,
                 found,
@@ -29,6 +30,7 @@ impl Mappings {
         let rule = led(call, service, &found)?;
         let open = matches!(rule, Rule::None | Rule::Parameter(_));
         let Some((mut below, shelf)) = theirs().filter(|(below, _)| open && below.port) else {
+            check_unnamed(call, service, &found, &rule)?;
             return Ok(Some(Led {
                 service,
                 found,
@@ -56,6 +58,7 @@ impl Mappings {
                 }));
             }
         }
+        check_unnamed(call, service, &found, &rule)?;
         Ok(Some(Led {
             service,
             found,
@@ -92,6 +95,15 @@ fn led<'a>(call: &Call, service: &'a Service, found: &Found) -> Result<Rule<'a>,
     match found.port {
         true => rule(call, service, &path),
         false => Ok(Rule::OtherPort),
+    }
+}
+
+/// SECURITY: in a path that nobody names an escaped separator may be one to the provider (test
+/// `an_escaped_separator_elsewhere_is_refused`).
+fn check_unnamed(call: &Call, service: &Service, found: &Found, rule: &Rule<'_>) -> Result<(), Refusal> {
+    match rule {
+        Rule::None => service.dispatch.check_unnamed(&service.path(call, found)),
+        Rule::Path(..) | Rule::Name(..) | Rule::Parameter(_) | Rule::OtherPort => Ok(()),
     }
 }
 

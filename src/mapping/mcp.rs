@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::content;
 use super::spelling;
+use super::tools;
 use crate::model::{Action, Reason, Refusal};
 
 /// Messages that one request may have: each is judged.
@@ -43,9 +44,52 @@ pub(super) const READS: [&str; 17] = [
     "tools/list",
 ];
 
+/// Words of tools that run what they are given.
+const RUNNERS: [&str; 14] = [
+    "bash",
+    "cmd",
+    "command",
+    "eval",
+    "exec",
+    "powershell",
+    "pwsh",
+    "python",
+    "repl",
+    "sh",
+    "shell",
+    "ssh",
+    "terminal",
+    "zsh",
+];
+/// What is run by tools that say so.
+const CODE: [&str; 8] = [
+    "cell",
+    "code",
+    "javascript",
+    "js",
+    "node",
+    "notebook",
+    "program",
+    "script",
+];
+const RUNNING: [&str; 5] = ["evaluate", "execute", "interpret", "interpreter", "run"];
+
 /// Whether an action is the call of a tool that nobody listed: how its message is read is known all the same.
 pub(super) fn names_a_tool(action: &Action) -> bool {
-    action.fields.contains_key("tool")
+    action.fields.contains_key("tool") || action.operation.starts_with("tools/call:")
+}
+
+/// Whether a tool's name says that it runs code: `run_shell`, `executeCode`, `python`, `runShellCommand`.
+pub(super) fn runs_code(name: &str) -> bool {
+    let words = tools::words(name).unwrap_or_default();
+    let mut words = words.split('_');
+    let runs = |word: &str| {
+        let stem = word.strip_suffix('s').unwrap_or(word);
+        RUNNERS.contains(&word) || RUNNERS.iter().any(|runner| runner.len() > 4 && stem.ends_with(runner))
+    };
+    let has = |list: &[&str]| words.clone().any(|word| list.contains(&word));
+    let code = has(&CODE) && has(&RUNNING);
+    code || words.any(runs)
 }
 
 /// One message.

@@ -112,6 +112,8 @@ pub(super) struct Graphql {
 /// What messages of the Model Context Protocol ask for.
 pub(super) struct Mcp {
     pub tools: Table,
+    /// A tool that is not listed and whose name says that it runs code.
+    pub code: Operation,
     /// Methods of the protocol after which nothing is another thing than before.
     pub reads: Operation,
     pub other: Operation,
@@ -168,7 +170,7 @@ impl Service {
         let mcp = self
             .mcp
             .iter()
-            .flat_map(|mcp| mcp.tools.operations().chain([&mcp.reads, &mcp.other]));
+            .flat_map(|mcp| mcp.tools.operations().chain([&mcp.code, &mcp.reads, &mcp.other]));
         let by_head = self.dispatch.operations();
         by_head.chain(graphql.chain(mcp).map(|operation| (operation, false)))
     }

@@ -8,6 +8,7 @@
     reason = "the parser knows hundreds of words; what is not named here is the worst, or is nothing that is asked for"
 )]
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -24,10 +25,13 @@ use super::spelling;
 use survey::Known;
 
 mod attribute;
+mod bigquery;
 mod change;
 mod lexis;
+mod limit;
 mod own;
 mod pure;
+mod rows;
 mod setting;
 mod statement;
 mod survey;
@@ -180,8 +184,12 @@ fn read_one(text: &str, engines: &[Engine], pure: &[Box<str>]) -> Option<Vec<Dee
 
 fn parse(text: &str, engine: Engine) -> Option<(Vec<TokenWithSpan>, Vec<Statement>)> {
     let dialect = engine.dialect();
-    let tokens = Tokenizer::new(dialect, text).tokenize_with_location().ok()?;
-    if lexis::may_end_elsewhere(text, engine) || !lexis::is_plain(&tokens, engine) {
+    let text = match engine {
+        Engine::Bigquery => Cow::Owned(bigquery::plain(text)?),
+        _ => Cow::Borrowed(text),
+    };
+    let tokens = Tokenizer::new(dialect, &text).tokenize_with_location().ok()?;
+    if lexis::may_end_elsewhere(&text, engine) || !lexis::is_plain(&tokens, engine) {
         return None;
     }
     let parser = Parser::new(dialect).with_recursion_limit(MAX_DEPTH);

@@ -105,7 +105,7 @@ const GIVES: [&str; 8] = [
     "Get", "BatchGet", "Create", "Generate", "Issue", "Assume", "Exchange", "Request",
 ];
 /// What can be acted with, anywhere in a name, in lower case.
-const TOKENS: [&str; 13] = [
+const TOKENS: [&str; 14] = [
     "accesskey",
     "accesstoken",
     "apikey",
@@ -116,13 +116,20 @@ const TOKENS: [&str; 13] = [
     "dataaccess",
     "federationtoken",
     "idtoken",
+    "instanceaccess",
     "oauth2token",
     "sessiontoken",
     "uploadcredentials",
 ];
 /// Ends of names of secrets.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 16] = [
+    "DownloadUrl",
+    "EmbedUrl",
     "ExportCertificate",
+    "PresignedUrl",
+    "SessionURL",
+    "UploadURL",
+    "UploadUrl",
     "SecretValue",
     "PasswordData",
     "Password",
@@ -132,6 +139,14 @@ const SECRETS: [&str; 10] = [
     "Passcode",
     "ConnectionString",
     "UserPassword",
+];
+/// Reads whose answers hold passwords or keys though their names do not say so: endpoint and operation.
+const KNOWN: [(&str, &str); 5] = [
+    ("appsync", "ListApiKeys"),
+    ("cognito-idp", "DescribeUserPoolClient"),
+    ("glue", "GetConnection"),
+    ("glue", "GetConnections"),
+    ("storagegateway", "DescribeChapCredentials"),
 ];
 /// Members by which a read asks for secrets in the clear.
 const REVEALS: [&str; 4] = ["WithDecryption", "withDecryption", "includeValue", "includeValues"];
@@ -243,7 +258,10 @@ fn action(model: &Model, operation: &str, access: Access) -> Option<&'static str
         begins(name, &["Get", "BatchGet", "Assume"]) && (ends(&["Credentials"]) || name.contains("CredentialsFor"));
     let lower = name.to_ascii_lowercase();
     let token = begins(name, &GIVES) && !name.ends_with("LastUsed") && TOKENS.iter().any(|word| lower.contains(word));
-    let gives = lends || begins(name, &["AssumeRole"]) || token;
+    // A change's token of WAF opens nothing.
+    let one = begins(name, &["Get"]) && name.ends_with("Token") && !name.ends_with("ChangeToken");
+    let gives = lends || begins(name, &["AssumeRole"]) || token || one && access == Access::Read;
+    let known = KNOWN.contains(&(model.metadata.endpoint_prefix.as_str(), operation));
     let input = model
         .operations
         .get(operation)
@@ -252,7 +270,9 @@ fn action(model: &Model, operation: &str, access: Access) -> Option<&'static str
     let reveals = input.is_some_and(|input| REVEALS.iter().any(|member| input.members.contains_key(*member)));
     match access {
         Access::Read | Access::Write | Access::Admin if gives => Some("issue_token"),
-        Access::Read if reveals || ((begins(name, &GIVES) || name == "ExportCertificate") && ends(&SECRETS)) => {
+        Access::Read
+            if known || reveals || ((begins(name, &GIVES) || name == "ExportCertificate") && ends(&SECRETS)) =>
+        {
             Some("read_secret")
         }
         Access::Read | Access::Write | Access::Delete | Access::Admin => meaning::action(&Named {

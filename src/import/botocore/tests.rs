@@ -150,6 +150,11 @@ fn what_gives_credentials_or_secrets_is_called_so() {
         "GetResourceOauth2Token",
         "GetOpenIdTokenForDeveloperIdentity",
         "RequestUploadCredentials",
+        "GetResourcePaymentToken",
+        "GetChangeToken",
+        "GetInstanceAccess",
+        "GetDashboardEmbedUrl",
+        "GetFileUploadURL",
     ]);
     for (name, action) in [
         ("GetSecretValue", Some("read_secret")),
@@ -163,6 +168,11 @@ fn what_gives_credentials_or_secrets_is_called_so() {
         ("GetResourceOauth2Token", Some("issue_token")),
         ("GetOpenIdTokenForDeveloperIdentity", Some("issue_token")),
         ("RequestUploadCredentials", Some("issue_token")),
+        ("GetResourcePaymentToken", Some("issue_token")),
+        ("GetChangeToken", None),
+        ("GetInstanceAccess", Some("issue_token")),
+        ("GetDashboardEmbedUrl", Some("read_secret")),
+        ("GetFileUploadURL", Some("read_secret")),
     ] {
         assert_eq!(judged[&format!("x.{name}")].2, action, "{name}");
     }

@@ -113,10 +113,12 @@ impl Compiler<'_> {
             ..file::Field::default()
         };
         tool.fields.insert("tool".to_owned(), placed(&file.dispatch, name));
+        let code = entry("call_api", "shell", "Run code by {operation} of {provider}");
         let reads = entry("read_record", "server", "{operation} of {provider}");
         let other = entry("call_api", "server", "{operation} of {provider}");
         Some(Mcp {
             tools: self.table(file, &file.tools, &BTreeMap::new(), tool, context)?,
+            code: self.listed(file, code, context)?,
             reads: self.listed(file, reads, context)?,
             other: self.listed(file, other, context)?,
         })

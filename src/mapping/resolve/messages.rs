@@ -74,7 +74,13 @@ impl Mappings {
                 Message::Tool { name, message } => {
                     // SECURITY: what a tool does that nobody listed its server alone knows; another name for a listed one
                     // would pass (test `a_tool_that_nobody_listed_is_a_change_that_nobody_knows`).
-                    let (operation, listed) = table.tools.find(name);
+                    //
+                    // SECURITY: what runs code does whatever it is told, so that a rule which lets unlisted tools go does not
+                    // let it go with them (test `a_tool_that_runs_code_is_held_by_its_name`).
+                    let (operation, listed) = match table.tools.find(name) {
+                        (_, false) if mcp::runs_code(name) => (&table.code, false),
+                        found => found,
+                    };
                     (operation, format!("tools/call:{name}"), message, listed)
                 }
                 Message::Method { name, message } if mcp::READS.contains(&name) => {

@@ -1,14 +1,17 @@
 //! Fields that may be functions: to PostgreSQL `(x).f` is `f(x)`, and `t.f` is `f(t)`, where no column has that name.
 //!
 //! SECURITY: a text tells no column from a function without the schema. Of a value in brackets a field is rare, and taken for
-//! a function; of a table (`t.name`) it is what every client writes, and is one only by a name that no column has, or that the
-//! text itself gave to a function (tests `a_function_called_as_a_field_is_no_read`, `columns_of_tables_are_read`).
+//! a function; of rows whose columns the text tells (`FROM generate_series(1, 2) AS t`) it is one if it is none of those; of a
+//! table (`t.name`) it is what every client writes, and is one only by a name that no column has, or that the text itself gave to
+//! a function (tests `a_function_called_as_a_field_is_no_read`, `a_field_that_rows_do_not_have_is_no_read`,
+//! `columns_of_tables_are_read`).
 
 use std::collections::BTreeSet;
 
 use sqlparser::ast::{AccessExpr, Expr, Ident, ObjectNamePart, Statement};
 
 use super::Engine;
+use super::rows::Rows;
 use super::survey::Known;
 
 /// Functions of PostgreSQL and of modules that come with it, or are found beside it everywhere, which act on the one value
@@ -18,7 +21,7 @@ const ACTING: &str = "brin_summarize_new_values gin_clean_pending_list http_dele
 const ACTING_PREFIXES: [&str; 3] = ["binary_upgrade_", "dblink", "pg_"];
 
 /// Whether an expression's field may be a function that nobody knows.
-pub(super) fn may_call(expr: &Expr, known: &Known<'_>) -> bool {
+pub(super) fn may_call(expr: &Expr, known: &Known<'_>, rows: &Rows) -> bool {
     let acts = |name: &str| {
         ACTING.split_ascii_whitespace().any(|acting| acting == name)
             || ACTING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -26,8 +29,25 @@ pub(super) fn may_call(expr: &Expr, known: &Known<'_>) -> bool {
     };
     let listed = |name: &str| known.pure.iter().any(|pure| **pure == *name);
     let (plain, others) = fields(expr);
+    let lacks = |name: &str| lacks(expr, rows) && !listed(name);
     let has = matches!(known.engine, Engine::Postgres | Engine::Redshift);
-    has && (plain.is_some_and(|name| acts(&name) && !listed(&name)) || others.iter().any(|name| !listed(name)))
+    has && (plain.is_some_and(|name| acts(&name) && !listed(&name) || lacks(&name))
+        || others.iter().any(|name| !listed(name)))
+}
+
+/// Whether it is `t.a` of rows that have no such column.
+fn lacks(expr: &Expr, rows: &Rows) -> bool {
+    match expr {
+        Expr::CompoundIdentifier(parts) => matches!(parts.as_slice(), [name, column] if rows.lack(name, column)),
+        Expr::CompoundFieldAccess { root, access_chain } => match (&**root, access_chain.first()) {
+            (Expr::Identifier(name), Some(AccessExpr::Dot(Expr::Identifier(column)))) => rows.lack(name, column),
+            (Expr::CompoundIdentifier(parts), _) => {
+                matches!(parts.as_slice(), [name, column] if rows.lack(name, column))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// The last part of `t.a.b`, and the fields of what is no plain name: `(t).a`, `t.a[1].b`. Both in lower case.

@@ -47,10 +47,16 @@ const CHANGES_OF_MSSQL: [&str; 18] = [
 
 /// Whether a string may end elsewhere for another server of the same engine.
 ///
-/// SECURITY: by `NO_BACKSLASH_ESCAPES` MySQL ends a string at the quote of `\'` (test
-/// `a_string_that_a_setting_ends_elsewhere_is_not_read`).
+/// SECURITY: by `NO_BACKSLASH_ESCAPES` MySQL ends a string at the quote of `\'`, and Databricks in `r'…'`, which the parser does
+/// not know (tests `a_string_that_a_setting_ends_elsewhere_is_not_read`, `a_raw_string_of_databricks_hides_no_statement`).
 pub(super) fn may_end_elsewhere(text: &str, engine: Engine) -> bool {
-    engine == Engine::Mysql && ["\\'", "\\\""].iter().any(|quote| text.contains(quote))
+    let escapes = || ["\\'", "\\\""].iter().any(|quote| text.contains(quote));
+    let raw = || ["r'", "r\"", "R'", "R\""].iter().any(|quote| text.contains(quote));
+    match engine {
+        Engine::Mysql => escapes(),
+        Engine::Databricks => escapes() && raw(),
+        _ => false,
+    }
 }
 
 /// Whether strings, names or comments may end elsewhere for another engine.

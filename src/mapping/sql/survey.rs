@@ -8,6 +8,7 @@ use sqlparser::ast::{
     Select, Statement, TableFactor, Visit, Visitor,
 };
 
+use super::rows::Rows;
 use super::{Class, Deed, Engine};
 use super::{attribute, pure, setting};
 
@@ -25,6 +26,7 @@ pub(super) struct Known<'a> {
 /// What was found in one statement.
 pub(super) struct Survey<'a> {
     known: &'a Known<'a>,
+    rows: Rows,
     /// What it does by the statements and functions within it.
     pub deeds: Vec<Deed>,
     /// Tables that it names, but for those that it makes itself by `WITH`.
@@ -41,6 +43,7 @@ impl<'a> Survey<'a> {
     pub(super) fn of<V: Visit>(node: &V, known: &'a Known<'a>) -> Self {
         let mut survey = Self {
             known,
+            rows: Rows::of(node),
             deeds: Vec::new(),
             tables: BTreeSet::new(),
             named: Vec::new(),
@@ -213,7 +216,7 @@ impl Visitor for Survey<'_> {
                 op: BinaryOperator::Assignment,
                 ..
             } => self.deeds.push(Deed::new(Class::Other, "SELECT")),
-            _ if attribute::may_call(expr, self.known) => self.deeds.extend(unknown("SELECT")),
+            _ if attribute::may_call(expr, self.known, &self.rows) => self.deeds.extend(unknown("SELECT")),
             _ => {}
         }
         ControlFlow::Continue(())

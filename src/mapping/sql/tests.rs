@@ -2,6 +2,7 @@ mod attribute;
 mod disguise;
 mod limits;
 mod rights;
+mod strings;
 
 use super::*;
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::io::embedded;
 use crate::model::Access;
 
+mod escaped;
 mod index;
 
 const WRITTEN: &str = "provider: x

@@ -170,6 +170,54 @@ fn a_tool_that_nobody_listed_is_a_change_that_nobody_knows() {
 }
 
 #[test]
+fn a_tool_that_runs_code_is_held_by_its_name() {
+    for name in [
+        "run_shell",
+        "shell",
+        "exec",
+        "bash",
+        "eval",
+        "command",
+        "runCommand",
+        "terminal",
+        "python",
+        "run_python",
+        "execute_code",
+        "run-script",
+        "powershell",
+        "ssh.exec",
+        "runshell",
+        "execute_commands",
+        "jupyter_run_cell",
+    ] {
+        for url in [SERVER, "https://mcp.linear.app/mcp"] {
+            let action = post(url, &tool(name, 1));
+            assert_eq!((&*action.name, action.unmapped), ("call_api", true), "{name}");
+            assert_eq!(
+                (&*action.target.kind, action.access),
+                ("shell", Access::Write),
+                "{name}"
+            );
+            let identity = |id: u32| {
+                let headers = [("content-type", "application/json")];
+                let sent = call("POST", url, &headers, Some(&tool(name, id).to_string()));
+                shipped().identify(&sent, &action).unwrap().content
+            };
+            assert_eq!(identity(1), identity(2), "an approval is for the call made again");
+        }
+    }
+    for name in [
+        "get_country_code",
+        "commandeer",
+        "shellfish_list",
+        "run_report",
+        "describe_script",
+    ] {
+        assert_eq!(&*post(SERVER, &tool(name, 1)).name, "call_tool", "{name}");
+    }
+}
+
+#[test]
 fn a_server_at_an_address_is_known() {
     let action = post(SERVER, &tool("execute_sql", 1));
     assert_eq!((&*action.provider, &*action.name), ("mcp", "delete_records"));

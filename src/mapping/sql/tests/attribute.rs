@@ -48,6 +48,58 @@ fn a_function_called_as_a_field_is_no_read() {
 }
 
 #[test]
+fn a_field_that_rows_do_not_have_is_no_read() {
+    for text in [
+        "SELECT x.wipe FROM generate_series(1, 2) AS x",
+        "SELECT x.wipe FROM generate_series(1, 2) x",
+        "SELECT x.wipe FROM LATERAL generate_series(1, 2) AS x",
+        "SELECT x.wipe FROM generate_series(1, 2) AS x(a)",
+        "SELECT generate_series.wipe FROM generate_series(1, 2)",
+        "SELECT x.\"Wipe\" FROM unnest(ARRAY[1, 2]) AS x",
+        "SELECT X.wipe FROM jsonb_each('{}') AS x",
+        "SELECT x.wipe[1] FROM generate_series(1, 2) AS x",
+        "SELECT 1 FROM generate_series(1, 2) AS x WHERE x.wipe = 1",
+        "SELECT (SELECT x.wipe) FROM generate_series(1, 2) AS x",
+        "SELECT x.wipe FROM (SELECT 1 AS a) AS x",
+        "SELECT x.wipe FROM (SELECT id, name FROM orders) AS x",
+        "SELECT x.wipe FROM (VALUES (1), (2)) AS x",
+        "SELECT x.wipe FROM (VALUES (1, 2)) AS x(a, b)",
+        "WITH x AS (SELECT 1 AS a) SELECT x.wipe FROM x",
+        "WITH x AS (SELECT 1 AS a) SELECT y.wipe FROM x AS y",
+        "SELECT x.wipe FROM generate_series(1, 2) AS x WHERE EXISTS (SELECT 1 FROM (SELECT 1 AS wipe) AS x)",
+        "SELECT (x).wipe FROM generate_series(1, 2) AS x",
+        "SELECT (x.*).wipe FROM generate_series(1, 2) AS x",
+    ] {
+        for engines in [POSTGRES, &[Engine::Redshift], &Engine::ALL] {
+            let deeds = deeds_by(text, engines);
+            assert!(
+                deeds.iter().any(|deed| deed.class == Class::Delete),
+                "{text}: {deeds:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_field_that_rows_have_is_read() {
+    for text in [
+        "SELECT x.x, x FROM generate_series(1, 2) AS x",
+        "SELECT x.a FROM generate_series(1, 2) AS x(a)",
+        "SELECT x.generate_series FROM generate_series(1, 2) AS x",
+        "SELECT e.key, e.value FROM orders t, jsonb_each(t.data) AS e",
+        "SELECT u.tag, u.ordinality FROM orders t, unnest(t.tags) WITH ORDINALITY AS u(tag)",
+        "SELECT x.total, x.count FROM (SELECT sum(a) AS total, count(*) FROM orders) AS x",
+        "SELECT x.anything FROM (SELECT * FROM orders) AS x",
+        "SELECT x.a, y.column1 FROM (SELECT a FROM orders UNION SELECT b FROM orders) AS x, (VALUES (1)) AS y",
+        "WITH x AS (SELECT o.id, o.a + 1 AS b FROM orders o) SELECT x.id, x.b FROM x",
+        "WITH x(n) AS (SELECT 1) SELECT x.n FROM x",
+        "WITH RECURSIVE x AS (SELECT 1 AS n UNION ALL SELECT x.n + 1 FROM x) SELECT x.n FROM x",
+    ] {
+        assert_eq!(class(text, POSTGRES), Class::Read, "{text}");
+    }
+}
+
+#[test]
 fn columns_of_tables_are_read() {
     for text in [
         "SELECT t.id, t.name FROM orders t",

@@ -57,3 +57,170 @@ fn only_a_condition_that_names_values_is_a_limit() {
     let merge = "MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = s.v";
     assert!(deeds_by(merge, POSTGRES)[0].limit_untold);
 }
+
+/// Class, and as above.
+fn joined(text: &str, engine: Engine) -> (Class, Option<bool>) {
+    let deed = deeds_by(text, &[engine]).remove(0);
+    let told = deed.unbounded || !deed.limit_untold;
+    (deed.class, told.then_some(deed.unbounded))
+}
+
+#[test]
+fn a_condition_on_another_table_is_no_limit() {
+    use Class::{Delete, Update};
+    for (text, engine, class) in [
+        (
+            "UPDATE t SET a = 1 FROM other WHERE other.id = 1",
+            Engine::Postgres,
+            Update,
+        ),
+        (
+            "UPDATE t SET a = 1 FROM other o WHERE o.id = 1 OR o.id = 2",
+            Engine::Postgres,
+            Update,
+        ),
+        ("UPDATE t SET a = 1 FROM other WHERE 1=1", Engine::Postgres, Update),
+        ("UPDATE t SET a = 1 FROM other WHERE true", Engine::Postgres, Update),
+        (
+            "UPDATE t SET a = 1 FROM other WHERE t.id = t.id AND other.id = 1",
+            Engine::Postgres,
+            Update,
+        ),
+        (
+            "UPDATE t SET a = 1 FROM t AS o WHERE o.id = 1",
+            Engine::Postgres,
+            Update,
+        ),
+        (
+            "UPDATE t SET a = 1 FROM o, p WHERE o.id = p.id AND p.id = 1",
+            Engine::Postgres,
+            Update,
+        ),
+        ("UPDATE t x SET a = 1 FROM o WHERE o.id = 1", Engine::Postgres, Update),
+        ("UPDATE t SET a = 1 WHERE id = t.id", Engine::Postgres, Update),
+        ("UPDATE t SET a = 1 WHERE id = ID", Engine::Postgres, Update),
+        ("UPDATE t SET a = 1 WHERE 1=1", Engine::Postgres, Update),
+        ("DELETE FROM t USING other WHERE other.id = 1", Engine::Postgres, Delete),
+        ("DELETE FROM t USING other WHERE true", Engine::Postgres, Delete),
+        ("DELETE FROM t USING other", Engine::Postgres, Delete),
+        (
+            "DELETE o FROM orders o JOIN users u WHERE u.id = 1",
+            Engine::Mysql,
+            Delete,
+        ),
+        (
+            "DELETE o, u FROM orders o JOIN users u WHERE u.id = 1",
+            Engine::Mysql,
+            Delete,
+        ),
+        ("UPDATE a JOIN b SET a.x = 1 WHERE b.id = 1", Engine::Mysql, Update),
+        ("UPDATE a JOIN b SET b.x = 1 WHERE a.id = 1", Engine::Mysql, Update),
+        ("UPDATE t SET a = 1 FROM o WHERE o.id = 1", Engine::Snowflake, Update),
+        ("UPDATE d.t SET a = 1 FROM d.o WHERE o.id = 1", Engine::Bigquery, Update),
+        (
+            "MERGE INTO t USING s ON s.id = 1 WHEN MATCHED THEN UPDATE SET v = 1",
+            Engine::Postgres,
+            Update,
+        ),
+        (
+            "MERGE INTO t USING s ON s.id = 1 WHEN MATCHED THEN DELETE",
+            Engine::Postgres,
+            Delete,
+        ),
+    ] {
+        assert_eq!(joined(text, engine), (class, Some(true)), "{text}");
+    }
+}
+
+#[test]
+fn a_condition_on_what_is_joined_is_a_limit() {
+    use Class::{Delete, Update};
+    for (text, engine, class, told) in [
+        (
+            "UPDATE t SET a = 1 FROM o WHERE t.id = 1",
+            Engine::Postgres,
+            Update,
+            Some(false),
+        ),
+        (
+            "UPDATE t SET a = 1 FROM o WHERE t.o = o.id AND o.id = 1",
+            Engine::Postgres,
+            Update,
+            Some(false),
+        ),
+        (
+            "UPDATE t SET a = 1 FROM o, p WHERE p.id = 1 AND o.p = p.id AND t.o = o.id",
+            Engine::Postgres,
+            Update,
+            Some(false),
+        ),
+        (
+            "UPDATE s.t SET a = 1 FROM o WHERE t.id = $1",
+            Engine::Postgres,
+            Update,
+            Some(false),
+        ),
+        (
+            "UPDATE t SET a = o.a FROM o WHERE t.id = o.id",
+            Engine::Postgres,
+            Update,
+            None,
+        ),
+        (
+            "UPDATE t SET a = 1 FROM o WHERE name = 'x'",
+            Engine::Postgres,
+            Update,
+            None,
+        ),
+        (
+            "DELETE FROM t USING o WHERE t.o = o.id AND o.name = 'x'",
+            Engine::Postgres,
+            Delete,
+            Some(false),
+        ),
+        (
+            "DELETE FROM t AS x USING o WHERE x.id = 1",
+            Engine::Postgres,
+            Delete,
+            Some(false),
+        ),
+        (
+            "DELETE o FROM orders o JOIN users u ON o.u = u.id WHERE u.id = 1",
+            Engine::Mysql,
+            Delete,
+            Some(false),
+        ),
+        (
+            "DELETE o FROM orders o JOIN users u USING (uid) WHERE u.id = 1",
+            Engine::Mysql,
+            Delete,
+            Some(false),
+        ),
+        (
+            "DELETE o, u FROM orders o JOIN users u ON o.u = u.id WHERE u.id = 1",
+            Engine::Mysql,
+            Delete,
+            Some(false),
+        ),
+        (
+            "UPDATE a JOIN b ON a.b = b.id SET a.x = 1 WHERE b.id = 1",
+            Engine::Mysql,
+            Update,
+            Some(false),
+        ),
+        (
+            "UPDATE a JOIN b SET b.x = 1 WHERE b.id = 1",
+            Engine::Mysql,
+            Update,
+            Some(false),
+        ),
+        (
+            "MERGE INTO t USING s ON t.id = 1 WHEN MATCHED THEN DELETE",
+            Engine::Postgres,
+            Delete,
+            Some(false),
+        ),
+    ] {
+        assert_eq!(joined(text, engine), (class, told), "{text}");
+    }
+}
