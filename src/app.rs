@@ -124,6 +124,8 @@ impl Sidecar {
             .recall(&store.reader()?, Timestamp::now())
             .context("what was taken of budgets cannot be read")?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
+        let requests = proxy::Decided::recall(&store.reader()?, Timestamp::now())
+            .context("what agents were allowed to do cannot be read")?;
         store
             .write(audit::boot(
                 boot_members(&config, &rules, &addresses, &authority, enforcement)
@@ -189,7 +191,7 @@ impl Sidecar {
             draining: drain.draining(),
             connections: config.limits.connections,
             waits: proxy::Waits::default(),
-            guard: proxy::Decided::default(),
+            guard: requests,
         };
         let notifications = notifying::parts(&config, &parts, errands);
         let (gate, store) = (parts.gate.clone(), parts.store.clone());

@@ -336,13 +336,13 @@ impl Mappings {
     /// `not_inspectable` if it was not; `malformed` for an AWS signature that cannot be read.
     pub fn identify(&self, call: &Call, action: &Action) -> Result<Identity, Refusal> {
         if call.origin == Origin::Guard {
-            return identity::identify(call, action, None, Some(file::Decoder::Json), None);
+            return identity::identify(call, action, None, Some(file::Decoder::Json), None, &[]);
         }
         match self.lead(call) {
             // A host that nobody knows may store parts as they come.
             Ok(None) => {
                 let decoder = content::usual(call).filter(|decoder| *decoder != file::Decoder::Multipart);
-                identity::identify(call, action, None, decoder, None)
+                identity::identify(call, action, None, decoder, None, &[])
             }
             Ok(Some(led)) => {
                 // Of what no rule names nobody knows how the provider reads it; but a form's boundary is another one each time.
@@ -351,10 +351,11 @@ impl Mappings {
                 let described = described || mcp::names_a_tool(action);
                 let known = |decoder: &file::Decoder| !action.unmapped || described || is_form(call, *decoder);
                 let decoder = decoder(call, &led).filter(known);
-                identity::identify(call, action, Some(led.service), decoder, led.operation(action))
+                let operation = led.operation(action);
+                identity::identify(call, action, Some(led.service), decoder, operation, &led.captured())
             }
             // What is refused does not come here, but for what is no request: a tunnel.
-            Err(_) => identity::identify(call, action, self.service(call), None, None),
+            Err(_) => identity::identify(call, action, self.service(call), None, None, &[]),
         }
     }
 

@@ -32,7 +32,9 @@ pub mod vocabulary;
 pub use action::{Access, Action, Answer, ErrorShape, GUARD, Missing, Target, Value, Why};
 pub use approval::{Evidence, HoldRule, State, Vote};
 pub use budget::{Reservation, Spending, Spent};
-pub use call::{Authority, Body, Call, Caller, Coded, Facts, FieldSource, Host, Identity, Origin, Scheme, is_grpc};
+pub use call::{
+    Authority, Body, Call, Caller, Coded, Facts, FieldSource, Host, Identity, Origin, Saying, Scheme, is_grpc,
+};
 pub use change::Change;
 pub use diagnostic::{Diagnostic, Source};
 pub use entry::Entry;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::entry::hmac_sha256;
 use crate::model::grant::Remainder;
-use crate::model::{Action, FieldSource, Identity, Secret};
+use crate::model::{Action, FieldSource, Identity, Saying, Secret};
 
 /// Version of the fingerprint below. Another version makes other fingerprints: no approval carries over.
 const VERSION: &[u8] = b"1";
@@ -44,6 +44,17 @@ impl Keys {
         keyed
     }
 
+    /// What ids of calls have that were made of an agent's request by this id: keyed, so that they tell nothing of it.
+    pub fn request(&self, agent: &str, request: &str) -> [u8; 10] {
+        let length = (agent.len() as u64).to_be_bytes();
+        let message = [b"request\0", &length[..], agent.as_bytes(), request.as_bytes()].concat();
+        let mut own = [0; 10];
+        own.iter_mut()
+            .zip(hmac_sha256(self.credential.expose(), &message))
+            .for_each(|(own, byte)| *own = byte);
+        own
+    }
+
     /// Keyed hash (hex) of a provider's idempotency key; never that of a credential with the same text.
     fn idempotency(&self, key: &str) -> String {
         let message = [b"idempotency\0", key.as_bytes()].concat();
@@ -60,6 +71,8 @@ pub struct Fingerprint {
     pub(super) idempotency: Option<String>,
     /// What stays the same when a person corrects it.
     pub(super) remainder: Option<Remainder>,
+    /// What it says that nobody is shown of it.
+    pub(super) beyond: Option<Vec<Saying>>,
 }
 
 impl PartialEq for Fingerprint {
@@ -95,6 +108,7 @@ impl Fingerprint {
                 fingerprint: whole(VERSION, &identity.content),
             },
             idempotency: identity.idempotency_key.as_ref().map(|key| keys.idempotency(key)),
+            beyond: identity.beyond.clone(),
             remainder: (!identity.sources.is_empty()).then(|| Remainder {
                 rest: hex::encode(whole(REST, &identity.rest)),
                 sources: identity.sources.iter().map(source).collect(),
@@ -126,6 +140,7 @@ mod tests {
             content: content.to_vec(),
             idempotency_key: key.map(str::to_owned),
             key_is_header: false,
+            beyond: None,
             rest: Vec::new(),
             sources: Vec::new(),
         };
@@ -154,6 +169,7 @@ mod tests {
             content: Vec::new(),
             idempotency_key: None,
             key_is_header: false,
+            beyond: None,
             rest: Vec::new(),
             sources: Vec::new(),
         };
@@ -215,6 +231,7 @@ mod tests {
                 content: b"whole".to_vec(),
                 idempotency_key: None,
                 key_is_header: false,
+                beyond: None,
                 rest: rest.to_vec(),
                 sources: vec![source("amount", amount), source("count", b"3")],
             };
@@ -257,6 +274,7 @@ mod tests {
             content: Vec::new(),
             idempotency_key: None,
             key_is_header: false,
+            beyond: None,
             rest: Vec::new(),
             sources: Vec::new(),
         };

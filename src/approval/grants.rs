@@ -145,11 +145,10 @@ impl Approvals {
         let mut taken = Vec::new();
         let mut candidates: Vec<&Slot> = grants.0.values().filter(|slot| slot.stands(now.running)).collect();
         candidates.sort_by_key(|slot| (slot.until, slot.row.grant.id.clone()));
-        for Grant { id, vote, scope, .. } in candidates
-            .into_iter()
-            .map(|slot| &slot.row.grant)
-            .filter(|grant| grant.covers(facts, action, fingerprint.remainder.as_ref()))
-        {
+        for Grant { id, vote, scope, .. } in candidates.into_iter().map(|slot| &slot.row.grant).filter(|grant| {
+            let beyond = fingerprint.beyond.as_deref();
+            grant.covers(facts, action, fingerprint.remainder.as_ref(), beyond)
+        }) {
             let wanted = rules.iter().filter(|rule| !evidence.satisfies(rule));
             let wanted = wanted.filter(|rule| vote.is_for(rule) && speaks(&vote.person, &scope.as_asked(rule)));
             let wanted = wanted.filter(|rule| !evidence.has_consent_of(&vote.person, rule));
@@ -186,6 +185,11 @@ impl Approvals {
     /// `a_returned_call_does_not_go_by_a_grant_that_was_revoked_before_the_restart`).
     pub fn grant_counts(&self, id: &GrantId) -> bool {
         self.grants().0.get(id).is_some_and(|slot| slot.taken_back.is_none())
+    }
+
+    /// Whether a call went by it.
+    pub fn is_used(&self, id: &GrantId) -> bool {
+        self.grants().0.get(id).is_some_and(|slot| slot.row.used > 0)
     }
 
     /// Those that may be used and those that came to an end lately; oldest first.

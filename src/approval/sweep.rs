@@ -7,7 +7,7 @@ use super::{Approvals, Draft};
 use crate::model::change::ApprovalRow;
 use crate::model::grant::Grant;
 use crate::model::time::Jump;
-use crate::model::{HoldRule, State};
+use crate::model::{GrantId, HoldRule, State};
 
 /// What a look at the clocks found.
 pub struct Sweep {
@@ -65,16 +65,25 @@ impl Approvals {
         self.end(State::is_open)
     }
 
+    /// Ends what was approved by a grant, and not spent or given back.
+    pub fn end_by_grant(&self, grant: &GrantId) -> Vec<Draft> {
+        self.end_where(|row| row.state.is_given() && row.votes.iter().any(|vote| vote.grant().as_ref() == Some(grant)))
+    }
+
     /// Ends all grants, where the wall clock was set back while nobody looked: their stored end cannot be trusted.
     pub fn end_grants(&self) -> Vec<Draft> {
         self.end(State::is_given)
     }
 
     fn end(&self, which: impl Fn(State) -> bool) -> Vec<Draft> {
+        self.end_where(|row| which(row.state))
+    }
+
+    fn end_where(&self, which: impl Fn(&ApprovalRow) -> bool) -> Vec<Draft> {
         let mut memory = self.memory();
         let open = memory
             .all()
-            .filter(|slot| slot.on_disk() && !slot.taken && which(slot.row.state));
+            .filter(|slot| slot.on_disk() && !slot.taken && which(&slot.row));
         open.map(|slot| {
             slot.taken = true;
             self.expiring(slot.row.clone())

@@ -97,6 +97,7 @@ pub(crate) fn call(agent: &str, what: u8, key: Option<&str>) -> Fingerprint {
         },
         idempotency: key.map(str::to_owned),
         remainder: None,
+        beyond: None,
     }
 }
 

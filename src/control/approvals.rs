@@ -179,7 +179,7 @@ fn explained(parts: &Parts, row: &ApprovalRow, reason: Option<&str>) -> Result<(
 
 /// SECURITY: a person who goes by what was shown before the approval was changed would consent to something else. Test:
 /// `a_yes_to_what_was_changed_since_it_was_shown_says_which`, `a_correction_of_what_was_changed_since_it_was_shown_says_which`.
-fn as_seen(row: &ApprovalRow, seen: Option<u32>) -> Result<(), Problem> {
+pub(super) fn as_seen(row: &ApprovalRow, seen: Option<u32>) -> Result<(), Problem> {
     let (id, now) = (row.id.short(), row.revision);
     match seen {
         None if now == 0 => Ok(()),

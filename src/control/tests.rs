@@ -1,5 +1,6 @@
 mod consent;
 mod guard;
+mod leaving;
 mod page;
 mod pause;
 mod people;

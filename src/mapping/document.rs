@@ -127,6 +127,18 @@ impl Path {
         })
     }
 
+    /// The names of which it finds any at the top of the query, or of the content.
+    pub(super) fn at_top(&self, in_query: bool) -> &[Box<str>] {
+        let selector = match (self, in_query) {
+            (Path::Query(selector), true) | (Path::Body(selector), false) | (Path::Params(selector), _) => selector,
+            _ => return &[],
+        };
+        match selector.steps.as_slice() {
+            [Step::Names(names)] => names.as_slice(),
+            _ => &[],
+        }
+    }
+
     /// Reads a path.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let expected =

@@ -1,6 +1,7 @@
 //! What makes a call the same call when it is made again (design 4.6.2).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
@@ -14,6 +15,7 @@ use super::{aws, cbor, content as decoded, form, json, mcp, multipart};
 use crate::model::{Action, Body as Content, Call, Identity, Reason, Refusal};
 
 mod apart;
+mod beyond;
 pub(super) mod exact;
 pub(super) mod headers;
 
@@ -26,13 +28,15 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// Identity of a call whose content was captured. `decoder`: what its content is read by; of content that is not read
-/// each byte counts. `operation`: what says where its fields are read from, if something does.
+/// each byte counts. `operation`: what says where its fields are read from, if something does; `captured`: what host and path say
+/// by name.
 pub(super) fn identify(
     call: &Call,
     action: &Action,
     service: Option<&Service>,
     decoder: Option<Decoder>,
     operation: Option<&Operation>,
+    captured: &[(Arc<str>, String)],
 ) -> Result<Identity, Refusal> {
     let Some(wire) = call.body.captured() else {
         return Err(Refusal::new(
@@ -48,6 +52,15 @@ pub(super) fn identify(
     let content = framed(call, action, service, &query, &body);
     let idempotency_key = idempotency_key(call, service, &body);
     let dots = decoder == Some(Decoder::AwsQuery);
+    let beyond = service.zip(operation).and_then(|(service, operation)| {
+        let told = beyond::Told {
+            action,
+            service,
+            operation,
+            dots,
+        };
+        told.beyond(call, captured, &query, &body)
+    });
     let sources = operation.map_or_else(Vec::new, |operation| {
         apart::take(operation, dots, &mut query, &mut body)
     });
@@ -59,6 +72,7 @@ pub(super) fn identify(
             false => framed(call, action, service, &query, &body),
         },
         sources,
+        beyond,
         idempotency_key,
         key_is_header: service.is_some_and(|service| matches!(service.idempotency, Some(IdempotencyKey::Header(_)))),
     })

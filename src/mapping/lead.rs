@@ -1,5 +1,7 @@
 //! Which rule a call's head leads to.
 
+use std::sync::Arc;
+
 use super::dispatch::{Dispatch, NameSource};
 use super::hosts::Found;
 use super::service::{Operation, Service};
@@ -69,6 +71,15 @@ impl Mappings {
 }
 
 impl Led<'_> {
+    /// What host and path say by name.
+    pub(super) fn captured(&self) -> Vec<(Arc<str>, String)> {
+        let mut captured = self.found.captures.clone();
+        if let Rule::Path(operation, values) = &self.rule {
+            captured.extend(operation.parameters.iter().cloned().zip(values.iter().cloned()));
+        }
+        captured
+    }
+
     /// What says where the fields of an action are read from, if that is one operation that is read member by member.
     pub(super) fn operation(&self, action: &Action) -> Option<&Operation> {
         let operation = match &self.rule {

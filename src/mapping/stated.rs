@@ -236,6 +236,35 @@ impl Mappings {
         Ok(action)
     }
 
+    /// What a call whose content is a statement says by name, as far as people are shown all of it.
+    pub fn shown_whole(&self, call: &Call) -> BTreeMap<Arc<str>, Json> {
+        let statement = call.body.captured().and_then(|content| Statement::read(content).ok());
+        statement
+            .and_then(|statement| self.shown(&statement).ok())
+            .unwrap_or_default()
+    }
+
+    fn shown(&self, statement: &Statement) -> Result<BTreeMap<Arc<str>, Json>, Misstated> {
+        let (_, definition, _) = self.meant_by(&statement.action)?;
+        let mut rest = statement.context.clone();
+        let _claimed = text(&mut rest, ENVIRONMENT, LONGEST_NAME, TEXT)?;
+        let _read = self.values(definition, &mut rest)?;
+        rest.sort_keys();
+        let whole = |(name, value): &(&String, &Json)| {
+            let fits = |text: &str| text.chars().count() <= SHOWN_OF_EACH;
+            fits(name) && fits(&value.to_string())
+        };
+        let beside = rest.iter().take(SHOWN).filter(whole);
+        // Amounts are in other units there than on the wire.
+        let fields = statement.context.iter().filter(|(name, _)| {
+            !rest.contains_key(*name) && ![AMOUNT, AMOUNT_MINOR, ENVIRONMENT].contains(&name.as_str())
+        });
+        Ok(beside
+            .chain(fields)
+            .map(|(name, value)| (name.as_str().into(), value.clone()))
+            .collect())
+    }
+
     /// The action that a name means, and whether nobody knows what it does.
     fn meant_by(&self, name: &str) -> Result<(Arc<str>, &ActionDefinition, bool), Misstated> {
         let actions = &self.vocabulary.actions;

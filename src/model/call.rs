@@ -224,10 +224,40 @@ pub struct Identity {
     pub rest: Vec<u8>,
     /// What single fields are read from, where that is one value that can be told from the rest.
     pub sources: Vec<FieldSource>,
+    /// What it says besides its action, its fields and its target; `None` where that cannot be told. Secret.
+    pub beyond: Option<Vec<Saying>>,
     /// The provider's idempotency key, if the call has one: not part of what it is, but of which request it is.
     pub idempotency_key: Option<String>,
     /// Whether that key is a header field of the provider's, which it looks at whatever is asked of it.
     pub key_is_header: bool,
+}
+
+/// Something that a call says by name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Saying {
+    pub name: String,
+    pub value: serde_json::Value,
+    /// It stands where everything is text: numbers are digits.
+    pub text: bool,
+}
+
+// SECURITY: as of a call: values may be secret. Test: `debug_of_a_call_shows_no_header_path_query_or_body`.
+impl fmt::Debug for Saying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Saying").finish_non_exhaustive()
+    }
+}
+
+impl Saying {
+    /// Whether it is what somebody said in JSON.
+    pub fn is(&self, said: &serde_json::Value) -> bool {
+        use serde_json::Value;
+        match (&self.value, said) {
+            (Value::String(text), Value::Number(number)) if self.text => text == number.as_str(),
+            (Value::String(text), Value::Bool(said)) if self.text => text == if *said { "true" } else { "false" },
+            (value, said) => value == said,
+        }
+    }
 }
 
 /// What one field of a call is read from.
@@ -277,7 +307,12 @@ mod tests {
             headers,
             body: Body::Captured(Bytes::from_static(b"hunter2")),
         };
-        let shown = format!("{call:?}");
+        let saying = Saying {
+            name: "hunter2".to_owned(),
+            value: "hunter2".into(),
+            text: true,
+        };
+        let shown = format!("{call:?} {saying:?}");
         assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
         assert!(shown.contains("support-bot") && shown.contains("7 bytes"), "{shown}");
     }

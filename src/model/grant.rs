@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::change::ApprovalRow;
-use super::{Action, ApprovalId, Evidence, Facts, GrantId, HoldRule, Target, Timestamp, Value, Vote, money};
+use super::{Action, ApprovalId, Evidence, Facts, GrantId, HoldRule, Saying, Target, Timestamp, Value, Vote, money};
 
 mod stated;
 
@@ -128,23 +128,29 @@ impl Remainder {
 }
 
 impl Grant {
-    /// Whether a call is one that it is for. `action` completed; `remainder` of the call.
+    /// Whether a call is one that it is for. `action` completed; `remainder` of the call, `beyond`: what it says besides that.
     ///
     /// SECURITY: nothing that is not told is within a bound, and a call that does more than one thing is none of these: an
     /// agent would have the other done by the same word. Tests: `a_grant_covers_what_it_says_and_nothing_beside_it`,
     /// `what_is_not_told_is_within_no_bound`.
-    pub fn covers(&self, facts: &Facts, action: &Action, remainder: Option<&Remainder>) -> bool {
+    pub fn covers(
+        &self,
+        facts: &Facts,
+        action: &Action,
+        remainder: Option<&Remainder>,
+        beyond: Option<&[Saying]>,
+    ) -> bool {
         let plain = action.also.is_empty() && action.missing.is_empty() && !action.unmapped && action.inspected;
-        plain && facts.agent == self.agent && self.scope.covers(facts, action, remainder)
+        plain && facts.agent == self.agent && self.scope.covers(facts, action, remainder, beyond)
     }
 }
 
 impl Scope {
-    fn covers(&self, facts: &Facts, action: &Action, remainder: Option<&Remainder>) -> bool {
+    fn covers(&self, facts: &Facts, action: &Action, remainder: Option<&Remainder>, beyond: Option<&[Saying]>) -> bool {
         match self {
             Scope::Within(bounds) => bounds.hold(action),
             Scope::Exactly(corrected) => corrected.is(facts, action, remainder),
-            Scope::Stated(approved) => approved.stated.is(action),
+            Scope::Stated(approved) => approved.covers(action, beyond),
         }
     }
 

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Digits for 128 bits, five each.
 const LENGTH: usize = 26;
+/// Of a call's bits those that are not its time.
+const OWN_BYTES: usize = 10;
+/// The digits that tell them.
+const OWN_DIGITS: usize = 16;
 
 /// A text that is not an identifier of the kind asked for.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,13 @@ fn random_bits() -> u128 {
 fn bits_by_time() -> u128 {
     let milliseconds = u128::try_from(super::Timestamp::now().0).unwrap_or_default();
     (milliseconds << 80) | (random_bits() >> 48)
+}
+
+/// Those of a call at that time whose other bits are given.
+fn bits_at(time: super::Timestamp, own: [u8; OWN_BYTES]) -> u128 {
+    let milliseconds = u128::try_from(time.0).unwrap_or_default();
+    let own = own.iter().fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
+    (milliseconds << (8 * OWN_BYTES)) | own
 }
 
 fn spell(prefix: &str, bits: u128) -> String {
@@ -124,6 +135,20 @@ id!(
     random_bits
 );
 
+impl CallId {
+    /// One that tells which request it is of, by bits that only we can work out.
+    pub fn of_request(time: super::Timestamp, own: [u8; OWN_BYTES]) -> Self {
+        Self(spell(Self::PREFIX, bits_at(time, own)))
+    }
+
+    /// What it has besides its time: of calls of one request the same.
+    pub fn own_part(&self) -> &str {
+        self.0
+            .get(Self::PREFIX.len() + LENGTH - OWN_DIGITS..)
+            .unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +172,21 @@ mod tests {
         let random_part = |id: &CallId| id.as_str()[id.as_str().len() - 16..].to_owned();
         let random_parts: std::collections::BTreeSet<String> = ids.iter().map(random_part).collect();
         assert_eq!(random_parts.len(), ids.len());
+    }
+
+    #[test]
+    fn calls_of_one_request_are_told_by_their_own_part() {
+        let at = |time, own| CallId::of_request(super::super::Timestamp(time), own);
+        let (one, later, other) = (
+            at(1_795_197_570_000, [7; 10]),
+            at(1_795_197_570_001, [7; 10]),
+            at(1_795_197_570_000, [8; 10]),
+        );
+        assert!(one < later && one.own_part() == later.own_part());
+        assert_ne!(one.own_part(), other.own_part());
+        assert_eq!(one.to_string().parse::<CallId>().unwrap(), one);
+        assert_eq!(one.as_str().get(..14), later.as_str().get(..14));
+        assert_eq!(one.own_part().len(), OWN_DIGITS);
     }
 
     #[test]

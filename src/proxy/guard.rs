@@ -18,6 +18,7 @@ mod asked;
 mod books;
 mod granted;
 mod outcome;
+mod repeated;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::follow::Body;
@@ -148,10 +149,31 @@ async fn ask(
 }
 
 /// The decision, or why there is none; each in the trail.
-async fn answer_to(parts: &Parts, asker: &Asker, headers: &HeaderMap, content: Result<Bytes, StatusCode>) -> Response {
-    match asked::answer(parts, asker, headers, content).await {
-        Ok(answer) => answer.into_response(),
-        Err(problem) => problem.into_response(),
+///
+/// SECURITY: it is brought to its end by a task of its own. A client that left in its middle would have its approval given
+/// back, and with it kept what was granted for that (tests `whenever_the_client_leaves_one_yes_is_one_execution`,
+/// `whenever_the_client_leaves_its_request_is_one_execution`).
+async fn answer_to(
+    parts: &Arc<Parts>,
+    asker: &Asker,
+    headers: &HeaderMap,
+    content: Result<Bytes, StatusCode>,
+) -> Response {
+    let (parts, asker, is_json) = (parts.clone(), asker.clone(), is_json(headers));
+    let (telling, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let answer = asked::answer(&parts, &asker, is_json, content).await;
+        if let Err(Ok(untold)) = telling.send(answer) {
+            asked::take_back(&parts, &asker, &untold).await;
+        }
+    });
+    match told.await {
+        Ok(Ok(given)) => given.answer.into_response(),
+        Ok(Err(problem)) => problem.into_response(),
+        Err(_) => {
+            let detail = "it broke off here, and nothing is allowed by it: ask again";
+            Problem::of(Refusal::new(Reason::AuditUnavailable, detail), None).into_response()
+        }
     }
 }
 

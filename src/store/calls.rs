@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::group::Refused;
 use crate::model::change::{CallClosed, CallRow, Carried};
-use crate::model::{CallId, Outcome, Reason, Timestamp};
+use crate::model::{CallId, GUARD, Outcome, Reason, Timestamp};
 
 /// A call as it stands, with its end if it has come to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,6 +226,23 @@ pub(super) fn targets(connection: &Connection, mut each: impl FnMut(TargetSeen))
             last_seen: Timestamp(row.get(5)?),
             request_line: row.get(6)?,
         });
+    }
+    Ok(())
+}
+
+/// What was allowed to agents that stated it, at `since` or later, the last first: which, whose, and how it ended.
+pub(super) fn stated(
+    connection: &Connection,
+    since: Timestamp,
+    mut each: impl FnMut(CallId, Arc<str>, Option<Outcome>),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT id, agent, outcome FROM calls
+        WHERE time >= ?1 AND provider = ?2 AND decision = 'ALLOW' ORDER BY time DESC",
+    )?;
+    let mut rows = statement.query(params![since.0, GUARD])?;
+    while let Some(row) = rows.next()? {
+        each(parsed(row, 0)?, row.get(1)?, word(row, 2, OUTCOMES, Outcome::as_str)?);
     }
     Ok(())
 }

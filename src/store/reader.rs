@@ -1,6 +1,7 @@
 //! Reading beside the writer, or without one: a read-only connection per reader.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -15,7 +16,7 @@ use crate::model::grant::GrantRow;
 use crate::model::merkle::{Hash, Tiles};
 use crate::model::outbox::{Delivery, ReceiverStanding};
 use crate::model::pause::Pause;
-use crate::model::{ApprovalId, CallId, Timestamp};
+use crate::model::{ApprovalId, CallId, Outcome, Timestamp};
 
 /// Why the database could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +117,18 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<CallRecord>, ReadError> {
         Ok(calls::before(&self.connection, (agent, call), time, limit)?)
+    }
+
+    /// Gives what agents stated and were allowed at `since` or later to `each`, the last first, with how it ended.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn stated(
+        &self,
+        since: Timestamp,
+        each: impl FnMut(CallId, Arc<str>, Option<Outcome>),
+    ) -> Result<(), ReadError> {
+        Ok(calls::stated(&self.connection, since, each)?)
     }
 
     /// Gives everything that calls acted on to `each`, the last seen first.

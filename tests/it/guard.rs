@@ -1,5 +1,6 @@
 //! The Guard API: an agent asks before it acts, and all is as for a call off the wire.
 
+mod again;
 mod doors;
 mod examples;
 mod taken;

@@ -67,6 +67,9 @@ pub(super) async fn deny(
 }
 
 /// Consent to calls like this one that are still to come. Whose, of which action, and where, is read off the approval, not off the form.
+///
+/// SECURITY: what is read there may have been read anew since the person looked, as another action or in another environment
+/// (test `a_grant_from_the_page_is_for_what_was_shown_there`).
 pub(super) async fn grant(
     State(page): State<Shared>,
     Extension(person): Extension<Person>,
@@ -76,6 +79,7 @@ pub(super) async fn grant(
 ) -> Response {
     let granted = async {
         let Its { standing, currency } = its(&page, &name)?;
+        approvals::as_seen(&standing.row, Some(form.number("revision")?))?;
         let (facts, action) = (standing.row.facts, standing.row.action);
         let mut max = form.all("max", currency.as_deref())?;
         if let (Some(most), Some(currency)) = (max.get_mut("amount"), &currency) {

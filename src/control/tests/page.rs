@@ -114,7 +114,7 @@ impl<'a> Browser<'a> {
         let revision = shown.text.split(r#"data-revision=""#).nth(1).unwrap_or_default();
         let (form, revision) = (shown.form(), revision.split('"').next().unwrap_or_default());
         let mut all = vec![("form", form.as_str())];
-        if step == "approve" || fields.iter().any(|(name, _)| *name == "corrects") {
+        if ["approve", "grant"].contains(&step) || fields.iter().any(|(name, _)| *name == "corrects") {
             all.push(("revision", revision));
         }
         all.extend_from_slice(fields);

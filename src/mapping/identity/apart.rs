@@ -110,7 +110,7 @@ fn single<'a, 'b>(place: &'b Place<'a>) -> Option<&'b &'a str> {
 }
 
 /// `a[b][c]`
-fn brackets(names: &[&str]) -> Option<String> {
+pub(super) fn brackets(names: &[&str]) -> Option<String> {
     let (first, rest) = names.split_first()?;
     Some(
         rest.iter()

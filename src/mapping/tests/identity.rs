@@ -6,6 +6,7 @@ use super::*;
 use crate::model::Identity;
 
 mod apart;
+mod beyond;
 mod property;
 mod unmapped;
 mod uploads;

@@ -5,13 +5,25 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Action, ApprovalId, GUARD, Value};
+use crate::model::{Action, ApprovalId, GUARD, Saying, Value};
 
 /// A statement that was approved, and by which approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approved {
     pub approval: ApprovalId,
     pub stated: Stated,
+    /// What else was said by name and shown whole to who approved it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub said: BTreeMap<Arc<str>, serde_json::Value>,
+}
+
+impl Approved {
+    /// SECURITY: whoever approved it saw what was stated; what a call says besides its fields they saw only if that was stated by
+    /// the same name (test `a_yes_to_what_was_stated_is_for_nothing_that_was_not_said`).
+    pub(super) fn covers(&self, action: &Action, beyond: Option<&[Saying]>) -> bool {
+        let shown = |saying: &Saying| self.said.get(&*saying.name).is_some_and(|said| saying.is(said));
+        self.stated.is(action) && beyond.is_some_and(|beyond| beyond.iter().all(shown))
+    }
 }
 
 /// What makes a call the one that an agent stated before.

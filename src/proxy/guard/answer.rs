@@ -53,6 +53,10 @@ pub(super) struct Granted {
 }
 
 impl Granted {
+    pub(super) fn ids(&self) -> &[GrantId] {
+        &self.ids
+    }
+
     pub(super) fn of(grants: &[Grant]) -> Option<Granted> {
         let first = grants.first()?;
         Some(Granted {

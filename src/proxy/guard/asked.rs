@@ -4,26 +4,44 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::answer::{Answer, Granted, Problem, Shown};
 use super::books::{Said, digest};
-use super::{Asker, MAX_BODY, Parts, granted, is_json, refused};
+use super::{Asker, MAX_BODY, Parts, granted, refused, repeated};
 use crate::mapping::{Misstated, Statement};
-use crate::model::grant::Grant;
-use crate::model::{Action, ApprovalId, CallId, Reason, Refusal, State, Timestamp};
+use crate::model::{Action, CallId, Evidence, Outcome, Reason, Refusal, Timestamp};
 use crate::policy::{Decision, Permit, RuleReason};
-use crate::proxy::record::{self, Record};
+use crate::proxy::record::{self, Ending, Record};
 use crate::proxy::{Refused, hold};
 use crate::store::Recorded;
+
+/// What was decided on a question.
+pub(super) struct Given {
+    pub answer: Answer,
+    /// What people consented to, if it rests on that.
+    evidence: Option<Evidence>,
+    /// The same request again gets it again.
+    kept: bool,
+}
+
+impl From<Answer> for Given {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            evidence: None,
+            kept: false,
+        }
+    }
+}
 
 /// The decision on what was asked. The same request again gets the same answer, until people have decided.
 pub(super) async fn answer(
     parts: &Parts,
     asker: &Asker,
-    headers: &HeaderMap,
+    is_json: bool,
     content: Result<Bytes, StatusCode>,
-) -> Result<Answer, Problem> {
+) -> Result<Given, Problem> {
     let id = CallId::random();
     let no = No { parts, asker, id: &id };
     let content = match content {
@@ -38,7 +56,7 @@ pub(super) async fn answer(
                 .await);
         }
     };
-    if !is_json(headers) {
+    if !is_json {
         let detail = "expected `Content-Type: application/json`";
         return Err(no.says(Refusal::new(Reason::NotInspectable, detail)).await);
     }
@@ -65,10 +83,12 @@ pub(super) async fn answer(
     let Some(request) = &statement.request_id else {
         return judge(parts, asker, &statement, &no).await;
     };
-    let request = parts.guard.request(&asker.caller.agent, request);
-    let mut said = request.lock().await;
+    let agent = &asker.caller.agent;
+    let own = parts.approvals.keys().request(agent, request);
+    let request = parts.guard.request(agent, request);
+    let mut request = request.lock().await;
     let asked = digest(&statement.content());
-    if let Some(before) = &*said {
+    if let Some(before) = &request.said {
         if before.content != asked {
             let detail = "another action was asked for with this `request_id`: give each its own";
             return Err(no
@@ -76,52 +96,71 @@ pub(super) async fn answer(
                 .await
                 .with_status(StatusCode::CONFLICT));
         }
-        if stands(parts, &before.answer) {
-            return Ok(before.answer.clone());
+        if let Some(answer) = repeated::answer(&no, &statement, before).await? {
+            return Ok(Given {
+                kept: true,
+                ..answer.into()
+            });
         }
     }
-    let answer = judge(parts, asker, &statement, &no).await?;
+    let now = Timestamp::now();
+    let time = request
+        .last
+        .map_or(now, |last| now.max(Timestamp(last.0.saturating_add(1))));
+    request.last = Some(time);
+    let id = CallId::of_request(time, own);
+    repeated::not_before(&no, id.own_part()).await?;
+    let no = No { id: &id, ..no };
+    let mut given = judge(parts, asker, &statement, &no).await?;
     // What a pause or a full queue stops is asked again when it is over.
-    let lasting = !matches!(
-        answer.code,
+    given.kept = !matches!(
+        given.answer.code,
         Some(Reason::Paused | Reason::Overloaded | Reason::AuditUnavailable)
     );
-    if lasting {
-        *said = Some(Said {
+    if given.kept {
+        request.said = Some(Said {
             content: asked,
-            answer: answer.clone(),
+            answer: given.answer.clone(),
+            evidence: given.evidence.take(),
         });
     }
-    Ok(answer)
+    Ok(given)
+}
+
+/// Nobody was there any more to be told that it is allowed: unless the same request may come for it, it is not, and what
+/// people said counts on.
+pub(super) async fn take_back(parts: &Parts, asker: &Asker, untold: &Given) {
+    let agent = &asker.caller.agent;
+    let open = match untold.kept {
+        true => None,
+        false => parts.guard.withdraw(agent, &untold.answer.decision_id),
+    };
+    if let Some((record, grants)) = open {
+        // What was used by a call meanwhile, or may stand on disk, is the one execution.
+        let outcome = match granted::end(parts, &grants).await {
+            true => Outcome::NotSent,
+            false => Outcome::Unknown,
+        };
+        record.close(Ending::of(outcome));
+    }
 }
 
 /// What is refused before it is judged, on record by this id.
-struct No<'a> {
-    parts: &'a Parts,
-    asker: &'a Asker,
-    id: &'a CallId,
+pub(super) struct No<'a> {
+    pub parts: &'a Parts,
+    pub asker: &'a Asker,
+    pub id: &'a CallId,
 }
 
 impl No<'_> {
-    async fn says(&self, refusal: Refusal) -> Problem {
+    pub(super) async fn says(&self, refusal: Refusal) -> Problem {
         let asker = self.asker;
         refused(self.parts, Some((self.id, &asker.caller.agent)), asker.peer, refusal).await
     }
 }
 
-/// Whether an answer is still the answer: people are still being asked, or it is a decision.
-fn stands(parts: &Parts, answer: &Answer) -> bool {
-    let pending = |id: &ApprovalId| {
-        parts
-            .approvals
-            .get(id)
-            .is_some_and(|standing| standing.state == State::Pending)
-    };
-    answer.decision != "REQUIRE_APPROVAL" || answer.approval_id.as_ref().is_some_and(pending)
-}
-
 /// 400 for what is no document, 422 for what says something that cannot be; a BLOCK, both.
-async fn misstated(wrong: &Misstated, no: &No<'_>) -> Problem {
+pub(super) async fn misstated(wrong: &Misstated, no: &No<'_>) -> Problem {
     let problem = no.says(Refusal::new(Reason::Malformed, wrong.to_string())).await;
     match wrong {
         Misstated::Unreadable(_) => problem,
@@ -168,7 +207,7 @@ impl About {
     }
 }
 
-async fn judge(parts: &Parts, asker: &Asker, statement: &Statement, no: &No<'_>) -> Result<Answer, Problem> {
+async fn judge(parts: &Parts, asker: &Asker, statement: &Statement, no: &No<'_>) -> Result<Given, Problem> {
     let id = no.id.clone();
     let (asked, at) = (Instant::now(), Timestamp::now());
     // SECURITY: whoever asked with a key that was rotated meanwhile, or whose agent was paused, gets nothing. Test:
@@ -187,7 +226,7 @@ async fn judge(parts: &Parts, asker: &Asker, statement: &Statement, no: &No<'_>)
         Decision::Allow(permit) => {
             let about = About::of(&id, permit.action());
             match record::allowed(parts, &rules, permit, asked).await {
-                Ok((permit, record)) => allowed(parts, about, permit, record, &[]),
+                Ok((permit, record)) => Ok(allowed(parts, about, permit, record, None).await?.into()),
                 Err(refused) => said_no(parts, asker, about, refused),
             }
         }
@@ -203,16 +242,16 @@ async fn judge(parts: &Parts, asker: &Asker, statement: &Statement, no: &No<'_>)
                 Ok(approved) => {
                     let permit = approved.permit;
                     let record = Record::open(parts, permit.get(), Some(&approved.approval));
-                    let grants = match &approved.evidence {
-                        Some(evidence) => granted::give(parts, permit.get(), evidence).await,
-                        None => Vec::new(),
-                    };
-                    let answer = allowed(parts, about, permit, record, &grants)?;
-                    Ok(Answer {
-                        reason: format!("People approved it ({})", approved.approval),
-                        policies: wanted.into_iter().map(|rule| rule.id).collect(),
-                        approval_id: Some(approved.approval),
-                        ..answer
+                    let answer = allowed(parts, about, permit, record, approved.evidence.as_ref()).await?;
+                    Ok(Given {
+                        answer: Answer {
+                            reason: format!("People approved it ({})", approved.approval),
+                            policies: wanted.into_iter().map(|rule| rule.id).collect(),
+                            approval_id: Some(approved.approval),
+                            ..answer
+                        },
+                        evidence: approved.evidence,
+                        kept: false,
                     })
                 }
                 Err(refused) => said_no(parts, asker, about, refused),
@@ -222,12 +261,12 @@ async fn judge(parts: &Parts, asker: &Asker, statement: &Statement, no: &No<'_>)
 }
 
 /// The agent may act. It tells how that ended.
-fn allowed(
+async fn allowed(
     parts: &Parts,
     about: About,
     permit: Recorded<Permit>,
     record: Record,
-    grants: &[Grant],
+    evidence: Option<&Evidence>,
 ) -> Result<Answer, Problem> {
     let permit = permit.get();
     let id = about.id.clone();
@@ -235,6 +274,12 @@ fn allowed(
     let record = match record.leaving(parts, permit) {
         Ok(record) => record,
         Err(refused) => return Err(Problem::of(refused.refusal, Some(&id))),
+    };
+    // SECURITY: what is given back when the agent was paused in between is not granted, too (test
+    // `a_pause_in_the_moment_of_a_yes_leaves_no_grant`).
+    let grants = match evidence {
+        Some(evidence) => granted::give(parts, permit, evidence).await,
+        None => Vec::new(),
     };
     let ids = grants.iter().map(|grant| grant.id.clone()).collect();
     parts.guard.open(&permit.call().caller.agent, id.clone(), record, ids);
@@ -247,13 +292,13 @@ fn allowed(
     };
     Ok(Answer {
         would: would.map(|would| would.decision),
-        grant: Granted::of(grants),
+        grant: Granted::of(&grants),
         ..about.answer("ALLOW", policies, reason)
     })
 }
 
 /// A block, a hold, or nothing that could be recorded.
-fn said_no(parts: &Parts, asker: &Asker, about: About, refused: Refused) -> Result<Answer, Problem> {
+fn said_no(parts: &Parts, asker: &Asker, about: About, refused: Refused) -> Result<Given, Problem> {
     // It may have been allowed, and could not be recorded.
     parts.gate.memory().stated.end(&asker.caller.agent, &about.id);
     let Refused {
@@ -274,19 +319,18 @@ fn said_no(parts: &Parts, asker: &Asker, about: About, refused: Refused) -> Resu
     let Some(approval) = approval.filter(|_| waits) else {
         let by_rules = reasons(&rules).filter(|_| refusal.reason == Reason::PolicyBlocked);
         let reason = by_rules.unwrap_or(refusal.detail);
-        return Ok(Answer {
-            code,
-            ..about.answer("BLOCK", policies, reason)
-        });
+        let answer = about.answer("BLOCK", policies, reason);
+        return Ok(Answer { code, ..answer }.into());
     };
     let standing = parts.approvals.get(&approval);
-    Ok(Answer {
+    let answer = Answer {
         code,
         wait_url: Some(asker.door.wait_url(approval.as_str())),
         expires_at: standing.map(|standing| standing.row.expires.to_string()),
         approval_id: Some(approval),
         ..about.answer("REQUIRE_APPROVAL", policies, reasons(&rules).unwrap_or(refusal.detail))
-    })
+    };
+    Ok(answer.into())
 }
 
 /// In the words of the rules' authors.

@@ -1,5 +1,5 @@
 //! What was decided at this door and is not over, and which requests were answered. In memory: after a restart an open
-//! decision stands in the trail as `unknown`, and a request is a new one.
+//! decision stands in the trail as `unknown`, and of requests only those are known that were allowed something.
 //!
 //! SECURITY: an agent that asks and never tells how it ended would fill the memory; each has so many places, and its oldest
 //! go first (test `what_an_agent_leaves_open_is_bounded`).
@@ -11,13 +11,16 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::Answer;
-use crate::model::{CallId, GrantId, Outcome};
+use crate::model::{CallId, Evidence, GrantId, Outcome, Timestamp};
 use crate::proxy::record::{Ending, Record};
+use crate::store::{ReadError, Reader};
 
 /// For how long an outcome may be told, and a request is the same.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Of each kind, for each agent.
 const KEPT: usize = 1_000;
+/// Of what was allowed before the last start, for each agent: the record does not tell which of it was asked for by an id.
+const KEPT_BEFORE: usize = 10_000;
 
 /// Decisions and requests of all agents.
 #[derive(Default)]
@@ -28,6 +31,8 @@ struct Books {
     open: BTreeMap<CallId, Open>,
     ended: BTreeMap<CallId, Outcome>,
     requests: HashMap<String, Arc<Request>>,
+    /// What was allowed before the last start, by what its ids tell of its request.
+    before: HashMap<String, (CallId, Outcome)>,
     /// In the order they came.
     order: VecDeque<(Instant, String)>,
 }
@@ -40,12 +45,22 @@ struct Open {
 }
 
 /// A request by its id. Whoever answers it holds the lock: the same again waits for that answer.
-pub(super) type Request = tokio::sync::Mutex<Option<Said>>;
+pub(super) type Request = tokio::sync::Mutex<Asked>;
+
+/// A request as far as it was answered.
+#[derive(Default)]
+pub(super) struct Asked {
+    pub said: Option<Said>,
+    /// The time in the id of its last call: the next has a later one.
+    pub last: Option<Timestamp>,
+}
 
 /// What was asked, and what was answered.
 pub(super) struct Said {
     pub content: [u8; 32],
     pub answer: Answer,
+    /// What people consented to, if it rests on that.
+    pub evidence: Option<Evidence>,
 }
 
 /// Why no outcome is owed.
@@ -61,6 +76,35 @@ pub(super) fn digest(content: &[u8]) -> [u8; 32] {
 }
 
 impl Decided {
+    /// With what the record knows of requests: what was allowed before this start, and when that was told by an id of a
+    /// request, is not allowed by it again.
+    ///
+    /// # Errors
+    /// If the record cannot be read.
+    pub fn recall(record: &Reader, now: Timestamp) -> Result<Self, ReadError> {
+        let mut all: HashMap<Arc<str>, Books> = HashMap::new();
+        let since = Timestamp(
+            now.0
+                .saturating_sub(i64::try_from(KEPT_FOR.as_millis()).unwrap_or(i64::MAX)),
+        );
+        record.stated(since, |call, agent, outcome| {
+            let outcome = outcome.unwrap_or(Outcome::Unknown);
+            let books = all.entry(agent).or_default();
+            if outcome != Outcome::NotSent && books.before.len() < KEPT_BEFORE {
+                books
+                    .before
+                    .entry(call.own_part().to_owned())
+                    .or_insert((call, outcome));
+            }
+        })?;
+        Ok(Self(Mutex::new(all)))
+    }
+
+    /// What a request was allowed before the last start, and how that ended. `own`: what ids of its calls have.
+    pub(super) fn before(&self, agent: &str, own: &str) -> Option<(CallId, Outcome)> {
+        self.books().get(agent)?.before.get(own).cloned()
+    }
+
     /// The agent may act from here on.
     pub(super) fn open(&self, agent: &Arc<str>, call: CallId, record: Record, grants: Vec<GrantId>) {
         let mut all = self.books();
@@ -89,11 +133,24 @@ impl Decided {
                 open.record.close(ending);
                 Ok(open.grants)
             }
-            None => Err(books
-                .ended
-                .get(call)
-                .map_or(NotOpen::Unknown, |outcome| NotOpen::Ended(*outcome))),
+            None => Err(books.not_open(call)),
         }
+    }
+
+    /// Whether the agent may still act by a decision.
+    pub(super) fn stands(&self, agent: &str, call: &CallId) -> Result<(), NotOpen> {
+        let all = self.books();
+        let books = all.get(agent).ok_or(NotOpen::Unknown)?;
+        match books.open.contains_key(call) {
+            true => Ok(()),
+            false => Err(books.not_open(call)),
+        }
+    }
+
+    /// Takes back what nobody was told of: its outcome is the caller's to tell.
+    pub(super) fn withdraw(&self, agent: &str, call: &CallId) -> Option<(Record, Vec<GrantId>)> {
+        let open = self.books().get_mut(agent)?.open.remove(call)?;
+        Some((open.record, open.grants))
     }
 
     /// The request of this id, perhaps a new one.
@@ -108,7 +165,7 @@ impl Decided {
         if let Some(known) = books.requests.get(id) {
             return known.clone();
         }
-        let request = Arc::new(Request::new(None));
+        let request = Arc::<Request>::default();
         books.requests.insert(id.to_owned(), request.clone());
         books.order.push_back((Instant::now(), id.to_owned()));
         request
@@ -130,6 +187,12 @@ impl Decided {
 }
 
 impl Books {
+    fn not_open(&self, call: &CallId) -> NotOpen {
+        self.ended
+            .get(call)
+            .map_or(NotOpen::Unknown, |outcome| NotOpen::Ended(*outcome))
+    }
+
     fn ended(&mut self, call: CallId, outcome: Outcome) {
         while self.ended.len() >= KEPT {
             self.ended.pop_first();

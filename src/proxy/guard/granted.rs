@@ -14,6 +14,7 @@ pub(super) async fn give(parts: &Parts, permit: &Permit, evidence: &Evidence) ->
     let Some(stated) = Stated::of(permit.action()).filter(|_| evidence.stated.is_empty()) else {
         return Vec::new();
     };
+    let said = parts.gate.rules().mappings().shown_whole(permit.call());
     let (created, agent) = (Timestamp::now(), permit.call().caller.agent.clone());
     let own = evidence.votes.iter().filter(|vote| vote.grant().is_none());
     let grants = own.map(|vote| Grant {
@@ -22,6 +23,7 @@ pub(super) async fn give(parts: &Parts, permit: &Permit, evidence: &Evidence) ->
         scope: Scope::Stated(Box::new(Approved {
             approval: evidence.approval.clone(),
             stated: stated.clone(),
+            said: said.clone(),
         })),
         vote: Vote::clone(vote),
         uses: 1,
@@ -54,24 +56,50 @@ pub(super) async fn give(parts: &Parts, permit: &Permit, evidence: &Evidence) ->
     }
 }
 
-/// It was done by another way: no call is to be made by them any more.
+/// It was done by another way: no call is to be made by them any more. True: none was, and that is on disk.
 ///
 /// SECURITY: one approval would do the same twice (test `what_is_told_as_done_is_not_done_again_by_the_grant`).
-pub(super) async fn end(parts: &Parts, grants: &[GrantId]) {
+pub(super) async fn end(parts: &Parts, grants: &[GrantId]) -> bool {
+    let mut unused = true;
     for id in grants {
         let ended = parts.approvals.take_back(id.as_str(), None, |_| Ok::<(), NoGrant>(()));
         // Used, revoked or over by itself.
-        let Ok(grant) = ended else { continue };
+        let Ok(grant) = ended else {
+            unused = false;
+            end_calls(parts, id).await;
+            continue;
+        };
         let end = GrantEnd {
             time: Timestamp::now(),
             by: None,
         };
         match parts.store.write(audit::grant_ended(&grant, &end)).await {
-            Ok(()) | Err(CommitError::Lost) => parts.approvals.grant_ended(&grant.id, end),
+            Ok(()) => parts.approvals.grant_ended(&grant.id, end),
+            Err(CommitError::Lost) => {
+                unused = false;
+                parts.approvals.grant_ended(&grant.id, end);
+            }
             Err(error) => {
+                unused = false;
                 tracing::warn!(%error, "the end of a grant could not be recorded");
                 parts.approvals.grant_not_ended(&grant.id);
             }
+        }
+    }
+    unused
+}
+
+/// Calls that went by a grant, found nobody and may be made again: they may not any more.
+///
+/// SECURITY: what was done by another way would be done once more (test
+/// `what_is_told_as_done_is_not_done_again_by_a_call_that_found_nobody`).
+async fn end_calls(parts: &Parts, grant: &GrantId) {
+    for draft in parts.approvals.end_by_grant(grant) {
+        let changes = audit::expired(draft.row());
+        let store = parts.store.clone();
+        let written = to_its_end(async move { draft.write(&store, changes).await });
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "the end of what was approved by a grant could not be recorded");
         }
     }
 }

@@ -72,7 +72,9 @@ pub(super) async fn told(
         ..Ending::of(outcome)
     };
     match parts.guard.end(&asker.caller.agent, &call, ending) {
-        Ok(grants) => granted::end(parts, &grants).await,
+        Ok(grants) => {
+            granted::end(parts, &grants).await;
+        }
         Err(NotOpen::Ended(before)) if before == outcome => {}
         Err(NotOpen::Ended(before)) => {
             let detail = format!("it ended as `{}`, and that stands in the record", before.as_str());

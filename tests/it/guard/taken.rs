@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{asks, tells, verifies};
 use crate::budgets::{REFUNDS, used, with_budgets};
-use crate::harness::{Configuration, Origin, Session, Sidecar};
+use crate::harness::{Configuration, Origin, Session, Sidecar, eventually, free_port};
 
 fn refund(amount: u32) -> Value {
     json!({ "action": "process_refund", "target": "ch_1", "amount": amount, "currency": "usd" })
@@ -54,6 +54,38 @@ fn what_was_approved_as_stated_is_not_held_again_as_a_call_and_that_once() {
     assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
     let grants = sidecar.trail().of_kind("grant");
     assert_eq!(grants[0]["approval"], allowed["approval_id"]);
+    verifies(&sidecar);
+}
+
+#[test]
+fn a_yes_to_what_was_stated_is_for_nothing_that_was_not_said() {
+    let (origin, sidecar) = stripe(Sidecar::new());
+    approved(&sidecar, &refund(900));
+    let mut client = client(&sidecar);
+    for more in ["reverse_transfer=true", "reason=duplicate", "metadata[order]=7"] {
+        client
+            .call(&format!("refund ch_1 amount=90000 {more}"))
+            .assert_refused("approval_pending");
+    }
+    // What people were shown by the same name, and as it is.
+    let mut said = refund(901);
+    said["reason"] = "duplicate".into();
+    approved(&sidecar, &said);
+    client
+        .call("refund ch_1 amount=90100 reason=fraudulent")
+        .assert_refused("approval_pending");
+    client.call("refund ch_1 amount=90100 reason=duplicate").assert_ok();
+    assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
+    // What they saw the beginning of is not what they saw.
+    let long = "x".repeat(150);
+    let mut said = refund(902);
+    said["reason"] = long.clone().into();
+    approved(&sidecar, &said);
+    client
+        .call(&format!("refund ch_1 amount=90200 reason={long}"))
+        .assert_refused("approval_pending");
+    client.call("refund ch_1 amount=90000").assert_ok();
+    assert_eq!(origin.calls("POST", "/v1/refunds").len(), 2);
     verifies(&sidecar);
 }
 
@@ -151,4 +183,38 @@ fn a_call_takes_over_only_what_was_taken_for_it() {
     client(&sidecar)
         .call("refund ch_1 amount=20000")
         .assert_refused("budget_exceeded");
+}
+
+#[test]
+fn what_is_told_as_done_is_not_done_again_by_a_call_that_found_nobody() {
+    let (origin, port) = (Origin::stripe(), free_port());
+    let nobody = format!("127.0.0.1:{port}");
+    let sidecar = Sidecar::new()
+        .agent("support-bot", "support")
+        .resolve_to("api.stripe.com", &nobody)
+        .destination(&nobody)
+        .hold("1s")
+        .start();
+    let allowed = approved(&sidecar, &refund(900));
+    let mut client = Session::open(
+        "stripe_client.py",
+        &sidecar,
+        Some("support-bot"),
+        &[("STRIPE_RETRIES", "0")],
+    );
+    client
+        .call("refund ch_1 amount=90000")
+        .assert_refused("upstream_unreachable");
+    eventually("it is given back", || sidecar.trail().of_kind("returned").len() == 1);
+    // The tool did it by another way.
+    assert_eq!(
+        tells(&sidecar, "support-bot", &allowed, &json!({ "outcome": "success" })).status,
+        200
+    );
+    origin.comes_to(port);
+    client
+        .call("refund ch_1 amount=90000")
+        .assert_refused("approval_pending");
+    origin.assert_untouched();
+    verifies(&sidecar);
 }

@@ -286,3 +286,30 @@ async fn a_grant_from_the_page_is_for_such_calls_of_this_agent_and_within_its_bo
     );
     client.abort();
 }
+
+#[tokio::test]
+async fn a_grant_from_the_page_is_for_what_was_shown_there() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund("charge=ch_1&amount=600000", "k1"));
+    let id = sidecar.pending().await;
+    let browser = Browser::of(&sidecar, "sam").await;
+    let form = browser.get(&format!("/approvals/{id}")).await.form();
+    // It was changed since.
+    assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
+    let fields = |revision: &'static str| {
+        let bounds = [
+            ("minutes", "30"),
+            ("uses", "2"),
+            ("reason", "lost"),
+            ("max-amount.amount", "6000.00"),
+        ];
+        [&[("form", form.as_str()), ("revision", revision)][..], &bounds].concat()
+    };
+    let path = format!("/approvals/{id}/grant");
+    let answer = browser.post(&path, &fields("0")).await;
+    answer.has("look at it again");
+    assert_eq!(answer.status, 409);
+    assert!(sidecar.parts.approvals.list_grants().is_empty());
+    assert_eq!(browser.post(&path, &fields("1")).await.status, 303);
+    client.abort();
+}
