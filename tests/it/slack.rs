@@ -226,6 +226,7 @@ fn what_asks_other_people_by_now_is_shown_anew_and_decided_as_it_is() {
         forbid (principal, action == Action::"process_refund", resource);"#;
     let workspace = Workspace::new();
     let (_origin, configuration) = stripe("1s");
+    let configuration = configuration.person("carol", "managers");
     let sidecar = workspace.asked_by(configuration.policy(rule)).start();
     Session::stripe(&sidecar)
         .call("refund ch_1 amount=100")
@@ -257,6 +258,24 @@ fn a_forged_click_on_what_has_no_buttons_decides_nothing() {
     );
     assert!(is_pending(&sidecar) && sidecar.trail().of_kind("approved").is_empty());
     origin.assert_untouched();
+}
+
+#[test]
+fn what_is_of_high_risk_or_wants_a_reason_only_leads_to_the_page() {
+    for (section, says) in [
+        ("risk: { weights: { action: 0.9999 } }", "for its risk is 70 or more"),
+        ("time_zone: UTC", "for a yes to it needs a reason"),
+    ] {
+        let workspace = Workspace::new();
+        let (_origin, configuration) = stripe("1s");
+        let configuration = configuration.section(section).approvals("reason_from_risk: 1");
+        let sidecar = workspace.asked_by(configuration).start();
+        Session::stripe(&sidecar)
+            .call(REFUND)
+            .assert_refused("approval_pending");
+        let message = workspace.shows(says);
+        assert_eq!(ids(&message), [PAGE], "{message:#}");
+    }
 }
 
 #[test]

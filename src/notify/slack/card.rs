@@ -86,7 +86,8 @@ pub(super) fn whisper(text: &str) -> Card {
 
 /// The form that asks why not.
 pub(super) fn why(row: &ApprovalRow, kept: &str) -> Value {
-    let summary = shortened(&inert(&row.action.summary), 500).into_owned();
+    let (agent, summary) = (inert(&row.facts.agent), inert(&row.action.summary));
+    let summary = format!("{agent}: {}", shortened(&summary, 500));
     let field = json!({"type": "plain_text_input", "action_id": REASON, "multiline": true, "min_length": 1,
         "max_length": LONGEST_REASON});
     json!({
