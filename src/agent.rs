@@ -56,6 +56,8 @@ pub enum Proof {
     Key,
     /// They used a link of one use that was made with their key.
     Link,
+    /// They pressed a button in Slack, which told us who they are.
+    Slack,
 }
 
 impl Proof {
@@ -64,6 +66,7 @@ impl Proof {
         match self {
             Proof::Key => "key",
             Proof::Link => "link",
+            Proof::Slack => "slack",
         }
     }
 }

@@ -175,6 +175,7 @@ impl Sidecar {
             secure: addresses.control.secure,
             public_host: config.public_url.as_ref().map(|url| url.host().clone()),
             public_url: config.public_url.as_ref().map(ToString::to_string),
+            slack: notifying::desk(&config, &errands),
         };
         let parts = proxy::Parts {
             registry,

@@ -218,7 +218,9 @@ impl Config {
         };
         let sections = std::mem::take(&mut file.notifications);
         let notification_files = sections.files(&home);
-        let notifications = sections.config(&home, source).map_err(|wrong| vec![wrong])?;
+        let has_page = file.control.public_url.is_some();
+        let notifications = sections.config(&home, source, has_page);
+        let notifications = notifications.map_err(|wrong| vec![wrong])?;
         let reverse = reverse::listeners(&file.reverse, (proxy_listen, control_listen), &upstream, &home, source)?;
         let audit = std::mem::take(&mut file.audit).read(&home, file.dangerously_accept_rollback);
         Ok(Config {

@@ -25,6 +25,7 @@
 //! GET  /api/v1/notifications?all=true                who is told of approvals, and what could not be told
 //! POST /api/v1/notifications/enable                  {"receiver": "webhook:ops"}
 //! GET  / /approvals/{id} /decisions/{call} …           the page for people: see `page`
+//! POST /api/v1/slack/interactions                 clicks in Slack, signed by it: see `slack`
 //! POST /api/v1/resume                                {"agent": "…"} or {"all": true} → what still stands
 //! ```
 
@@ -44,6 +45,7 @@ mod pause;
 pub mod problem;
 mod registry;
 mod serve;
+mod slack;
 mod stated;
 mod step;
 pub mod view;
@@ -67,6 +69,7 @@ use crate::gate::Gate;
 use crate::io::proof::{self, Challenge, Proof};
 use crate::metrics::Metrics;
 use crate::model::Host;
+use crate::notify::slack::Desk;
 use crate::store::Store;
 
 pub use expiry::{Watch, expire, expire_all, mind_the_gap};
@@ -102,6 +105,8 @@ pub struct Parts {
     pub public_host: Option<Host>,
     /// `control.public_url`, without a slash at its end.
     pub public_url: Option<String>,
+    /// Where people in Slack are answered.
+    pub slack: Option<Arc<Desk>>,
 }
 
 /// The API as served at `listener`, and what a listener for probes serves.
@@ -137,7 +142,7 @@ pub fn routers(parts: Parts, listener: SocketAddr, agents: Router) -> (Router, R
         .route("/notifications/enable", post(notifications::enable))
         .layer(middleware::from_fn_with_state(parts.clone(), guard::people));
     let health = health::routes(parts.readiness.clone());
-    let page = page::routes(&parts);
+    let page = page::routes(&parts).merge(slack::routes(&parts));
     let router = Router::new()
         .route(proof::PATH, get(prove))
         .nest("/api/v1", api)

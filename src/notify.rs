@@ -6,12 +6,13 @@
 //! - What is told is the approval as it is when it is told. Who is asked too late is not asked ([`End::Superseded`]).
 //! - Attempts that fail are repeated ([`backoff`]), those of one receiver keep no other one waiting.
 //!
-//! Files: `message` (what people see), `webhook` and `email` (how it gets there), `backoff`, `outbox` (the tasks).
+//! Files: `message` (what people see), `webhook`, `email` and `slack` (how it gets there), `backoff`, `outbox` (the tasks).
 
 mod backoff;
 mod email;
 mod message;
 mod outbox;
+pub mod slack;
 mod webhook;
 
 use std::sync::Arc;
@@ -22,12 +23,13 @@ use sha2::{Digest, Sha256};
 use crate::agent::Registry;
 use crate::metrics::Metrics;
 use crate::model::change::ApprovalRow;
-use crate::model::outbox::{Channel, OutboxChange, Receiver};
+use crate::model::outbox::{Channel, EVENTS, OutboxChange, Receiver};
 use crate::model::{Change, Timestamp};
 use crate::store::{CommitError, Store};
 use crate::upstream::{Destination, Errands};
 
 pub use email::{Email, Encryption, Mailbox, ParseMailboxError};
+pub use slack::Slack;
 pub use webhook::{ParseSecretError, SigningSecrets, Webhook};
 
 /// `notifications:` of the configuration.
@@ -35,6 +37,7 @@ pub use webhook::{ParseSecretError, SigningSecrets, Webhook};
 pub struct Config {
     pub webhooks: Vec<Webhook>,
     pub email: Option<Email>,
+    pub slack: Option<Slack>,
     /// What receivers may be although their address is not global.
     pub destinations: Vec<Destination>,
 }
@@ -65,7 +68,16 @@ impl Config {
                 groups,
             })
         });
-        webhooks.chain(mailboxes).collect()
+        let slack = self.slack.iter().cloned().map(Arc::new);
+        let channels = slack.flat_map(|slack| {
+            let channels = slack.channels();
+            channels.into_iter().map(move |(channel, groups)| Target::Slack {
+                slack: slack.clone(),
+                channel,
+                groups,
+            })
+        });
+        webhooks.chain(mailboxes).chain(channels).collect()
     }
 }
 
@@ -77,6 +89,12 @@ enum Target {
         email: Arc<Email>,
         address: Mailbox,
         /// `None`: whoever is asked.
+        groups: Option<Vec<Arc<str>>>,
+    },
+    Slack {
+        slack: Arc<Slack>,
+        channel: Arc<str>,
+        /// `None`: whichever is asked.
         groups: Option<Vec<Arc<str>>>,
     },
 }
@@ -98,6 +116,14 @@ impl Target {
                 groups: groups.clone(),
                 events: email.events.clone(),
             },
+            // What is shown there is to be true, whatever comes.
+            Target::Slack { channel, groups, .. } => Receiver {
+                name: format!("slack:{channel}").into(),
+                channel: Channel::Slack,
+                place: digest(channel),
+                groups: groups.clone(),
+                events: EVENTS.map(Into::into).to_vec(),
+            },
         }
     }
 }
@@ -111,7 +137,7 @@ pub struct Parts {
     pub store: Store,
     pub registry: Arc<Registry>,
     pub metrics: Arc<Metrics>,
-    pub errands: Errands,
+    pub errands: Arc<Errands>,
     pub words: Words,
 }
 
@@ -125,6 +151,8 @@ pub struct Words {
     pub public_url: Option<String>,
     /// How long an approved call may come.
     pub grant: Duration,
+    /// From which score on a yes needs a reason, too.
+    pub reason_from_risk: Option<i64>,
 }
 
 /// What a person types to approve an approval as it is.

@@ -1,5 +1,7 @@
 //! `notifications:` of runplane.yaml: who is told of approvals, and how.
 
+mod slack;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ const LONGEST_SECRET: u64 = 1024;
 pub(super) struct Section {
     webhooks: Vec<Webhook>,
     email: Option<Email>,
+    slack: Option<slack::Slack>,
     /// Addresses that are not global and that receivers may have all the same. Agents may not call them for that.
     destinations: Vec<Destination>,
 }
@@ -164,15 +167,19 @@ impl Section {
     pub(super) fn files(&self, home: &Home) -> Vec<PathBuf> {
         let webhooks = self.webhooks.iter().map(|webhook| &webhook.secret_file);
         let email = self.email.iter().filter_map(|email| email.password_file.as_ref());
+        let slack = self.slack.iter();
+        let slack = slack.flat_map(|slack| std::iter::once(&slack.token_file).chain(&slack.signing_secret_file));
         webhooks
             .chain(email)
+            .chain(slack)
             .map(|file| home.path().join(&file.value))
             .collect()
     }
 
     /// # Errors
     /// A secret that is missing, none, or in a file that others can read; a name that is there twice; clear text to elsewhere.
-    pub(super) fn config(self, home: &Home, source: &Source) -> Result<notify::Config, Diagnostic> {
+    /// `has_page`: people reach control by a name.
+    pub(super) fn config(self, home: &Home, source: &Source, has_page: bool) -> Result<notify::Config, Diagnostic> {
         let mut names = BTreeSet::new();
         let mut webhooks = Vec::new();
         for webhook in self.webhooks {
@@ -188,6 +195,10 @@ impl Section {
         Ok(notify::Config {
             webhooks,
             email: self.email.map(|email| email.email(home, source)).transpose()?,
+            slack: self
+                .slack
+                .map(|slack| slack.slack(home, source, has_page))
+                .transpose()?,
             destinations: self.destinations,
         })
     }

@@ -78,7 +78,7 @@ pub fn asked(approvers: &[impl AsRef<str>], quorum: u32) -> String {
 pub struct Vote {
     pub person: Arc<str>,
     pub time: Timestamp,
-    /// How the person proved who they are: `key` or `link`; or the id of the grant by which they said so beforehand.
+    /// How the person proved who they are: `key`, `link` or `slack`; or the id of the grant by which they said so beforehand.
     pub proof: Arc<str>,
     /// What the person said to it, if anything.
     #[serde(default)]

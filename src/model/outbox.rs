@@ -25,15 +25,17 @@ pub const EVENTS: [&str; 7] = [
 pub enum Channel {
     Webhook,
     Email,
+    Slack,
 }
 
 impl Channel {
-    pub const ALL: [Channel; 2] = [Channel::Webhook, Channel::Email];
+    pub const ALL: [Channel; 3] = [Channel::Webhook, Channel::Email, Channel::Slack];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Channel::Webhook => "webhook",
             Channel::Email => "email",
+            Channel::Slack => "slack",
         }
     }
 }
@@ -41,7 +43,7 @@ impl Channel {
 /// One who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receiver {
-    /// `webhook:NAME`, `email:ADDRESS`.
+    /// `webhook:NAME`, `email:ADDRESS`, `slack:CHANNEL`.
     pub name: Arc<str>,
     pub channel: Channel,
     /// SHA-256 (hex) of where it is: another place is another receiver, which nobody has switched off.
@@ -59,6 +61,8 @@ pub enum OutboxChange {
     Receivers(Vec<Receiver>, Timestamp),
     /// An attempt ended. Finding the delivery over fails the commit's call.
     Attempted(Attempt),
+    /// An approval is shown there, in place of where it was shown before.
+    Posted(Post),
     /// The receiver wants nothing more: what it was still to be told is given up. Finding it off fails the commit's call.
     Disabled {
         receiver: Arc<str>,
@@ -71,6 +75,18 @@ pub enum OutboxChange {
     Forget(Timestamp),
     /// Everything that waits for its time is due: the clock that says so was set back.
     AtOnce,
+}
+
+/// The message of a chat that shows an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    pub approval: ApprovalId,
+    pub receiver: Arc<str>,
+    /// As the chat calls it.
+    pub channel: String,
+    /// The message in it, as the chat calls that.
+    pub ts: String,
+    pub time: Timestamp,
 }
 
 /// What came of trying to tell somebody.
@@ -103,7 +119,7 @@ pub struct Delivery {
     pub approval: ApprovalId,
     /// Of the approval, when it happened: with it, the name of the event.
     pub revision: u32,
-    /// Of [`EVENTS`], or what a later state is called.
+    /// Of [`EVENTS`], or `changed` where what is shown is to be shown anew.
     pub event: String,
     pub receiver: Arc<str>,
     pub created: Timestamp,

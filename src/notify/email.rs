@@ -17,7 +17,7 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use tokio::time::timeout;
 
-use super::message::Message;
+use super::message::{Message, unlinked};
 use super::outbox::Failure;
 use crate::approval::shortened;
 use crate::model::inert::inert;
@@ -25,7 +25,7 @@ use crate::model::{Authority, Secret};
 use crate::upstream::Errands;
 
 use smtp::{Greeted, SmtpError, start_tls};
-use text::{html, plain, unlinked};
+use text::{html, plain};
 
 /// For the whole exchange.
 const EXCHANGE_WITHIN: Duration = Duration::from_secs(30);

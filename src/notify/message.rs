@@ -1,5 +1,6 @@
 //! What people see of an approval in a message: as much as they need to decide, what the agent wrote harmless and bounded.
 
+mod lines;
 mod room;
 
 use std::collections::BTreeMap;
@@ -11,9 +12,11 @@ use super::Words;
 use crate::approval::shortened;
 use crate::model::change::ApprovalRow;
 use crate::model::inert::inert;
-use crate::model::outbox::{Delivery, REQUESTED};
+use crate::model::outbox::Delivery;
 use crate::model::{Action, State, Timestamp, Value, money};
 use crate::store::CallRecord;
+
+pub(super) use lines::unlinked;
 
 /// Longest text of the agent's, in characters.
 const LONGEST: usize = 500;
@@ -31,10 +34,10 @@ pub(super) struct Message {
     pub(super) event: String,
     #[serde(skip)]
     pub(super) time: Timestamp,
-    approval: String,
+    pub(super) approval: String,
     #[serde(skip)]
     pub(super) short: String,
-    revision: u32,
+    pub(super) revision: u32,
     state: &'static str,
     pub(super) summary: String,
     pub(super) agent: String,
@@ -60,6 +63,9 @@ pub(super) struct Message {
     left_out: usize,
     votes: Vec<Vote>,
     denial: Option<Denial>,
+    /// When it was decided.
+    #[serde(skip)]
+    decided: Option<String>,
     created: String,
     expires: String,
     /// What a yes is worth.
@@ -208,6 +214,7 @@ impl Message {
                 person: told(&denial.person, 63),
                 reason: told(&denial.reason, LONGEST),
             }),
+            decided: row.decided.map(|time| time.to_string()),
             created: row.created.to_string(),
             expires: row.expires.to_string(),
             approving: format!(
@@ -225,88 +232,6 @@ impl Message {
                 .map(|url| format!("{url}/approvals/{}", row.id)),
         };
         message.fitted()
-    }
-
-    /// `Approval wanted`, `Approved` …
-    pub(super) fn headline(&self) -> String {
-        match self.event.as_str() {
-            REQUESTED => "Approval wanted".to_owned(),
-            other => {
-                let mut letters = other.chars();
-                let first = letters.next().map(|first| first.to_ascii_uppercase());
-                first.into_iter().chain(letters).collect()
-            }
-        }
-    }
-
-    /// Name and text, one line each, most important first.
-    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
-        let mut lines = vec![("What", self.summary.clone())];
-        let mut line = |name, text: String| lines.push((name, text));
-        let owner = self
-            .owner
-            .as_ref()
-            .map(|owner| format!("; owner {owner}"))
-            .unwrap_or_default();
-        line("Agent", format!("{} ({}){owner}", self.agent, self.roles.join(", ")));
-        if let Some(risk) = &self.risk {
-            line("Risk", risk.text.clone());
-            risk.factors.iter().for_each(|factor| line("", factor.clone()));
-        }
-        for rule in &self.rules {
-            let reason = rule
-                .reason
-                .as_ref()
-                .map(|reason| format!(": {reason}"))
-                .unwrap_or_default();
-            line("Rule", format!("{} asks {}{reason}", rule.id, rule.asks));
-        }
-        line(
-            "Action",
-            format!("{} ({} {})", self.action, self.provider, self.operation),
-        );
-        let target = self.target.id.as_deref().unwrap_or("(not named)");
-        line("Target", format!("{} {target}, {}", self.target.kind, self.environment));
-        for (name, value) in &self.fields {
-            line("Field", format!("{name} = {}", in_words(value)));
-        }
-        if self.fields_left_out > 0 {
-            line("", format!("{} fields are left out here", self.fields_left_out));
-        }
-        self.missing.iter().for_each(|missing| line("Missing", missing.clone()));
-        self.also.iter().for_each(|also| line("Also", also.clone()));
-        self.before.iter().for_each(|before| line("Before", before.clone()));
-        if self.left_out > 0 {
-            line(
-                "",
-                format!("{} more is left out here: see the approval itself", self.left_out),
-            );
-        }
-        for vote in &self.votes {
-            let reason = vote
-                .reason
-                .as_ref()
-                .map(|reason| format!(": {reason}"))
-                .unwrap_or_default();
-            line("Yes", format!("{} at {}{reason}", vote.person, vote.time));
-        }
-        if let Some(denial) = &self.denial {
-            line("No", format!("{}: {}", denial.person, denial.reason));
-        }
-        line("Asked", self.created.clone());
-        line("State", self.state.to_owned());
-        if self.approve.is_some() {
-            line("Until", self.expires.clone());
-            line("Approving", self.approving.clone());
-        }
-        lines
-    }
-
-    /// How to decide: what for, and what to type.
-    pub(super) fn commands(&self) -> Vec<(&'static str, &str)> {
-        let approve = self.approve.as_deref().map(|command| ("To approve", command));
-        let deny = self.deny.as_deref().map(|command| ("To deny", command));
-        approve.into_iter().chain(deny).collect()
     }
 }
 
@@ -367,17 +292,6 @@ fn shown(value: &Value) -> serde_json::Value {
         Value::Int(value) => (*value).into(),
         Value::Text(text) => told(text, LONGEST).into(),
         Value::List(items) => told(&items.join(", "), LONGEST).into(),
-    }
-}
-
-fn in_words(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::Array(_)
-        | serde_json::Value::Object(_) => value.to_string(),
     }
 }
 

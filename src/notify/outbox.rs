@@ -8,12 +8,13 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::message::{Before, Message};
+use super::slack::{Telling, only_on_the_page};
 use super::{Config, Parts, Target, backoff};
 use crate::audit;
 use crate::io::drain;
 use crate::metrics::Notified;
 use crate::model::change::ApprovalRow;
-use crate::model::outbox::{Attempt, Channel, Delivery, End, OutboxChange, REQUESTED};
+use crate::model::outbox::{Attempt, Channel, Delivery, End, OutboxChange, Post, REQUESTED};
 use crate::model::{Change, State, Timestamp};
 use crate::store::{CommitError, OpenError, ReadError, Store};
 
@@ -89,9 +90,18 @@ async fn forget(store: Store, stop: watch::Receiver<bool>) {
 
 /// What a receiver does next.
 enum Next {
-    Tell(Box<(Delivery, ApprovalRow, Vec<Before>)>),
+    Tell(Box<Due>),
     /// Nothing, for so long.
     Wait(Duration),
+}
+
+/// What is to be told now.
+struct Due {
+    delivery: Delivery,
+    row: ApprovalRow,
+    before: Vec<Before>,
+    /// Where the receiver is shown the approval already.
+    post: Option<Post>,
 }
 
 async fn serve(parts: Arc<Parts>, target: Target, stop: watch::Receiver<bool>) {
@@ -101,8 +111,7 @@ async fn serve(parts: Arc<Parts>, target: Target, stop: watch::Receiver<bool>) {
         news.mark_unchanged();
         let wait = match next(&parts, &receiver.name).await {
             Ok(Next::Tell(due)) => {
-                let (delivery, row, before) = *due;
-                let telling = tell(&parts, &target, receiver.channel, delivery, row, before);
+                let telling = tell(&parts, &target, receiver.channel, &due);
                 tokio::pin!(telling);
                 tokio::select! {
                     () = &mut telling => {}
@@ -142,46 +151,68 @@ async fn next(parts: &Parts, receiver: &Arc<str>) -> Result<Next, OutboxError> {
         };
         let calls = reader.calls_before(&row.facts.agent, &row.first_call, row.created, BEFORE)?;
         let before = calls.into_iter().map(Before::from).collect();
-        Ok(Next::Tell(Box::new((delivery, row, before))))
+        let post = reader.post(&delivery.approval, &receiver)?;
+        Ok(Next::Tell(Box::new(Due {
+            delivery,
+            row,
+            before,
+            post,
+        })))
     };
     tokio::task::spawn_blocking(look).await?
 }
 
 /// One attempt, and what came of it on disk.
-async fn tell(
-    parts: &Parts,
-    target: &Target,
-    channel: Channel,
-    delivery: Delivery,
-    row: ApprovalRow,
-    before: Vec<Before>,
-) {
+async fn tell(parts: &Parts, target: &Target, channel: Channel, due: &Due) {
+    let (delivery, row) = (&due.delivery, &due.row);
     let asks = delivery.event == REQUESTED;
     let waits = row.state == State::Pending && Timestamp::now() < row.expires;
-    if asks && !waits && channel == Channel::Email {
-        return write(parts, &delivery, channel, ended(&delivery, End::Superseded)).await;
+    let nothing_to_tell = match channel {
+        Channel::Webhook => false,
+        Channel::Email => asks && !waits,
+        // What nobody was shown needs no change.
+        Channel::Slack => (asks && !waits) || (!asks && due.post.is_none()),
+    };
+    if nothing_to_tell {
+        return write(parts, delivery, channel, ended(delivery, End::Superseded), None).await;
     }
     let owner = parts.registry.named(&row.facts.agent).and_then(|caller| caller.owner);
-    let message = Message::new(&parts.words, owner.as_deref(), &delivery, &row, &before);
-    let told = match target {
-        Target::Webhook(webhook) => webhook.post(&parts.errands, &message).await,
-        Target::Mailbox { email, address, .. } => email.send(&parts.errands, address, &message).await,
-    };
+    let message = Message::new(&parts.words, owner.as_deref(), delivery, row, &due.before);
     let (failed, now) = (delivery.attempts.saturating_add(1), Timestamp::now());
-    let changes = match told {
-        Ok(()) => ended(&delivery, End::Delivered),
-        Err(Failure::Never(error)) => ended(&delivery, End::GivenUp { error }),
+    let (attempt, post) = match send(parts, target, due, &message).await {
+        Ok(post) => (ended(delivery, End::Delivered), post),
+        Err(Failure::Never(error)) => (ended(delivery, End::GivenUp { error }), None),
         Err(Failure::Now(error, wanted)) => match backoff::next(delivery.created, now, failed, asks && waits, wanted) {
-            Some(due) => ended(&delivery, End::Later { due, error }),
-            None => ended(&delivery, End::GivenUp { error }),
+            Some(due) => (ended(delivery, End::Later { due, error }), None),
+            None => (ended(delivery, End::GivenUp { error }), None),
         },
         Err(Failure::Gone(why)) => {
             tracing::error!(receiver = %delivery.receiver, why, "the receiver wants no more notifications, and gets none");
             parts.metrics.notified(Notified::GivenUp);
-            return put(parts, audit::receiver_disabled(&delivery, &why, now)).await;
+            return put(parts, audit::receiver_disabled(delivery, &why, now)).await;
         }
     };
-    write(parts, &delivery, channel, changes).await;
+    write(parts, delivery, channel, attempt, post).await;
+}
+
+/// Once, by whichever way. `Some`: where it is shown from here on.
+async fn send(parts: &Parts, target: &Target, due: &Due, message: &Message) -> Result<Option<Post>, Failure> {
+    let errands = &parts.errands;
+    match target {
+        Target::Webhook(webhook) => webhook.post(errands, message).await.map(|()| None),
+        Target::Mailbox { email, address, .. } => email.send(errands, address, message).await.map(|()| None),
+        Target::Slack { slack, channel, .. } => {
+            let telling = Telling {
+                channel,
+                message,
+                only_on_the_page: only_on_the_page(&due.row, parts.words.reason_from_risk),
+                // Who is asked again is to hear of it: a message that changes makes no sound.
+                post: due.post.as_ref().filter(|_| due.delivery.event != REQUESTED),
+            };
+            let shown = slack.tell(errands, &telling).await?;
+            Ok(Some(shown.post(&due.delivery.approval, &due.delivery.receiver)))
+        }
+    }
 }
 
 fn ended(delivery: &Delivery, end: End) -> Attempt {
@@ -192,7 +223,7 @@ fn ended(delivery: &Delivery, end: End) -> Attempt {
     }
 }
 
-async fn write(parts: &Parts, delivery: &Delivery, channel: Channel, attempt: Attempt) {
+async fn write(parts: &Parts, delivery: &Delivery, channel: Channel, attempt: Attempt, post: Option<Post>) {
     let (approval, receiver) = (&delivery.approval, &delivery.receiver);
     match &attempt.end {
         End::Delivered => parts.metrics.notified(Notified::Delivered),
@@ -206,7 +237,9 @@ async fn write(parts: &Parts, delivery: &Delivery, channel: Channel, attempt: At
             tracing::error!(%approval, %receiver, error, "given up: not told");
         }
     }
-    put(parts, audit::attempted(delivery, channel, attempt)).await;
+    let mut changes = audit::attempted(delivery, channel, attempt);
+    changes.extend(post.map(|post| Change::Outbox(OutboxChange::Posted(post))));
+    put(parts, changes).await;
 }
 
 /// What was told must not be told again and again because the disk is full: nothing else is told before it is written.

@@ -1,18 +1,22 @@
-//! Who is told of approvals, and what is still to be told: `receivers` and `deliveries`. New deliveries are made by triggers
+//! Who is told of approvals, and what is still to be told: `receivers`, `deliveries` and `posts`. New deliveries are made by triggers
 //! of `approvals`.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::calls::{list, one as changed, parsed, unreadable, word};
 use super::group::Refused;
+use crate::model::ApprovalId;
 use crate::model::Timestamp;
 use crate::model::change::ApprovalRow;
-use crate::model::outbox::{Attempt, Channel, Delivery, DeliveryState, End, OutboxChange, Receiver, ReceiverStanding};
+use crate::model::outbox::{
+    Attempt, Channel, Delivery, DeliveryState, End, OutboxChange, Post, Receiver, ReceiverStanding,
+};
 
 pub(super) fn change(connection: &Connection, change: &OutboxChange) -> Result<(), Refused> {
     match change {
         OutboxChange::Receivers(receivers, now) => configured(connection, receivers, *now),
         OutboxChange::Attempted(attempt) => attempted(connection, attempt),
+        OutboxChange::Posted(post) => posted(connection, post),
         OutboxChange::Disabled { receiver, why, time } => {
             let written = connection
                 .prepare_cached("UPDATE receivers SET disabled = ?2, why = ?3 WHERE name = ?1 AND disabled IS NULL")?
@@ -37,6 +41,12 @@ pub(super) fn change(connection: &Connection, change: &OutboxChange) -> Result<(
         OutboxChange::Forget(before) => {
             connection
                 .prepare_cached("DELETE FROM deliveries WHERE ended < ?1")?
+                .execute([before.0])?;
+            connection
+                .prepare_cached(
+                    "DELETE FROM posts WHERE created < ?1
+                    AND approval NOT IN (SELECT id FROM approvals WHERE state IN ('pending', 'approved', 'returned'))",
+                )?
                 .execute([before.0])?;
             Ok(())
         }
@@ -107,6 +117,38 @@ fn attempted(connection: &Connection, attempt: &Attempt) -> Result<(), Refused> 
             attempt.time.0
         ])?;
     changed(written)
+}
+
+fn posted(connection: &Connection, post: &Post) -> Result<(), Refused> {
+    connection
+        .prepare_cached(
+            "INSERT INTO posts (approval, receiver, channel, ts, created) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT (approval, receiver) DO UPDATE SET channel = excluded.channel, ts = excluded.ts",
+        )?
+        .execute(params![
+            post.approval.as_str(),
+            post.receiver,
+            post.channel,
+            post.ts,
+            post.time.0
+        ])?;
+    Ok(())
+}
+
+/// Where a receiver is shown an approval.
+pub(super) fn post(connection: &Connection, approval: &ApprovalId, receiver: &str) -> rusqlite::Result<Option<Post>> {
+    connection
+        .prepare("SELECT channel, ts, created FROM posts WHERE approval = ?1 AND receiver = ?2")?
+        .query_row(params![approval.as_str(), receiver], |row| {
+            Ok(Post {
+                approval: approval.clone(),
+                receiver: receiver.into(),
+                channel: row.get(0)?,
+                ts: row.get(1)?,
+                time: Timestamp(row.get(2)?),
+            })
+        })
+        .optional()
 }
 
 /// As [`delivery`] reads them.

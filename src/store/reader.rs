@@ -14,7 +14,7 @@ use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
 use crate::model::entry::Kind;
 use crate::model::grant::GrantRow;
 use crate::model::merkle::{Hash, Tiles};
-use crate::model::outbox::{Delivery, ReceiverStanding};
+use crate::model::outbox::{Delivery, Post, ReceiverStanding};
 use crate::model::pause::Pause;
 use crate::model::{ApprovalId, CallId, Outcome, Timestamp};
 
@@ -279,6 +279,14 @@ impl Reader {
     /// If the database cannot be read.
     pub fn next_delivery(&self, receiver: &str, now: Timestamp) -> Result<Option<(Delivery, ApprovalRow)>, ReadError> {
         Ok(outbox::next(&self.connection, receiver, now)?)
+    }
+
+    /// The message that shows an approval to a receiver, if there is one.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn post(&self, approval: &ApprovalId, receiver: &str) -> Result<Option<Post>, ReadError> {
+        Ok(outbox::post(&self.connection, approval, receiver)?)
     }
 
     /// When the next delivery to a receiver is due.

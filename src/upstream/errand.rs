@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -111,10 +111,7 @@ impl Errands {
         headers: HeaderMap,
         content: Bytes,
     ) -> Result<(StatusCode, HeaderMap), ErrandError> {
-        let mut request = Request::new(Full::new(content));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
+        let request = posting(uri, headers, content);
         // SECURITY: whatever a receiver answers with, however long, is dropped with its connection unread. Test:
         // `an_answer_without_end_is_not_read`.
         match timeout(ANSWER_WITHIN, self.client.request(request)).await {
@@ -125,6 +122,31 @@ impl Errands {
             Ok(Err(error)) => Err(failed(&error)),
             Err(_) => Err(ErrandError::TimedOut),
         }
+    }
+
+    /// Posts once. Gives status, head and content of the answer, which is `longest` bytes at most; redirects are not followed.
+    ///
+    /// # Errors
+    /// There was no answer, or it is longer. Whether the receiver has the message is not known then.
+    pub async fn ask(
+        &self,
+        uri: Uri,
+        headers: HeaderMap,
+        content: Bytes,
+        longest: usize,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), ErrandError> {
+        let request = posting(uri, headers, content);
+        let asking = async {
+            let answer = self.client.request(request).await.map_err(|error| failed(&error))?;
+            let (head, content) = answer.into_parts();
+            let content = Limited::new(content, longest).collect().await;
+            let content =
+                content.map_err(|error| ErrandError::Unreachable(format!("the answer broke off: {error}")))?;
+            Ok((head.status, head.headers, content.to_bytes()))
+        };
+        timeout(ANSWER_WITHIN, asking)
+            .await
+            .unwrap_or(Err(ErrandError::TimedOut))
     }
 
     /// A connection for another protocol than HTTP; `secure`: TLS from the first byte on.
@@ -151,6 +173,14 @@ impl Errands {
             )),
         }
     }
+}
+
+fn posting(uri: Uri, headers: HeaderMap, content: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(content));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    request
 }
 
 fn failed(error: &legacy::Error) -> ErrandError {

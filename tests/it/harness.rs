@@ -30,6 +30,7 @@ mod record;
 mod session;
 mod shared;
 mod sidecar;
+mod slack;
 mod tls;
 mod websockets;
 
@@ -58,6 +59,7 @@ pub use record::{Trail, contains, files};
 pub use session::{Answer, Session};
 pub use shared::Shared;
 pub use sidecar::{Sidecar, bounded, runplane, said};
+pub use slack::{Signed, Workspace, buttons};
 pub use websockets::WebSockets;
 
 /// Longer than anything here takes on a slow machine; what takes longer has hung.

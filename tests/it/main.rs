@@ -64,6 +64,7 @@ mod risk;
 mod secured;
 mod shapes;
 mod shipped;
+mod slack;
 mod stated;
 mod streams;
 mod tls;

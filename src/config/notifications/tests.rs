@@ -16,6 +16,8 @@ fn parse(section: &str) -> Result<Config, String> {
     write("open.secret", SECRET, 0o644);
     write("no.secret", "hunter2", 0o600);
     write("password", "pa ss\n", 0o600);
+    write("slack.token", "xoxb-12-AbC\n", 0o600);
+    write("slack.secret", "8f742231b10e8888abcd99baac885a5f\n", 0o600);
     write("runplane.yaml", &format!("notifications:\n{section}"), 0o600);
     let home = Home::choose(Some(directory.path().to_owned())).unwrap();
     Config::load(home).map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
@@ -124,5 +126,87 @@ fn mail_goes_in_clear_to_this_machine_only() {
     }
     for server in ["localhost", "127.0.0.1", "'[::1]:2525'"] {
         parse(&email(&format!("server: {server}, tls: none"))).unwrap();
+    }
+}
+
+/// With a name by which people reach control.
+fn slack(keys: &str) -> String {
+    format!(
+        "  slack: {{ groups: {{ finance: [ C01, C02 ] }}, {keys} }}\ncontrol: {{ public_url: 'https://runplane.corp' }}\n"
+    )
+}
+
+#[test]
+fn channels_are_asked_for_their_groups_and_users_of_slack_are_people_here() {
+    let keys = "token_file: slack.token, always: [ C02, G03 ], signing_secret_file: slack.secret, people: { U01: alice, W02: bob }";
+    let config = parse(&slack(keys)).unwrap();
+    let receivers = config.notifications.receivers();
+    let shown: Vec<String> = receivers
+        .iter()
+        .map(|receiver| format!("{} {:?} {}", receiver.name, receiver.groups, receiver.events.len()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "slack:C01 Some([\"finance\"]) 7",
+            "slack:C02 None 7",
+            "slack:G03 None 7"
+        ]
+    );
+    let buttons = config.notifications.slack.as_ref().unwrap().buttons.as_ref().unwrap();
+    assert_eq!(buttons.people.get("U01").map(|name| &**name), Some("alice"));
+    assert_eq!(config.files().len(), 2, "an agent is kept from both");
+    assert!(!format!("{config:?}").contains("xoxb") && !format!("{config:?}").contains("8f74"));
+    let config = parse(&slack("token_file: slack.token")).unwrap();
+    assert!(config.notifications.slack.unwrap().buttons.is_none());
+}
+
+#[test]
+fn what_is_wrong_of_slack_is_said_with_its_place_and_no_secret() {
+    let (token, both) = (
+        "token_file: slack.token",
+        "signing_secret_file: slack.secret, people: { U01: alice }",
+    );
+    for (section, says) in [
+        (slack("always: []"), "missing field"),
+        (slack("token_file: open.secret"), "chmod 600"),
+        (slack("token_file: no.secret"), "xoxb-"),
+        (
+            slack(&format!("{token}, always: [ '#finance' ]")),
+            "expected the id of a channel",
+        ),
+        (slack(&format!("{token}, people: {{ U01: alice }}")), "go together"),
+        (
+            slack(&format!("{token}, signing_secret_file: slack.secret")),
+            "nobody could press",
+        ),
+        (
+            slack(&format!(
+                "{token}, signing_secret_file: slack.secret, people: {{ alice: alice }}"
+            )),
+            "the id of a user",
+        ),
+        (
+            slack(&format!(
+                "{token}, signing_secret_file: no.secret, people: {{ U01: alice }}"
+            )),
+            "32 hexadecimal digits",
+        ),
+        (
+            slack(&format!("{token}, url: 'https://evil.example'")),
+            "unknown field `url`",
+        ),
+        (format!("  slack: {{ {token} }}\n"), "nobody would be asked"),
+        (
+            format!("  slack: {{ always: [ C01 ], {token}, {both} }}\n"),
+            "control.public_url",
+        ),
+    ] {
+        let error = parse(&section).unwrap_err();
+        assert!(
+            error.contains(says) && error.contains("runplane.yaml:"),
+            "{section}{error}"
+        );
+        assert!(!error.contains("hunter2") && !error.contains("8f74"), "{error}");
     }
 }

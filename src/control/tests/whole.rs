@@ -163,6 +163,7 @@ impl Sidecar {
                 .as_ref()
                 .map(|url| url.rsplit('/').next().unwrap().parse().unwrap()),
             public_url,
+            slack: None,
         };
         let upstream = upstream::Config {
             resolve: std::collections::BTreeMap::new(),

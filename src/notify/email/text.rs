@@ -1,26 +1,6 @@
 //! A message as the text of a mail.
 
-use crate::notify::message::Message;
-
-/// A line in which no reader of mail finds an address to make a link of: `https[:]//evil[.]example`.
-///
-/// SECURITY: a target's id that is an address would be a link of the agent's beside our command, and to whoever follows it the
-/// place where one decides (test `no_words_of_the_agents_become_a_link`).
-pub(super) fn unlinked(line: &str) -> String {
-    let mut shown = String::with_capacity(line.len() + 16);
-    let mut before = ' ';
-    for (at, character) in line.char_indices() {
-        let rest = line.get(at + character.len_utf8()..).unwrap_or_default();
-        match character {
-            ':' if rest.starts_with("//") => shown.push_str("[:]"),
-            // `$900.00` and `3.5` stay.
-            '.' if before.is_alphanumeric() && rest.starts_with(char::is_alphabetic) => shown.push_str("[.]"),
-            _ => shown.push(character),
-        }
-        before = character;
-    }
-    shown
-}
+use crate::notify::message::{Message, unlinked};
 
 pub(super) fn plain(message: &Message) -> String {
     let mut text = format!("{}: {}\n\n", message.headline(), message.short);

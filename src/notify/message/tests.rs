@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::outbox::DeliveryState;
+use crate::model::outbox::{DeliveryState, REQUESTED};
 use crate::store::tests::sample;
 
 pub(in crate::notify) fn delivery(row: &ApprovalRow, event: &str) -> Delivery {
@@ -31,6 +31,7 @@ fn words() -> Words {
         home_option: String::new(),
         public_url: Some("https://runplane.corp".to_owned()),
         grant: Duration::from_secs(600),
+        reason_from_risk: None,
     }
 }
 

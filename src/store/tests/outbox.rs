@@ -3,7 +3,7 @@
 use super::{count, fresh, sample};
 use crate::model::change::ApprovalRow;
 use crate::model::entry::Kind;
-use crate::model::outbox::{Attempt, Channel, DeliveryState, End, OutboxChange, Receiver};
+use crate::model::outbox::{Attempt, Channel, DeliveryState, End, OutboxChange, Post, Receiver};
 use crate::model::{CallId, Change, HoldRule, State, Timestamp};
 use crate::store::{CommitError, Store};
 
@@ -302,4 +302,76 @@ async fn what_waits_for_its_time_is_due_once_the_clock_was_set_back() {
         .await
         .unwrap();
     assert!(next(earlier).is_some());
+}
+
+fn slack(groups: Option<&[&str]>) -> Receiver {
+    Receiver {
+        channel: Channel::Slack,
+        ..receiver("slack:C1", groups, &ALL)
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_stays_is_told_of_each_change_of_what_it_shows() {
+    let (_directory, _path, store) = fresh();
+    tell(&store, vec![slack(Some(&["finance"])), receiver("hook", None, &ALL)]).await;
+    let mut row = asking(&["security"]);
+    held(&store, &row).await;
+    moved(&store, &mut row, State::Pending).await;
+    assert_eq!(
+        told(&store),
+        ["hook requested"],
+        "what it does not show is none of its business"
+    );
+    // Asked of more people than before, then one of two says yes.
+    row.rules = asking(&["security", "finance"]).rules;
+    moved(&store, &mut row, State::Pending).await;
+    moved(&store, &mut row, State::Pending).await;
+    moved(&store, &mut row, State::Approved).await;
+    let of_slack: Vec<String> = told(&store)
+        .into_iter()
+        .filter(|told| told.starts_with("slack"))
+        .collect();
+    assert_eq!(
+        of_slack,
+        ["slack:C1 requested", "slack:C1 changed", "slack:C1 approved"]
+    );
+    // It asks anew.
+    moved(&store, &mut row, State::Pending).await;
+    assert_eq!(told(&store).last().map(String::as_str), Some("slack:C1 requested"));
+}
+
+#[tokio::test]
+async fn where_an_approval_is_shown_is_remembered_as_long_as_it_is_open() {
+    let (_directory, _path, store) = fresh();
+    tell(&store, vec![slack(None)]).await;
+    let mut row = asking(&["finance"]);
+    held(&store, &row).await;
+    let shown = |ts: &str| Post {
+        approval: row.id.clone(),
+        receiver: "slack:C1".into(),
+        channel: "C1".to_owned(),
+        ts: ts.to_owned(),
+        time: Timestamp(5),
+    };
+    let id = row.id.clone();
+    let found = || {
+        store
+            .reader()
+            .unwrap()
+            .post(&id, "slack:C1")
+            .unwrap()
+            .map(|post| post.ts)
+    };
+    assert_eq!(found(), None);
+    for ts in ["1.2", "3.4"] {
+        change(&store, OutboxChange::Posted(shown(ts))).await.unwrap();
+        assert_eq!(found().as_deref(), Some(ts));
+    }
+    assert!(store.reader().unwrap().post(&id, "slack:C2").unwrap().is_none());
+    change(&store, OutboxChange::Forget(LATER)).await.unwrap();
+    assert!(found().is_some());
+    moved(&store, &mut row, State::Denied).await;
+    change(&store, OutboxChange::Forget(LATER)).await.unwrap();
+    assert_eq!(found(), None);
 }

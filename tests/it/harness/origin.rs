@@ -116,6 +116,11 @@ impl Origin {
         Self::playing(|request| Slack.answer(request))
     }
 
+    /// Answers as this does for Slack's Web API.
+    pub fn of_slack_app(app: impl Fn(&fakes::Request<'_>) -> fakes::Answer + Send + Sync + 'static) -> Self {
+        Self::playing(app)
+    }
+
     /// Answers like Twilio.
     pub fn twilio() -> Self {
         Self::playing(|request| Twilio.answer(request))

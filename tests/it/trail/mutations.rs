@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 use super::{Recorded, changed, second, verified};
 
 /// What is no part of the trail, and said not to be.
-const OUTSIDE: [&str; 3] = ["deliveries", "habits", "receivers"];
+const OUTSIDE: [&str; 4] = ["deliveries", "habits", "posts", "receivers"];
 
 struct Column {
     table: String,
