@@ -46,6 +46,7 @@ pub struct Metrics {
     bypasses: AtomicU64,
     observed: [AtomicU64; OBSERVED.len()],
     notified: [AtomicU64; Notified::ALL.len()],
+    sealed: [AtomicU64; Sealed::ALL.len()],
 }
 
 /// What would have been decided of calls that are only observed.
@@ -96,6 +97,7 @@ impl Default for Metrics {
             bypasses: AtomicU64::new(0),
             observed: Default::default(),
             notified: Default::default(),
+            sealed: Default::default(),
         }
     }
 }
@@ -142,6 +144,13 @@ impl Metrics {
         }
     }
 
+    pub fn sealed(&self, result: Sealed) {
+        // As in `tls_failed`.
+        if let Some(count) = self.sealed.get(result as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
     pub fn tls_failed(&self, why: TlsFailure) {
         // The places stand in the order of `ALL`, which is that of the variants.
         if let Some(count) = self.tls_failures.get(why as usize) {
@@ -167,6 +176,28 @@ impl Notified {
             Notified::Delivered => "delivered",
             Notified::Failed => "failed",
             Notified::GivenUp => "given_up",
+        }
+    }
+}
+
+/// What came of an attempt to sign a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    Signed,
+    /// It is tried again.
+    Failed,
+    /// The trail is not what was written: nothing is signed any more.
+    Changed,
+}
+
+impl Sealed {
+    const ALL: [Sealed; 3] = [Sealed::Signed, Sealed::Failed, Sealed::Changed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Sealed::Signed => "signed",
+            Sealed::Failed => "failed",
+            Sealed::Changed => "changed",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Checkpoints while the sidecar runs: every ten seconds while the trail grows, at once for each 256 entries, once an hour
 //! otherwise, and when all is over. And the start, at which the trail is held against the last one that was published.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use crate::audit::{self, Anchor, Held, Last, RollbackError, Sealer, Signed};
 use crate::config::Config;
 use crate::io::drain;
 use crate::io::keys::{LastNote, LogKeys};
+use crate::metrics::{Metrics, Sealed};
 use crate::model::Change;
 use crate::store::Store;
 
@@ -74,6 +76,9 @@ impl Sealing {
             ("log_last", last(&self.sealer)),
             ("unsealed", self.unsealed.to_string()),
         ]
+        .into_iter()
+        .chain((self.unsealed > 0).then(|| ("unsealed_held", "to nothing".to_owned())))
+        .collect()
     }
 
     /// The public half of a key that signs from now on, as auditors keep it.
@@ -120,13 +125,13 @@ impl Sealing {
     }
 
     /// Goes on beside everything else.
-    pub(super) fn start(self, store: Store) -> Running {
+    pub(super) fn start(self, store: Store, metrics: Arc<Metrics>) -> Running {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(self.keep(store, drain::stopping(stopped)));
+        let task = tokio::spawn(self.keep(store, metrics, drain::stopping(stopped)));
         Running { stop, task }
     }
 
-    async fn keep(mut self, store: Store, stop: impl Future<Output = ()>) {
+    async fn keep(mut self, store: Store, metrics: Arc<Metrics>, stop: impl Future<Output = ()>) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut sealed, mut failed) = (Instant::now(), false);
@@ -137,16 +142,14 @@ impl Sealing {
                 () = store.grown() => false,
                 _ = ticks.tick() => true,
             };
-            if failed || store.entries() > self.sealer.size() || sealed.elapsed() >= HEARTBEAT {
-                let signed = self.sealer.seal(&store).await;
-                failed = signed.is_err();
+            let due = failed || store.entries() > self.sealer.size() || sealed.elapsed() >= HEARTBEAT;
+            if due && store.condemned().is_none() {
+                let signed = self.seal(&store, &metrics).await;
+                failed = signed.is_none();
                 match signed {
-                    Ok(signed) => (sealed, self.unpublished) = (Instant::now(), Some(signed)),
-                    Err(error) => {
-                        tracing::error!(error = %chain(&error), "the trail could not be sealed: tried again");
-                        // Else a failure at every tile would be tried again at once.
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                    }
+                    Some(signed) => (sealed, self.unpublished) = (Instant::now(), Some(signed)),
+                    // Else a failure at every tile would be tried again at once.
+                    None => tokio::time::sleep(Duration::from_secs(1)).await,
                 }
             }
             // The file and the log need not follow every tile: at each tick they have what was signed last.
@@ -154,10 +157,38 @@ impl Sealing {
                 self.publish();
             }
         }
-        if let Err(error) = self.catch_up(&store).await {
+        if store.condemned().is_some() {
+            tracing::error!("the end of the trail has no checkpoint: it was changed");
+        } else if let Err(error) = self.catch_up(&store).await {
             tracing::error!(error = format!("{error:#}"), "the end of the trail has no checkpoint");
             self.publish();
         }
+    }
+
+    /// A trail that somebody changed is not gone on with: nothing is signed or recorded any more, and so nothing leaves.
+    async fn seal(&mut self, store: &Store, metrics: &Metrics) -> Option<Signed> {
+        let signed = self.sealer.seal(store).await;
+        let result = match &signed {
+            Ok(_) => Sealed::Signed,
+            Err(error) if error.is_change() => Sealed::Changed,
+            Err(_) => Sealed::Failed,
+        };
+        metrics.sealed(result);
+        let error = match signed {
+            Ok(signed) => return Some(signed),
+            Err(error) => error,
+        };
+        let told = chain(&error);
+        match result {
+            Sealed::Changed => {
+                store.condemn(&told);
+                tracing::error!(error = told, "the trail was changed: nothing is signed or recorded any more");
+            }
+            Sealed::Signed | Sealed::Failed => {
+                tracing::error!(error = told, "the trail could not be sealed: tried again");
+            }
+        }
+        None
     }
 
     /// What could not be put into the file is tried again.

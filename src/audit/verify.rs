@@ -7,6 +7,7 @@ mod calls;
 mod clock;
 mod entry;
 mod grants;
+mod keys;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -264,6 +265,7 @@ impl Trail<'_> {
         let members = members.unwrap_or_default();
         let values = self.values(seq, line, &members, findings);
         let kind = members.text("kind").unwrap_or_default();
+        self.tree.turns.entry(kind, &members);
         self.tree
             .entry((seq, line.cell(1).int().unwrap_or_default(), kind, bytes), findings)?;
         self.calls.entry(kind, &members, &values, findings)?;

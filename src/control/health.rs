@@ -37,7 +37,7 @@ pub struct Readiness {
 /// Why it is not ready, or what is to be known all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`; of a note `paused`, `observed` or `reload_refused`.
+    /// `starting`, `stopping`, `trail_changed`, `trail_unavailable` or `ca_ends`; of a note `paused`, `observed` or `reload_refused`.
     pub code: String,
     pub detail: String,
     /// What to do.
@@ -155,12 +155,20 @@ impl Readiness {
                 "send calls to another one, or start it again once it has ended",
             )
         });
-        let trail = (!self.store.is_writable()).then(|| {
+        let changed = self.store.condemned().is_some();
+        let trail = changed.then(|| {
             Reason::new(
+                "trail_changed",
+                "the trail in the database is not what was written there: nothing is signed, recorded or sent any more",
+                "read the sidecar's log, keep a copy of the database, and start again with one that can be trusted",
+            )
+        });
+        let trail = trail.or_else(|| {
+            (!self.store.is_writable()).then(|| Reason::new(
                 "trail_unavailable",
                 "the trail cannot be written, and nothing leaves that is not recorded",
                 "read the sidecar's log for the cause (a full disk, above all); it goes on by itself once that is gone",
-            )
+            ))
         });
         [starts, stops, trail, self.ca_ends(Timestamp::now())]
             .into_iter()

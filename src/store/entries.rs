@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::calls::unreadable;
 use crate::model::entry::{HIDDEN, Kind, hmac_sha256};
+use crate::model::merkle::{self, Hash};
 use crate::model::{ApprovalId, CallId, Entry, Timestamp};
 
 /// The end of the trail.
@@ -17,6 +18,30 @@ pub(super) struct Place {
     pub(super) seq: i64,
     /// Of the last entry: no later one has an earlier time.
     pub(super) time: Timestamp,
+}
+
+/// The end of the trail while a group is written.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) place: Place,
+    /// Of the entries that were written, as leaves of the tree.
+    pub(super) leaves: Vec<Hash>,
+}
+
+impl Tail {
+    pub(super) fn at(place: Place) -> Self {
+        Self {
+            place,
+            leaves: Vec::new(),
+        }
+    }
+
+    /// What was written behind `place` is taken back.
+    pub(super) fn back_to(&mut self, place: Place) {
+        let undone = usize::try_from(self.place.seq - place.seq).unwrap_or_default();
+        self.leaves.truncate(self.leaves.len().saturating_sub(undone));
+        self.place = place;
+    }
 }
 
 pub(super) fn last_place(connection: &Connection) -> rusqlite::Result<Place> {
@@ -181,12 +206,12 @@ fn told(committed: &str) -> rusqlite::Result<BTreeMap<String, Told<'_>>> {
 
 pub(super) fn append(
     connection: &Connection,
-    place: &mut Place,
+    tail: &mut Tail,
     now: Timestamp,
     entry: &Entry,
 ) -> rusqlite::Result<()> {
-    let seq = place.seq + 1;
-    let time = now.max(place.time);
+    let seq = tail.place.seq + 1;
+    let time = now.max(tail.place.time);
     let bytes = entry.bytes(seq, time);
     let written = connection
         .prepare_cached("INSERT OR FAIL INTO entries (seq, time, kind, call, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -204,7 +229,8 @@ pub(super) fn append(
             .execute(params![seq, committed])?;
         is_one(written)?;
     }
-    *place = Place { seq, time };
+    tail.place = Place { seq, time };
+    tail.leaves.push(merkle::leaf(&bytes));
     Ok(())
 }
 
