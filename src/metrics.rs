@@ -47,10 +47,14 @@ pub struct Metrics {
     observed: [AtomicU64; OBSERVED.len()],
     notified: [AtomicU64; Notified::ALL.len()],
     sealed: [AtomicU64; Sealed::ALL.len()],
+    published: [AtomicU64; PUBLISHED.len()],
 }
 
 /// What would have been decided of calls that are only observed.
 const OBSERVED: [&str; 2] = ["BLOCK", "REQUIRE_APPROVAL"];
+
+/// What came of an attempt to publish a checkpoint.
+const PUBLISHED: [&str; 2] = ["published", "failed"];
 
 /// Why a TLS handshake of an agent came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +102,7 @@ impl Default for Metrics {
             observed: Default::default(),
             notified: Default::default(),
             sealed: Default::default(),
+            published: Default::default(),
         }
     }
 }
@@ -149,6 +154,12 @@ impl Metrics {
         if let Some(count) = self.sealed.get(result as usize) {
             count.fetch_add(1, Relaxed);
         }
+    }
+
+    pub fn published(&self, well: bool) {
+        let [published, failed] = &self.published;
+        let count = if well { published } else { failed };
+        count.fetch_add(1, Relaxed);
     }
 
     pub fn tls_failed(&self, why: TlsFailure) {

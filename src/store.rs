@@ -217,6 +217,14 @@ impl Store {
         Reader::open(&self.inner.path)
     }
 
+    /// The database as evidence, as it is now.
+    ///
+    /// # Errors
+    /// If the database cannot be opened.
+    pub fn evidence(&self) -> Result<Evidence, OpenError> {
+        Evidence::of(&self.inner.path)
+    }
+
     /// At start: approvals that are not finished, or left `pending` or were spent at or after `since`; oldest first.
     ///
     /// # Errors

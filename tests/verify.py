@@ -268,6 +268,32 @@ def read_entry(row):
     return members
 
 
+# SHA-256 of what stands in `sqlite_schema`, by the version of the tables.
+SCHEMAS = {
+    5: "c74c617483c4a7aeaa5e435cd27fd3037a7f84778ee0297eac7eccaf662f4353",
+    6: "dfa7156068a00a25326a0bf97cac149d47ed67c0e88ce774bd5c2c1388b140e3",
+    7: "567745e8d2c3413464f3a19066d16628d70f19c98550599c695eca52708089cf",
+    8: "91e096ec5e73adfea6cc12588c8299d6b6cc403c5af55d94ac1c0f87662fbe32",
+}
+STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
+
+
+def check_schema(database):
+    """That no trigger, view, index or table stands there but those that the program makes, each as it makes it."""
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version not in SCHEMAS:
+        raise Unreadable(f"tables of version {version}, which this verifier does not know")
+    found = []
+    for kind, name, table, made in database.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"):
+        statistics = made == f"CREATE TABLE {name}{STATISTICS.get(name)}"
+        if not (kind == "table" and name == table and name in STATISTICS and statistics):
+            found.append({"kind": kind, "name": name, "table": table, "sql": made})
+    found.sort(key=lambda row: (row["kind"], row["name"]))
+    if hashlib.sha256(canonical(found).encode()).hexdigest() != SCHEMAS[version]:
+        names = ", ".join(row["name"] for row in found)
+        raise Wrong(f"the tables, indexes and triggers are not those of version {version}: {names}")
+
+
 # Names of values that are never kept.
 HIDDEN = ("request", "row")
 
@@ -650,6 +676,7 @@ def verify_trail(path, keys, published):
     database = open_database(path)
     if database.execute("PRAGMA application_id").fetchone() != (0x52504C4E,):
         raise Wrong("not a database of runplane")
+    check_schema(database)
     sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
     tree, clock, rows, grants, tiles, turns = Tree(), Clock(), Rows(), Grants(), Tiles(sealed), Turns()
     checkpoints = Checkpoints(database, keys, published, clock, turns)

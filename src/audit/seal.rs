@@ -73,7 +73,9 @@ impl SealError {
             | SealError::SetBack { .. }
             | SealError::Another { .. }
             | SealError::Rewritten { .. } => true,
-            SealError::Open(_) | SealError::Read(_) | SealError::Commit(_) | SealError::Last(_) | SealError::Died => false,
+            SealError::Open(_) | SealError::Read(_) | SealError::Commit(_) | SealError::Last(_) | SealError::Died => {
+                false
+            }
         }
     }
 }
@@ -156,6 +158,12 @@ impl Sealer {
             sealed: Some(sealed),
             held,
         })
+    }
+
+    /// Entries that the last checkpoint is over, and their root.
+    pub fn sealed(&self) -> (u64, merkle::Hash) {
+        let edge = self.sealed.as_ref().map(|sealed| &sealed.edge);
+        edge.map_or_else(|| (0, merkle::root(&[])), |edge| (edge.size(), edge.root()))
     }
 
     /// The keys that sign.

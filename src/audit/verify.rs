@@ -9,6 +9,7 @@ mod entry;
 mod grants;
 mod keys;
 mod rows;
+mod start;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -23,7 +24,9 @@ use entry::{Member, Members, Values};
 use rows::Rows;
 use tree::Tree;
 
+pub use keys::with_earlier;
 pub(super) use rows::PauseRow;
+pub use start::recallable;
 pub use tree::Point;
 
 /// Findings that are told one by one; the rest are counted.

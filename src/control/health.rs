@@ -29,6 +29,8 @@ pub struct Readiness {
     stopping: AtomicBool,
     /// What was wrong when files were last refused; `None`: what is in force is what they say.
     refused: RwLock<Option<Reason>>,
+    /// Checkpoints cannot be published.
+    unpublished: AtomicBool,
     store: Store,
     authority: Arc<Authority>,
     gate: Arc<Gate>,
@@ -37,7 +39,8 @@ pub struct Readiness {
 /// Why it is not ready, or what is to be known all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `starting`, `stopping`, `trail_changed`, `trail_unavailable` or `ca_ends`; of a note `paused`, `observed` or `reload_refused`.
+    /// `starting`, `stopping`, `trail_changed`, `trail_unavailable` or `ca_ends`; of a note
+    /// `paused`, `observed`, `reload_refused` or `anchor_failing`.
     pub code: String,
     pub detail: String,
     /// What to do.
@@ -90,6 +93,7 @@ impl Readiness {
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             refused: RwLock::default(),
+            unpublished: AtomicBool::new(false),
             store,
             authority,
             gate,
@@ -129,6 +133,11 @@ impl Readiness {
     /// What is in force is what the files say.
     pub fn follows(&self) {
         *self.refused.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether checkpoints go where they are to be published.
+    pub fn publishes(&self, well: bool) {
+        self.unpublished.store(!well, Ordering::Release);
     }
 
     /// It was told to stop.
@@ -196,7 +205,15 @@ impl Readiness {
         let fix = "take it out of runplane.yaml and start the sidecar again to enforce what is decided";
         let observed = observed.map(|told| Reason::new("observed", told, fix));
         let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner).clone();
-        paused.into_iter().chain(observed).chain(refused).collect()
+        let unpublished = self.unpublished.load(Ordering::Acquire).then(|| {
+            Reason::new(
+                "anchor_failing",
+                "checkpoints of the trail cannot be published: it is held to what lies on this machine alone",
+                "see `audit.publish` and the sidecar's log; it is tried again every ten seconds",
+            )
+        });
+        let notes = [paused, observed, refused, unpublished];
+        notes.into_iter().flatten().collect()
     }
 
     /// One that follows in time takes the place of the one that ends.

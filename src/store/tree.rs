@@ -1,5 +1,5 @@
 //! The Merkle tree of the trail: `tiles` and `checkpoints`. Written by groups as everything else, but apart from the entries:
-//! whoever commits a call does not wait for hashes.
+//! whoever commits a call waits for the hash of its own entries only.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

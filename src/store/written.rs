@@ -97,7 +97,10 @@ mod tests {
         let wrote = written.behind(0, 2);
         assert_eq!((wrote.before, wrote.leaves.len(), wrote.entries), (12, 2, 16));
         let wrote = written.behind(15, 9);
-        assert_eq!((wrote.leaf(14), wrote.leaf(15), wrote.leaf(16)), (None, Some(&[5; 32]), None));
+        assert_eq!(
+            (wrote.leaf(14), wrote.leaf(15), wrote.leaf(16)),
+            (None, Some(&[5; 32]), None)
+        );
         written.sealed(99);
         assert_eq!(written.behind(0, 9).entries, 16);
     }

@@ -1,7 +1,8 @@
 //! Which keys of the log sign where, as its entries of kind `key` tell it.
 
 use super::entry::Members;
-use crate::model::note::{Signed, VerifierKey};
+use crate::model::note::{Note, Signed, VerifierKey};
+use crate::store::{Evidence, ReadError};
 
 /// The keys whose signatures count from here on.
 #[derive(Debug, Default)]
@@ -47,4 +48,28 @@ impl Turns {
         };
         signed.by.iter().find(counts).map(|(_, seconds)| *seconds)
     }
+}
+
+/// `ours`, and the keys that signed before them, as the trail itself names them: those are believed whom the last checkpoint is
+/// over, and only where one of `ours` has signed that.
+///
+/// SECURITY: what no key of ours has signed names any key as the one before. Test: `a_report_follows_the_keys_of_its_home_and_no_others`.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn with_earlier(evidence: &Evidence, ours: Vec<VerifierKey>) -> Result<Vec<VerifierKey>, ReadError> {
+    let note = evidence.last_note()?.and_then(|note| Note::parse(&note).ok());
+    let Some(signed) = note.and_then(|note| note.verify(&ours).ok()) else {
+        return Ok(ours);
+    };
+    let mut keys = ours;
+    for bytes in evidence.key_entries(signed.checkpoint.size)? {
+        let members = Members::read(&bytes).unwrap_or_default();
+        for name in ["log_key", "previous"] {
+            let key = members.text(name).and_then(|key| VerifierKey::parse(key).ok());
+            let new = key.filter(|key| !keys.contains(key));
+            keys.extend(new);
+        }
+    }
+    Ok(keys)
 }

@@ -159,7 +159,8 @@ impl<'q> Tree<'q> {
 
     /// Holds the tree against all checkpoints that are over as many entries.
     fn hold(&mut self, findings: &mut Findings) -> Result<(), ReadError> {
-        while let Some((ordinal, mut signed)) = self.next.take_if(|(_, next)| next.checkpoint.size <= self.edge.size()) {
+        while let Some((ordinal, mut signed)) = self.next.take_if(|(_, next)| next.checkpoint.size <= self.edge.size())
+        {
             let place = Place::Checkpoint(ordinal);
             let Some(seconds) = self.turns.believed(&signed, self.keys) else {
                 findings.add(place, RETIRED);

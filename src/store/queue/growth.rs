@@ -18,7 +18,9 @@ impl Queue {
     /// The trail is on disk up to there; the last entries are those of `leaves`.
     pub(in crate::store) fn reached(&self, place: i64, leaves: Vec<Hash>) {
         if !self.written.add(leaves) {
-            self.condemn("no checkpoint could be signed for so long that what was written cannot be kept in mind any more");
+            self.condemn(
+                "no checkpoint could be signed for so long that what was written cannot be kept in mind any more",
+            );
         }
         self.reached.store(place, Ordering::Relaxed);
         self.tell_of_growth();

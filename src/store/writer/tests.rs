@@ -121,7 +121,7 @@ fn a_lost_race_leaves_the_rest_of_its_group_and_its_places_in_the_trail() {
 fn an_entry_that_somebody_else_put_there_is_not_gone_on_from() {
     let directory = tempfile::tempdir().unwrap();
     let mut writer = writer(&directory.path().join("state").join("runplane.db"));
-    let put = "INSERT INTO entries (seq, time, kind, bytes) VALUES (1, 1, 'boot', x'7b7d')";
+    let put = "INSERT INTO entries (seq, time, kind, bytes) VALUES (1, 1, 'boot', x'7b7d20')";
     let other = Connection::open(&writer.path).unwrap();
     other.execute_batch(put).unwrap();
     writer.queue.later(vec![sample::entry(Kind::Outcome)]);
@@ -129,10 +129,7 @@ fn an_entry_that_somebody_else_put_there_is_not_gone_on_from() {
     let (group, error, mut doubt) = writer.write(group).unwrap_err();
     writer.queue.fail(&error.to_string(), group);
     let error = writer.reopen(&mut doubt).unwrap_err();
-    assert!(
-        matches!(error, RecoverError::Longer { found: 1, known: 0 }),
-        "{error}"
-    );
+    assert!(matches!(error, RecoverError::Longer { found: 1, known: 0 }), "{error}");
     // It goes on where it was once that is away.
     let away = "DROP TRIGGER entries_remain; DELETE FROM entries;
         CREATE TRIGGER entries_remain BEFORE DELETE ON entries

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const FORGE: &str = "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), 'boot', 'toob') AS BLOB) WHERE seq = 12";
+const FORGE: &str =
+    "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), 'boot', 'toob') AS BLOB) WHERE seq = 12";
 
 async fn refused(store: &Store, sealer: &mut Sealer, entry: u64) {
     let error = sealer.seal(store).await.unwrap_err();
@@ -77,7 +78,9 @@ async fn a_checkpoint_of_another_log_takes_no_entry_from_what_was_written() {
     change(&home.path, FORGE);
     let mut edge = Edge::default();
     let reader = Reader::open(&home.path).unwrap();
-    reader.behind(0, 100, |bytes| edge.push(merkle::leaf(bytes), drop)).unwrap();
+    reader
+        .behind(0, 100, |bytes| edge.push(merkle::leaf(bytes), drop))
+        .unwrap();
     let other = LogKey::new("evil/log", &Secret::new([9; 32])).unwrap();
     let claims = note::Checkpoint {
         origin: "evil/log".to_owned(),
