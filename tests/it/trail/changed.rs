@@ -19,7 +19,7 @@ fn forge(sidecar: &Sidecar) -> bool {
     }
     let forged = connection
         .execute(
-            "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"access\":\"read\"', '\"access\":\"gone\"') AS BLOB)
+            "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"access\":\"read\"', '\"access\":\"admin\"') AS BLOB)
             WHERE kind = 'decided' AND seq > (SELECT max(size) FROM checkpoints)",
             [],
         )
