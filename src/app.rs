@@ -196,7 +196,7 @@ impl Sidecar {
         };
         let notifications = notifying::parts(&config, &parts, errands);
         let (gate, store) = (parts.gate.clone(), parts.store.clone());
-        let sealing = sealing.start(store.clone());
+        let sealing = sealing.start(store.clone(), parts.metrics.clone(), readiness.clone());
         let reload = Reload::new(config, gate, store, authority, notices, readiness.clone())?;
         Ok(Sidecar {
             proxy: (doors, Arc::new(parts), drain),

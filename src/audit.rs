@@ -28,6 +28,7 @@
 //! | `shutdown` | | |
 //! | `gap` | `set_back_ms` or `set_forward_ms` | |
 //! | `key` | `event` (`made`, `rotated`, `retired`) `log_key` (of checkpoints from here on; until here, if `retired`) `previous`? `until`? (ms; it signs, too) | |
+//! | `anchor` | `event` (`failed`, `published`: from here on, and once for each time that it changes) `[reason]` (`unwritable`, `changed`) | |
 //!
 //! - A BLOCK is its own end: its `decided` closes the call, there is no `outcome`.
 //! - A `decided` names the set that decided: the one in force once what was read of the call's content was there. A `reload`
@@ -89,11 +90,11 @@ pub use recorded::{RecordedCall, Unreplayable};
 pub use review::{Happened, Person, Review, Version, median};
 pub use seal::{Last, SealError, Sealer, Signed};
 pub use sidecar::{
-    agent_put, authority_in_force, authority_next, boot, gap, log_key, log_key_follows, log_key_retired, not_decided,
-    paused, person_put, reload, resumed, shutdown,
+    agent_put, anchor_failed, anchor_published, authority_in_force, authority_next, boot, gap, log_key,
+    log_key_follows, log_key_retired, not_decided, paused, person_put, reload, resumed, shutdown,
 };
 pub use standing::{Money, Standing, Stood, Verdict};
-pub use verify::{Against, Finding, Findings, Place, Point, Report, verify};
+pub use verify::{Against, Finding, Findings, Place, Point, Report, recallable, verify, with_earlier};
 
 /// The sets in force, as SHA-256 (hex), for the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -46,10 +46,15 @@ pub struct Metrics {
     bypasses: AtomicU64,
     observed: [AtomicU64; OBSERVED.len()],
     notified: [AtomicU64; Notified::ALL.len()],
+    sealed: [AtomicU64; Sealed::ALL.len()],
+    published: [AtomicU64; PUBLISHED.len()],
 }
 
 /// What would have been decided of calls that are only observed.
 const OBSERVED: [&str; 2] = ["BLOCK", "REQUIRE_APPROVAL"];
+
+/// What came of an attempt to publish a checkpoint.
+const PUBLISHED: [&str; 2] = ["published", "failed"];
 
 /// Why a TLS handshake of an agent came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +101,8 @@ impl Default for Metrics {
             bypasses: AtomicU64::new(0),
             observed: Default::default(),
             notified: Default::default(),
+            sealed: Default::default(),
+            published: Default::default(),
         }
     }
 }
@@ -142,6 +149,19 @@ impl Metrics {
         }
     }
 
+    pub fn sealed(&self, result: Sealed) {
+        // As in `tls_failed`.
+        if let Some(count) = self.sealed.get(result as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub fn published(&self, well: bool) {
+        let [published, failed] = &self.published;
+        let count = if well { published } else { failed };
+        count.fetch_add(1, Relaxed);
+    }
+
     pub fn tls_failed(&self, why: TlsFailure) {
         // The places stand in the order of `ALL`, which is that of the variants.
         if let Some(count) = self.tls_failures.get(why as usize) {
@@ -167,6 +187,28 @@ impl Notified {
             Notified::Delivered => "delivered",
             Notified::Failed => "failed",
             Notified::GivenUp => "given_up",
+        }
+    }
+}
+
+/// What came of an attempt to sign a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    Signed,
+    /// It is tried again.
+    Failed,
+    /// The trail is not what was written: nothing is signed any more.
+    Changed,
+}
+
+impl Sealed {
+    const ALL: [Sealed; 3] = [Sealed::Signed, Sealed::Failed, Sealed::Changed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Sealed::Signed => "signed",
+            Sealed::Failed => "failed",
+            Sealed::Changed => "changed",
         }
     }
 }

@@ -36,6 +36,7 @@ mod registry;
 mod schema;
 mod tree;
 mod writer;
+mod written;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -62,6 +63,7 @@ pub use finish::to_its_end;
 pub use open::OpenError;
 pub use reader::{ReadError, Reader};
 pub use tree::Checkpoint;
+pub use written::Wrote;
 
 use checkpoint::Checkpointer;
 use queue::Queue;
@@ -215,6 +217,14 @@ impl Store {
         Reader::open(&self.inner.path)
     }
 
+    /// The database as evidence, as it is now.
+    ///
+    /// # Errors
+    /// If the database cannot be opened.
+    pub fn evidence(&self) -> Result<Evidence, OpenError> {
+        Evidence::of(&self.inner.path)
+    }
+
     /// At start: approvals that are not finished, or left `pending` or were spent at or after `since`; oldest first.
     ///
     /// # Errors
@@ -242,6 +252,21 @@ impl Store {
     /// How many entries the trail has, since its first.
     pub fn entries(&self) -> u64 {
         self.inner.queue.entries()
+    }
+
+    /// What this process wrote behind the first `from` entries and no checkpoint is over yet, at most `most` entries of it.
+    pub fn wrote(&self, from: u64, most: usize) -> Wrote {
+        self.inner.queue.written.behind(from, most)
+    }
+
+    /// Nothing is recorded any more until the next start: what stands in the trail is not what was written there.
+    pub fn condemn(&self, why: &str) {
+        self.inner.queue.condemn(why);
+    }
+
+    /// Why nothing is recorded any more.
+    pub fn condemned(&self) -> Option<&str> {
+        self.inner.queue.condemned()
     }
 
     /// Waits until so many entries are without a checkpoint that one is due.

@@ -96,7 +96,8 @@ def b64(text):
 
 class Key:
     def __init__(self, text):
-        self.name, id_, key = text.strip().split("+", 2)
+        self.text = text.strip()
+        self.name, id_, key = self.text.split("+", 2)
         data = b64(key)
         self.public = data[1:]
         if data[:1] != b"\x01" or len(self.public) != 32 or self.id(1).hex() != id_:
@@ -126,10 +127,10 @@ def read_note(note):
     return int(match[2]), b64(match[3]), text, found
 
 
-def believe(note, keys):
-    """(size, root, seconds) of a checkpoint that one of the keys has signed, text and time."""
+def believe(note, keys, turns=None):
+    """(size, root, seconds) of a checkpoint that one of the keys has signed, text and time, and that was in force."""
     size, root, text, signatures = read_note(note)
-    signed, seconds = False, None
+    signed, times = set(), {}
     for name, data in signatures:
         for key in keys:
             if name != key.name:
@@ -137,18 +138,24 @@ def believe(note, keys):
             if data[:4] == key.id(1):
                 if not ed25519_verifies(key.public, text.encode(), data[4:]):
                     raise Wrong("a signature does not fit")
-                signed = signed or text.startswith(name + "\n")
+                if text.startswith(name + "\n"):
+                    signed.add(key.text)
             elif data[:4] == key.id(4):
                 time = int.from_bytes(data[4:12], "big")
                 message = f"cosignature/v1\ntime {time}\n{text}".encode()
                 if not ed25519_verifies(key.public, message, data[12:]):
                     raise Wrong("a signature of the time does not fit")
-                seconds = time if seconds is None else seconds
+                times.setdefault(key.text, time)
     if not signed:
         raise Wrong("not signed by a key that was given")
-    if seconds is None:
+    both = [(key.text, times[key.text]) for key in keys if key.text in signed and key.text in times]
+    if not both:
         raise Wrong("its time is not signed")
-    return size, root, seconds
+    if turns is not None:
+        both = [(key, seconds) for key, seconds in both if turns.counts(key, seconds)]
+        if not both:
+            raise Wrong("signed by a key alone that signed no more by then")
+    return size, root, both[0][1]
 
 
 # The tree (RFC 6962).
@@ -259,6 +266,32 @@ def read_entry(row):
         if members.get(name) != column:
             raise Wrong(f"entry {seq}: `{name}` is not what its column says")
     return members
+
+
+# SHA-256 of what stands in `sqlite_schema`, by the version of the tables.
+SCHEMAS = {
+    5: "c74c617483c4a7aeaa5e435cd27fd3037a7f84778ee0297eac7eccaf662f4353",
+    6: "dfa7156068a00a25326a0bf97cac149d47ed67c0e88ce774bd5c2c1388b140e3",
+    7: "567745e8d2c3413464f3a19066d16628d70f19c98550599c695eca52708089cf",
+    8: "91e096ec5e73adfea6cc12588c8299d6b6cc403c5af55d94ac1c0f87662fbe32",
+}
+STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
+
+
+def check_schema(database):
+    """That no trigger, view, index or table stands there but those that the program makes, each as it makes it."""
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version not in SCHEMAS:
+        raise Unreadable(f"tables of version {version}, which this verifier does not know")
+    found = []
+    for kind, name, table, made in database.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"):
+        statistics = made == f"CREATE TABLE {name}{STATISTICS.get(name)}"
+        if not (kind == "table" and name == table and name in STATISTICS and statistics):
+            found.append({"kind": kind, "name": name, "table": table, "sql": made})
+    found.sort(key=lambda row: (row["kind"], row["name"]))
+    if hashlib.sha256(canonical(found).encode()).hexdigest() != SCHEMAS[version]:
+        names = ", ".join(row["name"] for row in found)
+        raise Wrong(f"the tables, indexes and triggers are not those of version {version}: {names}")
 
 
 # Names of values that are never kept.
@@ -468,6 +501,29 @@ class Grants:
                 raise Wrong(f"grants: {name} is not what entry {seq} commits to")
 
 
+class Turns:
+    """The keys that sign from here on, each with the time from which on it signs no more; None: nothing is said of it."""
+
+    def __init__(self):
+        self.keys = None
+
+    def entry(self, kind, members):
+        if kind != "key":
+            return
+        key, event = members["log_key"], members["event"]
+        if event == "made":
+            self.keys = {key: None}
+        elif event == "rotated":
+            self.keys = {members["previous"]: members["until"], key: None}
+        elif event == "retired" and self.keys is not None:
+            self.keys.pop(key, None)
+
+    def counts(self, key, seconds):
+        if self.keys is None:
+            return True
+        return key in self.keys and (self.keys[key] is None or seconds * 1000 < self.keys[key])
+
+
 # Times.
 SLACK, SILENCE = 5, 65 * 60
 
@@ -543,7 +599,8 @@ def rows_of(database, sql):
 class Checkpoints:
     """Those of the table, one by one, each believed when it comes up; and the one that was kept elsewhere."""
 
-    def __init__(self, database, keys, published, clock):
+    def __init__(self, database, keys, published, clock, turns):
+        self.turns = turns
         self.rows = rows_of(database, "SELECT ordinal, size, note FROM checkpoints ORDER BY ordinal")
         self.keys, self.published, self.clock, self.ordinal = keys, published, clock, 0
         self.next = self.read()
@@ -555,7 +612,7 @@ class Checkpoints:
         self.ordinal += 1
         ordinal, size, note = row
         try:
-            signed = believe(note, self.keys)
+            signed = read_note(note)
             origin, signatures = note.split("\n")[0], note.partition("\n\n")[2].splitlines()
             if any(not line.startswith(f"— {origin} ") for line in signatures):
                 raise Wrong("a signature by another name")
@@ -563,11 +620,15 @@ class Checkpoints:
             raise Wrong(f"checkpoint {ordinal}: {wrong}") from wrong
         if ordinal != self.ordinal or signed[0] != size:
             raise Wrong(f"checkpoint {self.ordinal}: another ordinal or size than its note's")
-        return signed
+        return (*signed[:2], note)
 
     def hold(self, tree):
         while self.next and self.next[0] <= tree.size:
-            size, root, seconds = self.next
+            size, root, note = self.next
+            try:
+                seconds = believe(note, self.keys, self.turns)[2]
+            except Wrong as wrong:
+                raise Wrong(f"checkpoint {self.ordinal}: {wrong}") from wrong
             if size != tree.size or root != tree.root():
                 raise Wrong(f"an entry up to {tree.size} is not what checkpoint {self.ordinal} was signed over")
             self.clock.checkpoint(self.ordinal, seconds)
@@ -575,6 +636,7 @@ class Checkpoints:
         if self.published and self.published[0] == tree.size:
             if self.published[1] != tree.root():
                 raise Wrong("the published checkpoint was signed over other entries")
+            believe(self.published[2], self.keys, self.turns)
             self.published = None
 
 
@@ -614,9 +676,10 @@ def verify_trail(path, keys, published):
     database = open_database(path)
     if database.execute("PRAGMA application_id").fetchone() != (0x52504C4E,):
         raise Wrong("not a database of runplane")
+    check_schema(database)
     sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
-    tree, clock, rows, grants, tiles = Tree(), Clock(), Rows(), Grants(), Tiles(sealed)
-    checkpoints = Checkpoints(database, keys, published, clock)
+    tree, clock, rows, grants, tiles, turns = Tree(), Clock(), Rows(), Grants(), Tiles(sealed), Turns()
+    checkpoints = Checkpoints(database, keys, published, clock, turns)
     calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"))
     checkpoints.hold(tree)
     entries = "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq"
@@ -627,6 +690,7 @@ def verify_trail(path, keys, published):
         members = read_entry(row)
         values = read_values(seq, row[5], members)
         clock.entry(seq, row[1], row[2], members)
+        turns.entry(row[2], members)
         hash_ = leaf(row[4])
         tree.push(hash_)
         tiles.push(hash_)
@@ -716,7 +780,10 @@ def verify(path, options):
         return verify_proof(read_text(path), keys)
     if options.old:
         return verify_consistency(read_text(path), read_text(options.old), keys)
-    published = believe(read_text(options.checkpoint), keys) if options.checkpoint else None
+    published = None
+    if options.checkpoint:
+        note = read_text(options.checkpoint)
+        published = (*believe(note, keys)[:2], note)
     return verify_trail(path, keys, published)
 
 

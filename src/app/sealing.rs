@@ -1,6 +1,7 @@
 //! Checkpoints while the sidecar runs: every ten seconds while the trail grows, at once for each 256 entries, once an hour
 //! otherwise, and when all is over. And the start, at which the trail is held against the last one that was published.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -8,12 +9,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::audit::{self, Anchor, Held, Last, RollbackError, Sealer, Signed};
+use crate::audit::{self, Anchor, Held, Last, PublishError, RollbackError, Sealer, Signed};
 use crate::config::Config;
+use crate::control::health::Readiness;
 use crate::io::drain;
 use crate::io::keys::{LastNote, LogKeys};
+use crate::metrics::{Metrics, Sealed};
 use crate::model::Change;
-use crate::store::Store;
+use crate::model::inert::inert;
+use crate::store::{CommitError, Store};
 
 const EVERY: Duration = Duration::from_secs(10);
 /// That nothing happened is worth a signature, too. Verifiers take a longer silence for a gap.
@@ -29,8 +33,14 @@ pub(super) struct Sealing {
     follows: bool,
     /// Signed, and not in the file and the log yet.
     unpublished: Option<Signed>,
+    /// Why nothing can be published, since it last could.
+    failing: Option<&'static str>,
+    /// What is on record of that.
+    recorded: Option<&'static str>,
     /// What the trail was held against, for `boot`.
     held: String,
+    /// What is not as it was recorded, and is taken up all the same.
+    taken_up: Option<String>,
     /// Entries that the last run left without a checkpoint.
     unsealed: u64,
 }
@@ -45,6 +55,7 @@ impl Sealing {
         let (keys, fresh) = LogKeys::load_or_create(&state)?;
         let sealer = Sealer::open(store, keys, LastNote::of(&state), accept)
             .with_context(|| format!("{}", config.home.database().display()))?;
+        let taken_up = taken_up(config, store, &sealer)?;
         let file = config.audit.publish.clone();
         let mut anchor = file.map(|file| Anchor::new(file, &state)).transpose()?;
         let held = match &mut anchor {
@@ -61,8 +72,11 @@ impl Sealing {
             sealer,
             anchor,
             unpublished: None,
+            failing: None,
+            recorded: None,
             fresh,
             held,
+            taken_up,
         })
     }
 
@@ -74,6 +88,10 @@ impl Sealing {
             ("log_last", last(&self.sealer)),
             ("unsealed", self.unsealed.to_string()),
         ]
+        .into_iter()
+        .chain((self.unsealed > 0).then(|| ("unsealed_held", "to nothing".to_owned())))
+        .chain(self.taken_up.clone().map(|changed| ("changed_accepted", changed)))
+        .collect()
     }
 
     /// The public half of a key that signs from now on, as auditors keep it.
@@ -104,6 +122,9 @@ impl Sealing {
     /// If something cannot be written.
     pub(super) async fn begin(&mut self, store: &Store) -> anyhow::Result<()> {
         self.catch_up(store).await?;
+        self.record(store)
+            .await
+            .context("the failure of the anchor cannot be recorded")?;
         self.sealer.retire().context("state/log.key.previous cannot be removed")
     }
 
@@ -120,13 +141,18 @@ impl Sealing {
     }
 
     /// Goes on beside everything else.
-    pub(super) fn start(self, store: Store) -> Running {
+    pub(super) fn start(self, store: Store, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Running {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(self.keep(store, drain::stopping(stopped)));
+        let task = tokio::spawn(self.keep(store, (metrics, readiness), drain::stopping(stopped)));
         Running { stop, task }
     }
 
-    async fn keep(mut self, store: Store, stop: impl Future<Output = ()>) {
+    async fn keep(
+        mut self,
+        store: Store,
+        (metrics, readiness): (Arc<Metrics>, Arc<Readiness>),
+        stop: impl Future<Output = ()>,
+    ) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut sealed, mut failed) = (Instant::now(), false);
@@ -137,39 +163,88 @@ impl Sealing {
                 () = store.grown() => false,
                 _ = ticks.tick() => true,
             };
-            if failed || store.entries() > self.sealer.size() || sealed.elapsed() >= HEARTBEAT {
-                let signed = self.sealer.seal(&store).await;
-                failed = signed.is_err();
+            let due = failed || store.entries() > self.sealer.size() || sealed.elapsed() >= HEARTBEAT;
+            if due && store.condemned().is_none() {
+                let signed = self.seal(&store, &metrics).await;
+                failed = signed.is_none();
                 match signed {
-                    Ok(signed) => (sealed, self.unpublished) = (Instant::now(), Some(signed)),
-                    Err(error) => {
-                        tracing::error!(error = %chain(&error), "the trail could not be sealed: tried again");
-                        // Else a failure at every tile would be tried again at once.
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                    }
+                    Some(signed) => (sealed, self.unpublished) = (Instant::now(), Some(signed)),
+                    // Else a failure at every tile would be tried again at once.
+                    None => tokio::time::sleep(Duration::from_secs(1)).await,
                 }
             }
             // The file and the log need not follow every tile: at each tick they have what was signed last.
             if ticked {
-                self.publish();
+                if let Some(well) = self.publish() {
+                    metrics.published(well);
+                }
+                readiness.publishes(self.failing.is_none());
+                if let Err(error) = self.record(&store).await {
+                    tracing::error!(%error, "what became of the anchor is not on record");
+                }
             }
         }
-        if let Err(error) = self.catch_up(&store).await {
+        if store.condemned().is_some() {
+            tracing::error!("the end of the trail has no checkpoint: it was changed");
+        } else if let Err(error) = self.catch_up(&store).await {
             tracing::error!(error = format!("{error:#}"), "the end of the trail has no checkpoint");
             self.publish();
         }
     }
 
-    /// What could not be put into the file is tried again.
-    fn publish(&mut self) {
-        let Some(signed) = self.unpublished.take() else { return };
+    /// A trail that somebody changed is not gone on with: nothing is signed or recorded any more, and so nothing leaves.
+    async fn seal(&mut self, store: &Store, metrics: &Metrics) -> Option<Signed> {
+        let signed = self.sealer.seal(store).await;
+        let result = match &signed {
+            Ok(_) => Sealed::Signed,
+            Err(error) if error.is_change() => Sealed::Changed,
+            Err(_) => Sealed::Failed,
+        };
+        metrics.sealed(result);
+        let error = match signed {
+            Ok(signed) => return Some(signed),
+            Err(error) => error,
+        };
+        let told = chain(&error);
+        match result {
+            Sealed::Changed => {
+                store.condemn(&told);
+                tracing::error!(
+                    error = told,
+                    "the trail was changed: nothing is signed or recorded any more"
+                );
+            }
+            Sealed::Signed | Sealed::Failed => {
+                tracing::error!(error = told, "the trail could not be sealed: tried again");
+            }
+        }
+        None
+    }
+
+    /// What could not be put into the file is tried again. Whether it could; `None`: there was nothing to put, or nowhere.
+    fn publish(&mut self) -> Option<bool> {
+        let signed = self.unpublished.take()?;
         tracing::info!(entries = signed.size, note = signed.note, "checkpoint");
-        if let Some(anchor) = &mut self.anchor
-            && let Err(error) = anchor.publish(&signed.note)
-        {
+        let anchor = self.anchor.as_mut()?;
+        let failed = anchor.publish(&signed.note).err();
+        self.failing = failed.as_ref().map(PublishError::code);
+        if let Some(error) = &failed {
             tracing::error!(%error, file = %anchor.file().display(), "the checkpoint could not be published");
             self.unpublished = Some(signed);
         }
+        Some(failed.is_none())
+    }
+
+    /// Once when publishing begins to fail, and once when it goes on: it may fail for days, every ten seconds.
+    async fn record(&mut self, store: &Store) -> Result<(), CommitError> {
+        let turned = match (self.recorded, self.failing) {
+            (None, Some(reason)) => audit::anchor_failed(reason),
+            (Some(_), None) => audit::anchor_published(),
+            (None, None) | (Some(_), Some(_)) => return Ok(()),
+        };
+        store.write(turned).await?;
+        self.recorded = self.failing;
+        Ok(())
     }
 }
 
@@ -188,6 +263,31 @@ impl Running {
         self.stop.send_replace(true);
         self.task.await.context("a task died")
     }
+}
+
+/// Holds the tables that this start takes up to the entries, and these to what was signed. What is wrong with them, where the
+/// operator goes on with that.
+fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<Option<String>> {
+    let findings = audit::recallable(&store.evidence()?, sealer.sealed())?;
+    let Some(first) = findings.told.first() else {
+        return Ok(None);
+    };
+    let (place, count) = (inert(&first.place.to_string()).into_owned(), findings.count);
+    anyhow::ensure!(
+        config.audit.accept_rollback,
+        "{}: what is recorded there is not what was written ({place}: {}; findings in all: {count}), and nothing is taken up from it: who was \
+         paused, what was spent, who may decide. Keep a copy, and look at it with `runplane audit verify`; then restore it from a backup. To go on \
+         with it nonetheless, which is recorded, set `dangerously_accept_rollback: true` for one start",
+        config.home.database().display(),
+        first.wrong
+    );
+    tracing::error!(
+        place,
+        count,
+        "the trail was changed: accepted, as `dangerously_accept_rollback` says"
+    );
+    // What stands in the entry is kept for ever: places of ours and a count, and no name that somebody else wrote.
+    Ok(Some(format!("{count} findings")))
 }
 
 fn told(anchor: &Anchor, held: Held) -> String {

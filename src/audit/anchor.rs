@@ -78,6 +78,16 @@ pub enum PublishError {
     Changed,
 }
 
+impl PublishError {
+    /// In a word, for the record.
+    pub fn code(&self) -> &'static str {
+        match self {
+            PublishError::File(_) => "unwritable",
+            PublishError::Changed => "changed",
+        }
+    }
+}
+
 impl RollbackError {
     /// Whether the operator may go on all the same.
     pub fn is_acceptable(&self) -> bool {

@@ -4,11 +4,14 @@ use std::io;
 
 use crate::io::keys::{KeyError, LastNote, LogKeys};
 use crate::model::change::Seal;
-use crate::model::merkle::{self, Edge, Tile, Tiles as _};
+use crate::model::merkle::{self, Edge};
 use crate::model::note::{self, Note, NoteError, VerifierKey};
 use crate::model::{Change, Timestamp};
 use crate::store::{Checkpoint, CommitError, OpenError, ReadError, Reader, Store};
 
+use grow::{grow, resume, unless_gone};
+
+mod grow;
 #[cfg(test)]
 mod tests;
 
@@ -48,10 +51,33 @@ pub enum SealError {
          `dangerously_accept_rollback: true` for one start"
     )]
     Another { signed: u64 },
+    #[error(
+        "entry {entry} of the database is not what this sidecar wrote there: somebody changed it before a checkpoint was over it. Nothing is \
+         signed or recorded any more, and so nothing leaves. Keep a copy; then start again, from a backup where you can: entries behind the last \
+         checkpoint are held to nothing by a start"
+    )]
+    Rewritten { entry: u64 },
     #[error("what was signed last cannot be told")]
     Last(#[from] KeyError),
     #[error("a task died")]
     Died,
+}
+
+impl SealError {
+    /// Whether somebody changed the trail: trying again does not mend that.
+    pub fn is_change(&self) -> bool {
+        match self {
+            SealError::Note(_)
+            | SealError::Broken
+            | SealError::Cut { .. }
+            | SealError::SetBack { .. }
+            | SealError::Another { .. }
+            | SealError::Rewritten { .. } => true,
+            SealError::Open(_) | SealError::Read(_) | SealError::Commit(_) | SealError::Last(_) | SealError::Died => {
+                false
+            }
+        }
+    }
 }
 
 /// Grows the tree with the trail and signs it.
@@ -134,6 +160,12 @@ impl Sealer {
         })
     }
 
+    /// Entries that the last checkpoint is over, and their root.
+    pub fn sealed(&self) -> (u64, merkle::Hash) {
+        let edge = self.sealed.as_ref().map(|sealed| &sealed.edge);
+        edge.map_or_else(|| (0, merkle::root(&[])), |edge| (edge.size(), edge.root()))
+    }
+
     /// The keys that sign.
     pub fn keys(&self) -> &LogKeys {
         &self.keys
@@ -174,9 +206,21 @@ impl Sealer {
 
     /// Signs the trail as it is on disk, even if it has not grown. A long tail takes several calls.
     ///
+    /// SECURITY: who can write the database can keep the trail from being signed, change what was written meanwhile, and let the
+    /// key sign that. What this process wrote is held to what it wrote; once that does not fit, nothing is recorded any more, so
+    /// that nothing is signed either, whatever is put back. Test: `entries_that_were_changed_before_they_were_sealed_are_not_signed`.
+    ///
     /// # Errors
     /// If it cannot be read or written; the next call tries again.
     pub async fn seal(&mut self, store: &Store) -> Result<Signed, SealError> {
+        let signed = self.seal_once(store).await;
+        if let Err(error @ SealError::Rewritten { .. }) = &signed {
+            store.condemn(&error.to_string());
+        }
+        signed
+    }
+
+    async fn seal_once(&mut self, store: &Store) -> Result<Signed, SealError> {
         let (before, known, all) = (self.sealed.take(), self.known, self.keys.all());
         let from = store.clone();
         let grown = tokio::task::spawn_blocking(move || grow(before, known, &all, &from)).await;
@@ -218,7 +262,7 @@ impl Sealer {
         while edge.size() < size {
             let before = edge.size();
             let wanted = u32::try_from(size - before).unwrap_or(AT_MOST).min(AT_MOST);
-            reader.behind(before, wanted, |_, bytes| edge.push(merkle::leaf(bytes), drop))?;
+            reader.behind(before, wanted, |bytes| edge.push(merkle::leaf(bytes), drop))?;
             if edge.size() == before {
                 return Ok(None);
             }
@@ -251,7 +295,7 @@ impl Sealed {
             return Err(SealError::Cut { found: entries, size });
         }
         let note = Note::parse(&note).map_err(SealError::Note)?;
-        let edge = Edge::resume(size, |level, index| reader.tile(level, index, 1).ok()).ok_or(SealError::Broken)?;
+        let edge = resume(reader, size)?;
         if (note.claims().size, note.claims().root) != (edge.size(), edge.root()) {
             return Err(SealError::Broken);
         }
@@ -259,7 +303,7 @@ impl Sealed {
             if signed > size {
                 return Err(SealError::SetBack { signed, found: size });
             }
-            if merkle::root_at(reader, signed).map_err(|_| SealError::Broken)? != root {
+            if merkle::root_at(reader, signed).map_err(unless_gone)? != root {
                 return Err(SealError::Another { signed });
             }
         }
@@ -300,24 +344,4 @@ fn now() -> u64 {
 
 fn seconds_of(milliseconds: i64) -> u64 {
     u64::try_from(milliseconds / 1_000).unwrap_or_default()
-}
-
-/// The tree with what was written since, the tiles that were filled, and the second of the last entry.
-fn grow(
-    before: Option<Sealed>,
-    known: Option<Known>,
-    keys: &[VerifierKey],
-    store: &Store,
-) -> Result<(Sealed, Vec<Tile>, u64), SealError> {
-    let reader = store.reader()?;
-    let mut sealed = match before {
-        Some(sealed) => sealed,
-        None => Sealed::read(&reader, store.entries(), keys, known)?,
-    };
-    let (mut full, mut until) = (Vec::new(), i64::MIN);
-    reader.behind(sealed.edge.size(), AT_MOST, |time, bytes| {
-        until = time;
-        sealed.edge.push(merkle::leaf(bytes), |tile| full.push(tile));
-    })?;
-    Ok((sealed, full, seconds_of(until)))
 }

@@ -67,6 +67,17 @@ pub fn log_key_retired(public: &str) -> Vec<Change> {
     vec![Change::Append(entry)]
 }
 
+/// Checkpoints cannot be published from here on: why, in a word.
+pub fn anchor_failed(reason: &'static str) -> Vec<Change> {
+    let entry = Entry::new(Kind::Anchor).with("event", "failed").with("reason", reason);
+    vec![Change::Append(entry)]
+}
+
+/// They can again.
+pub fn anchor_published() -> Vec<Change> {
+    vec![Change::Append(Entry::new(Kind::Anchor).with("event", "published"))]
+}
+
 /// The files of mappings and policies were read again: `in_force` from here on. `wrong`, one text for each error: they were
 /// refused, and what was in force stays.
 pub fn reload(in_force: &Digests, wrong: &[String]) -> Vec<Change> {

@@ -7,7 +7,9 @@ mod calls;
 mod clock;
 mod entry;
 mod grants;
+mod keys;
 mod rows;
+mod start;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -22,7 +24,9 @@ use entry::{Member, Members, Values};
 use rows::Rows;
 use tree::Tree;
 
+pub use keys::with_earlier;
 pub(super) use rows::PauseRow;
+pub use start::recallable;
 pub use tree::Point;
 
 /// Findings that are told one by one; the rest are counted.
@@ -264,6 +268,7 @@ impl Trail<'_> {
         let members = members.unwrap_or_default();
         let values = self.values(seq, line, &members, findings);
         let kind = members.text("kind").unwrap_or_default();
+        self.tree.turns.entry(kind, &members);
         self.tree
             .entry((seq, line.cell(1).int().unwrap_or_default(), kind, bytes), findings)?;
         self.calls.entry(kind, &members, &values, findings)?;

@@ -29,6 +29,8 @@ pub struct Readiness {
     stopping: AtomicBool,
     /// What was wrong when files were last refused; `None`: what is in force is what they say.
     refused: RwLock<Option<Reason>>,
+    /// Checkpoints cannot be published.
+    unpublished: AtomicBool,
     store: Store,
     authority: Arc<Authority>,
     gate: Arc<Gate>,
@@ -37,7 +39,8 @@ pub struct Readiness {
 /// Why it is not ready, or what is to be known all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// `starting`, `stopping`, `trail_unavailable` or `ca_ends`; of a note `paused`, `observed` or `reload_refused`.
+    /// `starting`, `stopping`, `trail_changed`, `trail_unavailable` or `ca_ends`; of a note
+    /// `paused`, `observed`, `reload_refused` or `anchor_failing`.
     pub code: String,
     pub detail: String,
     /// What to do.
@@ -90,6 +93,7 @@ impl Readiness {
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             refused: RwLock::default(),
+            unpublished: AtomicBool::new(false),
             store,
             authority,
             gate,
@@ -131,6 +135,11 @@ impl Readiness {
         *self.refused.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Whether checkpoints go where they are to be published.
+    pub fn publishes(&self, well: bool) {
+        self.unpublished.store(!well, Ordering::Release);
+    }
+
     /// It was told to stop.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
@@ -155,12 +164,20 @@ impl Readiness {
                 "send calls to another one, or start it again once it has ended",
             )
         });
-        let trail = (!self.store.is_writable()).then(|| {
+        let changed = self.store.condemned().is_some();
+        let trail = changed.then(|| {
             Reason::new(
+                "trail_changed",
+                "the trail in the database is not what was written there: nothing is signed, recorded or sent any more",
+                "read the sidecar's log, keep a copy of the database, and start again with one that can be trusted",
+            )
+        });
+        let trail = trail.or_else(|| {
+            (!self.store.is_writable()).then(|| Reason::new(
                 "trail_unavailable",
                 "the trail cannot be written, and nothing leaves that is not recorded",
                 "read the sidecar's log for the cause (a full disk, above all); it goes on by itself once that is gone",
-            )
+            ))
         });
         [starts, stops, trail, self.ca_ends(Timestamp::now())]
             .into_iter()
@@ -188,7 +205,15 @@ impl Readiness {
         let fix = "take it out of runplane.yaml and start the sidecar again to enforce what is decided";
         let observed = observed.map(|told| Reason::new("observed", told, fix));
         let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner).clone();
-        paused.into_iter().chain(observed).chain(refused).collect()
+        let unpublished = self.unpublished.load(Ordering::Acquire).then(|| {
+            Reason::new(
+                "anchor_failing",
+                "checkpoints of the trail cannot be published: it is held to what lies on this machine alone",
+                "see `audit.publish` and the sidecar's log; it is tried again every ten seconds",
+            )
+        });
+        let notes = [paused, observed, refused, unpublished];
+        notes.into_iter().flatten().collect()
     }
 
     /// One that follows in time takes the place of the one that ends.

@@ -10,7 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Decisions, Histogram, Metrics, Notified, OBSERVED, TlsFailure};
+use super::{Decisions, Histogram, Metrics, Notified, OBSERVED, PUBLISHED, Sealed, TlsFailure};
 
 /// Of what [`Metrics::text`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -124,6 +124,14 @@ impl Collector for Reading {
         let notified = Notified::ALL.map(Notified::as_str).into_iter();
         let help = "Attempts to tell receivers of approvals, by what came of them";
         family(to, "notifications", help, "result", notified.zip(&metrics.notified))?;
+
+        let sealed = Sealed::ALL.map(Sealed::as_str).into_iter();
+        let help = "Attempts to sign a checkpoint of the trail, by what came of them";
+        family(to, "audit_seals", help, "result", sealed.zip(&metrics.sealed))?;
+
+        let help = "Attempts to put a checkpoint where `audit.publish` says, by what came of them";
+        let published = PUBLISHED.into_iter().zip(&metrics.published);
+        family(to, "audit_publications", help, "result", published)?;
 
         info(to, "build", "What runs", &[("version", env!("CARGO_PKG_VERSION"))])?;
         let digests = [("mappings", &*now.mappings), ("policies", &*now.policies)];

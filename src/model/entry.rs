@@ -134,6 +134,8 @@ pub enum Kind {
     Pause,
     /// Another key signs checkpoints.
     Key,
+    /// Checkpoints could not be published any more, or can again.
+    Anchor,
     /// Somebody was not told of an approval, or is told no more, or again.
     Notification,
 }
@@ -161,6 +163,7 @@ impl Kind {
             Kind::Gap => "gap",
             Kind::Pause => "pause",
             Kind::Key => "key",
+            Kind::Anchor => "anchor",
             Kind::Notification => "notification",
         }
     }

@@ -181,8 +181,8 @@ pub struct Signed {
     pub checkpoint: Checkpoint,
     /// When it was signed, in seconds since 1970.
     pub seconds: u64,
-    /// Which of the keys that were given.
-    pub key: usize,
+    /// Which of the keys that were given have signed both, and the time that each of them signed.
+    pub by: Vec<(usize, u64)>,
 }
 
 impl Note {
@@ -237,32 +237,43 @@ impl Note {
     /// # Errors
     /// If none has, or a signature that should be of one of `keys` is not.
     pub fn verify(self, keys: &[VerifierKey]) -> Result<Signed, NoteError> {
-        let (mut by, mut time) = (None, None);
-        for signature in &self.signatures {
-            for (at, key) in keys.iter().enumerate().filter(|(_, key)| key.name == signature.name) {
-                if signature.id == key.id(Signs::Text) {
-                    if !key.verifies(self.checkpoint.text().as_bytes(), &signature.bytes) {
-                        return Err(NoteError::Forged);
-                    }
-                    by = by.or(Some(at));
-                } else if signature.id == key.id(Signs::TextAndTime) {
-                    let (seconds, bytes) = signature.timed().ok_or(NoteError::Forged)?;
-                    if !key.verifies(self.checkpoint.text_at(seconds).as_bytes(), bytes) {
-                        return Err(NoteError::Forged);
-                    }
-                    time = time.or(Some(seconds));
-                }
+        let (mut by, mut of) = (Vec::new(), None);
+        for (at, key) in keys.iter().enumerate() {
+            let (text, time) = self.signed_by(key)?;
+            if text {
+                of = of.or(Some(&key.name));
+                // A time that another key signed is not this one's.
+                by.extend(time.map(|seconds| (at, seconds)));
             }
         }
-        let key = by.ok_or(NoteError::Unsigned)?;
-        if keys.get(key).is_none_or(|key| key.name != self.checkpoint.origin) {
+        if *of.ok_or(NoteError::Unsigned)? != self.checkpoint.origin {
             return Err(NoteError::OtherLog);
         }
         Ok(Signed {
+            seconds: by.first().ok_or(NoteError::Timeless)?.1,
             checkpoint: self.checkpoint,
-            seconds: time.ok_or(NoteError::Timeless)?,
-            key,
+            by,
         })
+    }
+
+    /// Whether this key has signed the text, and the time that it signed with it.
+    fn signed_by(&self, key: &VerifierKey) -> Result<(bool, Option<u64>), NoteError> {
+        let (mut signed, mut time) = (false, None);
+        for signature in self.signatures.iter().filter(|signature| signature.name == key.name) {
+            if signature.id == key.id(Signs::Text) {
+                if !key.verifies(self.checkpoint.text().as_bytes(), &signature.bytes) {
+                    return Err(NoteError::Forged);
+                }
+                signed = true;
+            } else if signature.id == key.id(Signs::TextAndTime) {
+                let (seconds, bytes) = signature.timed().ok_or(NoteError::Forged)?;
+                if !key.verifies(self.checkpoint.text_at(seconds).as_bytes(), bytes) {
+                    return Err(NoteError::Forged);
+                }
+                time = time.or(Some(seconds));
+            }
+        }
+        Ok((signed, time))
     }
 }
 

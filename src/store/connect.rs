@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::open::{OpenError, explain, unusable};
 use super::schema;
+use crate::model::inert::inert;
 
 /// How long to wait for another program's lock. A commit that waits is a call that waits: better to refuse it.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
@@ -30,6 +31,15 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Damaged {
             path: path.to_owned(),
             detail: damage,
+        });
+    }
+    // Before anything is written by it: a migration is what a trigger would wait for.
+    let strange = schema::strange(&connection).map_err(|source| explain(path, source))?;
+    if let Some((name, wrong)) = strange.into_iter().next() {
+        return Err(OpenError::Altered {
+            path: path.to_owned(),
+            name: inert(&name).into_owned(),
+            wrong,
         });
     }
     schema::migrate(&connection).map_err(|source| explain(path, source))?;

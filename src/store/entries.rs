@@ -1,5 +1,6 @@
 //! The trail itself: `entries` and what they commit to, `entry_values`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -8,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::calls::unreadable;
 use crate::model::entry::{HIDDEN, Kind, hmac_sha256};
+use crate::model::merkle::{self, Hash};
 use crate::model::{ApprovalId, CallId, Entry, Timestamp};
 
 /// The end of the trail.
@@ -17,6 +19,30 @@ pub(super) struct Place {
     pub(super) seq: i64,
     /// Of the last entry: no later one has an earlier time.
     pub(super) time: Timestamp,
+}
+
+/// The end of the trail while a group is written.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) place: Place,
+    /// Of the entries that were written, as leaves of the tree.
+    pub(super) leaves: Vec<Hash>,
+}
+
+impl Tail {
+    pub(super) fn at(place: Place) -> Self {
+        Self {
+            place,
+            leaves: Vec::new(),
+        }
+    }
+
+    /// What was written behind `place` is taken back.
+    pub(super) fn back_to(&mut self, place: Place) {
+        let undone = usize::try_from(self.place.seq - place.seq).unwrap_or_default();
+        self.leaves.truncate(self.leaves.len().saturating_sub(undone));
+        self.place = place;
+    }
 }
 
 pub(super) fn last_place(connection: &Connection) -> rusqlite::Result<Place> {
@@ -109,23 +135,53 @@ pub(super) fn about(
 }
 
 /// Entries of these kinds, from the last one back, for as long as `see` wants more; their values held to what they commit to.
+///
+/// SECURITY: which kind an entry is of is told by its bytes, and not by the column that says so, too: else who changes that takes
+/// a call out of all budgets. Test: `an_entry_whose_columns_were_changed_is_not_passed_over`.
 pub(super) fn backwards(
     connection: &Connection,
     kinds: &[Kind],
     mut see: impl FnMut(&Kept) -> bool,
 ) -> rusqlite::Result<()> {
-    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let mut statement = connection.prepare(
-        "SELECT bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
-        WHERE kind IN (SELECT value FROM json_each(?1)) ORDER BY seq DESC",
+        "SELECT bytes, committed, seq, time, kind, call FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq DESC",
     )?;
-    let mut rows = statement.query([serde_json::Value::from(kinds).to_string()])?;
+    let mut rows = statement.query([])?;
+    let mut next = last_place(connection)?.seq;
     while let Some(row) = rows.next()? {
-        if !see(&held_to_entry(row.get(0)?, row.get(1)?)?) {
+        let (bytes, seq): (Vec<u8>, i64) = (row.get(0)?, row.get(2)?);
+        let columns = Columns {
+            v: 1,
+            seq,
+            time: row.get(3)?,
+            kind: row.get::<_, String>(4)?.into(),
+            call: row.get::<_, Option<String>>(5)?.map(Into::into),
+        };
+        if seq != next || serde_json::from_slice::<Columns<'_>>(&bytes).ok().as_ref() != Some(&columns) {
+            return Err(unreadable(
+                0,
+                format!("entry {next} is not what its columns say, or is missing"),
+            ));
+        }
+        next -= 1;
+        let wanted = kinds.iter().any(|kind| kind.as_str() == columns.kind);
+        if wanted && !see(&held_to_entry(bytes, row.get(1)?)?) {
             break;
         }
     }
     Ok(())
+}
+
+/// What stands beside the bytes of an entry, too.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Columns<'a> {
+    v: i64,
+    seq: i64,
+    time: i64,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    call: Option<Cow<'a, str>>,
 }
 
 /// The values as they stand there. Of millions, nobody asks whether each is what its entry commits to.
@@ -179,14 +235,9 @@ fn told(committed: &str) -> rusqlite::Result<BTreeMap<String, Told<'_>>> {
     serde_json::from_str(committed).map_err(|error| unreadable(1, error))
 }
 
-pub(super) fn append(
-    connection: &Connection,
-    place: &mut Place,
-    now: Timestamp,
-    entry: &Entry,
-) -> rusqlite::Result<()> {
-    let seq = place.seq + 1;
-    let time = now.max(place.time);
+pub(super) fn append(connection: &Connection, tail: &mut Tail, now: Timestamp, entry: &Entry) -> rusqlite::Result<()> {
+    let seq = tail.place.seq + 1;
+    let time = now.max(tail.place.time);
     let bytes = entry.bytes(seq, time);
     let written = connection
         .prepare_cached("INSERT OR FAIL INTO entries (seq, time, kind, call, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -204,7 +255,8 @@ pub(super) fn append(
             .execute(params![seq, committed])?;
         is_one(written)?;
     }
-    *place = Place { seq, time };
+    tail.place = Place { seq, time };
+    tail.leaves.push(merkle::leaf(&bytes));
     Ok(())
 }
 

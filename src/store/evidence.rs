@@ -156,6 +156,19 @@ impl Evidence {
         })
     }
 
+    /// What a store of this process holds, at this moment.
+    pub(super) fn of(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| explain(path, source);
+        let connection = connect::reader(path)?;
+        connection.execute_batch("BEGIN").map_err(failed)?;
+        Ok(Self {
+            version: schema::version(&connection).map_err(failed)?,
+            connection,
+            path: path.to_owned(),
+            stamp: None,
+        })
+    }
+
     /// Whether the file is still as it was when it was opened: else what was read of it is of no one moment.
     pub fn is_still(&self) -> bool {
         self.stamp.is_none_or(|stamp| stamp == Stamp::of(&self.path))
@@ -214,6 +227,25 @@ impl Evidence {
         Ok(statement
             .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?)
+    }
+
+    /// The bytes of the entries of kind `key` among the first `size`, in order.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn key_entries(&self, size: u64) -> Result<Vec<Vec<u8>>, ReadError> {
+        let keys = "SELECT bytes FROM entries WHERE kind = 'key' AND seq <= ?1 ORDER BY seq";
+        let mut statement = self.connection.prepare(keys)?;
+        let bytes = statement.query_map([i64::try_from(size).unwrap_or(i64::MAX)], |row| row.get(0))?;
+        Ok(bytes.collect::<Result<_, _>>()?)
+    }
+
+    /// The note of the last checkpoint.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn last_note(&self) -> Result<Option<String>, ReadError> {
+        Ok(tree::last(&self.connection)?.map(|last| last.note))
     }
 
     /// Place of the last entry; 0 before the first.

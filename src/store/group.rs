@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::entries::Place;
+use super::entries::Tail;
 use super::queue::{Answer, Submission};
 use super::{CommitError, approvals, calls, entries, grants, habits, outbox, pauses, registry, tree};
 use crate::model::{Change, Timestamp};
@@ -43,15 +43,15 @@ pub(super) enum GroupError {
 /// The verdicts of a group's submissions, in their order, once the group is durable.
 pub(super) fn transact(
     connection: &Connection,
-    place: &mut Place,
+    tail: &mut Tail,
     group: &[Submission],
 ) -> Result<Vec<Result<(), CommitError>>, GroupError> {
     if group.iter().all(|submission| submission.changes.is_empty()) {
         return Ok(group.iter().map(|_| Ok(())).collect());
     }
-    let verdicts = match together(connection, place, group)? {
+    let verdicts = match together(connection, tail, group)? {
         true => group.iter().map(|_| Ok(())).collect(),
-        false => each_apart(connection, place, group)?,
+        false => each_apart(connection, tail, group)?,
     };
     run(connection, "COMMIT").map_err(GroupError::Commit)?;
     Ok(verdicts)
@@ -59,18 +59,18 @@ pub(super) fn transact(
 
 /// Applies a group in one piece, as nearly all can be. False: something was refused; then nothing was applied, and each
 /// submission has to be tried by itself. Savepoints are kept for then: each copies every page that is written within it.
-fn together(connection: &Connection, place: &mut Place, group: &[Submission]) -> Result<bool, GroupError> {
+fn together(connection: &Connection, tail: &mut Tail, group: &[Submission]) -> Result<bool, GroupError> {
     run(connection, "BEGIN IMMEDIATE")?;
-    let before = *place;
+    let before = tail.place;
     for submission in group {
-        match apply(connection, place, &submission.changes) {
+        match apply(connection, tail, &submission.changes) {
             Ok(()) => {}
             // As in `attempt`: these concern the whole group.
             Err(Refused::Database(error)) if !is_constraint(&error) || connection.is_autocommit() => {
                 return Err(error.into());
             }
             Err(_) => {
-                *place = before;
+                tail.back_to(before);
                 run(connection, "ROLLBACK")?;
                 return Ok(false);
             }
@@ -82,25 +82,25 @@ fn together(connection: &Connection, place: &mut Place, group: &[Submission]) ->
 /// Applies a group with each submission in its savepoint.
 fn each_apart(
     connection: &Connection,
-    place: &mut Place,
+    tail: &mut Tail,
     group: &[Submission],
 ) -> Result<Vec<Result<(), CommitError>>, GroupError> {
     run(connection, "BEGIN IMMEDIATE")?;
     group
         .iter()
-        .map(|submission| attempt(connection, place, submission))
+        .map(|submission| attempt(connection, tail, submission))
         .collect()
 }
 
 /// One submission in its savepoint. `Err`: the whole group cannot be written.
 fn attempt(
     connection: &Connection,
-    place: &mut Place,
+    tail: &mut Tail,
     submission: &Submission,
 ) -> Result<Result<(), CommitError>, GroupError> {
     run(connection, "SAVEPOINT submission")?;
-    let before = *place;
-    let refused = match apply(connection, place, &submission.changes) {
+    let before = tail.place;
+    let refused = match apply(connection, tail, &submission.changes) {
         Ok(()) => {
             run(connection, "RELEASE submission")?;
             return Ok(Ok(()));
@@ -121,7 +121,7 @@ fn attempt(
     };
     run(connection, "ROLLBACK TO submission")?;
     run(connection, "RELEASE submission")?;
-    *place = before;
+    tail.back_to(before);
     Ok(Err(verdict))
 }
 
@@ -129,11 +129,11 @@ fn is_constraint(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
-fn apply(connection: &Connection, place: &mut Place, changes: &[Change]) -> Result<(), Refused> {
+fn apply(connection: &Connection, tail: &mut Tail, changes: &[Change]) -> Result<(), Refused> {
     let now = Timestamp::now();
     for change in changes {
         match change {
-            Change::Append(entry) => entries::append(connection, place, now, entry)?,
+            Change::Append(entry) => entries::append(connection, tail, now, entry)?,
             Change::CallDecided(row) => calls::decided(connection, row)?,
             Change::CallClosed(closed) => calls::closed(connection, closed)?,
             Change::ApprovalHeld(row) => approvals::held(connection, row)?,

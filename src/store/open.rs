@@ -45,6 +45,16 @@ pub enum OpenError {
     )]
     Damaged { path: PathBuf, detail: String },
     #[error(
+        "the tables of `{}` are not those that runplane makes (`{name}`: {wrong}): somebody changed them. It was left as it is: keep a copy, and \
+         look at it with `runplane audit verify`; then undo that, restore it from a backup, or move it and `log.last` away to begin a new trail",
+        path.display()
+    )]
+    Altered {
+        path: PathBuf,
+        name: String,
+        wrong: &'static str,
+    },
+    #[error(
         "`{}` cannot be written; check the owner and modes of it and of its directory, and that its file system is not read-only",
         .0.display()
     )]

@@ -1,13 +1,16 @@
 //! What waits for the writer: commits, a bounded number of them, and what may come later, never dropped.
 
+mod growth;
+
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
 use super::CommitError;
+use super::written::Written;
 use crate::model::Change;
 
 /// Commits that may wait. At the rate of one fsync for each full group this is some milliseconds of work; more waiting
@@ -26,9 +29,6 @@ const GATHER: Duration = Duration::from_micros(150);
 const GATHER_AT_MOST: u32 = 20;
 /// Commits of the last group from which on the next one is gathered. Below, a commit waits for nobody.
 const THICK: usize = 3;
-
-/// Entries without a checkpoint from which on one is due at once: a full tile.
-const SEAL_AFTER: i64 = 256;
 
 /// Changes of one caller, written all or none.
 #[derive(Debug)]
@@ -100,8 +100,11 @@ pub(super) struct Queue {
     reached: AtomicI64,
     /// Place of the last entry that a checkpoint is over.
     sealed: AtomicI64,
-    /// Told once [`SEAL_AFTER`] entries wait for a checkpoint.
+    /// Told once so many entries wait for a checkpoint.
     grown: Notify,
+    pub(super) written: Written,
+    /// Why nothing is recorded any more, until the next start.
+    condemned: OnceLock<String>,
 }
 
 #[derive(Debug, Default)]
@@ -142,35 +145,9 @@ impl Queue {
             reached: AtomicI64::new(0),
             sealed: AtomicI64::new(0),
             grown: Notify::new(),
+            written: Written::default(),
+            condemned: OnceLock::new(),
         }
-    }
-
-    /// The trail is on disk up to there.
-    pub(super) fn reached(&self, place: i64) {
-        self.reached.store(place, Ordering::Relaxed);
-        self.tell_of_growth();
-    }
-
-    /// A checkpoint is on disk that is over the entries up to there.
-    pub(super) fn sealed(&self, place: i64) {
-        self.sealed.store(place, Ordering::Relaxed);
-        self.tell_of_growth();
-    }
-
-    fn tell_of_growth(&self) {
-        if self.reached.load(Ordering::Relaxed) - self.sealed.load(Ordering::Relaxed) >= SEAL_AFTER {
-            self.grown.notify_one();
-        }
-    }
-
-    /// Waits until so many entries are without a checkpoint that one is due.
-    pub(super) async fn grown(&self) {
-        self.grown.notified().await;
-    }
-
-    /// How many entries the trail has.
-    pub(super) fn entries(&self) -> u64 {
-        u64::try_from(self.reached.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -180,11 +157,14 @@ impl Queue {
 
     /// Whether a commit would be queued, if there were not too many.
     pub(super) fn is_serving(&self) -> bool {
-        self.lock().refuse_if_failing().is_ok()
+        self.condemned().is_none() && self.lock().refuse_if_failing().is_ok()
     }
 
     /// Queues a commit, or refuses it at once.
     pub(super) fn submit(&self, changes: Vec<Change>) -> Result<Verdict, CommitError> {
+        if let Some(why) = self.condemned() {
+            return Err(CommitError::Unavailable(why.to_owned()));
+        }
         let state = self.lock();
         state.refuse_if_failing()?;
         if state.commits >= MAX_WAITING {

@@ -25,6 +25,8 @@ pub enum ReadError {
     Open(#[from] OpenError),
     #[error("cannot read the database")]
     Read(#[from] rusqlite::Error),
+    #[error("entry {entry} is missing")]
+    Missing { entry: u64 },
     #[error("the tree's tile {index} of level {level} is missing, or too short")]
     NoTile { level: u32, index: u64 },
 }
@@ -265,12 +267,12 @@ impl Reader {
         Ok(tree::last(&self.connection)?)
     }
 
-    /// Gives the time and the bytes of the entries behind the first `from` to `each`, at most `limit` of them.
+    /// Gives the bytes of the entries behind the first `from` to `each`, at most `limit` of them.
     ///
     /// # Errors
     /// If the database cannot be read, or an entry is missing.
-    pub fn behind(&self, from: u64, limit: u32, each: impl FnMut(i64, &[u8])) -> Result<(), ReadError> {
-        Ok(tree::behind(&self.connection, from, limit, each)?)
+    pub fn behind(&self, from: u64, limit: u32, each: impl FnMut(&[u8])) -> Result<(), ReadError> {
+        tree::behind(&self.connection, from, limit, each)
     }
 
     /// What a receiver is to be told next, with the approval as it is now; `None` if nothing is due.

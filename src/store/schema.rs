@@ -1,7 +1,5 @@
 //! The tables, as migrations: `user_version` counts those that were carried out.
 
-use std::collections::BTreeMap;
-
 use rusqlite::Connection;
 
 /// `RPLN`: the mark of our databases in the file header.
@@ -52,29 +50,76 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
 /// `ANALYZE` are nothing that anything is told from.
 ///
 /// SECURITY: a trigger that swallows rows, a view in the place of a table or an index that lies tell another trail than the
-/// entries do. Test: `a_schema_that_was_changed_is_told`.
+/// entries do, whatever their names are: SQLite keeps nobody from giving them one that begins as its own do. Tests:
+/// `a_schema_that_was_changed_is_told`, `a_database_whose_schema_was_changed_is_not_opened`.
 pub(super) fn strange(connection: &Connection) -> rusqlite::Result<Vec<(String, &'static str)>> {
-    let ours = Connection::open_in_memory()?;
-    migrate_to(&ours, version(connection)?)?;
-    let (found, mut ours) = (objects(connection)?, objects(&ours)?);
+    let (found, mut ours) = (objects(connection)?, made(version(connection)?)?);
     let mut strange = Vec::new();
-    for (name, made) in found {
-        match ours.remove(&name) {
-            Some(expected) if expected == made => {}
-            Some(_) => strange.push((name, "it is not as this program makes it")),
-            None => strange.push((name, "this program makes no such table, index, trigger or view")),
+    for object in found {
+        if let Some(at) = ours.iter().position(|made| *made == object) {
+            ours.swap_remove(at);
+            continue;
         }
+        let same = |made: &Object| (&made.kind, &made.name) == (&object.kind, &object.name);
+        let wrong = match ours.iter().position(same) {
+            Some(at) => {
+                ours.swap_remove(at);
+                "it is not as this program makes it"
+            }
+            None => "this program makes no such table, index, trigger or view",
+        };
+        strange.push((object.name, wrong));
     }
-    strange.extend(ours.into_keys().map(|name| (name, "it is missing")));
+    strange.extend(ours.into_iter().map(|made| (made.name, "it is missing")));
     Ok(strange)
 }
 
-/// By name: what it is, of which table, and how it was made.
-type Objects = BTreeMap<String, (String, String, Option<String>)>;
+/// A row of `sqlite_schema`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub(super) struct Object {
+    kind: String,
+    name: String,
+    table: String,
+    sql: Option<String>,
+}
 
-fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
-    connection
-        .prepare("SELECT name, type, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'")?
-        .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))?
-        .collect()
+impl Object {
+    /// What `ANALYZE` makes, and nothing else by its name.
+    fn is_statistics(&self) -> bool {
+        let columns = match self.name.as_str() {
+            "sqlite_stat1" => "(tbl,idx,stat)",
+            "sqlite_stat4" => "(tbl,idx,neq,nlt,ndlt,sample)",
+            _ => return false,
+        };
+        let made = format!("CREATE TABLE {}{columns}", self.name);
+        self.kind == "table" && self.table == self.name && self.sql.as_ref() == Some(&made)
+    }
+}
+
+/// What the migrations up to this version make, in order.
+pub(super) fn made(version: i64) -> rusqlite::Result<Vec<Object>> {
+    let ours = Connection::open_in_memory()?;
+    migrate_to(&ours, version)?;
+    objects(&ours)
+}
+
+fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
+    // Whatever somebody wrote there is text to us.
+    let columns =
+        "coalesce(CAST(type AS TEXT), ''), coalesce(CAST(name AS TEXT), ''), coalesce(CAST(tbl_name AS TEXT), ''),
+        CAST(sql AS TEXT)";
+    let all = format!("SELECT {columns} FROM sqlite_schema UNION ALL SELECT {columns} FROM sqlite_temp_schema");
+    let mut statement = connection.prepare(&all)?;
+    let objects = statement.query_map([], |row| {
+        Ok(Object {
+            kind: row.get(0)?,
+            name: row.get(1)?,
+            table: row.get(2)?,
+            sql: row.get(3)?,
+        })
+    })?;
+    let mut objects = objects.collect::<rusqlite::Result<Vec<Object>>>()?;
+    objects.retain(|object| !object.is_statistics());
+    objects.sort();
+    Ok(objects)
 }

@@ -1,10 +1,11 @@
 //! The Merkle tree of the trail: `tiles` and `checkpoints`. Written by groups as everything else, but apart from the entries:
-//! whoever commits a call does not wait for hashes.
+//! whoever commits a call waits for the hash of its own entries only.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::calls::{one, unreadable};
 use super::group::Refused;
+use super::reader::ReadError;
 use crate::model::change::Seal;
 use crate::model::merkle::Hash;
 
@@ -65,23 +66,25 @@ pub(super) fn tile(connection: &Connection, level: u32, index: u64) -> rusqlite:
     }
 }
 
-/// The bytes of the entries behind the first `from`, at most `limit`, with their times. An error where one is missing.
+/// The bytes of the entries behind the first `from`, at most `limit`. An error where one is missing.
 pub(super) fn behind(
     connection: &Connection,
     from: u64,
     limit: u32,
-    mut each: impl FnMut(i64, &[u8]),
-) -> rusqlite::Result<()> {
+    mut each: impl FnMut(&[u8]),
+) -> Result<(), ReadError> {
     let mut statement =
-        connection.prepare_cached("SELECT seq, time, bytes FROM entries WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+        connection.prepare_cached("SELECT seq, bytes FROM entries WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
     let mut rows = statement.query(params![number(from)?, limit])?;
     let mut expected = number(from)?;
     while let Some(row) = rows.next()? {
         expected += 1;
         if row.get::<_, i64>(0)? != expected {
-            return Err(unreadable(0, format!("entry {expected} is missing")));
+            let entry = u64::try_from(expected).unwrap_or_default();
+            return Err(ReadError::Missing { entry });
         }
-        each(row.get(1)?, row.get_ref(2)?.as_blob()?);
+        // What is no BLOB is none of ours.
+        each(row.get_ref(1)?.as_bytes().unwrap_or_default());
     }
     Ok(())
 }

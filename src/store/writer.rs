@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::checkpoint::Progress;
-use super::entries::{self, Place};
+use super::entries::{self, Place, Tail};
 use super::group::{GroupError, transact};
 use super::open::{self, OpenError};
 use super::queue::{Answer, Queue, Submission};
+use crate::model::merkle::Hash;
 
 /// How to get a checked connection, at the start and after a failure.
 pub(super) type Connect = Box<dyn FnMut() -> Result<Connection, OpenError> + Send>;
@@ -33,6 +34,8 @@ enum RecoverError {
     Reader,
     #[error("the trail ends at {found}, but {known} entries were written: the database was replaced or cut")]
     Shorter { found: i64, known: i64 },
+    #[error("the trail ends at {found}, but only {known} entries were written: somebody else put entries there")]
+    Longer { found: i64, known: i64 },
     #[error(transparent)]
     Group(#[from] GroupError),
 }
@@ -61,6 +64,8 @@ fn file_id(path: &Path) -> io::Result<FileId> {
 struct Doubt {
     /// Place of its last entry. Nobody else appends, so an entry at this place is that one.
     last: i64,
+    /// Of all its entries.
+    leaves: Vec<Hash>,
     /// How many of its submissions were put back.
     put_back: usize,
 }
@@ -75,7 +80,7 @@ pub(super) fn start(
 ) -> Result<JoinHandle<()>, OpenError> {
     let place = entries::last_place(&connection).map_err(|source| open::explain(path, source))?;
     let file = file_id(path).map_err(|source| open::unusable(path, source))?;
-    queue.reached(place.seq);
+    queue.begins(place.seq);
     let mut writer = Writer {
         queue,
         connect,
@@ -114,14 +119,16 @@ impl Writer {
     /// One transaction. On failure the group comes back unanswered and the connection is gone.
     fn write(&mut self, group: Vec<Submission>) -> Result<(), (Vec<Submission>, GroupError, Option<Doubt>)> {
         let before = self.place;
+        let mut tail = Tail::at(before);
         let written = self.refuse_another_file().and_then(|()| match &self.connection {
-            Some(connection) => transact(connection, &mut self.place, &group),
+            Some(connection) => transact(connection, &mut tail, &group),
             None => Err(GroupError::Closed),
         });
         match written {
             Ok(verdicts) => {
+                self.place = tail.place;
                 let entries = self.place.seq - before.seq;
-                self.queue.reached(self.place.seq);
+                self.queue.reached(self.place.seq, tail.leaves);
                 for (submission, verdict) in group.into_iter().zip(verdicts) {
                     submission.answer(verdict);
                 }
@@ -130,9 +137,10 @@ impl Writer {
             }
             Err(error) => {
                 let put_back = group.iter().filter(|one| matches!(one.answer, Answer::Nobody)).count();
-                let after = std::mem::replace(&mut self.place, before);
-                let doubt = (matches!(error, GroupError::Commit(_)) && after.seq > before.seq).then_some(Doubt {
-                    last: after.seq,
+                let in_doubt = matches!(error, GroupError::Commit(_)) && tail.place.seq > before.seq;
+                let doubt = in_doubt.then_some(Doubt {
+                    last: tail.place.seq,
+                    leaves: tail.leaves,
                     put_back,
                 });
                 self.give_up();
@@ -215,12 +223,26 @@ impl Writer {
                 known: self.place.seq,
             });
         }
-        if let Some(doubted) = doubt.take()
-            && found.seq >= doubted.last
-        {
-            // A group is on disk whole or not at all. Who waited for it was refused and has sent nothing.
+        // A group is on disk whole or not at all. Who waited for it was refused and has sent nothing.
+        let doubted = doubt.take_if(|doubted| found.seq >= doubted.last);
+        let known = doubted.as_ref().map_or(self.place.seq, |doubted| doubted.last);
+        if let Some(doubted) = doubted {
             self.queue.forget(doubted.put_back);
+            self.place = Place {
+                seq: doubted.last,
+                time: found.time,
+            };
+            self.queue.reached(doubted.last, doubted.leaves);
         }
+        // SECURITY: who puts an entry behind ours makes every commit fail, and must not have it taken for ours after that. Test:
+        // `an_entry_that_somebody_else_put_there_is_not_gone_on_from`.
+        if found.seq > known {
+            return Err(RecoverError::Longer {
+                found: found.seq,
+                known,
+            });
+        }
+        *doubt = None;
         self.place = found;
         self.connection = Some(connection);
         while let Some(group) = self.queue.take_backlog() {

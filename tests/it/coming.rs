@@ -95,12 +95,34 @@ fn a_budget_whose_past_cannot_be_read_does_not_come_and_the_record_never_says_so
     assert!(ready.json().get("notes").is_none(), "{}", ready.text());
 }
 
+fn unsign(sidecar: &Sidecar, database: &rusqlite::Connection) {
+    let guards = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name IN ('checkpoints', 'tiles')";
+    let mut guards = database.prepare(guards).unwrap();
+    let guards: Vec<(String, String)> = guards
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    for (name, _) in &guards {
+        database.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
+    database
+        .execute_batch("DELETE FROM checkpoints; DELETE FROM tiles")
+        .unwrap();
+    for (_, made) in &guards {
+        database.execute_batch(made).unwrap();
+    }
+    std::fs::remove_file(sidecar.home().join("state/log.last")).unwrap();
+}
+
 /// Makes all that is on record so much older, as a clock makes it that is set forward.
 fn set_forward(sidecar: &Sidecar, by: i64) {
     let database = database(sidecar);
     let guard = "SELECT sql FROM sqlite_master WHERE name = 'entries_stay'";
     let guard: String = database.query_row(guard, [], |row| row.get(0)).unwrap();
     database.execute_batch("DROP TRIGGER entries_stay").unwrap();
+    // As if the key had signed nothing of it yet.
+    unsign(sidecar, &database);
     let mut statement = database.prepare("SELECT seq, bytes FROM entries").unwrap();
     let entries: Vec<(i64, Vec<u8>)> = statement
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))

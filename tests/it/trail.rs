@@ -2,6 +2,7 @@
 //! (`tests/verify.py` is the other).
 
 mod anchors;
+mod changed;
 mod keys;
 mod mutations;
 

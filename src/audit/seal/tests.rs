@@ -1,4 +1,5 @@
 mod anchors;
+mod rewritten;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use crate::audit::Anchor;
 use crate::io::keys::LogKey;
 use crate::model::Secret;
 use crate::model::entry::{Entry, Kind};
+use crate::model::merkle::Tiles as _;
 
 const NAME: &str = "runplane/test";
 
@@ -83,7 +85,7 @@ fn root_by_hand(path: &Path, size: usize) -> merkle::Hash {
     let reader = Reader::open(path).unwrap();
     let mut leaves = Vec::new();
     reader
-        .behind(0, u32::MAX, |_, bytes| leaves.push(merkle::leaf(bytes)))
+        .behind(0, u32::MAX, |bytes| leaves.push(merkle::leaf(bytes)))
         .unwrap();
     over(&leaves[..size])
 }
@@ -163,17 +165,20 @@ async fn after_a_failure_the_tree_is_read_again() {
 
 fn change(path: &Path, sql: &str) {
     let connection = rusqlite::Connection::open(path).unwrap();
-    let triggers: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+    let triggers: Vec<(String, String)> = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
         .unwrap()
-        .query_map([], |row| row.get(0))
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    for trigger in triggers {
+    for (trigger, _) in &triggers {
         connection.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
     }
     connection.execute_batch(sql).unwrap();
+    for (_, made) in triggers {
+        connection.execute_batch(&made).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -275,9 +280,7 @@ async fn no_time_is_taken_from_a_note_that_the_key_did_not_sign() {
     let late = format!("{text}\n{}\n", other.trim_end().rsplit_once('\n').unwrap().1);
     assert_eq!(Note::parse(&late).unwrap().claimed_seconds(), 253_402_300_799);
     let put = |note: &str| {
-        change(&home.path, "SELECT 1");
-        let connection = rusqlite::Connection::open(&home.path).unwrap();
-        connection.execute("UPDATE checkpoints SET note = ?1", [note]).unwrap();
+        change(&home.path, &format!("UPDATE checkpoints SET note = '{note}'"));
     };
     put(&late);
     let sealer = home.sealer(&store).unwrap();

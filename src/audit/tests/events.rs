@@ -170,6 +170,8 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
             1_795_183_500,
         ),
         log_key_retired("runplane/0123+01234567+AQ=="),
+        anchor_failed("unwritable"),
+        anchor_published(),
     ]
 }
 

@@ -1,10 +1,13 @@
 //! The tree and its checkpoints, grown once more from the entries and held against what is kept and what was signed.
 
 use super::clock::Clock;
+use super::keys::Turns;
 use super::{Findings, Place};
 use crate::model::merkle::{self, Edge, Hash, TILE};
 use crate::model::note::{Note, NoteError, Signed, VerifierKey};
 use crate::store::{Evidence, Line, Lines, ReadError, Table};
+
+const RETIRED: &str = "it is signed by a key alone that signed no more by then, as an entry before it says";
 
 /// A checkpoint that the entries were held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,7 @@ pub(super) struct Tree<'q> {
     lacking: bool,
     tile: Vec<Hash>,
     clock: Clock,
+    pub(super) turns: Turns,
 }
 
 impl<'q> Tree<'q> {
@@ -66,6 +70,7 @@ impl<'q> Tree<'q> {
             lacking: false,
             tile: Vec::new(),
             clock: Clock::default(),
+            turns: Turns::default(),
         };
         tree.read_next(findings)?;
         tree.hold(findings)?;
@@ -154,8 +159,15 @@ impl<'q> Tree<'q> {
 
     /// Holds the tree against all checkpoints that are over as many entries.
     fn hold(&mut self, findings: &mut Findings) -> Result<(), ReadError> {
-        while let Some((ordinal, signed)) = self.next.take_if(|(_, next)| next.checkpoint.size <= self.edge.size()) {
+        while let Some((ordinal, mut signed)) = self.next.take_if(|(_, next)| next.checkpoint.size <= self.edge.size())
+        {
             let place = Place::Checkpoint(ordinal);
+            let Some(seconds) = self.turns.believed(&signed, self.keys) else {
+                findings.add(place, RETIRED);
+                self.read_next(findings)?;
+                continue;
+            };
+            signed.seconds = seconds;
             if signed.checkpoint.size < self.edge.size() {
                 findings.add(place.clone(), "it is over fewer entries than the one before");
             } else {
@@ -174,7 +186,10 @@ impl<'q> Tree<'q> {
         }
         let due = |published: &mut Signed| published.checkpoint.size == self.edge.size();
         if let Some(published) = self.published.take_if(due) {
-            self.fits(&published, &Place::Published, findings);
+            match self.turns.believed(&published, self.keys) {
+                Some(_) => self.fits(&published, &Place::Published, findings),
+                None => findings.add(Place::Published, RETIRED),
+            }
         }
         Ok(())
     }

@@ -13,10 +13,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{filter, output, verify};
-use crate::audit::{Against, Choice, Review};
+use crate::audit::{Against, Choice, Review, with_earlier};
 use crate::cli::period::{Moment, moment};
 use crate::config::home::Home;
-use crate::io::keys::LogKey;
+use crate::io::keys::LogKeys;
 use crate::model::Timestamp;
 use crate::model::note::VerifierKey;
 use crate::store::{self, Evidence, Reader};
@@ -88,10 +88,10 @@ fn proof(args: &Args, home: &Home, evidence: &Evidence) -> anyhow::Result<Proof>
         .iter()
         .map(|key| verify::read_key(key))
         .collect::<anyhow::Result<_>>()?;
-    let own = LogKey::load(&home.state())?.map(|key| key.public().clone());
+    let own = LogKeys::load(&home.state())?.map(|keys| keys.all());
     let (keys, of_home) = match (given.is_empty(), own) {
         (false, _) => (given, false),
-        (true, Some(own)) => (vec![own], true),
+        (true, Some(own)) => (with_earlier(evidence, own)?, true),
         (true, None) => return Ok(Proof::NoKey),
     };
     let note = args.checkpoint.as_deref().map(verify::read_checkpoint).transpose()?;

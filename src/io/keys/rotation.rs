@@ -54,6 +54,18 @@ impl LogKeys {
         Ok((Self { current, previous }, fresh))
     }
 
+    /// The same where there is a key already: nothing is made.
+    ///
+    /// # Errors
+    /// As [`LogKeys::load_or_create`].
+    pub fn load(state: &Path) -> Result<Option<Self>, KeyError> {
+        let Some(current) = LogKey::load(state)? else {
+            return Ok(None);
+        };
+        let previous = Previous::load(state)?.filter(|previous| previous.key.public() != current.public());
+        Ok(Some(Self { current, previous }))
+    }
+
     /// Of the key that signs.
     pub fn public(&self) -> &VerifierKey {
         self.current.public()

@@ -56,9 +56,26 @@ fn a_note_is_believed_with_its_time() {
     let note = key(1).sign(&checkpoint(), 1_795_183_500);
     let signed = verified(&note, &[key(2).public().clone(), key(1).public().clone()]).unwrap();
     assert_eq!(signed.checkpoint, checkpoint());
-    assert_eq!((signed.seconds, signed.key), (1_795_183_500, 1));
+    assert_eq!((signed.seconds, signed.by), (1_795_183_500, vec![(1, 1_795_183_500)]));
     assert_eq!(verified(&note, &[key(2).public().clone()]), Err(NoteError::Unsigned));
     assert_eq!(verified(&note, &[]), Err(NoteError::Unsigned));
+}
+
+/// Who has an old key gives a note of the new one another time.
+#[test]
+fn a_time_counts_for_the_key_that_signed_it() {
+    let (old, new) = (key(1), key(2));
+    let only = |note: String, line: usize| {
+        let (text, signatures) = note.split_once("\n\n").unwrap();
+        format!("{text}\n\n{}\n", signatures.lines().nth(line).unwrap())
+    };
+    let text = only(new.sign(&checkpoint(), 5), 0);
+    let time = only(old.sign(&checkpoint(), 9), 1);
+    let both = text + time.split_once("\n\n").unwrap().1;
+    let keys = [old.public().clone(), new.public().clone()];
+    assert_eq!(verified(&both, &keys), Err(NoteError::Timeless));
+    let note = new.sign(&checkpoint(), 5) + time.split_once("\n\n").unwrap().1;
+    assert_eq!(verified(&note, &keys).unwrap().by, [(1, 5)]);
 }
 
 /// What a log collects beside its own signatures changes nothing.

@@ -229,3 +229,39 @@ async fn a_commit_without_an_entry_proves_nothing() {
     assert!(matches!(error, CommitError::Unavailable(_)), "{error}");
     assert_eq!(subject, "permit");
 }
+
+#[tokio::test]
+async fn an_entry_whose_columns_were_changed_is_not_passed_over() {
+    let (_directory, path, store) = fresh();
+    for _ in 0..3 {
+        store.write(sample::decided(&CallId::random(), "ALLOW")).await.unwrap();
+    }
+    let seen = || {
+        let mut count = 0;
+        let read = store.reader().unwrap().backwards(|_| {
+            count += 1;
+            true
+        });
+        read.map(|()| count).map_err(|error| error.to_string())
+    };
+    assert_eq!(seen(), Ok(3));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute_batch("DROP TRIGGER entries_stay; DROP TRIGGER entries_remain")
+        .unwrap();
+    for (change, undo) in [
+        (
+            "UPDATE entries SET kind = 'boot' WHERE seq = 2",
+            "UPDATE entries SET kind = 'decided' WHERE seq = 2",
+        ),
+        (
+            "UPDATE entries SET time = time - 99 WHERE seq = 2",
+            "UPDATE entries SET time = time + 99 WHERE seq = 2",
+        ),
+        ("DELETE FROM entries WHERE seq = 2", ""),
+    ] {
+        other.execute_batch(change).unwrap();
+        assert!(seen().is_err(), "{change}");
+        other.execute_batch(undo).unwrap();
+    }
+}

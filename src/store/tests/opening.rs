@@ -198,6 +198,44 @@ async fn the_trail_goes_on_after_a_restart_and_never_back_in_time() {
     assert_eq!(count(&path, "SELECT time FROM entries WHERE seq = 3"), future);
 }
 
+const SWALLOWS_BY_STATISTICS: &str =
+    "CREATE TRIGGER sqlite1stat_x BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END";
+/// As only who writes the schema itself can name one.
+const SWALLOWS_AS_SQLITE: &str = "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('trigger', 'sqlite_stat5', \
+    'entries', 0, 'CREATE TRIGGER sqlite_stat5 BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END')";
+
+/// It is not written to either, by a start or after a failure.
+#[tokio::test]
+async fn a_database_whose_schema_was_changed_is_not_opened() {
+    let (_directory, path, store) = fresh();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    drop(store);
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(SWALLOWS_BY_STATISTICS)
+        .unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = Store::open(&path).unwrap_err();
+    assert!(error.to_string().contains("`sqlite1stat_x`"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before, "left as it is");
+    let undo = "DROP TRIGGER sqlite1stat_x";
+    Connection::open(&path).unwrap().execute_batch(undo).unwrap();
+    Store::open(&path).unwrap();
+}
+
+/// The other one has a digest of each, for it shares nothing with this program.
+#[test]
+fn the_second_verifier_knows_every_schema() {
+    use sha2::Digest as _;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify.py");
+    let script = fs::read_to_string(script).unwrap();
+    for version in schema::SEALED..=schema::VERSION {
+        let made = serde_json::to_string(&schema::made(version).unwrap()).unwrap();
+        let line = format!("    {version}: \"{}\",", hex::encode(sha2::Sha256::digest(made)));
+        assert!(script.contains(&line), "in `SCHEMAS` it needs\n{line}");
+    }
+}
+
 #[test]
 fn a_schema_that_was_changed_is_told() {
     let (_directory, path) = place();
@@ -216,6 +254,18 @@ fn a_schema_that_was_changed_is_told() {
         ),
         ("CREATE VIEW planted AS SELECT * FROM calls", "planted"),
         ("CREATE TABLE planted (a)", "planted"),
+        ("ALTER TABLE calls ADD COLUMN planted INTEGER", "calls"),
+        // By a name as SQLite's own, as a trigger by that of a table, and one for the other.
+        (SWALLOWS_BY_STATISTICS, "sqlite1stat_x"),
+        (SWALLOWS_AS_SQLITE, "sqlite_stat5"),
+        (
+            "CREATE TRIGGER entries BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END",
+            "entries",
+        ),
+        (
+            "CREATE TRIGGER sqlite0stat1 BEFORE INSERT ON entry_values BEGIN SELECT RAISE(IGNORE); END",
+            "sqlite0stat1",
+        ),
         ("DROP TRIGGER entries_stay", "entries_stay"),
         ("DROP INDEX calls_open", "calls_open"),
         (
@@ -229,6 +279,11 @@ fn a_schema_that_was_changed_is_told() {
         connection.execute_batch(change).unwrap();
         drop(connection);
         assert_eq!(told(), [name], "{change}");
+        let error = Store::open(&path).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::Altered { name: found, .. } if found == name),
+            "{change}: {error}"
+        );
         std::fs::write(&path, before).unwrap();
     }
     let connection = rusqlite::Connection::open(&path).unwrap();

@@ -41,14 +41,22 @@ fn recovered(reached_the_disk: bool) -> i64 {
     let verdict = writer.queue.submit(vec![sample::entry(Kind::Boot)]).unwrap();
     let group = writer.queue.take().unwrap();
     if reached_the_disk {
-        transact(writer.connection.as_ref().unwrap(), &mut writer.place, &group).unwrap();
-        writer.place = acknowledged;
+        transact(writer.connection.as_ref().unwrap(), &mut Tail::at(acknowledged), &group).unwrap();
     }
     writer.queue.fail("fsync", group);
-    let doubt = Some(Doubt { last: 2, put_back: 1 });
+    let doubt = Some(Doubt {
+        last: 2,
+        leaves: vec![[1; 32], [2; 32]],
+        put_back: 1,
+    });
     assert!(writer.recover(doubt));
     assert!(verdict.blocking_recv().unwrap().is_err(), "who waited was refused");
     assert_eq!(writer.place.seq, if reached_the_disk { 2 } else { 1 });
+    let wrote = writer.queue.written.behind(0, 9);
+    assert_eq!(
+        (wrote.entries, wrote.leaf(0) == Some(&[1; 32])),
+        (u64::try_from(writer.place.seq).unwrap(), reached_the_disk)
+    );
     shutdowns(&writer)
 }
 
@@ -107,4 +115,26 @@ fn a_lost_race_leaves_the_rest_of_its_group_and_its_places_in_the_trail() {
     let results = verdicts.map(|verdict| verdict.blocking_recv().unwrap());
     assert_eq!(results, [Ok(()), Err(CommitError::Lost), Ok(()), Ok(())]);
     assert_eq!(writer.place.seq, 3);
+}
+
+#[test]
+fn an_entry_that_somebody_else_put_there_is_not_gone_on_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = writer(&directory.path().join("state").join("runplane.db"));
+    let put = "INSERT INTO entries (seq, time, kind, bytes) VALUES (1, 1, 'boot', x'7b7d20')";
+    let other = Connection::open(&writer.path).unwrap();
+    other.execute_batch(put).unwrap();
+    writer.queue.later(vec![sample::entry(Kind::Outcome)]);
+    let group = writer.queue.take().unwrap();
+    let (group, error, mut doubt) = writer.write(group).unwrap_err();
+    writer.queue.fail(&error.to_string(), group);
+    let error = writer.reopen(&mut doubt).unwrap_err();
+    assert!(matches!(error, RecoverError::Longer { found: 1, known: 0 }), "{error}");
+    // It goes on where it was once that is away.
+    let away = "DROP TRIGGER entries_remain; DELETE FROM entries;
+        CREATE TRIGGER entries_remain BEFORE DELETE ON entries
+BEGIN SELECT RAISE(ABORT, 'nothing is removed from the trail'); END";
+    other.execute_batch(away).unwrap();
+    writer.reopen(&mut doubt).unwrap();
+    assert_eq!(writer.place.seq, 1);
 }

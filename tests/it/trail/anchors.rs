@@ -175,7 +175,7 @@ fn no_checkpoint_is_written_over_the_trail_or_another_file() {
 }
 
 /// What a sidecar says that does not start.
-fn start(sidecar: &Sidecar) -> String {
+pub(super) fn start(sidecar: &Sidecar) -> String {
     let mut command = runplane();
     command.arg("run").arg("--home").arg(sidecar.home());
     let output = bounded(command);

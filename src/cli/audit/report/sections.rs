@@ -37,7 +37,7 @@ pub(super) fn proof(page: &Page<'_>, html: &mut Html) {
             };
             if *of_home {
                 html.raw(
-                    "<p>By the key that lies in this home: give the key that you kept elsewhere (--key) to trust it",
+                    "<p>By the key that lies in this home, and those that it followed as the trail tells it: give the key that you kept elsewhere (--key) to trust it",
                 );
                 html.raw(" no more than you have to.</p>\n");
             }

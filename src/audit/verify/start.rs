@@ -1,0 +1,61 @@
+//! What a start takes up: tables held to the entries that made them, and these to the tree as it was signed last.
+
+use super::calls::Calls;
+use super::entry::{Members, Values};
+use super::rows::Rows;
+use super::{Findings, Place, columns_fit};
+use crate::model::merkle::{self, Edge, Hash};
+use crate::store::{Evidence, ReadError, Table};
+
+/// Reads all entries once. `sealed`: how many of them the last checkpoint is over, and their root; the signatures of checkpoints
+/// and what a whole trail has to say beyond that are for [`super::verify`].
+///
+/// SECURITY: budgets, approvals, grants, pauses and who may decide are taken up from columns and rows; who changes these while
+/// nothing runs would have spent nothing, be paused no more or be an approver. Test:
+/// `what_a_start_takes_up_is_held_to_the_entries`.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, ReadError> {
+    let mut findings = Findings::default();
+    let (mut calls, mut entries) = (evidence.query(Table::Calls)?, evidence.query(Table::Entries)?);
+    let (mut calls, mut rows) = (Calls::new(calls.lines()?), Rows::default());
+    let (mut edge, mut lines) = (Edge::default(), entries.lines()?);
+    while let Some(line) = lines.line()? {
+        let seq = edge.size() + 1;
+        if line.cell(0).int().and_then(|found| u64::try_from(found).ok()) != Some(seq) {
+            findings.add(Place::Entry(seq), "it is missing, or another stands before it");
+            break;
+        }
+        let bytes = line.cell(4).bytes();
+        edge.push(merkle::leaf(bytes), drop);
+        if edge.size() == sealed.0 && edge.root() != sealed.1 {
+            findings.add(Place::Entries(1, seq), "what was signed was another");
+        }
+        let members = Members::read(bytes).filter(|members| columns_fit(&line, members));
+        if members.is_none() {
+            findings.add(Place::Entry(seq), "its columns are not what its bytes say");
+        }
+        let members = members.unwrap_or_default();
+        let values = line
+            .cell(5)
+            .text()
+            .map_or_else(|| Some(Values::default()), Values::read);
+        let whole = values
+            .as_ref()
+            .is_some_and(|values| values.first_wrong(&members).is_none());
+        if !whole {
+            let place = Place::Values(i64::try_from(seq).unwrap_or(i64::MAX));
+            findings.add(place, "they are not what the entry commits to");
+        }
+        let kind = members.text("kind").unwrap_or_default();
+        calls.entry(kind, &members, &values.unwrap_or_default(), &mut findings)?;
+        rows.entry(i64::try_from(seq).unwrap_or(i64::MAX), kind, &members);
+    }
+    if edge.size() < sealed.0 {
+        findings.add(Place::Entry(edge.size() + 1), "it is missing");
+    }
+    calls.end(&mut findings)?;
+    rows.end(evidence, &mut findings)?;
+    Ok(findings)
+}

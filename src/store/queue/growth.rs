@@ -1,0 +1,60 @@
+//! How far the trail has grown, how far it is sealed, and that it is not gone on with.
+
+use std::sync::atomic::Ordering;
+
+use super::Queue;
+use crate::model::merkle::Hash;
+
+/// Entries without a checkpoint from which on one is due at once: a full tile.
+const SEAL_AFTER: i64 = 256;
+
+impl Queue {
+    /// Up to there the trail is of earlier runs.
+    pub(in crate::store) fn begins(&self, place: i64) {
+        self.written.begins(u64::try_from(place).unwrap_or_default());
+        self.reached(place, Vec::new());
+    }
+
+    /// The trail is on disk up to there; the last entries are those of `leaves`.
+    pub(in crate::store) fn reached(&self, place: i64, leaves: Vec<Hash>) {
+        if !self.written.add(leaves) {
+            self.condemn(
+                "no checkpoint could be signed for so long that what was written cannot be kept in mind any more",
+            );
+        }
+        self.reached.store(place, Ordering::Relaxed);
+        self.tell_of_growth();
+    }
+
+    /// Nothing is to be recorded any more, for this reason; the first one counts. What nobody waits for is written all the same.
+    pub(in crate::store) fn condemn(&self, why: &str) {
+        self.condemned.get_or_init(|| why.to_owned());
+    }
+
+    pub(in crate::store) fn condemned(&self) -> Option<&str> {
+        self.condemned.get().map(String::as_str)
+    }
+
+    /// A checkpoint is on disk that is over the entries up to there.
+    pub(in crate::store) fn sealed(&self, place: i64) {
+        self.sealed.store(place, Ordering::Relaxed);
+        self.written.sealed(u64::try_from(place).unwrap_or_default());
+        self.tell_of_growth();
+    }
+
+    fn tell_of_growth(&self) {
+        if self.reached.load(Ordering::Relaxed) - self.sealed.load(Ordering::Relaxed) >= SEAL_AFTER {
+            self.grown.notify_one();
+        }
+    }
+
+    /// Waits until so many entries are without a checkpoint that one is due.
+    pub(in crate::store) async fn grown(&self) {
+        self.grown.notified().await;
+    }
+
+    /// How many entries the trail has.
+    pub(in crate::store) fn entries(&self) -> u64 {
+        u64::try_from(self.reached.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,177 @@
+//! Who can write the database while the sidecar runs, and what comes of it.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::anchors::start;
+use super::{ANCHORED, GRANT, changed, database, second, stop, triggers};
+use crate::harness::{Origin, Session, Sidecar, Wire, eventually};
+
+/// Changes an entry that no checkpoint is over, as the sidecar itself would have written it. False: all are sealed.
+fn forge(sidecar: &Sidecar) -> bool {
+    let connection = Connection::open(database(sidecar)).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let triggers = triggers(&connection);
+    for (name, _) in &triggers {
+        connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
+    let forged = connection
+        .execute(
+            "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"access\":\"read\"', '\"access\":\"admin\"') AS BLOB)
+            WHERE kind = 'decided' AND seq > (SELECT max(size) FROM checkpoints)",
+            [],
+        )
+        .unwrap();
+    for (_, made) in &triggers {
+        connection.execute_batch(made).unwrap();
+    }
+    connection.execute_batch("COMMIT").unwrap();
+    forged > 0
+}
+
+#[test]
+fn a_database_whose_schema_was_changed_is_refused_by_both_verifiers_and_at_start() {
+    let sidecar = Sidecar::new().start();
+    let key = sidecar.told(&["audit", "key"]).trim().to_owned();
+    stop(&sidecar);
+    let database = database(&sidecar);
+    let before = std::fs::read(&database).unwrap();
+    assert_eq!(second(&key, &[], std::slice::from_ref(&database)), [true]);
+    for change in [
+        "CREATE TRIGGER sqlite1stat_x BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END",
+        "CREATE VIEW more AS SELECT 1",
+        "ALTER TABLE habits ADD COLUMN more TEXT",
+    ] {
+        Connection::open(&database).unwrap().execute_batch(change).unwrap();
+        let verify = ["audit", "verify", "--key", &key, database.to_str().unwrap()];
+        assert_eq!(sidecar.cli(&verify).status.code(), Some(1), "{change}");
+        assert_eq!(second(&key, &[], std::slice::from_ref(&database)), [false], "{change}");
+        let refused = start(&sidecar);
+        assert!(refused.contains("are not those that runplane makes"), "{refused}");
+        std::fs::write(&database, &before).unwrap();
+    }
+    sidecar.restart();
+}
+
+#[test]
+fn a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_any_more() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .section(ANCHORED)
+        .start();
+    let mut client = Session::stripe(&sidecar);
+    loop {
+        client.call("balance").assert_ok();
+        if forge(&sidecar) {
+            break;
+        }
+    }
+    eventually("it is told", || {
+        sidecar.printed().contains("is not what this sidecar wrote there")
+    });
+    let arrived = origin.seen().len();
+    client.call("charge 100").assert_refused("audit_unavailable");
+    assert_eq!(origin.seen().len(), arrived, "nothing left");
+    let get =
+        |path: &str| Wire::at(sidecar.control_port()).ask(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+    let ready = get("/ready");
+    assert!(
+        ready.status == 503 && ready.text().contains("trail_changed"),
+        "{}",
+        ready.text()
+    );
+    let counted = get("/metrics").text();
+    assert!(
+        counted.contains("runplane_audit_seals_total{result=\"changed\"} 1"),
+        "{counted}"
+    );
+    let signed = std::fs::read_to_string(sidecar.home().join("published.checkpoint")).unwrap();
+    sidecar.terminate();
+    assert!(!sidecar.ended().success(), "its end is not on record");
+    let published = std::fs::read_to_string(sidecar.home().join("published.checkpoint")).unwrap();
+    assert_eq!(published, signed);
+    // A start holds what is behind the last checkpoint to nothing, and says so.
+    sidecar.restart();
+    let boots = sidecar.trail().of_kind("boot");
+    assert!(
+        boots[1]["unsealed"] != "0" && boots[1]["unsealed_held"] == "to nothing",
+        "{boots:?}"
+    );
+}
+
+/// While nothing runs, and with all that is signed left as it is.
+#[test]
+fn what_a_start_takes_up_is_held_to_the_entries() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).start();
+    Session::stripe(&sidecar).call("charge 100").assert_ok();
+    sidecar.told(&["pause", "--agent", "ops-bot", "--reason", "sleeps"]);
+    sidecar.told(&["people", "add", "bob", "--group", "approver"]);
+    sidecar.told(&[&GRANT[..], &["--uses", "1"]].concat());
+    stop(&sidecar);
+    let database = database(&sidecar);
+    let before = std::fs::read(&database).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for sql in [
+        "DELETE FROM pauses",
+        "UPDATE people SET groups = '[\"admin\"]' WHERE name = 'bob'",
+        "UPDATE grants SET uses = 100",
+        "UPDATE calls SET outcome = 'unknown' WHERE outcome = 'success'",
+        "UPDATE entries SET kind = 'boot' WHERE kind = 'decided'",
+        "UPDATE entries SET time = time - 99 WHERE kind = 'decided'",
+        "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"access\":\"write\"', '\"access\":\"read\"') AS BLOB)",
+        "UPDATE entry_values SET committed = replace(committed, 'usd', 'jpy')",
+        "DELETE FROM entries WHERE seq = 3",
+    ] {
+        let path = changed(&directory, "changed.db", &database, |connection| {
+            assert!(connection.execute(sql, []).unwrap() > 0, "{sql}");
+        });
+        std::fs::copy(&path, &database).unwrap();
+        let refused = start(&sidecar);
+        assert!(refused.contains("is not what was written"), "{sql}: {refused}");
+        std::fs::write(&database, &before).unwrap();
+    }
+    sidecar.restart();
+    stop(&sidecar);
+    // The operator goes on with it.
+    let path = changed(&directory, "changed.db", &database, |connection| {
+        connection.execute("DELETE FROM pauses", []).unwrap();
+    });
+    std::fs::copy(&path, &database).unwrap();
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = std::fs::read_to_string(&configuration).unwrap();
+    std::fs::write(&configuration, yaml + "dangerously_accept_rollback: true\n").unwrap();
+    sidecar.restart();
+    assert_eq!(sidecar.trail().of_kind("boot")[2]["changed_accepted"], "1 findings");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_published_is_on_record_once_when_that_begins_and_when_it_ends() {
+    let sidecar = Sidecar::new()
+        .section("audit: { publish: { file: anchor/published.checkpoint } }")
+        .start();
+    let anchor = sidecar.home().join("anchor");
+    let told = || -> Vec<String> {
+        let told = sidecar.trail().of_kind("anchor");
+        let told = told.iter().map(|entry| entry["event"].as_str().unwrap().to_owned());
+        told.collect()
+    };
+    assert_eq!(told(), ["failed"], "the directory is not there");
+    let get =
+        |path: &str| Wire::at(sidecar.control_port()).ask(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
+    eventually("it is a note", || get("/ready").text().contains("anchor_failing"));
+    assert_eq!(get("/ready").status, 200);
+    eventually("it is counted", || {
+        let counted = get("/metrics").text();
+        !counted.contains("runplane_audit_publications_total{result=\"failed\"} 0")
+    });
+    std::fs::create_dir(&anchor).unwrap();
+    eventually("it goes on", || anchor.join("published.checkpoint").exists());
+    eventually("it is on record", || told() == ["failed", "published"]);
+    eventually("it is a note no more", || {
+        !get("/ready").text().contains("anchor_failing")
+    });
+}
