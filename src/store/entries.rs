@@ -134,6 +134,27 @@ pub(super) fn about(
         .collect()
 }
 
+/// Entries of these kinds, from the last one back, for as long as `see` wants more; their values held to what they commit to. By
+/// the column that says so: for who tells people of a trail that may have been changed, and for a start, which has looked at all of it.
+pub(super) fn of_kinds(
+    connection: &Connection,
+    kinds: &[Kind],
+    mut see: impl FnMut(&Kept) -> bool,
+) -> rusqlite::Result<()> {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    let mut statement = connection.prepare(
+        "SELECT bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
+        WHERE kind IN (SELECT value FROM json_each(?1)) ORDER BY seq DESC",
+    )?;
+    let mut rows = statement.query([serde_json::Value::from(kinds).to_string()])?;
+    while let Some(row) = rows.next()? {
+        if !see(&held_to_entry(row.get(0)?, row.get(1)?)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Entries of these kinds, from the last one back, for as long as `see` wants more; their values held to what they commit to.
 ///
 /// SECURITY: which kind an entry is of is told by its bytes, and not by the column that says so, too: else who changes that takes

@@ -171,7 +171,7 @@ impl Reader {
     /// # Errors
     /// If the database cannot be read.
     pub fn starts(&self, see: impl FnMut(&Kept) -> bool) -> Result<(), ReadError> {
-        Ok(entries::backwards(&self.connection, &[Kind::Boot, Kind::Gap], see)?)
+        Ok(entries::of_kinds(&self.connection, &[Kind::Boot, Kind::Gap], see)?)
     }
 
     /// The last `limit` entries of the trail in their canonical bytes, oldest first; of one agent if so asked.

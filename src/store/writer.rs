@@ -117,7 +117,7 @@ impl Writer {
     }
 
     /// One transaction. On failure the group comes back unanswered and the connection is gone.
-    fn write(&mut self, group: Vec<Submission>) -> Result<(), (Vec<Submission>, GroupError, Option<Doubt>)> {
+    fn write(&mut self, group: Vec<Submission>) -> Result<(), (Vec<Submission>, GroupError, Option<Box<Doubt>>)> {
         let before = self.place;
         let mut tail = Tail::at(before);
         let written = self.refuse_another_file().and_then(|()| match &self.connection {
@@ -138,10 +138,12 @@ impl Writer {
             Err(error) => {
                 let put_back = group.iter().filter(|one| matches!(one.answer, Answer::Nobody)).count();
                 let in_doubt = matches!(error, GroupError::Commit(_)) && tail.place.seq > before.seq;
-                let doubt = in_doubt.then_some(Doubt {
-                    last: tail.place.seq,
-                    leaves: tail.leaves,
-                    put_back,
+                let doubt = in_doubt.then(|| {
+                    Box::new(Doubt {
+                        last: tail.place.seq,
+                        leaves: tail.leaves,
+                        put_back,
+                    })
                 });
                 self.give_up();
                 Err((group, error, doubt))
@@ -185,7 +187,7 @@ impl Writer {
 
     /// Opens the database again, as often as it takes, and writes what was put back. Returns when commits are served
     /// again (true), or when the store is closed (false): then one last attempt was made.
-    fn recover(&mut self, mut doubt: Option<Doubt>) -> bool {
+    fn recover(&mut self, mut doubt: Option<Box<Doubt>>) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
             let closing = self.queue.rest(pause);
@@ -205,7 +207,7 @@ impl Writer {
         }
     }
 
-    fn reopen(&mut self, doubt: &mut Option<Doubt>) -> Result<(), RecoverError> {
+    fn reopen(&mut self, doubt: &mut Option<Box<Doubt>>) -> Result<(), RecoverError> {
         self.give_up();
         // Another file is not even looked at: SQLite would throw away a log that does not fit it.
         self.refuse_another_file()?;

@@ -44,11 +44,11 @@ fn recovered(reached_the_disk: bool) -> i64 {
         transact(writer.connection.as_ref().unwrap(), &mut Tail::at(acknowledged), &group).unwrap();
     }
     writer.queue.fail("fsync", group);
-    let doubt = Some(Doubt {
+    let doubt = Some(Box::new(Doubt {
         last: 2,
         leaves: vec![[1; 32], [2; 32]],
         put_back: 1,
-    });
+    }));
     assert!(writer.recover(doubt));
     assert!(verdict.blocking_recv().unwrap().is_err(), "who waited was refused");
     assert_eq!(writer.place.seq, if reached_the_disk { 2 } else { 1 });
