@@ -58,11 +58,14 @@ pub fn from_openapi(folder: &Path) -> Result<Vec<Made>, ImportError> {
 /// What cannot be read.
 pub fn from_stripe(package: &Path, folder: &Path) -> Result<Made, ImportError> {
     let (mut draft, mut left_out) = stripe::read(package)?;
+    let hosts = draft.hosts.clone();
     for provider in PROVIDERS.iter().filter(|provider| provider.name == STRIPE) {
         for document in documents(folder)?.iter().filter(|document| is_of(document, provider)) {
             let (older, left) = openapi::read(document, &provider.options(stem(document)))?;
             left_out.extend(left);
-            older.into_iter().for_each(|older| draft.complete(older));
+            // What the description has of other hosts is no part of this file.
+            let older = older.into_iter().filter(|older| older.hosts == hosts);
+            older.for_each(|older| draft.complete(older));
         }
     }
     settle(draft, left_out, &*vocabulary()?)

@@ -15,7 +15,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("schema/0006.sql"),
     include_str!("schema/0007.sql"),
     include_str!("schema/0008.sql"),
-    include_str!("schema/0010.sql"),
+    include_str!("schema/0009.sql"),
 ];
 
 /// The first version with checkpoints: evidence that is older proves nothing.
