@@ -70,6 +70,13 @@ struct Doubt {
     put_back: usize,
 }
 
+/// What became of a group that could not be written: unanswered, it comes back.
+struct Unwritten {
+    group: Vec<Submission>,
+    error: GroupError,
+    doubt: Option<Doubt>,
+}
+
 /// Starts the thread on a connection fresh from `connect`.
 pub(super) fn start(
     connection: Connection,
@@ -108,16 +115,17 @@ impl Writer {
     /// Writes a group and answers it; after a failure returns only when the next one can be served (true), or when the
     /// store was closed meanwhile (false).
     fn serve(&mut self, group: Vec<Submission>) -> bool {
-        let Err((group, error, doubt)) = self.write(group) else {
+        let Err(unwritten) = self.write(group) else {
             return true;
         };
+        let Unwritten { group, error, doubt } = *unwritten;
         tracing::error!(%error, database = %self.path.display(), "the trail cannot be written");
         self.queue.fail(&error.to_string(), group);
         self.recover(doubt)
     }
 
     /// One transaction. On failure the group comes back unanswered and the connection is gone.
-    fn write(&mut self, group: Vec<Submission>) -> Result<(), (Vec<Submission>, GroupError, Option<Box<Doubt>>)> {
+    fn write(&mut self, group: Vec<Submission>) -> Result<(), Box<Unwritten>> {
         let before = self.place;
         let mut tail = Tail::at(before);
         let written = self.refuse_another_file().and_then(|()| match &self.connection {
@@ -138,15 +146,13 @@ impl Writer {
             Err(error) => {
                 let put_back = group.iter().filter(|one| matches!(one.answer, Answer::Nobody)).count();
                 let in_doubt = matches!(error, GroupError::Commit(_)) && tail.place.seq > before.seq;
-                let doubt = in_doubt.then(|| {
-                    Box::new(Doubt {
-                        last: tail.place.seq,
-                        leaves: tail.leaves,
-                        put_back,
-                    })
+                let doubt = in_doubt.then_some(Doubt {
+                    last: tail.place.seq,
+                    leaves: tail.leaves,
+                    put_back,
                 });
                 self.give_up();
-                Err((group, error, doubt))
+                Err(Box::new(Unwritten { group, error, doubt }))
             }
         }
     }
@@ -187,7 +193,7 @@ impl Writer {
 
     /// Opens the database again, as often as it takes, and writes what was put back. Returns when commits are served
     /// again (true), or when the store is closed (false): then one last attempt was made.
-    fn recover(&mut self, mut doubt: Option<Box<Doubt>>) -> bool {
+    fn recover(&mut self, mut doubt: Option<Doubt>) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
             let closing = self.queue.rest(pause);
@@ -207,7 +213,7 @@ impl Writer {
         }
     }
 
-    fn reopen(&mut self, doubt: &mut Option<Box<Doubt>>) -> Result<(), RecoverError> {
+    fn reopen(&mut self, doubt: &mut Option<Doubt>) -> Result<(), RecoverError> {
         self.give_up();
         // Another file is not even looked at: SQLite would throw away a log that does not fit it.
         self.refuse_another_file()?;
@@ -248,10 +254,10 @@ impl Writer {
         self.place = found;
         self.connection = Some(connection);
         while let Some(group) = self.queue.take_backlog() {
-            if let Err((group, error, new_doubt)) = self.write(group) {
-                *doubt = new_doubt;
-                self.queue.fail(&error.to_string(), group);
-                return Err(RecoverError::Group(error));
+            if let Err(unwritten) = self.write(group) {
+                *doubt = unwritten.doubt;
+                self.queue.fail(&unwritten.error.to_string(), unwritten.group);
+                return Err(RecoverError::Group(unwritten.error));
             }
         }
         Ok(())

@@ -219,8 +219,8 @@ fn by_tls_the_link_of_a_mail_leads_to_the_approval_and_opening_it_decides_nothin
     let mut client = Session::stripe(&sidecar);
     client.send("refund ch_1 amount=90000");
     let mail = &receiver.gets(1)[0];
-    let words = mail["plain"].as_str().unwrap().split_whitespace();
-    let in_mail = words.filter(|word| word.starts_with(&public)).next_back();
+    let mut words = mail["plain"].as_str().unwrap().split_whitespace();
+    let in_mail = words.rfind(|word| word.starts_with(&public));
     let in_mail = in_mail.unwrap_or_else(|| panic!("no link: {mail:#}")).to_owned();
 
     let mut browser = Browser::trusting(&sidecar.home().join("own.pem").display().to_string());

@@ -44,11 +44,11 @@ fn recovered(reached_the_disk: bool) -> i64 {
         transact(writer.connection.as_ref().unwrap(), &mut Tail::at(acknowledged), &group).unwrap();
     }
     writer.queue.fail("fsync", group);
-    let doubt = Some(Box::new(Doubt {
+    let doubt = Some(Doubt {
         last: 2,
         leaves: vec![[1; 32], [2; 32]],
         put_back: 1,
-    }));
+    });
     assert!(writer.recover(doubt));
     assert!(verdict.blocking_recv().unwrap().is_err(), "who waited was refused");
     assert_eq!(writer.place.seq, if reached_the_disk { 2 } else { 1 });
@@ -126,7 +126,11 @@ fn an_entry_that_somebody_else_put_there_is_not_gone_on_from() {
     other.execute_batch(put).unwrap();
     writer.queue.later(vec![sample::entry(Kind::Outcome)]);
     let group = writer.queue.take().unwrap();
-    let (group, error, mut doubt) = writer.write(group).unwrap_err();
+    let Unwritten {
+        group,
+        error,
+        mut doubt,
+    } = *writer.write(group).unwrap_err();
     writer.queue.fail(&error.to_string(), group);
     let error = writer.reopen(&mut doubt).unwrap_err();
     assert!(matches!(error, RecoverError::Longer { found: 1, known: 0 }), "{error}");

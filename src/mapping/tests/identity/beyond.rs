@@ -18,9 +18,17 @@ fn stripe(path: &str, more: &[(&str, &str)], body: &str) -> Call {
     call("POST", &format!("https://api.stripe.com{path}"), &headers, Some(body))
 }
 
+/// Path, body and more header fields of a call, and the names of what its fields do not tell.
+type Case = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+);
+
 #[test]
 fn what_a_field_does_not_tell_whole_is_beyond_it() {
-    let cases: [(&str, &str, &[(&str, &str)], &[&str]); 7] = [
+    let cases: [Case; 7] = [
         ("/v1/refunds", "charge=ch_1&amount=90000", &[], &[]),
         ("/v1/charges/ch_1/refund", "amount=90000", &[], &[]),
         (
