@@ -274,6 +274,7 @@ SCHEMAS = {
     6: "dfa7156068a00a25326a0bf97cac149d47ed67c0e88ce774bd5c2c1388b140e3",
     7: "567745e8d2c3413464f3a19066d16628d70f19c98550599c695eca52708089cf",
     8: "91e096ec5e73adfea6cc12588c8299d6b6cc403c5af55d94ac1c0f87662fbe32",
+    9: "8b35813bb01379100e26eaf66eb22f07844f29b6d929f461709ec1aa6a56fcbc",
 }
 STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
 

@@ -180,7 +180,7 @@ impl Importer<'_> {
         let action = meaning::action(&Named {
             access: judged.access,
             name: after.as_deref().unwrap_or(known.name),
-            path,
+            path: &template,
             method: Some(method),
         });
         let (name, calls) = match after {

@@ -257,7 +257,8 @@ fn action(model: &Model, operation: &str, access: Access) -> Option<&'static str
     let lends =
         begins(name, &["Get", "BatchGet", "Assume"]) && (ends(&["Credentials"]) || name.contains("CredentialsFor"));
     let lower = name.to_ascii_lowercase();
-    let token = begins(name, &GIVES) && !name.ends_with("LastUsed") && TOKENS.iter().any(|word| lower.contains(word));
+    let other = name.ends_with("LastUsed") || name.contains("AccessControl");
+    let token = begins(name, &GIVES) && !other && TOKENS.iter().any(|word| lower.contains(word));
     // A change's token of WAF opens nothing.
     let one = begins(name, &["Get"]) && name.ends_with("Token") && !name.ends_with("ChangeToken");
     let gives = lends || begins(name, &["AssumeRole"]) || token || one && access == Access::Read;
