@@ -87,7 +87,11 @@ fn a_sample_with_another_method_is_never_called_a_read() {
     let stripe = FILES.iter().find(|(name, ..)| *name == "stripe").unwrap();
     for sample in stripe.2.lines() {
         let mut sample: Json = serde_json::from_str(sample).unwrap();
+        let own = sample["method"].take();
         for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"] {
+            if own == method {
+                continue;
+            }
             sample["method"] = json!(method);
             // What is refused is no read either: API v2 takes JSON, which no other method of these paths does.
             let found = resolve(mappings, &sample_call(&sample));
