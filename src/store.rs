@@ -241,6 +241,11 @@ impl Store {
         self.reader()?.approval(id)
     }
 
+    /// Whether an approval that was found on disk is one that this process put there.
+    pub fn is_ours(&self, row: &ApprovalRow) -> bool {
+        self.inner.queue.ours.has(row)
+    }
+
     /// How the calls ended that approvals were spent on at or after `since`, those that have an end.
     ///
     /// # Errors

@@ -258,7 +258,7 @@ def read_entry(row):
     seq, time, kind, call, data, _ = row
     try:
         members = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Wrong(f"entry {seq}: no JSON") from error
     if not isinstance(members, dict) or canonical(dict(sorted(members.items()))).encode() != data:
         raise Wrong(f"entry {seq}: not as it is written")

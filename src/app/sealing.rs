@@ -9,19 +9,21 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::audit::{self, Anchor, Held, Last, PublishError, RollbackError, Sealer, Signed};
+use crate::audit::{self, Anchor, Held, Last, PublishError, RollbackError, SealError, Sealer, Signed};
 use crate::config::Config;
 use crate::control::health::Readiness;
 use crate::io::drain;
 use crate::io::keys::{LastNote, LogKeys};
 use crate::metrics::{Metrics, Sealed};
 use crate::model::Change;
+use crate::model::entry::Kind;
 use crate::model::inert::inert;
 use crate::store::{CommitError, Store};
 
 const EVERY: Duration = Duration::from_secs(10);
 /// That nothing happened is worth a signature, too. Verifiers take a longer silence for a gap.
 const HEARTBEAT: Duration = Duration::from_secs(60 * 60);
+const DECIDED_BY_PEOPLE: [Kind; 4] = [Kind::Approved, Kind::Grant, Kind::Pause, Kind::Registry];
 
 /// The trail, ready to be sealed.
 pub(super) struct Sealing {
@@ -43,6 +45,8 @@ pub(super) struct Sealing {
     taken_up: Option<String>,
     /// Entries that the last run left without a checkpoint.
     unsealed: u64,
+    /// What the last checkpoint is over is all of a run, its end too, or there was none.
+    ended: bool,
 }
 
 impl Sealing {
@@ -56,6 +60,8 @@ impl Sealing {
         let sealer = Sealer::open(store, keys, LastNote::of(&state), accept)
             .with_context(|| format!("{}", config.home.database().display()))?;
         let taken_up = taken_up(config, store, &sealer)?;
+        let (ended, added) = ended(config, store, &sealer)?;
+        let added = (added > 0).then(|| format!("{added} entries behind the end of a run"));
         let file = config.audit.publish.clone();
         let mut anchor = file.map(|file| Anchor::new(file, &state)).transpose()?;
         let held = match &mut anchor {
@@ -76,7 +82,8 @@ impl Sealing {
             recorded: None,
             fresh,
             held,
-            taken_up,
+            ended,
+            taken_up: taken_up.or(added),
         })
     }
 
@@ -89,7 +96,7 @@ impl Sealing {
             ("unsealed", self.unsealed.to_string()),
         ]
         .into_iter()
-        .chain((self.unsealed > 0).then(|| ("unsealed_held", "to nothing".to_owned())))
+        .chain((self.unsealed > 0 || !self.ended).then(|| ("unsealed_held", "to nothing".to_owned())))
         .chain(self.taken_up.clone().map(|changed| ("changed_accepted", changed)))
         .collect()
     }
@@ -198,6 +205,7 @@ impl Sealing {
         let result = match &signed {
             Ok(_) => Sealed::Signed,
             Err(error) if error.is_change() => Sealed::Changed,
+            Err(SealError::Commit(CommitError::Lost)) if is_altered(store).await => Sealed::Changed,
             Err(_) => Sealed::Failed,
         };
         metrics.sealed(result);
@@ -288,6 +296,41 @@ fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<O
     );
     // What stands in the entry is kept for ever: places of ours and a count, and no name that somebody else wrote.
     Ok(Some(format!("{count} findings")))
+}
+
+/// Whether the tables are not those that were opened.
+///
+/// SECURITY: nobody else seals, so a checkpoint that is lost may be a trigger's doing, and what is not signed could be changed before
+/// the next start signs it. Test: `who_keeps_checkpoints_out_of_the_database_is_found`.
+async fn is_altered(store: &Store) -> bool {
+    let store = store.clone();
+    let altered = move || {
+        let strange = store.evidence().map(|evidence| evidence.strange());
+        matches!(strange, Ok(Ok(strange)) if !strange.is_empty())
+    };
+    tokio::task::spawn_blocking(altered).await.unwrap_or_default()
+}
+
+/// Whether the last run came to its end, which is then what the last checkpoint is over last; and how much people decided behind
+/// that, where the operator goes on with it.
+///
+/// SECURITY: who can write the database while nothing runs could make themselves an approver there, or resume who was paused, and
+/// have it signed. Test: `behind_the_end_of_a_run_nobody_decides_anything`.
+fn ended(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<(bool, u64)> {
+    let (evidence, size) = (store.evidence()?, sealer.size());
+    let last = evidence.kind(size)?;
+    if last.as_deref() != Some(Kind::Shutdown.as_str()) {
+        return Ok((size == 0, 0));
+    }
+    let added = evidence.count_behind(size, &DECIDED_BY_PEOPLE.map(Kind::as_str))?;
+    anyhow::ensure!(
+        added == 0 || config.audit.accept_rollback,
+        "{}: behind the end of the last run, which is signed, stand {added} entries that say what people decided, and no sidecar wrote them. \
+         Keep a copy; then restore it from a backup. To go on with it nonetheless, which is recorded, set `dangerously_accept_rollback: \
+         true` for one start",
+        config.home.database().display()
+    );
+    Ok((true, added))
 }
 
 fn told(anchor: &Anchor, held: Held) -> String {

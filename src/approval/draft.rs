@@ -121,7 +121,9 @@ impl Draft {
     /// The turn, on what is on disk, if that is newer and may still be denied.
     fn on_disk(mut self, store: &Store) -> Result<Veto, Self> {
         match store.approval(&self.turn.row.id) {
-            Ok(Some(found)) if found.revision > self.turn.row.revision && found.state.is_open() => {
+            Ok(Some(found))
+                if found.revision > self.turn.row.revision && found.state.is_open() && store.is_ours(&found) =>
+            {
                 *self.turn.row = found;
                 Ok(Veto(self.turn))
             }
@@ -134,11 +136,18 @@ impl Draft {
     }
 }
 
+/// SECURITY: who can write the database, and makes our next change lose, must not have their own yes taken for what reached the
+/// disk. Test: `an_approval_that_somebody_else_put_on_disk_lets_nothing_through`.
 fn learn(turn: &mut Turn, store: &Store) -> Result<(), ReadError> {
     let Some(found) = store.approval(&turn.row.id)? else {
         return Ok(());
     };
     if found.revision <= turn.row.revision {
+        return Ok(());
+    }
+    if !store.is_ours(&found) {
+        let (approval, state) = (&found.id, found.state.as_str());
+        tracing::error!(%approval, state, "an approval in the database is not what this sidecar wrote: it counts for nothing");
         return Ok(());
     }
     let approvals = turn.approvals.clone();

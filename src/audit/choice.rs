@@ -185,6 +185,7 @@ fn is_of(entry: &Written, agent: Option<&str>) -> bool {
         agent: Option<String>,
     }
     agent.is_none_or(|agent| {
+        // What cannot be read is no agent's; `verify` is what tells of it.
         let whose: Option<Whose> = serde_json::from_slice(&entry.bytes).ok();
         whose.and_then(|whose| whose.agent).as_deref() == Some(agent)
     })

@@ -229,6 +229,31 @@ impl Evidence {
             .optional()?)
     }
 
+    /// What kind of entry stands there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn kind(&self, seq: u64) -> Result<Option<String>, ReadError> {
+        let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare("SELECT kind FROM entries WHERE seq = ?1")?;
+        Ok(statement.query_row([seq], |row| row.get(0)).optional()?)
+    }
+
+    /// How many entries of these kinds there are behind the first `size`.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn count_behind(&self, size: u64, kinds: &[&str]) -> Result<u64, ReadError> {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare("SELECT kind FROM entries WHERE seq > ?1")?;
+        let mut rows = statement.query([size])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            count += u64::from(kinds.contains(&row.get_ref(0)?.as_str().unwrap_or_default()));
+        }
+        Ok(count)
+    }
+
     /// The bytes of the entries of kind `key` among the first `size`, in order.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What waits for the writer: commits, a bounded number of them, and what may come later, never dropped.
 
 mod growth;
+mod ours;
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicI64;
@@ -8,6 +9,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+
+use ours::Ours;
 
 use super::CommitError;
 use super::written::Written;
@@ -103,6 +106,7 @@ pub(super) struct Queue {
     /// Told once so many entries wait for a checkpoint.
     grown: Notify,
     pub(super) written: Written,
+    pub(super) ours: Ours,
     /// Why nothing is recorded any more, until the next start.
     condemned: OnceLock<String>,
 }
@@ -146,6 +150,7 @@ impl Queue {
             sealed: AtomicI64::new(0),
             grown: Notify::new(),
             written: Written::default(),
+            ours: Ours::default(),
             condemned: OnceLock::new(),
         }
     }
@@ -181,6 +186,7 @@ impl Queue {
     }
 
     fn push(&self, mut state: MutexGuard<'_, State>, changes: Vec<Change>) -> Verdict {
+        self.ours.put(&changes);
         let (sender, receiver) = oneshot::channel();
         state.commits += 1;
         state.waiting.push_back(Submission {
@@ -209,6 +215,7 @@ impl Queue {
             tracing::error!(changes = changes.len(), "the writer has stopped: these are lost");
             return;
         }
+        self.ours.put(&changes);
         state.waiting.push_back(Submission {
             changes,
             answer: Answer::Nobody,

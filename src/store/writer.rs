@@ -63,7 +63,7 @@ fn file_id(path: &Path) -> io::Result<FileId> {
 /// A group of which nobody knows whether it is on disk.
 struct Doubt {
     /// Place of its last entry. Nobody else appends, so an entry at this place is that one.
-    last: i64,
+    last: Place,
     /// Of all its entries.
     leaves: Vec<Hash>,
     /// How many of its submissions were put back.
@@ -147,7 +147,7 @@ impl Writer {
                 let put_back = group.iter().filter(|one| matches!(one.answer, Answer::Nobody)).count();
                 let in_doubt = matches!(error, GroupError::Commit(_)) && tail.place.seq > before.seq;
                 let doubt = in_doubt.then_some(Doubt {
-                    last: tail.place.seq,
+                    last: tail.place,
                     leaves: tail.leaves,
                     put_back,
                 });
@@ -232,26 +232,23 @@ impl Writer {
             });
         }
         // A group is on disk whole or not at all. Who waited for it was refused and has sent nothing.
-        let doubted = doubt.take_if(|doubted| found.seq >= doubted.last);
-        let known = doubted.as_ref().map_or(self.place.seq, |doubted| doubted.last);
+        let doubted = doubt.take_if(|doubted| found.seq >= doubted.last.seq);
         if let Some(doubted) = doubted {
             self.queue.forget(doubted.put_back);
-            self.place = Place {
-                seq: doubted.last,
-                time: found.time,
-            };
-            self.queue.reached(doubted.last, doubted.leaves);
+            self.place = doubted.last;
+            self.queue.reached(doubted.last.seq, doubted.leaves);
         }
         // SECURITY: who puts an entry behind ours makes every commit fail, and must not have it taken for ours after that. Test:
         // `an_entry_that_somebody_else_put_there_is_not_gone_on_from`.
-        if found.seq > known {
+        if found.seq > self.place.seq {
             return Err(RecoverError::Longer {
                 found: found.seq,
-                known,
+                known: self.place.seq,
             });
         }
+        // SECURITY: the time in the database's last row may be anybody's, and every later entry and checkpoint would have it or
+        // a later one: ours is the one that counts. Test: `the_time_goes_on_from_what_was_written_not_from_what_is_found`.
         *doubt = None;
-        self.place = found;
         self.connection = Some(connection);
         while let Some(group) = self.queue.take_backlog() {
             if let Err(unwritten) = self.write(group) {

@@ -22,6 +22,7 @@ mod matrix;
 mod moto;
 mod origin;
 mod output;
+pub mod pages;
 mod points;
 mod ports;
 mod raw;

@@ -4,10 +4,10 @@ mod corpus;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::harness::pages::followed;
 use crate::harness::{Curl, Origin, Sidecar, bounded, eventually, root, runplane, said};
-use crate::policies::blocks;
 
 fn run(home: &Path, arguments: &[&str]) -> Output {
     let mut command = runplane();
@@ -302,23 +302,7 @@ fn the_page_that_teaches_mappings_does_what_it_says() {
     }
     assert!(origin.calls("POST", "/v1/orders/ord_1/refunds").is_empty());
     let work = tempfile::tempdir().unwrap();
-    let binaries = Path::new(env!("CARGO_BIN_EXE_runplane")).parent().unwrap();
-    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
-    let mut told = String::new();
-    for (kind, file, text) in blocks("docs/mappings.md") {
-        match (kind.as_str(), file) {
-            ("sh", _) => {
-                let mut command = Command::new("sh");
-                command.args(["-e", "-c", &text]).current_dir(work.path());
-                command.env("PATH", &path).env("RUNPLANE_HOME", sidecar.home());
-                let output = bounded(command);
-                assert!(output.status.success(), "{text}: {}", said(&output));
-                told.push_str(&said(&output));
-            }
-            (_, Some(file)) => fs::write(work.path().join(file), text).unwrap(),
-            (kind, None) => panic!("a block of {kind} that nobody uses: {text}"),
-        }
-    }
+    let told = followed(&sidecar, work.path(), "docs/mappings.md");
     for said in [
         "       2  write   POST /v1/orders/{order}/refunds at api.acme.example: no mapping is for this host",
         "  orders.refunds.create:\n    call: POST /v1/orders/{order}/refunds\n    action: process_refund\n",

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::harness::pages::followed;
 use crate::harness::{Origin, Session, Sidecar, bounded, eventually, root, runplane, said};
 
 fn run(home: &Path, arguments: &[&str]) -> Output {
@@ -109,19 +110,6 @@ fn idle_rules_are_warned_of_and_wrong_ones_are_errors() {
     );
 }
 
-/// The fenced blocks of a page in order: what kind each is, the file it is the content of, and its text.
-pub fn blocks(page: &str) -> Vec<(String, Option<String>, String)> {
-    let page = fs::read_to_string(root().join(page)).unwrap();
-    let parts: Vec<&str> = page.split("\n```").collect();
-    let blocks = parts.iter().enumerate().skip(1).step_by(2).map(|(at, block)| {
-        let (kind, text) = block.split_once('\n').unwrap();
-        let before = parts[at - 1].trim_end().lines().last().unwrap_or_default();
-        let file = before.strip_prefix('`').and_then(|line| line.strip_suffix("`:"));
-        (kind.to_owned(), file.map(str::to_owned), text.to_owned() + "\n")
-    });
-    blocks.collect()
-}
-
 #[test]
 fn the_page_that_teaches_rules_does_what_it_says() {
     let origin = Origin::stripe();
@@ -131,23 +119,7 @@ fn the_page_that_teaches_rules_does_what_it_says() {
     stripe.call("refund ch_1 amount=4000").assert_ok();
     stripe.call("refund ch_2 amount=9000").assert_ok();
     let work = tempfile::tempdir().unwrap();
-    let binaries = Path::new(env!("CARGO_BIN_EXE_runplane")).parent().unwrap();
-    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
-    let mut told = String::new();
-    for (kind, file, text) in blocks("docs/policies.md") {
-        match (kind.as_str(), file) {
-            ("sh", _) => {
-                let mut command = Command::new("sh");
-                command.args(["-e", "-c", &text]).current_dir(work.path());
-                command.env("PATH", &path).env("RUNPLANE_HOME", sidecar.home());
-                let output = bounded(command);
-                assert!(output.status.success(), "{text}: {}", said(&output));
-                told.push_str(&said(&output));
-            }
-            (_, Some(file)) => fs::write(work.path().join(file), text).unwrap(),
-            (kind, None) => panic!("a block of {kind} that nobody uses: {text}"),
-        }
-    }
+    let told = followed(&sidecar, work.path(), "docs/policies.md");
     for said in [
         "0 warnings",
         "3 tests: 3 as expected",

@@ -67,6 +67,7 @@ pub(super) fn run(args: &Args, home: &Home, out: &mut dyn Write) -> anyhow::Resu
         written: now,
         agent: args.agent.as_deref(),
         home: home.option(),
+        // The record has amounts in it, not what it is called.
         account: filter::account_currency(home.path()).ok(),
         proof: proof(args, home, &Evidence::open(&database)?)?,
         review: &review,

@@ -91,7 +91,13 @@ pub(super) fn read_key(text: &str) -> anyhow::Result<VerifierKey> {
     if let Ok(key) = VerifierKey::parse(text) {
         return Ok(key);
     }
-    let of_file = std::fs::read_to_string(text).ok();
+    // A key that is mistyped is no file either: what is said is that it is no key.
+    let of_file = match std::fs::read_to_string(text) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(error).with_context(|| format!("--key {}", inert(text)));
+        }
+        read => read.ok(),
+    };
     VerifierKey::parse(of_file.as_deref().unwrap_or(text)).with_context(|| format!("--key {}", inert(text)))
 }
 

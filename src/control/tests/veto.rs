@@ -126,6 +126,31 @@ async fn a_no_to_a_consent_that_was_in_doubt_lets_nothing_through() {
     assert_eq!(store.approval(&id).unwrap().unwrap().state, State::Denied);
 }
 
+/// Whoever can write the database makes an approval of what is pending; our next change loses to it.
+#[tokio::test]
+async fn an_approval_that_somebody_else_put_on_disk_lets_nothing_through() {
+    let sidecar = Sidecar::start();
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id: ApprovalId = sidecar.pending().await.parse().unwrap();
+    let mut forged = sidecar.parts.store.approval(&id).unwrap().unwrap();
+    let now = Timestamp::now();
+    (forged.state, forged.revision, forged.decided) = (State::Approved, forged.revision + 1, Some(now));
+    forged.grant_expires = Some(now.plus(std::time::Duration::from_secs(600)));
+    let database = rusqlite::Connection::open(sidecar.home.path().join("state/runplane.db")).unwrap();
+    let put = "UPDATE approvals SET state = 'approved', revision = ?2, decided = ?3, grant_expires = ?4, row = ?5 WHERE id = ?1";
+    let row = serde_json::to_string(&forged).unwrap();
+    let until = forged.grant_expires.unwrap().0;
+    let put = database.execute(put, rusqlite::params![id.as_str(), forged.revision, now.0, until, row]);
+    assert_eq!(put.unwrap(), 1);
+
+    let path = format!("/approvals/{id}/deny");
+    let (status, answer) = sidecar.api("alice", Method::POST, &path, json!({"reason": "no"})).await;
+    assert_eq!(status, 409, "{answer}");
+    assert_eq!(sidecar.parts.approvals.get(&id).unwrap().state, State::Pending);
+    assert!(!client.is_finished(), "nothing goes through");
+    client.abort();
+}
+
 /// A request for consent whose COMMIT failed: memory forgets it, and nobody may be asked for it once it is found on disk.
 #[tokio::test]
 async fn what_was_parked_in_doubt_is_over_if_it_reached_the_disk_and_no_harm_if_it_did_not() {

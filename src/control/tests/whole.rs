@@ -44,7 +44,7 @@ impl Notices for Lines {
 }
 
 pub(crate) struct Sidecar {
-    home: tempfile::TempDir,
+    pub(super) home: tempfile::TempDir,
     pub(crate) parts: Arc<proxy::Parts>,
     router: Router,
     pub(super) lines: Arc<Lines>,

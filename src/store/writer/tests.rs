@@ -44,8 +44,12 @@ fn recovered(reached_the_disk: bool) -> i64 {
         transact(writer.connection.as_ref().unwrap(), &mut Tail::at(acknowledged), &group).unwrap();
     }
     writer.queue.fail("fsync", group);
+    let last = Place {
+        seq: 2,
+        time: acknowledged.time,
+    };
     let doubt = Some(Doubt {
-        last: 2,
+        last,
         leaves: vec![[1; 32], [2; 32]],
         put_back: 1,
     });
@@ -141,4 +145,23 @@ BEGIN SELECT RAISE(ABORT, 'nothing is removed from the trail'); END";
     other.execute_batch(away).unwrap();
     writer.reopen(&mut doubt).unwrap();
     assert_eq!(writer.place.seq, 1);
+}
+
+/// A row's time that somebody changed while we could not write is not the time of what comes next.
+#[test]
+fn the_time_goes_on_from_what_was_written_not_from_what_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = writer(&directory.path().join("state").join("runplane.db"));
+    writer.queue.later(vec![sample::entry(Kind::Boot)]);
+    let group = writer.queue.take().unwrap();
+    assert!(writer.serve(group));
+    let before = writer.place;
+    let other = Connection::open(&writer.path).unwrap();
+    let guard = "SELECT sql FROM sqlite_schema WHERE name = 'entries_stay'";
+    let guard: String = other.query_row(guard, [], |row| row.get(0)).unwrap();
+    let far = i64::MAX / 2;
+    let change = format!("DROP TRIGGER entries_stay; UPDATE entries SET time = {far}; {guard}");
+    other.execute_batch(&change).unwrap();
+    writer.reopen(&mut None).unwrap();
+    assert_eq!(writer.place, before);
 }

@@ -250,20 +250,16 @@ fn a_correction_of_what_was_changed_since_it_was_shown_says_which() {
         .call("refund ch_1 amount=50000")
         .assert_refused("approval_pending");
     assert_eq!(refunds(&origin), 0);
-    let words = [
-        "approvals",
-        "deny",
-        &id,
-        "--reason",
-        "r",
-        "--correct",
-        "amount=50000",
-        "--revision",
-        "2",
-    ];
-    let denied = sidecar.cli_as(Some(&key("fred")), &words);
-    assert!(denied.status.success(), "{}", said(&denied));
+    deny_at(&sidecar, "fred", &id, "2");
     client.call("refund ch_1 amount=50000").assert_ok();
+}
+
+/// No, and $500.00 instead, to what was shown in this revision.
+#[track_caller]
+fn deny_at(sidecar: &Sidecar, who: &str, id: &str, revision: &str) {
+    let instead = ["--reason", "r", "--correct", "amount=50000", "--revision", revision];
+    let denied = sidecar.cli_as(Some(&key(who)), &[&["approvals", "deny", id], &instead[..]].concat());
+    assert!(denied.status.success(), "{}", said(&denied));
 }
 
 /// Managers are asked once finance let part of the time pass; the call that they correct asks finance first again.
@@ -289,19 +285,7 @@ fn a_correction_by_whom_it_came_to_lets_the_corrected_call_through() {
         shown.json()["revision"] == 1
     };
     eventually("managers are asked", asks);
-    let words = [
-        "approvals",
-        "deny",
-        &id,
-        "--reason",
-        "r",
-        "--correct",
-        "amount=50000",
-        "--revision",
-        "1",
-    ];
-    let denied = sidecar.cli_as(Some(&key("mia")), &words);
-    assert!(denied.status.success(), "{}", said(&denied));
+    deny_at(&sidecar, "mia", &id, "1");
     client.call("refund ch_1 amount=50000").assert_ok();
     assert_eq!(refunds(&origin), 1);
 }

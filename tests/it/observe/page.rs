@@ -2,23 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 
-use crate::harness::{Origin, Session, Sidecar, bounded, eventually, root, said};
-use crate::policies::blocks;
-
-/// A block of commands, in the home, as it is typed.
-fn typed(sidecar: &Sidecar, commands: &str) -> String {
-    let binaries = Path::new(env!("CARGO_BIN_EXE_runplane")).parent().unwrap();
-    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
-    let mut command = Command::new("sh");
-    command.args(["-e", "-c", commands]).current_dir(sidecar.home());
-    command.env("PATH", &path).env("RUNPLANE_HOME", sidecar.home());
-    let output = bounded(command);
-    assert!(output.status.success(), "{commands}: {}", said(&output));
-    said(&output)
-}
+use crate::harness::pages::{blocks, typed};
+use crate::harness::{Origin, Session, Sidecar, eventually, root};
 
 /// The line at the end of a rule, before its `;`.
 fn narrow(rules: &str, id: &str, line: &str) -> String {
@@ -50,10 +36,10 @@ fn the_page_that_leads_to_enforcing_does_what_it_says() {
     client.call("refund ch_1 amount=90000").assert_ok();
     let mut mail = Session::sendgrid(&sidecar);
     mail.call("send 60").assert_ok();
-    let tried = typed(&sidecar, &next("sh"));
+    let tried = typed(&sidecar, sidecar.home(), &next("sh"));
     assert!(tried.contains("no-bulk-mail") && tried.lines().count() == 1, "{tried}");
 
-    typed(&sidecar, &next("sh"));
+    typed(&sidecar, sidecar.home(), &next("sh"));
     let draft = fs::read_to_string(sidecar.home().join("policies.new/support-bot.cedar")).unwrap();
     assert!(
         draft.contains("Action::\"read_balance\"") && draft.contains("Action::\"send_email\""),
@@ -70,7 +56,7 @@ fn the_page_that_leads_to_enforcing_does_what_it_says() {
         .fold(rules, |rules, id| narrow(&rules, id, &unless));
     fs::write(&baseline, rules).unwrap();
 
-    let replayed = typed(&sidecar, &next("sh"));
+    let replayed = typed(&sidecar, sidecar.home(), &next("sh"));
     // What is in the draft stays as it was; money is never in it.
     for told in [
         "2 as recorded, 2 otherwise",
@@ -86,7 +72,7 @@ fn the_page_that_leads_to_enforcing_does_what_it_says() {
         "nothing is in force yet"
     );
 
-    typed(&sidecar, &next("sh"));
+    typed(&sidecar, sidecar.home(), &next("sh"));
     eventually("it is in force", || sidecar.printed().contains("RELOADED"));
     client.call("charge 100").assert_ok();
     let others = next("yaml");

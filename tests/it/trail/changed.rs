@@ -149,6 +149,52 @@ fn what_a_start_takes_up_is_held_to_the_entries() {
 }
 
 #[test]
+fn who_keeps_checkpoints_out_of_the_database_is_found() {
+    let sidecar = Sidecar::new().start();
+    let connection = Connection::open(database(&sidecar)).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    let ignore = "CREATE TRIGGER x BEFORE INSERT ON checkpoints BEGIN SELECT RAISE(IGNORE); END";
+    connection.execute_batch(ignore).unwrap();
+    sidecar.told(&["pause", "--agent", "ops-bot", "--reason", "sleeps"]);
+    eventually("it is found", || {
+        let ready = sidecar.api("GET", "/ready", &sidecar.owner_key(), None);
+        ready.status == 503 && ready.text().contains("trail_changed")
+    });
+}
+
+/// What would be whole in itself: the entry of a pause's end once more, and the pause gone.
+#[test]
+fn behind_the_end_of_a_run_nobody_decides_anything() {
+    let sidecar = Sidecar::new().start();
+    let pause = ["pause", "--agent", "ops-bot", "--reason", "sleeps"];
+    sidecar.told(&pause);
+    sidecar.told(&["resume", "--agent", "ops-bot"]);
+    sidecar.told(&pause);
+    stop(&sidecar);
+    let connection = Connection::open(database(&sidecar)).unwrap();
+    let resumed = "SELECT seq, bytes FROM entries WHERE kind = 'pause' ORDER BY seq LIMIT 1 OFFSET 1";
+    let (seq, bytes): (i64, Vec<u8>) = connection
+        .query_row(resumed, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let last = "SELECT max(seq), max(time) FROM entries";
+    let (end, time): (i64, i64) = connection
+        .query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let mut entry: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    (entry["seq"], entry["time"]) = ((end + 1).into(), time.into());
+    let put = "INSERT INTO entries (seq, time, kind, bytes) VALUES (?1, ?2, 'pause', ?3)";
+    connection
+        .execute(put, rusqlite::params![end + 1, time, entry.to_string().into_bytes()])
+        .unwrap();
+    let values = "INSERT INTO entry_values SELECT ?1, committed FROM entry_values WHERE seq = ?2";
+    connection.execute(values, [end + 1, seq]).unwrap();
+    connection.execute("DELETE FROM pauses", []).unwrap();
+    drop(connection);
+    let refused = start(&sidecar);
+    assert!(refused.contains("behind the end of the last run"), "{refused}");
+}
+
+#[test]
 fn a_checkpoint_that_cannot_be_published_is_on_record_once_when_that_begins_and_when_it_ends() {
     let sidecar = Sidecar::new()
         .section("audit: { publish: { file: anchor/published.checkpoint } }")
