@@ -97,9 +97,9 @@ impl Tree<'_> {
                     what: "services",
                 });
             }
-            let words = |part: &&str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             let module: Vec<&str> = module.split('.').skip(1).collect();
-            if !is_name(name) || !module.iter().all(words) {
+            // SECURITY: an empty part would begin the path at the root (test `a_module_lies_in_the_package`).
+            if !is_name(name) || !module.iter().all(|part| is_name(part)) {
                 continue;
             }
             let text = self.source(&module)?;

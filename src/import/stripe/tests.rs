@@ -126,6 +126,21 @@ fn what_is_no_package_gives_no_mapping() {
 }
 
 #[test]
+fn a_module_lies_in_the_package() {
+    let expected = read(package(&[]).path()).unwrap().0.operations.len();
+    for module in ["stripe..none.y", "stripe.v2..none", "stripe./none", "stripe.v2/../none"] {
+        let root = V1.replace(
+            "    \"refunds\"",
+            &format!("    \"x\": [\"{module}\", \"Y\"],\n    \"refunds\""),
+        );
+        assert_ne!(root, V1);
+        // It is not even looked for.
+        let (draft, _) = read(package(&[("_v1_services.py", &root)]).path()).unwrap();
+        assert_eq!(draft.operations.len(), expected, "{module}");
+    }
+}
+
+#[test]
 fn an_older_description_adds_what_the_package_does_not_have() {
     let (mut draft, _) = read(package(&[]).path()).unwrap();
     let had: Vec<String> = draft.operations.keys().cloned().collect();

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use sqlparser::ast::{
-    AlterTableOperation, CopySource, CopyTarget, Delete, FromTable, Insert, Merge, MergeAction, ObjectName,
-    OnConflictAction, OnInsert, SqliteOnConflict, TableObject, Update,
+    AlterTableOperation, CopySource, CopyTarget, Delete, FromTable, Insert, Merge, MergeAction, MergeClauseKind,
+    ObjectName, OnConflictAction, OnInsert, SqliteOnConflict, TableObject, Update,
 };
 
 use super::survey::{table_name, tables};
@@ -70,7 +70,14 @@ pub(super) fn deleted(delete: &Delete) -> Deed {
 pub(super) fn merged(merge: &Merge) -> Vec<Deed> {
     let targets = tables(&merge.table);
     let joined = limit::of_merge(merge);
-    let change = |class| joined.limit(deed(class, "MERGE", targets.clone(), false), Some(&merge.on));
+    // SECURITY: `WHEN NOT MATCHED BY SOURCE` is done to the rows that the condition leaves out (test
+    // `a_merge_of_what_does_not_match_is_unbounded`).
+    let beyond = |clause: &sqlparser::ast::MergeClause| {
+        clause.clause_kind != MergeClauseKind::Matched
+            && matches!(clause.action, MergeAction::Update(_) | MergeAction::Delete { .. })
+    };
+    let condition = (!merge.clauses.iter().any(beyond)).then_some(&*merge.on);
+    let change = |class| joined.limit(deed(class, "MERGE", targets.clone(), false), condition);
     let removes = |clause: &sqlparser::ast::MergeClause| matches!(clause.action, MergeAction::Delete { .. });
     let mut deeds = vec![change(Class::Update)];
     if merge.clauses.iter().any(removes) {

@@ -9,124 +9,113 @@ use sqlparser::ast::{
 
 use super::Deed;
 
-/// The tables of a change as its conditions name them, in lower case.
-pub(super) struct Joined<'a> {
-    /// Those that are changed: each must be limited.
+/// The tables of a change as its conditions name them.
+pub(super) struct Joined {
+    /// Those that are changed, as they are written: each must be limited.
     changed: Vec<String>,
     /// There are no others.
     alone: bool,
-    /// Of the joins.
-    conditions: Vec<&'a Expr>,
-    /// Joined by columns of the same name.
-    by_name: BTreeSet<String>,
+    /// Some are joined by a condition, so that one on another table may limit this one.
+    bound: bool,
+    /// Whose columns are meant, or which tables are changed, cannot be told.
+    untold: bool,
 }
 
 /// Whose column it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whose {
     Changed,
-    /// Of a table that is joined with it.
-    Joined,
     Other,
     Unsure,
 }
 
-pub(super) fn of_update(update: &Update) -> Joined<'_> {
+pub(super) fn of_update(update: &Update) -> Joined {
     let from = match &update.from {
         Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from.as_slice(),
         None => &[],
     };
-    let mut joined = Joined::new(std::iter::once(&update.table).chain(from));
-    // Of tables that are joined those are changed whose columns are set.
-    let set: BTreeSet<String> = update.assignments.iter().flat_map(set).collect();
-    joined.changed = match set.is_empty() || update.table.joins.is_empty() {
-        true => vec![name(&update.table.relation)],
-        false => set.into_iter().collect(),
-    };
-    joined
+    let tables = || std::iter::once(&update.table).chain(from);
+    // Of tables that are joined those are changed whose columns are set: of a column without its table's name, any.
+    let set: Option<BTreeSet<String>> = update.assignments.iter().flat_map(set).collect();
+    match set.filter(|_| !update.table.joins.is_empty()) {
+        Some(set) => Joined::new(tables(), set.into_iter().collect()),
+        None => {
+            let mut joined = Joined::new(tables(), vec![name(&update.table.relation).unwrap_or_default()]);
+            joined.untold |= !update.table.joins.is_empty();
+            joined
+        }
+    }
 }
 
-pub(super) fn of_delete(delete: &Delete) -> Joined<'_> {
+pub(super) fn of_delete(delete: &Delete) -> Joined {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
-    let mut joined = Joined::new(from.iter().chain(delete.using.iter().flatten()));
-    joined.changed = match delete.tables.is_empty() {
-        true => from.iter().map(|table| name(&table.relation)).collect(),
-        false => delete.tables.iter().filter_map(last).collect(),
+    let changed = match delete.tables.is_empty() {
+        true => from
+            .iter()
+            .map(|table| name(&table.relation).unwrap_or_default())
+            .collect(),
+        false => delete
+            .tables
+            .iter()
+            .map(|name| last(name).unwrap_or_default())
+            .collect(),
     };
-    joined
+    Joined::new(from.iter().chain(delete.using.iter().flatten()), changed)
 }
 
-pub(super) fn of_merge(merge: &Merge) -> Joined<'_> {
+pub(super) fn of_merge(merge: &Merge) -> Joined {
+    let changed = vec![name(&merge.table).unwrap_or_default()];
     Joined {
-        changed: vec![name(&merge.table)],
+        untold: !are_told(&[name(&merge.table), name(&merge.source)], &changed),
+        changed,
         alone: false,
-        conditions: Vec::new(),
-        by_name: BTreeSet::new(),
+        bound: false,
     }
 }
 
-impl<'a> Joined<'a> {
-    fn new(tables: impl Iterator<Item = &'a TableWithJoins>) -> Self {
-        let (mut conditions, mut by_name, mut count) = (Vec::new(), BTreeSet::new(), 0);
+/// Whether each name is that of one table, and those that are changed are among them.
+fn are_told(names: &[Option<String>], changed: &[String]) -> bool {
+    let apart: BTreeSet<String> = names.iter().flatten().map(|name| name.to_lowercase()).collect();
+    let known = |changed: &String| names.iter().flatten().any(|name| name == changed);
+    apart.len() == names.len() && changed.iter().all(known)
+}
+
+impl Joined {
+    fn new<'a>(tables: impl Iterator<Item = &'a TableWithJoins>, changed: Vec<String>) -> Self {
+        let (mut names, mut bound) = (Vec::new(), false);
         for table in tables {
-            count += 1 + table.joins.len();
-            for join in &table.joins {
-                match constraint(&join.join_operator) {
-                    Some(JoinConstraint::On(condition)) => conditions.push(condition),
-                    Some(JoinConstraint::Using(_)) => drop(by_name.insert(name(&join.relation))),
-                    Some(JoinConstraint::Natural | JoinConstraint::None) | None => {}
-                }
-            }
+            names.push(name(&table.relation));
+            names.extend(table.joins.iter().map(|join| name(&join.relation)));
+            bound |= table.joins.iter().any(|join| binds(&join.join_operator));
         }
+        let untold = !are_told(&names, &changed);
         Self {
-            changed: Vec::new(),
-            alone: count == 1,
-            conditions,
-            by_name,
+            changed,
+            alone: names.len() == 1 && !untold,
+            bound,
+            untold,
         }
     }
 
-    /// What is done where a condition holds. Whether that limits it is told only of one that names values.
+    /// What is done where a condition holds. Whether that limits it is told only of one that names values of the table itself.
     ///
     /// SECURITY: `id = id + 0` and `id IS NOT NULL` leave nothing out, and no list of such conditions ends; a condition on
-    /// another table leaves nothing out of this one (tests `only_a_condition_that_names_values_is_a_limit`,
-    /// `a_condition_on_another_table_is_no_limit`).
+    /// another table leaves nothing out of this one, and whether a join binds both only the engine knows: outer joins, constant
+    /// columns of subqueries, names that differ by quotes or a schema (tests `only_a_condition_that_names_values_is_a_limit`,
+    /// `a_condition_on_another_table_is_no_limit`, `a_limit_that_comes_by_a_join_or_a_name_of_two_is_untold`).
     pub(super) fn limit(&self, deed: Deed, condition: Option<&Expr>) -> Deed {
         let holds = |test: &dyn Fn(&Conditions<'_>, &Expr) -> bool| {
-            let tests = |changed: &String| condition.is_some_and(|all| test(&self.conditions(changed, all), all));
+            let tests = |changed: &String| {
+                let of = Conditions { changed, joined: self };
+                condition.is_some_and(|all| test(&of, all))
+            };
             !self.changed.is_empty() && self.changed.iter().all(tests)
         };
-        let unbounded = !holds(&|all, condition| all.limit(condition));
+        let unbounded = !holds(&|of, condition| of.limit(condition));
         Deed {
             unbounded,
-            limit_untold: !unbounded && !holds(&|all, condition| all.name_values(condition)),
+            limit_untold: !unbounded && (self.untold || !holds(&|of, condition| of.name_values(condition))),
             ..deed
-        }
-    }
-
-    fn conditions<'n>(&self, changed: &'n str, condition: &Expr) -> Conditions<'n> {
-        let mut found = Conditions {
-            changed,
-            alone: self.alone,
-            joined: self.by_name.clone(),
-        };
-        found.joined.remove(changed);
-        let mut pairs = Vec::new();
-        for condition in self.conditions.iter().copied().chain([condition]) {
-            equal_columns(condition, &mut pairs);
-        }
-        // Each step finds a table, or is the last.
-        loop {
-            let known = |name: &str| name == changed || found.joined.contains(name);
-            let next = pairs.iter().find_map(|(one, other)| match (known(one), known(other)) {
-                (true, false) => Some(other.clone()),
-                (false, true) => Some(one.clone()),
-                _ => None,
-            });
-            match next {
-                Some(name) => drop(found.joined.insert(name)),
-                None => return found,
-            }
         }
     }
 }
@@ -134,21 +123,18 @@ impl<'a> Joined<'a> {
 /// What conditions say of one of the tables that are changed.
 struct Conditions<'n> {
     changed: &'n str,
-    alone: bool,
-    /// Tables of which only rows count that belong to its rows.
-    joined: BTreeSet<String>,
+    joined: &'n Joined,
 }
 
 impl Conditions<'_> {
     fn whose(&self, column: &[Ident]) -> Whose {
+        let changed = |name: &Ident| name.value.to_lowercase() == self.changed.to_lowercase();
         match column {
-            _ if self.alone => Whose::Changed,
-            [.., table, _] => match table.value.to_lowercase() {
-                table if table == self.changed => Whose::Changed,
-                table if self.joined.contains(&table) => Whose::Joined,
-                _ => Whose::Other,
-            },
-            _ => Whose::Unsure,
+            _ if self.joined.alone => Whose::Changed,
+            [table, _] if table.value == self.changed => Whose::Changed,
+            // `other.t.id` may be a field of another table's column.
+            [tables @ .., _] if tables.is_empty() || self.joined.bound || tables.iter().any(changed) => Whose::Unsure,
+            _ => Whose::Other,
         }
     }
 
@@ -177,7 +163,7 @@ impl Conditions<'_> {
         let same = |one: &Ident, other: &Ident| one.value.eq_ignore_ascii_case(&other.value);
         let named = matches!((left_column.last(), right_column.last()), (Some(one), Some(other)) if same(one, other));
         let table = |column: &[Ident]| column.iter().rev().nth(1).map(|table| table.value.to_lowercase());
-        named && (self.alone || table(left_column) == table(right_column))
+        named && (self.joined.alone || table(left_column) == table(right_column))
     }
 
     fn names_column(&self, expr: &Expr) -> bool {
@@ -221,80 +207,50 @@ impl Conditions<'_> {
         }
     }
 
-    /// A column of the table or of one that is joined with it, but for names of what is the same in each row.
+    /// A column of the table, but for names of what is the same in each row.
     fn is_column(&self, expr: &Expr) -> bool {
-        column(expr).is_some_and(|column| {
-            column.last().is_some_and(varies) && matches!(self.whose(column), Whose::Changed | Whose::Joined)
-        })
+        column(expr).is_some_and(|column| column.last().is_some_and(varies) && self.whose(column) == Whose::Changed)
     }
 }
 
-/// The pairs of tables of which columns must be equal.
-fn equal_columns(condition: &Expr, pairs: &mut Vec<(String, String)>) {
-    match condition {
-        Expr::Nested(inner) => equal_columns(inner, pairs),
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::And,
-            right,
-        } => {
-            equal_columns(left, pairs);
-            equal_columns(right, pairs);
-        }
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Eq,
-            right,
-        } => {
-            if let (Some([.., one, _]), Some([.., other, _])) = (column(left), column(right)) {
-                pairs.push((one.value.to_lowercase(), other.value.to_lowercase()));
-            }
-        }
-        _ => {}
-    }
+/// Whether a join has a condition.
+fn binds(join: &JoinOperator) -> bool {
+    !matches!(
+        join,
+        JoinOperator::Join(JoinConstraint::None)
+            | JoinOperator::Inner(JoinConstraint::None)
+            | JoinOperator::StraightJoin(JoinConstraint::None)
+            | JoinOperator::CrossJoin(JoinConstraint::None)
+    )
 }
 
-fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
-    match join {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::StraightJoin(constraint)
-        | JoinOperator::CrossJoin(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint) => Some(constraint),
-        _ => None,
-    }
-}
-
-/// By what its columns are named: its alias, or the last part of its name.
-fn name(table: &TableFactor) -> String {
+/// By what a table's columns are named: its alias, or the last part of its name. `None`: it is no table, or several.
+fn name(table: &TableFactor) -> Option<String> {
     match table {
-        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
-            alias.name.value.to_lowercase()
-        }
-        TableFactor::Table { name, .. } => last(name).unwrap_or_default(),
-        _ => String::new(),
+        TableFactor::Table { alias: Some(alias), .. } => Some(alias.name.value.clone()),
+        TableFactor::Table { name, .. } => last(name),
+        _ => None,
     }
 }
 
 fn last(name: &ObjectName) -> Option<String> {
     match name.0.last()? {
-        ObjectNamePart::Identifier(name) => Some(name.value.to_lowercase()),
+        ObjectNamePart::Identifier(name) => Some(name.value.clone()),
         ObjectNamePart::Function(_) => None,
     }
 }
 
-/// The tables whose columns are set, where they are named.
-fn set(assignment: &Assignment) -> Vec<String> {
+/// The tables whose columns are set. `None`: it is not named.
+fn set(assignment: &Assignment) -> Vec<Option<String>> {
     let columns = match &assignment.target {
         AssignmentTarget::ColumnName(column) => std::slice::from_ref(column),
         AssignmentTarget::Tuple(columns) => columns,
     };
     let table = |column: &ObjectName| match column.0.as_slice() {
-        [.., ObjectNamePart::Identifier(table), _] => Some(table.value.to_lowercase()),
+        [.., ObjectNamePart::Identifier(table), _] => Some(table.value.clone()),
         _ => None,
     };
-    columns.iter().filter_map(table).collect()
+    columns.iter().map(table).collect()
 }
 
 fn column(expr: &Expr) -> Option<&[Ident]> {

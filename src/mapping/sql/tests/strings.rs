@@ -2,6 +2,18 @@
 
 use super::*;
 
+/// It is read as what deletes from `t`, or it is refused, which is a delete as well.
+fn deletes(text: &str, read: bool) {
+    let deed = deeds_by(text, &[Engine::Bigquery]).remove(0);
+    let tables: Vec<_> = deed.tables.iter().map(String::as_str).collect();
+    let (verb, named) = if read { ("DELETE", vec!["t"]) } else { ("", Vec::new()) };
+    assert_eq!(
+        (deed.class, &*deed.verb, tables, deed.untold),
+        (Class::Delete, verb, named, !read),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_string_of_bigquery_hides_no_statement() {
     for text in [
@@ -18,16 +30,35 @@ fn a_string_of_bigquery_hides_no_statement() {
                     format!("SELECT {prefix}{quote}\\{quote}; DELETE FROM t WHERE x = {quote} AS a FROM t -- {quote}");
                 assert_eq!(class(&text, &[Engine::Bigquery]), Class::Delete, "{text}");
             }
-            for text in [
-                // The string goes on after the escaped quote.
-                format!("SELECT {prefix}{quote}\\{one}{quote}; DELETE FROM t WHERE x = {quote} AS a FROM t -- {quote}"),
-                format!("SELECT {prefix}{quote}\\\\{quote}; DELETE FROM t WHERE x = {quote} AS a FROM t -- {quote}"),
+            for (text, read) in [
+                // The string goes on after the escaped quote; with letters before it, it is refused.
+                (
+                    format!(
+                        "SELECT {prefix}{quote}\\{one}{quote}; DELETE FROM t WHERE x = {quote} AS a FROM t -- {quote}"
+                    ),
+                    prefix.is_empty(),
+                ),
+                (
+                    format!(
+                        "SELECT {prefix}{quote}\\\\{quote}; DELETE FROM t WHERE x = {quote} AS a FROM t -- {quote}"
+                    ),
+                    true,
+                ),
                 // Two quotes are the end and a beginning.
-                format!("SELECT {prefix}{quote}a{quote}{quote}; DELETE FROM t -- {quote}"),
-                format!("SELECT {prefix}{quote}a{one}{quote}; DELETE FROM t -- {quote}"),
-                format!("SELECT {prefix}{quote}a{quote}; DELETE FROM t -- {quote}"),
+                (
+                    format!("SELECT {prefix}{quote}a{quote}{quote}; DELETE FROM t -- {quote}"),
+                    false,
+                ),
+                (
+                    format!("SELECT {prefix}{quote}a{one}{quote}; DELETE FROM t -- {quote}"),
+                    false,
+                ),
+                (
+                    format!("SELECT {prefix}{quote}a{quote}; DELETE FROM t -- {quote}"),
+                    true,
+                ),
             ] {
-                assert_eq!(class(&text, &[Engine::Bigquery]), Class::Delete, "{text}");
+                deletes(&text, read);
                 // What no other engine reads in another way BigQuery refuses.
                 if text.contains('\\') {
                     assert_ne!(class(&text, &Engine::ALL), Class::Read, "{text}");
@@ -35,17 +66,17 @@ fn a_string_of_bigquery_hides_no_statement() {
             }
         }
     }
-    for text in [
-        "SELECT `a\\`; DELETE FROM t; -- `",
-        "SELECT 'open",
-        "SELECT '''open''",
-        "SELECT 'a\n'; DELETE FROM t -- '",
-        "SELECT /* open",
-        "SELECT 1 /* ' */; DELETE FROM t -- '",
-        "SELECT 1 -- '\n; DELETE FROM t -- '",
-        "SELECT 1 # '\n; DELETE FROM t -- '",
+    for (text, read) in [
+        ("SELECT `a\\`; DELETE FROM t; -- `", false),
+        ("SELECT 'open", false),
+        ("SELECT '''open''", false),
+        ("SELECT 'a\n'; DELETE FROM t -- '", false),
+        ("SELECT /* open", false),
+        ("SELECT 1 /* ' */; DELETE FROM t -- '", true),
+        ("SELECT 1 -- '\n; DELETE FROM t -- '", true),
+        ("SELECT 1 # '\n; DELETE FROM t -- '", true),
     ] {
-        assert_eq!(class(text, &[Engine::Bigquery]), Class::Delete, "{text}");
+        deletes(text, read);
     }
 }
 
