@@ -24,7 +24,7 @@ use crate::agent::{Person, Proof};
 use crate::audit;
 use crate::model::inert::inert;
 use crate::model::{ApprovalId, Reason, Refusal};
-use crate::notify::slack::{Desk, only_on_the_page};
+use crate::notify::slack::Desk;
 use payload::{About, Interaction, Step};
 use signature::{Seen, SignatureError};
 
@@ -87,7 +87,7 @@ async fn refuse(parts: &Parts, peer: Option<Extension<ConnectInfo<SocketAddr>>>,
 async fn handle(door: &Door, click: Interaction) {
     let Some(person) = person(door, &click.user) else {
         let text = format!(
-            "Nothing was decided: your Slack account ({}) is nobody's here. `notifications.slack.people` says whose it is.",
+            "Nothing was decided: your Slack account ({}) is nobody's here. `people` in the configuration says whose it is.",
             inert(&click.user)
         );
         refused(
@@ -115,7 +115,7 @@ async fn decide(door: &Door, person: &Person, click: &Interaction) -> Result<(),
     let id = parts.approvals.find(&click.about.approval)?;
     match &click.step {
         Step::Approve => {
-            by_button(parts, &id)?;
+            by_button(door, &id, &click.about)?;
             let yes = approvals::Yes {
                 set: BTreeMap::new(),
                 reason: None,
@@ -148,9 +148,10 @@ async fn decide(door: &Door, person: &Person, click: &Interaction) -> Result<(),
 }
 
 /// What had no button is not decided by one, whatever is said to have been pressed.
-fn by_button(parts: &Parts, id: &ApprovalId) -> Result<(), Problem> {
-    let standing = parts.approvals.get(id).ok_or_else(approvals::gone)?;
-    match only_on_the_page(&standing.row, parts.reason_from_risk) {
+fn by_button(door: &Door, id: &ApprovalId, about: &About) -> Result<(), Problem> {
+    let standing = door.parts.approvals.get(id).ok_or_else(approvals::gone)?;
+    let (buttons, from) = (&door.desk.buttons, door.parts.reason_from_risk);
+    match buttons.refuse(&standing.row, from, about.revision, &about.mark) {
         Some(why) => Err(Problem::forbidden(format!(
             "nothing was decided: {} is decided {why}",
             id.short()

@@ -24,6 +24,9 @@ const LONGEST: usize = 500;
 const FIELDS: usize = 8 * 1024;
 /// Of what else a call does.
 const MOST_ALSO: usize = 10;
+/// Of its rules, and of the people who said yes.
+const MOST_RULES: usize = 20;
+const MOST_VOTES: usize = 20;
 
 /// An approval, ready to be told. Every text in it is inert.
 #[derive(Clone, Debug, Serialize)]
@@ -55,6 +58,8 @@ pub(super) struct Message {
     fields_left_out: usize,
     /// What is not known and must be stated.
     missing: Vec<String>,
+    /// Values of those, as people stated them.
+    stated: BTreeMap<String, serde_json::Value>,
     /// What the call does besides.
     also: Vec<String>,
     /// What the agent did just before, oldest first.
@@ -153,7 +158,9 @@ impl Message {
         let (state, now) = (row.state, Timestamp::now());
         let expired = state == State::Pending && row.expires <= now;
         let pending = state == State::Pending && !expired;
-        let (fields, fields_left_out) = fields(action);
+        let currency = currency(row);
+        let (stated, stated_left_out) = fields(&row.stated, currency);
+        let (fields, fields_left_out) = fields(&action.fields, currency);
         let minutes = words.grant.as_secs().div_ceil(60);
         let deny = format!(
             "runplane approvals deny {} --reason REASON{}",
@@ -206,9 +213,13 @@ impl Message {
                 .iter()
                 .map(|missing| format!("{} ({})", missing.field, missing.why.as_str()))
                 .collect(),
+            stated,
             also: also(action),
             before: before.iter().map(|before| before.0.clone()).collect(),
-            left_out: 0,
+            left_out: stated_left_out
+                + action.also.len().saturating_sub(MOST_ALSO)
+                + row.rules.len().saturating_sub(MOST_RULES)
+                + row.votes.len().saturating_sub(MOST_VOTES),
             votes: votes(row),
             denial: row.denial.as_ref().map(|denial| Denial {
                 person: told(&denial.person, 63),
@@ -242,7 +253,7 @@ fn rules(row: &ApprovalRow) -> Vec<Rule> {
         reason: rule.reason.as_deref().map(|reason| told(reason, LONGEST)),
         asks: told(&rule.asks(), 200),
     });
-    rules.take(20).collect()
+    rules.take(MOST_RULES).collect()
 }
 
 fn votes(row: &ApprovalRow) -> Vec<Vote> {
@@ -252,17 +263,22 @@ fn votes(row: &ApprovalRow) -> Vec<Vote> {
         time: vote.time.to_string(),
         reason: vote.reason.as_deref().map(|reason| told(reason, LONGEST)),
     });
-    votes.take(20).collect()
+    votes.take(MOST_VOTES).collect()
 }
 
-/// The canonical fields, the shortest first where not all have room; and how many are left out.
-fn fields(action: &Action) -> (BTreeMap<String, serde_json::Value>, usize) {
-    let currency = match action.fields.get("currency") {
-        Some(Value::Text(currency)) => Some(currency.as_str()),
+/// What its amounts are in, by the call or by who stated it.
+fn currency(row: &ApprovalRow) -> Option<&str> {
+    let known = row.action.fields.get("currency").or_else(|| row.stated.get("currency"));
+    match known {
+        Some(Value::Text(currency)) => Some(currency),
         Some(Value::Bool(_) | Value::Int(_) | Value::List(_)) | None => None,
-    };
+    }
+}
+
+/// Canonical fields, the shortest first where not all have room; and how many are left out.
+fn fields(fields: &BTreeMap<Arc<str>, Value>, currency: Option<&str>) -> (BTreeMap<String, serde_json::Value>, usize) {
     let mut all: Vec<(String, serde_json::Value)> = Vec::new();
-    for (name, value) in &action.fields {
+    for (name, value) in fields {
         all.push((name.to_string(), shown(value)));
         if let ("amount", Value::Int(amount), Some(currency)) = (&**name, value, currency) {
             all.push((
@@ -301,9 +317,7 @@ fn also(action: &Action) -> Vec<String> {
         let text = format!("{} ({}), {} {target}", also.name, also.operation, also.target.kind);
         told(&text, 300)
     });
-    let more = action.also.len().saturating_sub(MOST_ALSO);
-    let more = (more > 0).then(|| format!("and {more} more, see the approval itself"));
-    each.take(MOST_ALSO).chain(more).collect()
+    each.take(MOST_ALSO).collect()
 }
 
 #[cfg(test)]

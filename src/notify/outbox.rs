@@ -204,6 +204,7 @@ async fn send(parts: &Parts, target: &Target, due: &Due, message: &Message) -> R
         Target::Slack { slack, channel, .. } => {
             let telling = Telling {
                 channel,
+                approval: &due.row.id,
                 message,
                 only_on_the_page: only_on_the_page(&due.row, parts.words.reason_from_risk),
                 // Who is asked again is to hear of it: a message that changes makes no sound.

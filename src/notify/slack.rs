@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use subtle::ConstantTimeEq;
 
 use super::message::Message;
 use super::outbox::Failure;
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
+use crate::model::entry::hmac_sha256;
 use crate::model::outbox::Post;
 use crate::model::{ApprovalId, Secret, Timestamp};
 use crate::upstream::Errands;
@@ -43,11 +45,47 @@ pub struct Buttons {
     pub people: BTreeMap<Arc<str>, Arc<str>>,
 }
 
+impl Buttons {
+    /// What a button says: the approval, its revision, and that a message of ours has it.
+    fn value(&self, approval: &ApprovalId, revision: u32) -> String {
+        format!("{approval}:{revision}:{}", self.mark(approval, revision))
+    }
+
+    /// Whether a message with buttons was made of this approval, at this revision.
+    ///
+    /// SECURITY: whoever may press one button can have Slack say that they pressed another. What was never shown with buttons, for it was
+    /// not shown whole or in short, is decided by none. Tests: `a_button_counts_for_what_it_was_made_of`,
+    /// `slack::what_slack_refuses_to_show_is_asked_without_it`.
+    fn made(&self, approval: &ApprovalId, revision: u32, mark: &str) -> bool {
+        self.mark(approval, revision).as_bytes().ct_eq(mark.as_bytes()).into()
+    }
+
+    fn mark(&self, approval: &ApprovalId, revision: u32) -> String {
+        // What Slack signs by the same secret begins with its version.
+        let about = format!("button:{approval}:{revision}");
+        hex::encode(hmac_sha256(self.signing_secret.expose().as_bytes(), about.as_bytes()))
+    }
+
+    /// Why a yes by this button is none, in words that go on from "is decided"; `None` if it may be one.
+    pub fn refuse(
+        &self,
+        row: &ApprovalRow,
+        reason_from_risk: Option<i64>,
+        revision: u32,
+        mark: &str,
+    ) -> Option<&'static str> {
+        let unmade =
+            || (!self.made(&row.id, revision, mark)).then_some("on the page, for no message of ours has this button");
+        only_on_the_page(row, reason_from_risk).or_else(unmade)
+    }
+}
+
 /// Why an approval is not decided by a button, in words that go on from "is decided"; `None` if it may be.
 ///
 /// SECURITY: a Slack account is not our sign-in, and what is at stake says how far it goes. It is asked again when a button is pressed.
-/// Tests: `what_is_at_stake_decides_whether_there_are_buttons`, `a_forged_click_on_what_has_no_buttons_decides_nothing`.
-pub fn only_on_the_page(row: &ApprovalRow, reason_from_risk: Option<i64>) -> Option<&'static str> {
+/// Tests: `what_is_at_stake_decides_whether_there_are_buttons`, `a_forged_click_on_what_has_no_buttons_decides_nothing`,
+/// `what_somebody_else_stated_is_shown_and_decided_on_the_page`.
+pub(super) fn only_on_the_page(row: &ApprovalRow, reason_from_risk: Option<i64>) -> Option<&'static str> {
     // What was not weighed may be anything.
     let score = row.action.score().unwrap_or(100);
     if score > MOST_RISK {
@@ -60,7 +98,13 @@ pub fn only_on_the_page(row: &ApprovalRow, reason_from_risk: Option<i64>) -> Opt
         return Some("on the page, for more than one person is asked");
     }
     let incomplete = row.rules.iter().any(|rule| &*rule.id == INCOMPLETE_ACTION);
-    incomplete.then_some("on the page, for values are missing")
+    // Where another person stated them already, the action itself still lacks them.
+    if incomplete || !row.stated.is_empty() || !row.action.all_missing().is_empty() {
+        return Some("on the page, for the call leaves values out");
+    }
+    // A message names what else a call does, and nothing more of it.
+    let does_more = row.action.also.iter().any(|also| !also.fields.is_empty());
+    does_more.then_some("on the page, for it does more than one thing")
 }
 
 /// A message's place.
@@ -84,6 +128,7 @@ impl Shown {
 /// What a channel is told.
 pub(super) struct Telling<'a> {
     pub(super) channel: &'a str,
+    pub(super) approval: &'a ApprovalId,
     pub(super) message: &'a Message,
     /// Why it is not decided by a button.
     pub(super) only_on_the_page: Option<&'static str>,
@@ -107,11 +152,12 @@ impl Slack {
 
     /// Posts a message, or changes one.
     pub(super) async fn tell(&self, errands: &Errands, telling: &Telling<'_>) -> Result<Shown, Failure> {
-        let page_only = match self.buttons {
-            Some(_) => telling.only_on_the_page,
-            None => Some("on the page"),
+        let button = match (&self.buttons, telling.only_on_the_page) {
+            (Some(buttons), None) => Ok(buttons.value(telling.approval, telling.message.revision)),
+            (Some(_), Some(why)) => Err(why),
+            (None, _) => Err("on the page"),
         };
-        match self.show(errands, telling, &card::of(telling.message, page_only)).await {
+        match self.show(errands, telling, &card::of(telling.message, button)).await {
             // SECURITY: an agent that finds words which Slack takes for no message would have people not asked. They are, without
             // those words. Test: `slack::what_slack_refuses_to_show_is_asked_without_it`.
             Err(SlackError::Content(why)) => {

@@ -60,7 +60,7 @@ pub use record::{Trail, contains, files};
 pub use session::{Answer, Session};
 pub use shared::Shared;
 pub use sidecar::{Sidecar, bounded, runplane, said};
-pub use slack::{Signed, Workspace, buttons};
+pub use slack::{Signed, Workspace, button_of, buttons};
 pub use websockets::WebSockets;
 
 /// Longer than anything here takes on a slow machine; what takes longer has hung.

@@ -1,8 +1,10 @@
 //! People are asked in Slack, and decide there.
 
+mod only_on_the_page;
+
 use serde_json::Value;
 
-use crate::harness::{Configuration, Origin, Session, Sidecar, Signed, Workspace, buttons, eventually, key};
+use crate::harness::{Configuration, Origin, Session, Sidecar, Signed, Workspace, button_of, buttons, eventually, key};
 
 const REFUND: &str = "refund ch_1 amount=60000";
 const APPROVE: &str = "runplane_approve";
@@ -28,6 +30,10 @@ fn deliveries(sidecar: &Sidecar) -> Value {
     let answer = sidecar.api("GET", "/api/v1/notifications?all=true", &sidecar.owner_key(), None);
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
+}
+
+fn waiting(sidecar: &Sidecar) -> String {
+    sidecar.approvals("pending")[0]["id"].as_str().unwrap().to_owned()
 }
 
 fn is_pending(sidecar: &Sidecar) -> bool {
@@ -182,6 +188,7 @@ fn who_may_not_decide_is_told_so_alone_and_nothing_changes() {
         told.starts_with("U0STRANGER: Nothing was decided: your Slack account (U0STRANGER) is nobody's"),
         "{told}"
     );
+    assert!(!told.contains("[.]"), "our own words are as we write them: {told}");
     workspace.press(&sidecar, "U0BOB", APPROVE);
     let told = workspace.whispers(2);
     assert!(told.starts_with("U0BOB: `bob` may not decide this"), "{told}");
@@ -204,9 +211,8 @@ fn a_click_on_what_was_changed_since_decides_nothing() {
     Session::stripe(&sidecar)
         .call(REFUND)
         .assert_refused("approval_pending");
-    let message = workspace.shows("Approval wanted");
-    let value = buttons(&message)[0].1.replace(":0", ":1");
-    let click = workspace.said("U0ALICE", APPROVE, &value);
+    workspace.shows("Approval wanted");
+    let click = workspace.said("U0ALICE", APPROVE, &button_of(&waiting(&sidecar), 1));
     assert_eq!(Signed::now(&click).send(&sidecar).status, 200);
     let told = workspace.whispers(1);
     assert!(told.contains("was changed since you saw it"), "{told}");
@@ -234,48 +240,6 @@ fn what_asks_other_people_by_now_is_shown_anew_and_decided_as_it_is() {
     workspace.shows("approver or managers");
     workspace.press(&sidecar, "U0ALICE", APPROVE);
     workspace.shows("Approved: apr_");
-}
-
-#[test]
-fn a_forged_click_on_what_has_no_buttons_decides_nothing() {
-    let rule = r#"@id("two") @decision("REQUIRE_APPROVAL") @approvers("approver") @quorum("2")
-        forbid (principal, action == Action::"process_refund", resource);"#;
-    let workspace = Workspace::new();
-    let (origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration.policy(rule)).start();
-    Session::stripe(&sidecar)
-        .call(REFUND)
-        .assert_refused("approval_pending");
-    let message = workspace.shows("for more than one person is asked");
-    assert_eq!(ids(&message), [PAGE]);
-    let approval = sidecar.approvals("pending")[0]["id"].as_str().unwrap().to_owned();
-    let click = workspace.said("U0ALICE", APPROVE, &format!("{approval}:0"));
-    assert_eq!(Signed::now(&click).send(&sidecar).status, 200);
-    assert!(
-        workspace.whispers(1).contains("is decided on the page"),
-        "{}",
-        workspace.whispers(1)
-    );
-    assert!(is_pending(&sidecar) && sidecar.trail().of_kind("approved").is_empty());
-    origin.assert_untouched();
-}
-
-#[test]
-fn what_is_of_high_risk_or_wants_a_reason_only_leads_to_the_page() {
-    for (section, says) in [
-        ("risk: { weights: { action: 0.9999 } }", "for its risk is 70 or more"),
-        ("time_zone: UTC", "for a yes to it needs a reason"),
-    ] {
-        let workspace = Workspace::new();
-        let (_origin, configuration) = stripe("1s");
-        let configuration = configuration.section(section).approvals("reason_from_risk: 1");
-        let sidecar = workspace.asked_by(configuration).start();
-        Session::stripe(&sidecar)
-            .call(REFUND)
-            .assert_refused("approval_pending");
-        let message = workspace.shows(says);
-        assert_eq!(ids(&message), [PAGE], "{message:#}");
-    }
 }
 
 #[test]
@@ -355,6 +319,16 @@ fn what_slack_refuses_to_show_is_asked_without_it() {
         "{message:#}"
     );
     assert_eq!(workspace.calls(), ["chat.postMessage", "chat.postMessage"]);
+    // What was asked in short has no button, whatever is said to have been pressed.
+    let value = format!("{}:0:{}", waiting(&sidecar), "0".repeat(64));
+    let click = workspace.said("U0ALICE", APPROVE, &value);
+    assert_eq!(Signed::now(&click).send(&sidecar).status, 200);
+    let told = workspace.whispers(1);
+    assert!(
+        told.contains("on the page, for no message of ours has this button"),
+        "{told}"
+    );
+    assert!(is_pending(&sidecar));
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(super) struct About {
     pub(super) approval: String,
     /// As it was shown.
     pub(super) revision: u32,
+    /// That a message of ours has this button.
+    pub(super) mark: String,
     /// Where it was shown.
     pub(super) channel: String,
 }
@@ -115,19 +117,20 @@ impl Interaction {
 }
 
 impl About {
-    /// `apr_…:REVISION:CHANNEL`
+    /// `apr_…:REVISION:MARK:CHANNEL`
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
         let about = Self {
             approval: parts.next()?.to_owned(),
             revision: parts.next()?.parse().ok()?,
+            mark: parts.next()?.to_owned(),
             channel: parts.next()?.to_owned(),
         };
         parts.next().is_none().then_some(about)
     }
 
     pub(super) fn written(&self) -> String {
-        format!("{}:{}:{}", self.approval, self.revision, self.channel)
+        format!("{}:{}:{}:{}", self.approval, self.revision, self.mark, self.channel)
     }
 }
 
@@ -152,6 +155,7 @@ mod tests {
         About {
             approval: "apr_x".to_owned(),
             revision: 3,
+            mark: "m".to_owned(),
             channel: "C1".to_owned(),
         }
     }
@@ -159,13 +163,13 @@ mod tests {
     #[test]
     fn buttons_and_the_form_say_what_they_are_about() {
         let read = |payload: &Value| read(payload).unwrap().unwrap();
-        let approve = read(&click(APPROVE, "apr_x:3"));
+        let approve = read(&click(APPROVE, "apr_x:3:m"));
         assert_eq!(
             (approve.user.as_str(), approve.about, approve.step),
             ("U1", about(), Step::Approve)
         );
         let trigger = "1.2.3".to_owned();
-        assert_eq!(read(&click(DENY, "apr_x:3")).step, Step::AskWhy { trigger });
+        assert_eq!(read(&click(DENY, "apr_x:3:m")).step, Step::AskWhy { trigger });
         let form = json!({"type": "view_submission", "user": {"id": "U1"}, "view": {"callback_id": REASON,
             "private_metadata": about().written(), "state": {"values": {REASON: {REASON: {"value": "too much"}}}}}});
         let (form, reason) = (read(&form), "too much".to_owned());
@@ -180,10 +184,18 @@ mod tests {
 
     #[test]
     fn what_is_no_interaction_is_refused() {
-        for value in ["", "apr_x", "apr_x:", "apr_x:three", "apr_x:-1", "apr_x:3:C2"] {
+        for value in [
+            "",
+            "apr_x",
+            "apr_x:3",
+            "apr_x::m",
+            "apr_x:three:m",
+            "apr_x:-1:m",
+            "apr_x:3:m:C2",
+        ] {
             assert_eq!(read(&click(APPROVE, value)), None, "{value}");
         }
-        let mut two = click(APPROVE, "apr_x:3");
+        let mut two = click(APPROVE, "apr_x:3:m");
         two["actions"] = json!([two["actions"][0], two["actions"][0]]);
         assert_eq!(read(&two), None);
         assert_eq!(read(&json!({"type": "block_actions"})), None);

@@ -65,6 +65,9 @@ impl Message {
             line("", format!("{} fields are left out here", self.fields_left_out));
         }
         self.missing.iter().for_each(|missing| line("Missing", missing.clone()));
+        for (name, value) in &self.stated {
+            line("Stated", format!("{name} = {}", in_words(value)));
+        }
         self.also.iter().for_each(|also| line("Also", also.clone()));
         self.before.iter().for_each(|before| line("Before", before.clone()));
         if self.left_out > 0 {

@@ -9,7 +9,7 @@ const ROOM: usize = 19_000;
 type Step = fn(&mut Message) -> bool;
 
 /// What is left out where there is no room, first what is missed least. Who asks for what, by which rules and how to decide stay.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Message::drop_earliest,
     |message| message.also.pop().is_some(),
     Message::drop_field,
@@ -17,6 +17,7 @@ const STEPS: [Step; 9] = [
     |message| message.rules.iter_mut().rev().any(|rule| rule.reason.take().is_some()),
     |message| message.roles.pop().is_some(),
     |message| message.missing.pop().is_some(),
+    |message| message.stated.pop_last().is_some(),
     |message| message.votes.len() > 1 && message.votes.pop().is_some(),
     |message| message.rules.len() > 1 && message.rules.pop().is_some(),
 ];

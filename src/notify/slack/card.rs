@@ -48,15 +48,18 @@ impl Card {
     }
 }
 
-/// An approval as it is. `only_on_the_page`: why there are no buttons to decide it by.
-pub(super) fn of(message: &Message, only_on_the_page: Option<&'static str>) -> Card {
+/// An approval as it is. `button`: what its buttons say, or why there are none to decide it by.
+pub(super) fn of(message: &Message, button: Result<String, &'static str>) -> Card {
     let (texts, shown_whole) = sections(message);
     // SECURITY: who says yes has seen all of it, or signs in where all of it is. Test: `what_is_not_shown_whole_has_no_buttons`.
-    let not_here = only_on_the_page.or_else(|| (!shown_whole).then_some("on the page, where all of it is shown"));
+    let button = button.and_then(|value| match shown_whole {
+        true => Ok(value),
+        false => Err("on the page, where all of it is shown"),
+    });
     let mut blocks = vec![headline(message)];
     blocks.extend(texts.iter().map(|text| section(text)));
-    blocks.extend(how(message, not_here));
-    blocks.extend(actions(message, not_here.is_none()));
+    blocks.extend(how(message, button.as_ref().err().copied()));
+    blocks.extend(actions(message, button.ok().as_deref()));
     Card {
         text: notice(message, true),
         blocks,
@@ -68,7 +71,7 @@ pub(super) fn in_short(message: &Message) -> Card {
     let text = "Slack did not take what this is about. It is not shown here, and is decided where it is.";
     let mut blocks = vec![headline(message), section(text)];
     blocks.extend(how(message, Some("on the page, where it is shown")));
-    blocks.extend(actions(message, false));
+    blocks.extend(actions(message, None));
     Card {
         text: notice(message, false),
         blocks,
@@ -136,11 +139,10 @@ fn how(message: &Message, not_here: Option<&'static str>) -> Option<Value> {
     Some(section(&escaped(&lines.join("\n"), TEXT).0))
 }
 
-fn actions(message: &Message, decides: bool) -> Option<Value> {
-    let value = format!("{}:{}", message.approval, message.revision);
-    let button = |id: &str, style: &str, text: &str| json!({"type": "button", "action_id": id, "style": style, "text": plain(text), "value": value});
+fn actions(message: &Message, value: Option<&str>) -> Option<Value> {
     let mut elements = Vec::new();
-    if decides && message.is_asked() {
+    if let Some(value) = value.filter(|_| message.is_asked()) {
+        let button = |id: &str, style: &str, text: &str| json!({"type": "button", "action_id": id, "style": style, "text": plain(text), "value": value});
         let mut approve = button(APPROVE, "primary", "Approve");
         if let Some(members) = approve.as_object_mut() {
             let confirm = json!({"title": plain("Approve this call?"), "confirm": plain("Approve"), "deny": plain("Back"),

@@ -153,6 +153,13 @@ impl Workspace {
     }
 }
 
+/// The value of a button of this revision.
+pub fn button_of(approval: &str, revision: u32) -> String {
+    let about = format!("button:{approval}:{revision}");
+    let mark = hex::encode(hmac_sha256(SECRET.as_bytes(), about.as_bytes()));
+    format!("{approval}:{revision}:{mark}")
+}
+
 /// `action_id` and `value` of the buttons of a message.
 pub fn buttons(message: &Value) -> Vec<(String, String)> {
     let blocks = message["blocks"].as_array().unwrap().iter();

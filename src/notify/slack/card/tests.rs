@@ -1,15 +1,24 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{HoldRule, Risk, State, Timestamp, Vote};
+use crate::model::{Action, HoldRule, Missing, Risk, Secret, State, Timestamp, Vote, Why};
 use crate::notify::message::tests::told_of;
-use crate::notify::slack::only_on_the_page;
+use crate::notify::slack::{Buttons, only_on_the_page};
 use crate::store::tests::sample;
 
+fn buttons(secret: &str) -> Buttons {
+    Buttons {
+        signing_secret: Secret::new(secret.to_owned()),
+        people: BTreeMap::new(),
+    }
+}
+
 fn card(row: ApprovalRow, why: Option<&'static str>) -> Value {
-    of(&told_of(row), why).arguments(json!({"channel": "C1"}))
+    let value = buttons("s").value(&row.id, row.revision);
+    of(&told_of(row), why.map_or(Ok(value), Err)).arguments(json!({"channel": "C1"}))
 }
 
 /// Each object of the tree.
@@ -132,13 +141,21 @@ proptest! {
         for state in [State::Pending, State::Denied] {
             row.state = state;
             let message = told_of(row.clone());
-            is_fit_and_inert(&of(&message, None).arguments(json!({})));
+            is_fit_and_inert(&of(&message, Ok("apr_x:0:m".to_owned())).arguments(json!({})));
             is_fit_and_inert(&in_short(&message).arguments(json!({})));
         }
         is_fit_and_inert(&whisper(&format!("nothing was decided: {summary}")).arguments(json!({})));
         let form = why(&row, "apr_x:0:C1");
         is_fit_and_inert(&json!({"text": "a", "mrkdwn": false, "parse": "none", "link_names": false, "blocks": form["blocks"]}));
         prop_assert!(form["title"]["text"].as_str().unwrap().chars().count() <= 24);
+    }
+}
+
+/// What says nothing beyond its name and target.
+fn bare() -> Action {
+    Action {
+        fields: BTreeMap::new(),
+        ..sample::action()
     }
 }
 
@@ -175,7 +192,7 @@ fn a_card_has_what_is_needed_to_decide_and_the_buttons_for_it() {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert_eq!(actions_of(&card), [APPROVE, DENY, PAGE]);
-    let value = format!("{}:{}", row.id, row.revision);
+    let value = buttons("s").value(&row.id, row.revision);
     assert!(card.to_string().contains(&value), "{card}");
     assert!(card["text"].as_str().unwrap().contains("support-bot"), "{card}");
 }
@@ -222,6 +239,23 @@ fn what_is_at_stake_decides_whether_there_are_buttons() {
         row.rules.push(HoldRule { id, ..rule });
     };
     assert!(!may(&incomplete, None));
+    let missing = || Missing {
+        field: "amount".into(),
+        why: Why::Absent,
+    };
+    assert!(!may(&|row| row.action.missing = vec![missing()], None));
+    assert!(!may(&|row| row.stated = row.action.fields.clone(), None));
+    let also = |change: &dyn Fn(&mut Action)| {
+        let mut other = bare();
+        change(&mut other);
+        may(&|row| row.action.also = vec![bare(), other.clone()], None)
+    };
+    assert!(also(&|_| {}));
+    assert!(!also(&|other| other.missing = vec![missing()]));
+    assert!(
+        !also(&|other| other.fields = sample::action().fields),
+        "a card does not show them"
+    );
     let why = only_on_the_page(
         &{
             let mut row = plain_row();
@@ -251,6 +285,9 @@ fn what_is_not_shown_whole_has_no_buttons() {
                 row.action.fields.insert(format!("field_{at}").as_str().into(), field);
             }
         },
+        |row: &mut ApprovalRow, _: &str| row.action.also = vec![bare(); 11],
+        |row: &mut ApprovalRow, _: &str| row.rules = vec![row.rules[0].clone(); 21],
+        |row: &mut ApprovalRow, _: &str| row.votes = vec![sample::grant(1).vote; 21],
     ] {
         let mut row = plain_row();
         change(&mut row, &long);
@@ -259,6 +296,30 @@ fn what_is_not_shown_whole_has_no_buttons() {
         assert!(shown(&card).contains("where all of it is shown"), "{card}");
         assert!(shown(&card).contains("Until: "), "how it stands is there: {card}");
     }
+}
+
+#[test]
+fn a_button_counts_for_what_it_was_made_of() {
+    let (row, other) = (plain_row(), sample::approval());
+    let value = buttons("s").value(&row.id, 3);
+    let mark = value.strip_prefix(&format!("{}:3:", row.id)).unwrap();
+    let refuse = |secret: &str, row: &ApprovalRow, revision: u32, mark: &str| {
+        buttons(secret).refuse(row, None, revision, mark).is_some()
+    };
+    assert!(!refuse("s", &row, 3, mark));
+    assert!(refuse("s", &row, 4, mark), "of another revision");
+    assert!(refuse("t", &row, 3, mark), "by another secret");
+    for mark in ["", "m", "0".repeat(64).as_str()] {
+        assert!(refuse("s", &row, 3, mark), "{mark}");
+    }
+    let other = ApprovalRow {
+        id: other.id,
+        ..row.clone()
+    };
+    assert!(refuse("s", &other, 3, mark), "of another approval");
+    let mut risky = row;
+    risky.action.risk = Some(Box::new(risk(70)));
+    assert!(refuse("s", &risky, 3, mark), "what is at stake is asked again");
 }
 
 #[test]
