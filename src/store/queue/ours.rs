@@ -25,9 +25,11 @@ struct Sums {
 
 impl Ours {
     pub(super) fn put(&self, changes: &[Change]) {
-        let rows = changes.iter().filter_map(|change| match change {
-            Change::ApprovalHeld(row) | Change::ApprovalMoved(row) => sum(row),
-            _ => None,
+        let rows = changes.iter().filter_map(|change| {
+            if let Change::ApprovalHeld(row) | Change::ApprovalMoved(row) = change {
+                return sum(row);
+            }
+            None
         });
         for sum in rows {
             let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
