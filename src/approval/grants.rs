@@ -187,9 +187,23 @@ impl Approvals {
         self.grants().0.get(id).is_some_and(|slot| slot.taken_back.is_none())
     }
 
-    /// Whether a call went by it.
-    pub fn is_used(&self, id: &GrantId) -> bool {
-        self.grants().0.get(id).is_some_and(|slot| slot.row.used > 0)
+    /// Whether no call may go by it any more: it was used or taken back, or its time is over.
+    ///
+    /// SECURITY: what is forgotten is over, or what was used would count as unused once nobody knows of it (test
+    /// `a_grant_that_is_forgotten_is_over`).
+    pub fn is_over(&self, id: &GrantId) -> bool {
+        let now = self.now();
+        self.grants().0.get(id).is_none_or(|slot| !slot.stands(now.running))
+    }
+
+    /// Until when what people say at this moment may be acted on, by the clock that nobody sets.
+    pub fn until(&self) -> Instant {
+        self.now().running + self.grant_life()
+    }
+
+    /// Whether such a time is over.
+    pub fn is_past(&self, until: Instant) -> bool {
+        until <= self.now().running
     }
 
     /// Those that may be used and those that came to an end lately; oldest first.

@@ -77,7 +77,7 @@ impl Rules {
             Decision::Allow(permit) => {
                 let taken = self.budgets.reserve(&mut account, &permit.call().id, &uses, print);
                 match (&stated, origin) {
-                    (Some(stated), _) => self.memory.stated.end(&agent, stated),
+                    (Some(stated), _) => self.memory.stated.take(&agent, stated),
                     (None, Origin::Guard) => {
                         let (call, action) = (&permit.call().id, permit.action());
                         self.memory

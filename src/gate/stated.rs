@@ -19,6 +19,8 @@ struct Statement {
     uses: Uses,
     /// Of the policies and budgets by which it was counted.
     rules: Arc<str>,
+    /// A call took over what was counted for it.
+    taken: bool,
 }
 
 /// Tells what a decision took of budgets from what any other did.
@@ -35,6 +37,7 @@ impl Statements {
                 stated,
                 uses,
                 rules,
+                taken: false,
             });
         }
     }
@@ -45,11 +48,28 @@ impl Statements {
     /// `a_call_takes_over_only_what_was_taken_for_it`.
     pub(super) fn find(&self, agent: &Arc<str>, action: &Action, uses: &Uses, rules: &Arc<str>) -> Option<CallId> {
         let all = self.all();
-        let same = |one: &&Statement| one.rules == *rules && uses.is_within(&one.uses) && one.stated.is(action);
+        let same =
+            |one: &&Statement| !one.taken && one.rules == *rules && uses.is_within(&one.uses) && one.stated.is(action);
         Some(all.get(agent)?.iter().find(same)?.call.clone())
     }
 
-    /// It was taken over, or it ended: a second call is another one.
+    /// A call takes it over: a second call is another one.
+    pub(super) fn take(&self, agent: &str, call: &CallId) {
+        let mut all = self.all();
+        let mut statements = all.get_mut(agent).into_iter().flatten();
+        if let Some(taken) = statements.find(|statement| statement.call == *call) {
+            taken.taken = true;
+        }
+    }
+
+    /// Whether a call took it over.
+    pub fn is_taken(&self, agent: &str, call: &CallId) -> bool {
+        let all = self.all();
+        let mut statements = all.get(agent).into_iter().flatten();
+        statements.any(|statement| statement.taken && statement.call == *call)
+    }
+
+    /// It ended.
     pub fn end(&self, agent: &str, call: &CallId) {
         let mut all = self.all();
         if let Some(statements) = all.get_mut(agent) {

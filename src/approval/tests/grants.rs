@@ -226,6 +226,32 @@ async fn a_grant_that_a_vote_goes_by_is_not_forgotten() {
     assert_eq!(grants.map(|grant| approvals.grant_counts(&grant.id)), [true, false]);
 }
 
+/// That a call went by it is not known for ever, and it is no more to be had for that.
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_is_forgotten_is_over() {
+    let approvals = approvals();
+    let (used, left) = (given(&approvals, 1), given(&approvals, 1));
+    assert!(!approvals.is_over(&used.id) && !approvals.is_over(&left.id));
+    covered(&approvals, &action()).unwrap().keep();
+    let of_both = [&used, &left].map(|grant| approvals.is_over(&grant.id));
+    assert_eq!(of_both.iter().filter(|over| **over).count(), 1, "one of them");
+    advance(minutes(30)).await;
+    assert!(approvals.is_over(&used.id) && approvals.is_over(&left.id));
+    advance(minutes(24 * 60)).await;
+    approvals.sweep();
+    assert!(
+        approvals.list_grants().iter().all(|given| given.row.used == 0),
+        "forgotten"
+    );
+    assert!(approvals.is_over(&used.id) && approvals.is_over(&left.id));
+    let alice: Arc<str> = "alice".into();
+    let back = given(&approvals, 1);
+    approvals
+        .take_back::<NoGrant>(back.id.as_str(), Some(&alice), |_| Ok(()))
+        .unwrap();
+    assert!(approvals.is_over(&back.id));
+}
+
 /// As a mapping reads it that tells the amount and one number more from the rest.
 fn remainder(rest: &str, amount: &str, more: &str) -> Remainder {
     let sources = [("amount", amount), ("more", more)];

@@ -121,6 +121,7 @@ pub(super) async fn answer(
         request.said = Some(Said {
             content: asked,
             answer: given.answer.clone(),
+            until: given.evidence.is_some().then(|| parts.approvals.until()),
             evidence: given.evidence.take(),
         });
     }

@@ -1,9 +1,11 @@
 //! What was decided at this door and is not over, and which requests were answered. In memory: after a restart an open
-//! decision stands in the trail as `unknown`, and of requests only those are known that were allowed something.
+//! decision stands in the trail as `unknown`, and of requests only those are known that were allowed something; so it is with
+//! those that many others came after.
 //!
 //! SECURITY: an agent that asks and never tells how it ended would fill the memory; each has so many places, and its oldest
 //! go first (test `what_an_agent_leaves_open_is_bounded`).
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +21,8 @@ use crate::store::{ReadError, Reader};
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Of each kind, for each agent.
 const KEPT: usize = 1_000;
-/// Of what was allowed before the last start, for each agent: the record does not tell which of it was asked for by an id.
+/// Of what was allowed before the last start, for each agent: the record does not tell which of it was asked for by an id. What
+/// was allowed to requests whose answers are not kept is among them.
 const KEPT_BEFORE: usize = 10_000;
 
 /// Decisions and requests of all agents.
@@ -31,9 +34,11 @@ struct Books {
     open: BTreeMap<CallId, Open>,
     ended: BTreeMap<CallId, Outcome>,
     requests: HashMap<String, Arc<Request>>,
-    /// What was allowed before the last start, by what its ids tell of its request.
+    /// What was allowed before the last start or so many requests ago, by what its ids tell of its request.
     before: HashMap<String, (CallId, Outcome)>,
-    /// In the order they came.
+    /// The same, oldest first.
+    order_before: VecDeque<String>,
+    /// The requests in the order they came.
     order: VecDeque<(Instant, String)>,
 }
 
@@ -61,6 +66,8 @@ pub(super) struct Said {
     pub answer: Answer,
     /// What people consented to, if it rests on that.
     pub evidence: Option<Evidence>,
+    /// Until when that may be acted on.
+    pub until: Option<tokio::time::Instant>,
 }
 
 /// Why no outcome is owed.
@@ -91,16 +98,18 @@ impl Decided {
             let outcome = outcome.unwrap_or(Outcome::Unknown);
             let books = all.entry(agent).or_default();
             if outcome != Outcome::NotSent && books.before.len() < KEPT_BEFORE {
-                books
-                    .before
-                    .entry(call.own_part().to_owned())
-                    .or_insert((call, outcome));
+                // The last one comes first.
+                let own = call.own_part().to_owned();
+                if let Entry::Vacant(place) = books.before.entry(own.clone()) {
+                    place.insert((call, outcome));
+                    books.order_before.push_front(own);
+                }
             }
         })?;
         Ok(Self(Mutex::new(all)))
     }
 
-    /// What a request was allowed before the last start, and how that ended. `own`: what ids of its calls have.
+    /// What a request was allowed before the last start or so many requests ago, and how that ended. `own`: what ids of its calls have.
     pub(super) fn before(&self, agent: &str, own: &str) -> Option<(CallId, Outcome)> {
         self.books().get(agent)?.before.get(own).cloned()
     }
@@ -157,11 +166,7 @@ impl Decided {
     pub(super) fn request(&self, agent: &Arc<str>, id: &str) -> Arc<Request> {
         let mut all = self.books();
         let books = all.entry(agent.clone()).or_default();
-        let old = |(since, _): &(Instant, String)| since.elapsed() > KEPT_FOR;
-        while books.order.len() >= KEPT || books.order.front().is_some_and(old) {
-            let Some((_, id)) = books.order.pop_front() else { break };
-            books.requests.remove(&id);
-        }
+        books.make_room(id);
         if let Some(known) = books.requests.get(id) {
             return known.clone();
         }
@@ -187,6 +192,58 @@ impl Decided {
 }
 
 impl Books {
+    /// Forgets the oldest requests, until there is a place for this one.
+    ///
+    /// SECURITY: an agent that sends a thousand others would be allowed the first one again (test
+    /// `a_request_that_was_allowed_is_not_forgotten_for_others`). One that is being answered stays: the same again would be
+    /// decided beside it.
+    fn make_room(&mut self, id: &str) {
+        let needed = usize::from(!self.requests.contains_key(id));
+        let mut busy = VecDeque::new();
+        while let Some((since, _)) = self.order.front() {
+            let old = since.elapsed() > KEPT_FOR;
+            if !old && self.order.len() + busy.len() + needed <= KEPT {
+                break;
+            }
+            let Some((since, id)) = self.order.pop_front() else {
+                break;
+            };
+            let Some(request) = self.requests.remove(&id) else {
+                continue;
+            };
+            match Arc::try_unwrap(request) {
+                Ok(_) if old => {}
+                Ok(request) => self.forget(request.into_inner()),
+                Err(request) => {
+                    self.requests.insert(id.clone(), request);
+                    busy.push_back((since, id));
+                }
+            }
+        }
+        busy.append(&mut self.order);
+        self.order = busy;
+    }
+
+    /// Of a request that was allowed something it stays known that it was.
+    fn forget(&mut self, request: Asked) {
+        let answer = request.said.map(|said| said.answer);
+        let Some(answer) = answer.filter(|answer| answer.decision == "ALLOW") else {
+            return;
+        };
+        while self.before.len() >= KEPT_BEFORE {
+            let Some(oldest) = self.order_before.pop_front() else {
+                break;
+            };
+            self.before.remove(&oldest);
+        }
+        let call = answer.decision_id;
+        let outcome = self.ended.get(&call).copied().unwrap_or(Outcome::Unknown);
+        let own = call.own_part().to_owned();
+        if self.before.insert(own.clone(), (call, outcome)).is_none() {
+            self.order_before.push_back(own);
+        }
+    }
+
     fn not_open(&self, call: &CallId) -> NotOpen {
         self.ended
             .get(call)
@@ -232,16 +289,88 @@ mod tests {
         let first = decided.request(&agent, "0");
         assert!(Arc::ptr_eq(&first, &decided.request(&agent, "0")));
         assert!(!Arc::ptr_eq(&first, &decided.request(&other, "0")));
-        for id in 1..=KEPT {
-            decided.request(&agent, &id.to_string());
-        }
-        assert!(!Arc::ptr_eq(&first, &decided.request(&agent, "0")), "forgotten");
+        let others = || {
+            for id in 1..=KEPT {
+                decided.request(&agent, &id.to_string());
+            }
+        };
+        others();
+        assert!(
+            Arc::ptr_eq(&first, &decided.request(&agent, "0")),
+            "it is being answered"
+        );
+        first.try_lock().unwrap().last = Some(Timestamp(1));
+        drop(first);
+        others();
+        let again = decided.request(&agent, "0");
+        assert_eq!(again.try_lock().unwrap().last, None, "forgotten");
         let books = decided.books();
         assert!(
             books
                 .values()
                 .all(|books| books.requests.len() <= KEPT && books.order.len() <= KEPT)
         );
+    }
+
+    fn said(call: &CallId, decision: &'static str) -> Said {
+        let answer = Answer {
+            decision,
+            decision_id: call.clone(),
+            action: "post_message".into(),
+            risk: None,
+            policies: Vec::new(),
+            reason: String::new(),
+            code: None,
+            would: None,
+            approval_id: None,
+            wait_url: None,
+            expires_at: None,
+            grant: None,
+        };
+        Said {
+            content: digest(b""),
+            answer,
+            evidence: None,
+            until: None,
+        }
+    }
+
+    #[test]
+    fn a_request_that_was_allowed_is_not_forgotten_for_others() {
+        let (decided, agent) = (Decided::default(), Arc::from("bot"));
+        let [allowed, blocked] = [CallId::random(), CallId::random()];
+        for (id, call, decision) in [("allowed", &allowed, "ALLOW"), ("blocked", &blocked, "BLOCK")] {
+            decided.request(&agent, id).try_lock().unwrap().said = Some(said(call, decision));
+        }
+        let others = |count: usize| {
+            for id in 0..count {
+                decided.request(&agent, &id.to_string());
+            }
+        };
+        others(KEPT - 2);
+        // Whoever comes again needs no place.
+        assert!(decided.request(&agent, "allowed").try_lock().unwrap().said.is_some());
+        assert!(decided.before("bot", allowed.own_part()).is_none());
+        others(KEPT);
+        assert!(decided.request(&agent, "allowed").try_lock().unwrap().said.is_none());
+        let before = decided.before("bot", allowed.own_part());
+        assert_eq!(before, Some((allowed.clone(), Outcome::Unknown)));
+        assert!(
+            decided.before("bot", blocked.own_part()).is_none(),
+            "nothing was done by it"
+        );
+        // Of these, too, the oldest go first.
+        let mut books = decided.books();
+        let books = books.get_mut(&agent).unwrap();
+        for _ in 0..KEPT_BEFORE {
+            let said = Some(said(&CallId::random(), "ALLOW"));
+            books.forget(Asked { said, last: None });
+        }
+        assert_eq!(
+            (books.before.len(), books.order_before.len()),
+            (KEPT_BEFORE, KEPT_BEFORE)
+        );
+        assert!(!books.before.contains_key(allowed.own_part()));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! SECURITY: a yes that is repeated is a yes: it is not said where by now there would be none, nor for what was done (tests
 //! `a_request_that_was_allowed_is_not_allowed_again_while_its_agent_is_paused`,
 //! `a_request_that_was_allowed_is_not_allowed_again_once_a_rule_is_against_it`,
-//! `what_was_told_as_done_is_not_allowed_again_by_its_request`).
+//! `what_was_told_as_done_is_not_allowed_again_by_its_request`, `what_was_made_as_a_call_is_not_allowed_again_by_its_request`,
+//! `what_people_approved_is_not_allowed_again_by_its_request_when_its_time_is_over`).
 
 use super::answer::{Answer, Problem};
 use super::asked::{No, misstated};
@@ -27,7 +28,7 @@ pub(super) async fn answer(no: &No<'_>, statement: &Statement, before: &Said) ->
             Ok(pending.then(|| answer.clone()))
         }
         "ALLOW" => {
-            if let Some(refusal) = is_over(parts, &caller, answer) {
+            if let Some(refusal) = is_over(parts, &caller, before) {
                 return Err(no.says(refusal).await);
             }
             let (rules, at) = (parts.gate.rules(), Timestamp::now());
@@ -59,17 +60,27 @@ fn is_pending(parts: &Parts, id: &ApprovalId) -> bool {
     standing.is_some_and(|standing| standing.state == State::Pending)
 }
 
-/// Why nothing more may be done by what was allowed: its end is told, or a call went by it.
-fn is_over(parts: &Parts, caller: &Caller, answer: &Answer) -> Option<Refusal> {
+/// Why nothing more may be done by what was allowed: its end is told, a call went by it, or the time is over that people's
+/// word has.
+fn is_over(parts: &Parts, caller: &Caller, before: &Said) -> Option<Refusal> {
+    let answer = &before.answer;
     let call = &answer.decision_id;
     match parts.guard.stands(&caller.agent, call) {
         Ok(()) => {}
         Err(NotOpen::Ended(outcome)) => return Some(executed(call, &format!("it ended as `{}`", outcome.as_str()))),
         Err(NotOpen::Unknown) => return Some(executed(call, "how it ended is not known any more")),
     }
-    let grants = answer.grant.iter().flat_map(|granted| granted.ids());
-    let used = grants.into_iter().any(|id| parts.approvals.is_used(id));
-    used.then(|| executed(call, "it was made as a call through the proxy"))
+    if parts.gate.memory().stated.is_taken(&caller.agent, call) {
+        return Some(executed(call, "it was made as a call through the proxy"));
+    }
+    let mut grants = answer.grant.iter().flat_map(|granted| granted.ids());
+    let over = before.until.is_some_and(|until| parts.approvals.is_past(until));
+    let over = over || grants.any(|id| parts.approvals.is_over(id));
+    over.then(|| {
+        let how =
+            "it was made as a call through the proxy, or what people said of it was taken back or is too long ago";
+        executed(call, how)
+    })
 }
 
 fn executed(call: &CallId, how: &str) -> Refusal {
@@ -113,7 +124,8 @@ fn against(
     }
 }
 
-/// Refuses a request by which something was allowed before the last start. `own`: what ids of its calls have.
+/// Refuses a request by which something was allowed before the last start, or so many requests ago that its answer is not kept
+/// any more. `own`: what ids of its calls have.
 ///
 /// SECURITY: whoever asks again after a restart may have done it before (test
 /// `after_a_restart_a_request_that_was_allowed_is_not_allowed_again`).
@@ -122,7 +134,7 @@ pub(super) async fn not_before(no: &No<'_>, own: &str) -> Result<(), Problem> {
         None | Some((_, Outcome::NotSent)) => Ok(()),
         Some((call, outcome)) => {
             let how = format!(
-                "the sidecar was started anew since then; on record it ended as `{}`",
+                "many others were since then, or the sidecar was started anew; as far as is known here it ended as `{}`",
                 outcome.as_str()
             );
             Err(no.says(executed(&call, &how)).await)

@@ -1,5 +1,8 @@
 //! A request that comes again: it gets what it got, and never more than a new one would.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{asks, body, house, tells, transfer, verifies};
@@ -16,7 +19,7 @@ fn ask(sidecar: &Sidecar, statement: &Value) -> HttpAnswer {
 
 /// It is refused for this reason, and that is on record.
 #[track_caller]
-fn assert_refused(sidecar: &Sidecar, statement: &Value, code: &str) -> Value {
+pub fn assert_refused(sidecar: &Sidecar, statement: &Value, code: &str) -> Value {
     let before = sidecar.trail().of_kind("refused").len();
     let answer = ask(sidecar, statement);
     let told = body(&answer);
@@ -92,6 +95,31 @@ fn what_was_told_as_done_is_not_allowed_again_by_its_request() {
         detail.contains(first["decision_id"].as_str().unwrap()) && detail.contains("success"),
         "{told}"
     );
+}
+
+#[test]
+fn what_people_approved_is_not_allowed_again_by_its_request_when_its_time_is_over() {
+    let sidecar = house().approvals("grant: 5s").start();
+    let mut transfer = transfer();
+    transfer["request_id"] = "r1".into();
+    // Of what nobody knows there is no grant.
+    let unknown = json!({ "action": "frobnicate", "target": "x", "request_id": "r2" });
+    for (statement, granted) in [(&transfer, true), (&unknown, false)] {
+        let held = asks(&sidecar, "support-bot", statement);
+        sidecar.approve(held["approval_id"].as_str().unwrap());
+        let allowed = asks(&sidecar, "support-bot", statement);
+        assert_eq!(
+            (&allowed["decision"], allowed["grant"].is_object()),
+            (&"ALLOW".into(), granted),
+            "{allowed}"
+        );
+    }
+    sleep(Duration::from_secs(5));
+    for statement in [&transfer, &unknown] {
+        let told = assert_refused(&sidecar, statement, "already_executed");
+        assert!(told["detail"].as_str().unwrap().contains("too long ago"), "{told}");
+    }
+    assert_eq!(sidecar.trail().of_kind("consumed").len(), 2);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::again::assert_refused;
 use super::{asks, tells, verifies};
 use crate::budgets::{REFUNDS, used, with_budgets};
 use crate::harness::{Configuration, Origin, Session, Sidecar, eventually, free_port};
@@ -139,6 +140,33 @@ fn a_call_takes_over_what_was_taken_of_budgets_for_what_was_stated() {
     sidecar.kill9();
     sidecar.restart();
     assert_eq!(budget(), 100_000, "by the record too");
+}
+
+#[test]
+fn what_was_made_as_a_call_is_not_allowed_again_by_its_request() {
+    let (origin, sidecar) = stripe(with_budgets(REFUNDS));
+    let mut counted = refund(400);
+    counted["request_id"] = "r1".into();
+    assert_eq!(asks(&sidecar, "support-bot", &counted)["decision"], "ALLOW");
+    client(&sidecar).call("refund ch_1 amount=40000").assert_ok();
+    assert_eq!(used(&sidecar, "refunds_per_day"), 40_000, "taken over");
+    let told = assert_refused(&sidecar, &counted, "already_executed");
+    assert!(told["detail"].as_str().unwrap().contains("through the proxy"), "{told}");
+    assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
+    // Its end may be told all the same.
+    let first = json!({ "decision_id": sidecar.trail().of_kind("decided")[0]["call"] });
+    assert_eq!(
+        tells(&sidecar, "support-bot", &first, &json!({ "outcome": "success" })).status,
+        200
+    );
+
+    let (_origin, sidecar) = stripe(Sidecar::new());
+    let mut granted = refund(900);
+    granted["request_id"] = "r2".into();
+    approved(&sidecar, &granted);
+    client(&sidecar).call("refund ch_1 amount=90000").assert_ok();
+    assert_refused(&sidecar, &granted, "already_executed");
+    verifies(&sidecar);
 }
 
 #[test]
