@@ -24,6 +24,8 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::agent::Registry;
 use crate::approval::Notices;
@@ -51,6 +53,9 @@ use notices::Terminal;
 use reload::Reload;
 pub use rules::{groups, known_groups, load_rules, load_rules_with, sources};
 use sealing::Sealing;
+
+/// For what was asked or clicked at last, and whose sender waits no longer, to come to its record.
+const LAST_WITHIN: Duration = Duration::from_secs(5);
 
 /// Makes the home if it is not there, and opens its record: first of all, since everything else is told by it.
 ///
@@ -158,7 +163,7 @@ impl Sidecar {
             Drain::default(),
             Arc::new(Readiness::new(store.clone(), authority.clone(), gate.clone())),
         );
-        let metrics = Arc::new(Metrics::default());
+        let (metrics, tasks) = (Arc::new(Metrics::default()), TaskTracker::new());
         let shutdown_within = config.shutdown_within;
         let control_parts = control::Parts {
             approvals: approvals.clone(),
@@ -176,6 +181,7 @@ impl Sidecar {
             public_host: config.public_url.as_ref().map(|url| url.host().clone()),
             public_url: config.public_url.as_ref().map(ToString::to_string),
             slack: notifying::desk(&config, &errands),
+            tasks: tasks.clone(),
         };
         let parts = proxy::Parts {
             registry,
@@ -193,6 +199,7 @@ impl Sidecar {
             connections: config.limits.connections,
             waits: proxy::Waits::default(),
             guard: requests,
+            tasks,
         };
         let notifications = notifying::parts(&config, &parts, errands);
         let (gate, store) = (parts.gate.clone(), parts.store.clone());
@@ -288,6 +295,10 @@ impl Sidecar {
         ended.context("a task died")?;
         if let Some(health) = health {
             health.await.context("a task died")?;
+        }
+        guarded.tasks.close();
+        if timeout(LAST_WITHIN, guarded.tasks.wait()).await.is_err() {
+            tracing::warn!("what was asked or clicked at last is cut off");
         }
         guarded.guard.close();
         store.flush().await.context("the last outcomes could not be recorded")?;

@@ -62,6 +62,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use http::StatusCode;
 use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 
 use crate::agent::Registry;
 use crate::approval::{Approvals, Notices};
@@ -107,6 +108,8 @@ pub struct Parts {
     pub public_url: Option<String>,
     /// Where people in Slack are answered.
     pub slack: Option<Arc<Desk>>,
+    /// What goes on when whoever asked has left already; waited for before the record is closed.
+    pub tasks: TaskTracker,
 }
 
 /// The API as served at `listener`, and what a listener for probes serves.

@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use crate::agent::Registry;
 use crate::approval::{Approvals, Notices, Patience};
@@ -77,6 +78,8 @@ pub struct Parts {
     pub waits: Waits,
     /// What agents were allowed by the Guard API.
     pub guard: Decided,
+    /// What goes on when whoever asked has left already; waited for before the record is closed.
+    pub tasks: TaskTracker,
 }
 
 /// A listener of ours that agents reach.

@@ -69,7 +69,8 @@ async fn clicked(
     let interaction = Interaction::read(&content)
         .ok_or_else(|| Problem::unprocessable("expected an interaction of Slack with a message of ours"))?;
     if let Some(interaction) = interaction {
-        tokio::spawn(async move { handle(&door, interaction).await });
+        let tasks = door.parts.tasks.clone();
+        tasks.spawn(async move { handle(&door, interaction).await });
     }
     Ok(StatusCode::OK)
 }

@@ -161,7 +161,8 @@ async fn answer_to(
 ) -> Response {
     let (parts, asker, is_json) = (parts.clone(), asker.clone(), is_json(headers));
     let (telling, told) = oneshot::channel();
-    tokio::spawn(async move {
+    let tasks = parts.tasks.clone();
+    tasks.spawn(async move {
         let answer = asked::answer(&parts, &asker, is_json, content).await;
         if let Err(Ok(untold)) = telling.send(answer) {
             asked::take_back(&parts, &asker, &untold).await;

@@ -2,6 +2,8 @@
 
 mod only_on_the_page;
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::harness::{Configuration, Origin, Session, Sidecar, Signed, Workspace, button_of, buttons, eventually, key};
@@ -289,6 +291,32 @@ fn a_click_after_a_restart_counts_as_before() {
     workspace.shows("Approved: apr_");
     client.call(REFUND).assert_ok();
     workspace.shows("Consumed: apr_");
+}
+
+/// Slack takes what is not acknowledged within three seconds for lost.
+#[test]
+fn a_click_is_acknowledged_at_once_and_comes_to_its_end_though_we_stop() {
+    let workspace = Workspace::new();
+    let (_origin, configuration) = stripe("1s");
+    let sidecar = workspace.asked_by(configuration).start();
+    Session::stripe(&sidecar)
+        .call(REFUND)
+        .assert_refused("approval_pending");
+    workspace.shows("Approval wanted");
+    eventually("it is written down as delivered", || {
+        deliveries(&sidecar)["items"][0]["state"] == "delivered"
+    });
+    let slow = Duration::from_millis(1500);
+    workspace.is_slow(slow);
+    workspace.is_busy(1);
+    let start = Instant::now();
+    workspace.press(&sidecar, "U0ALICE", DENY);
+    assert!(start.elapsed() < slow, "{:?}", start.elapsed());
+    sidecar.terminate();
+    assert!(sidecar.ended().success());
+    let refused = sidecar.trail().of_kind("refused");
+    let reasons: Vec<_> = refused.iter().map(|entry| entry["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["not_decided"], "Slack opened no form, which is on record");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, watch};
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::super::health::Readiness;
@@ -164,6 +165,7 @@ impl Sidecar {
                 .map(|url| url.rsplit('/').next().unwrap().parse().unwrap()),
             public_url,
             slack: None,
+            tasks: TaskTracker::new(),
         };
         let upstream = upstream::Config {
             resolve: std::collections::BTreeMap::new(),
@@ -190,6 +192,7 @@ impl Sidecar {
             connections: 16,
             waits: proxy::Waits::default(),
             guard: proxy::Decided::default(),
+            tasks: TaskTracker::new(),
         };
         let parts = Arc::new(parts);
         let agents = proxy::guard_router(parts.clone());

@@ -1,6 +1,7 @@
 //! Slack's Web API as far as an app that posts needs it. It refuses what Slack refuses, and presses buttons as Slack does.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use runplane::fakes;
 use runplane::model::Timestamp;
@@ -31,6 +32,8 @@ struct State {
     triggers: Vec<String>,
     /// Calls that are answered 429 yet.
     busy: u32,
+    /// How long it thinks about each call.
+    slow: Duration,
     /// A word that it takes for no block.
     allergic: Option<String>,
     calls: Vec<String>,
@@ -40,7 +43,11 @@ impl Workspace {
     pub fn new() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = state.clone();
-        let origin = Origin::of_slack_app(move |request| shared.lock().unwrap().answer(request));
+        let origin = Origin::of_slack_app(move |request| {
+            let slow = shared.lock().unwrap().slow;
+            std::thread::sleep(slow);
+            shared.lock().unwrap().answer(request)
+        });
         Self { origin, state }
     }
 
@@ -66,6 +73,11 @@ impl Workspace {
     /// The next calls are too many.
     pub fn is_busy(&self, calls: u32) {
         self.state.lock().unwrap().busy = calls;
+    }
+
+    /// Each call from now on takes so long.
+    pub fn is_slow(&self, slow: Duration) {
+        self.state.lock().unwrap().slow = slow;
     }
 
     pub fn is_allergic_to(&self, word: &str) {
