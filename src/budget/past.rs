@@ -3,14 +3,14 @@
 //! The trail is read from its end backwards, as far as the longest window reaches. Every call that was allowed counts as it
 //! would now, unless its outcome says that nothing was done. What has no outcome yet counts.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::counting::refuses;
-use super::{Budgets, Ledger, Uses};
+use super::{Budgets, Ledger, Use, Uses};
 use crate::model::recorded::Also;
 use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Timestamp};
 use crate::store::{Kept, ReadError};
@@ -70,8 +70,18 @@ struct Members {
     outcome: Option<Outcome>,
     status: Option<u16>,
     repeats: Option<String>,
+    /// Those that counted it.
+    budgets: Option<String>,
     #[serde(default)]
     set_forward_ms: i64,
+}
+
+/// What a call took, as its decision tells it.
+#[derive(Debug, Deserialize)]
+struct Taken {
+    amount: i64,
+    budget: Arc<str>,
+    scope: Arc<str>,
 }
 
 impl<'a> Past<'a> {
@@ -144,6 +154,7 @@ impl<'a> Past<'a> {
         }
         let uses = match self.unsent.contains(call) {
             true => None,
+            false if entry.erased.iter().any(|name| COUNTED.contains(&name.as_str())) => self.taken(members, entry),
             false => self.uses(members, entry),
         };
         let uses = uses.filter(|uses| uses.unproven || !self.refused.contains(call));
@@ -187,6 +198,31 @@ impl<'a> Past<'a> {
             ..first
         };
         self.budgets.uses(&facts, &action)
+    }
+
+    /// Of a call whose values were erased: what it took of the budgets that counted it then, which is kept.
+    fn taken(&self, members: &Members, entry: &Kept) -> Option<Uses> {
+        let taken: Vec<Taken> = value(entry, "budgets").unwrap_or_default();
+        let counted: BTreeSet<&str> = members.budgets.iter().flat_map(|names| names.split(',')).collect();
+        let mut parts = Vec::new();
+        for (place, budget) in self.budgets.all.iter().enumerate() {
+            let of_it = taken.iter().filter(|taken| *taken.budget == *budget.name);
+            parts.extend(of_it.map(|taken| Use {
+                budget: place,
+                scope: taken.scope.clone(),
+                amount: taken.amount,
+            }));
+            if !counted.contains(&*budget.name) || !entry.values.contains_key("budgets") {
+                let call = members.call.as_deref().unwrap_or_default();
+                tracing::warn!(call, budget = %budget.name, "its values are erased: whether this budget counts it is not known");
+            }
+        }
+        Some(Uses {
+            parts,
+            // What else it did is not known any more.
+            unproven: members.unmapped != 0 || entry.erased.iter().any(|name| name == "also"),
+            ..Uses::default()
+        })
     }
 
     /// An action as far as budgets look at it.

@@ -28,6 +28,7 @@ fn entry(members: serde_json::Value, amount: Option<i64>) -> Kept {
         bytes: members.to_string().into_bytes(),
         values: fields.into_iter().collect(),
         changed: Vec::new(),
+        erased: Vec::new(),
     }
 }
 
@@ -164,6 +165,7 @@ fn what_was_taken_is_not_told_from_a_trail_that_was_changed() {
         bytes: b"{".to_vec(),
         values: BTreeMap::new(),
         changed: Vec::new(),
+        erased: Vec::new(),
     };
     let error = try_recalled(&[broken, refund("a", 9, 5)]).unwrap_err();
     assert!(matches!(error, RecallError::Unreadable), "{error}");
