@@ -3,14 +3,14 @@
 //! The trail is read from its end backwards, as far as the longest window reaches. Every call that was allowed counts as it
 //! would now, unless its outcome says that nothing was done. What has no outcome yet counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::counting::refuses;
-use super::{Budgets, Ledger, Use, Uses};
+use super::{Budget, Budgets, Ledger, Use, Uses};
 use crate::model::recorded::Also;
 use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Timestamp};
 use crate::store::{Kept, ReadError};
@@ -202,20 +202,23 @@ impl<'a> Past<'a> {
 
     /// Of a call whose values were erased: what it took of the budgets that counted it then, which is kept.
     fn taken(&self, members: &Members, entry: &Kept) -> Option<Uses> {
-        let taken: Vec<Taken> = value(entry, "budgets").unwrap_or_default();
-        let counted: BTreeSet<&str> = members.budgets.iter().flat_map(|names| names.split(',')).collect();
+        let taken: Option<Vec<Taken>> = value(entry, "budgets");
+        if let (Some(budgets), None) = (&members.budgets, &taken) {
+            let call = members.call.as_deref().unwrap_or_default();
+            tracing::warn!(
+                call,
+                budgets,
+                "its values are erased, and it counts no more in budgets of its target"
+            );
+        }
         let mut parts = Vec::new();
-        for (place, budget) in self.budgets.all.iter().enumerate() {
-            let of_it = taken.iter().filter(|taken| *taken.budget == *budget.name);
-            parts.extend(of_it.map(|taken| Use {
+        for taken in taken.unwrap_or_default() {
+            let of_it = |(_, budget): &(usize, &Budget)| *taken.budget == *budget.name;
+            parts.extend(self.budgets.all.iter().enumerate().filter(of_it).map(|(place, _)| Use {
                 budget: place,
                 scope: taken.scope.clone(),
                 amount: taken.amount,
             }));
-            if !counted.contains(&*budget.name) || !entry.values.contains_key("budgets") {
-                let call = members.call.as_deref().unwrap_or_default();
-                tracing::warn!(call, budget = %budget.name, "its values are erased: whether this budget counts it is not known");
-            }
         }
         Some(Uses {
             parts,

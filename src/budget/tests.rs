@@ -188,6 +188,20 @@ fn what_was_taken_is_not_told_from_a_trail_that_was_changed() {
     assert_eq!(recalled(&[summary]), 5, "it does not count by that");
 }
 
+/// Of what it said nothing is left but what it took.
+#[test]
+fn what_was_erased_counts_by_what_it_took_then() {
+    let mut erased = refund("erased", 9, 0);
+    let taken = |budget: &str| format!(r#"[{{"after":7,"amount":7,"before":0,"budget":"{budget}","scope":"bot"}}]"#);
+    erased.erased = ["fields", "target"].map(str::to_owned).to_vec();
+    erased.values = BTreeMap::from([("budgets".to_owned(), taken("refunds"))]);
+    assert_eq!(recalled(&[erased.clone(), refund("a", 4, 5)]), 12);
+    let refused = outcome("erased", 8, "failure", Some(402));
+    assert_eq!(recalled(&[erased.clone(), refused]), 0, "given back as before");
+    erased.values = BTreeMap::from([("budgets".to_owned(), taken("another"))]);
+    assert_eq!(recalled(&[erased]), 0, "of another budget");
+}
+
 /// The same so many minutes earlier.
 fn before(kept: Kept, minutes: i64) -> Kept {
     let mut members: serde_json::Value = serde_json::from_slice(&kept.bytes).unwrap();
