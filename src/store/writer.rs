@@ -138,7 +138,11 @@ impl Writer {
                 self.place = tail.place;
                 let entries = self.place.seq - before.seq;
                 self.queue.reached(self.place.seq, tail.leaves);
-                if group.iter().any(Submission::erases) {
+                if group
+                    .iter()
+                    .zip(&verdicts)
+                    .any(|(one, verdict)| verdict.is_ok() && one.erases())
+                {
                     self.clean();
                 }
                 for (submission, verdict) in group.into_iter().zip(verdicts) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Recorded, changed, database, second, stop};
+use super::{Recorded, changed, database, second, stop, verified};
 use crate::budgets::{stripe, used, with_budgets};
 use crate::harness::{Origin, Session, Sidecar, said};
 
@@ -237,6 +237,68 @@ fn what_is_erased_is_told_from_what_is_missing() {
         connection.execute_batch("DETACH whole").unwrap();
     });
     assert!(back.contains("what it says it erased is there"), "{back}");
+}
+
+/// What is left of a call, its approval and its grant is held to the entries as all else is.
+#[test]
+fn what_is_left_of_what_was_erased_is_not_changed_unnoticed() {
+    let recorded = Recorded::with_calls(3);
+    let sidecar = &recorded.sidecar;
+    sidecar.restart();
+    // It was denied with a correction, and went by the grant that came of that.
+    let told = erase(sidecar, &["--where", "target=ch_5"]);
+    assert!(told.contains("2 calls, 2 approvals, 1 grants"), "{told}");
+    stop(sidecar);
+    verify(sidecar, &recorded.key);
+    let by = sidecar.trail().of_kind("erased")[0]["seq"].as_i64().unwrap();
+    let mut changes: Vec<String> = ["summary", "request_line", "target_kind", "target_id", "result_id"]
+        .map(|column| format!("UPDATE calls SET {column} = 'x' WHERE {column} = 'erased'"))
+        .to_vec();
+    changes.extend([
+        "UPDATE calls SET target_id = NULL WHERE target_id = 'erased'".to_owned(),
+        "UPDATE calls SET risk = 1 WHERE summary = 'erased'".to_owned(),
+        "UPDATE approvals SET row = replace(row, '\"erased\"', '\"x\"') WHERE row LIKE '%\"summary\":\"erased\"%'"
+            .to_owned(),
+        "UPDATE grants SET row = replace(row, '\"erased\"', '\"x\"') WHERE row LIKE '%\"kind\":\"erased\"%'".to_owned(),
+        format!(
+            "UPDATE entry_values SET committed = replace(committed, '{{\"erased\":{by}}}', '{{\"erased\":{}}}')",
+            by + 1
+        ),
+        format!(
+            "UPDATE entry_values SET committed = replace(committed, '{{\"erased\":{by}}}', '{{\"erased\":\"{by}\"}}')"
+        ),
+        "UPDATE entry_values SET committed = json_remove(committed, '$.fields') WHERE committed LIKE '%\"erased\"%'"
+            .to_owned(),
+        format!(
+            "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), 'owner', 'alice') AS BLOB) WHERE seq = {by}"
+        ),
+        format!("UPDATE entries SET kind = 'reload' WHERE seq = {by}"),
+        format!("DELETE FROM entries WHERE seq = {by}"),
+    ]);
+    let directory = tempfile::tempdir().unwrap();
+    let copies: Vec<PathBuf> = changes
+        .iter()
+        .enumerate()
+        .map(|(number, sql)| {
+            changed(
+                &directory,
+                &format!("{number}.db"),
+                &recorded.database(),
+                |connection| {
+                    assert!(connection.execute(sql, []).unwrap() > 0, "{sql}");
+                },
+            )
+        })
+        .collect();
+    let others = second(&recorded.key, &[], &copies);
+    for ((sql, copy), other) in changes.iter().zip(&copies).zip(others) {
+        let report = verified(copy, &recorded.against(None));
+        assert!(
+            report.findings.count > 0 && !other,
+            "{sql}: {:?}, {other}",
+            report.findings
+        );
+    }
 }
 
 fn told(sidecar: &Sidecar, key: &str, path: &Path) -> String {
