@@ -208,6 +208,11 @@ impl Approvals {
             .map(|slot| slot.standing(now))
     }
 
+    /// These are on disk without their values: so they are shown from now on.
+    pub fn erased(&self, rows: Vec<ApprovalRow>) {
+        self.memory().erased(rows);
+    }
+
     /// Tells when an approval changes, or is forgotten; `None` if it is not there. What it has come to, `get` says.
     pub fn moves(&self, id: &ApprovalId) -> Option<watch::Receiver<u64>> {
         self.memory().get(id).map(|slot| slot.moved.subscribe())

@@ -49,12 +49,16 @@
 //!   request line, or is kept beside the entry where a message or document names it.
 //! - `began` is when the call came in, `ended` when its end was known; both are the projection's.
 //! - `row` commits to the row of the projection as the entry left it, so that a changed one shows.
+//! - `erased` names the `entries` whose values of these `names` it took away, and how many `values`; by which `field` they were
+//!   looked for. Another one commits to what is left of the row of an `approval` or `grant`.
 //! - `request` commits to `{"authority", "method", "path", "query"}` as sent, secrets and all; it is never kept.
 
 mod anchor;
 mod approvals;
 mod calls;
 mod choice;
+mod disclosure;
+mod erase;
 mod export;
 mod figures;
 mod grants;
@@ -80,6 +84,8 @@ pub use anchor::{Anchor, Held, PublishError, RollbackError, read_note};
 pub use approvals::{approved, cancelled, consumed, denied, escalated, expired, granted, held, returned};
 pub use calls::{closed, decided, recover, refused};
 pub use choice::{Choice, Range, calls, entries, latest};
+pub use disclosure::{BEGINNING as DISCLOSURE_BEGINNING, Disclosure, disclose};
+pub use erase::{EraseError, Erasure, OfTarget, Wanted};
 pub use export::{Exporter, Format};
 pub use figures::{Count, Figures, Sum, Tally};
 pub use grants::{by_grants, given, grant_ended};

@@ -21,6 +21,7 @@
 //! POST /api/v1/agents/{name}/rotate                  → another key, once
 //! POST /api/v1/agents/{name}/disable /api/v1/people/{name}/disable
 //! GET  /api/v1/pause                                 who is paused
+//! POST /api/v1/erasures                              {"ids": ["…"], "where": {"target": "cus_1"}, "reason": "…", "dry_run": false}
 //! POST /api/v1/pause                                 {"agent": "…"} or {"all": true}, "reason"
 //! GET  /api/v1/notifications?all=true                who is told of approvals, and what could not be told
 //! POST /api/v1/notifications/enable                  {"receiver": "webhook:ops"}
@@ -34,6 +35,7 @@ mod attempts;
 mod budgets;
 mod consent;
 mod correct;
+mod erasures;
 mod expiry;
 mod grants;
 mod guard;
@@ -139,6 +141,7 @@ pub fn routers(parts: Parts, listener: SocketAddr, agents: Router) -> (Router, R
         .route("/agents/{name}/disable", post(registry::disable_agent))
         .route("/people", get(registry::people).post(registry::add_person))
         .route("/people/{name}/disable", post(registry::disable_person))
+        .route("/erasures", post(erasures::erase))
         .route("/pause", get(pause::list).post(pause::pause))
         .route("/resume", post(pause::resume))
         .route("/notifications", get(notifications::list))

@@ -7,6 +7,7 @@ pub mod call;
 pub mod change;
 pub mod diagnostic;
 pub mod entry;
+pub mod erasure;
 pub mod grant;
 pub mod host;
 pub mod ids;

@@ -13,7 +13,7 @@
 //!
 //! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
 //! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `grants`, `registry`, `pauses`,
-//! `habits`, `outbox`, `tree`; `find` reads calls and entries as people ask for them, `evidence` all but what people are told for
+//! `habits`, `outbox`, `tree`; `erase` takes values out of them; `find` reads calls and entries as people ask for them, `evidence` all but what people are told for
 //! `verify`.
 
 mod approvals;
@@ -21,6 +21,7 @@ mod calls;
 mod checkpoint;
 mod connect;
 mod entries;
+mod erase;
 mod evidence;
 mod find;
 mod finish;
@@ -180,6 +181,16 @@ impl Store {
             self.inner.told.send_replace(());
         }
         Ok(())
+    }
+
+    /// [`Store::write`] of what takes values away; then the file is written anew, so that nothing of them is left in it, and all
+    /// else waits for that. What comes back is why traces may be left all the same.
+    ///
+    /// # Errors
+    /// As [`CommitError`] says.
+    pub async fn erase(&self, changes: Vec<Change>) -> Result<Option<String>, CommitError> {
+        self.write(changes).await?;
+        Ok(self.inner.queue.traces())
     }
 
     /// Tells when there may be something new to tell receivers. Not of every change: what nobody waits for is not told here.

@@ -3,6 +3,7 @@
 
     verify.py --key KEY [--checkpoint FILE] DB...   the trail in a database
     verify.py --key KEY PROOF.tlog-proof            one entry
+    verify.py --key KEY VALUE.disclosure            one value of an entry
     verify.py --key KEY --old CHECKPOINT CONSISTENCY    that a checkpoint continues another
 
 0: as it was signed; 1: not, and what is wrong first; 2: it cannot be read. Formats: docs/audit.md.
@@ -275,6 +276,7 @@ SCHEMAS = {
     7: "567745e8d2c3413464f3a19066d16628d70f19c98550599c695eca52708089cf",
     8: "91e096ec5e73adfea6cc12588c8299d6b6cc403c5af55d94ac1c0f87662fbe32",
     9: "8b35813bb01379100e26eaf66eb22f07844f29b6d929f461709ec1aa6a56fcbc",
+    10: "ca23903f78e414de23f82586756232f1be9da082ea3a9f2b1b9f36e253fe159a",
 }
 STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
 
@@ -299,7 +301,7 @@ def check_schema(database):
 HIDDEN = ("request", "row")
 
 
-def read_values(seq, committed, members):
+def read_values(seq, committed, members, erased):
     names = {name[len("commit_"):] for name in members if name.startswith("commit_")}
     if committed is None:
         if names:
@@ -309,6 +311,9 @@ def read_values(seq, committed, members):
     if canonical(values) != committed or set(values) != names or list(values) != sorted(values):
         raise Wrong(f"values of entry {seq}: not as they are written")
     for name, value in values.items():
+        if set(value) == {"erased"}:
+            erased.value(seq, name, value["erased"])
+            continue
         if not re.fullmatch("[0-9a-f]{32}", value.get("salt", "")) or set(value) - {"salt", "value"}:
             raise Wrong(f"values of entry {seq}: `{name}` has no salt")
         if "value" not in value and name not in HIDDEN:
@@ -318,11 +323,55 @@ def read_values(seq, committed, members):
     return values
 
 
+# What stands where people looked for what was erased.
+GONE = "erased"
+
+
+class Erased:
+    """What is said to be erased, held against the entries that say so."""
+
+    def __init__(self, database):
+        self.database, self.by, self.count = database, {}, 0
+
+    def said(self, by):
+        row = self.database.execute("SELECT bytes FROM entries WHERE seq = ? AND kind = 'erased'", [by]).fetchone()
+        members = json.loads(row[0]) if row else {}
+        if "entries" not in members:
+            return None
+        places = set()
+        for part in members["entries"].split(","):
+            first, _, last = part.partition("-")
+            places.update(range(int(first), int(last or first) + 1))
+        return {"places": places, "names": members["names"].split(","), "left": members["values"]}
+
+    def value(self, seq, name, by):
+        if type(by) is not int:
+            raise Wrong(f"values of entry {seq}: no entry erased `{name}`")
+        if by not in self.by:
+            self.by[by] = self.said(by)
+        said = self.by[by]
+        if by <= seq or said is None or seq not in said["places"] or name not in said["names"]:
+            raise Wrong(f"values of entry {seq}: `{name}` was removed, and entry {by} does not say that it is erased")
+        said["left"] -= 1
+        self.count += 1
+
+    def entry(self, seq, kind, members):
+        if kind != "erased" or "entries" not in members:
+            return
+        said = self.by.pop(seq, None) or self.said(seq)
+        if said["left"]:
+            raise Wrong(f"entry {seq}: what it says it erased is there, or was removed otherwise")
+
+
 # Projections.
 CALLS = (
     "ordinal id time agent provider operation action environment decision rules approval reason outcome closed status "
     "result_id summary request_line target_kind target_id sent received milliseconds would risk"
 ).split()
+
+
+def told(value):
+    return GONE if "erased" in value else value.get("value")
 
 
 class Calls:
@@ -332,7 +381,7 @@ class Calls:
     def entry(self, kind, members, values):
         call = members.get("call")
         if kind == "decided" and call:
-            self.decided(call, members, {name: value.get("value") for name, value in values.items()})
+            self.decided(call, members, {name: told(value) for name, value in values.items()})
         elif kind == "outcome" and call:
             self.ended(call, members, values)
 
@@ -353,6 +402,8 @@ class Calls:
 
     def last_decision(self, call, row, members, values):
         target = values.get("target") or {}
+        target = {"kind": GONE, "id": GONE} if target == GONE else target
+        risk = values.get("risk") or {}
         expected = {name: members.get(name) for name in "agent provider action environment decision approval would".split()}
         expected.update(
             time=members.get("began", row["time"]),
@@ -361,7 +412,7 @@ class Calls:
             request_line=values.get("request_line"),
             target_kind=target.get("kind"),
             target_id=target.get("id"),
-            risk=(values.get("risk") or {}).get("score"),
+            risk=None if risk == GONE else risk.get("score"),
         )
         for name, value in expected.items():
             if row[name] != value or type(row[name]) is not type(value):
@@ -374,7 +425,7 @@ class Calls:
         if call not in self.open:
             raise Wrong(f"calls: {call} ended without having been decided, or twice")
         row, decided, decided_values = self.open.pop(call)
-        result = values.get("result_id", {}).get("value")
+        result = told(values.get("result_id", {}))
         self.end(call, row, {"ended": row["closed"], **members}, decided, decided_values, result)
 
     def end(self, call, row, end, decided, values, result):
@@ -403,7 +454,7 @@ class Rows:
             table, name = {"agent": "agents"}.get(members["entity"], "people"), members["name"]
         elif kind == "pause":
             table, name = "pauses", members.get("agent")
-        elif kind == "grant":
+        elif kind == "grant" or "grant" in members and kind == "erased":
             return
         elif kind in ("held", "approved", "denied", "expired", "consumed") or "commit_row" in members:
             table, name = "approvals", members["approval"]
@@ -476,6 +527,8 @@ class Grants:
             self.told[members["grant"]] = {"ordinal": place, "seq": seq, "used": 0, "ended": None, "ended_by": None}
         elif kind == "grant":
             self.told[members["grant"]].update(ended=members["ended"], ended_by=members.get("person"))
+        elif kind == "erased" and "grant" in members:
+            self.told[members["grant"]]["seq"] = seq
         elif kind == "approved" and "grant" in members:
             self.told[members["grant"]]["used"] += 1
 
@@ -680,7 +733,7 @@ def verify_trail(path, keys, published):
     check_schema(database)
     sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
     tree, clock, rows, grants, tiles, turns = Tree(), Clock(), Rows(), Grants(), Tiles(sealed), Turns()
-    checkpoints = Checkpoints(database, keys, published, clock, turns)
+    checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database)
     calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"))
     checkpoints.hold(tree)
     entries = "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq"
@@ -689,7 +742,8 @@ def verify_trail(path, keys, published):
         if seq != tree.size + 1:
             raise Wrong(f"entry {tree.size + 1} is missing, or another stands before it")
         members = read_entry(row)
-        values = read_values(seq, row[5], members)
+        values = read_values(seq, row[5], members, erased)
+        erased.entry(seq, row[2], members)
         clock.entry(seq, row[1], row[2], members)
         turns.entry(row[2], members)
         hash_ = leaf(row[4])
@@ -715,7 +769,8 @@ def verify_trail(path, keys, published):
     damage = database.execute("PRAGMA integrity_check(1)").fetchone()
     if damage != ("ok",):
         raise Wrong(f"a page or an index: {damage[0]}")
-    return f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}"
+    gone = f", {erased.count} values erased" if erased.count else ""
+    return f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}{gone}"
 
 
 def hashes_of(lines):
@@ -725,7 +780,25 @@ def hashes_of(lines):
     return hashes
 
 
+def verify_disclosure(text, keys):
+    shown = parsed(text, "disclosure")
+    if canonical(shown) + "\n" != text or list(shown) != ["disclosed", "value", "salt", "commitment", "proof"]:
+        raise Wrong("no disclosure")
+    index, size, entry = prove(shown["proof"], keys)
+    name, found = shown["disclosed"], commitment(shown["salt"], canonical(shown["value"]))
+    if not re.fullmatch("[0-9a-f]{32}", shown["salt"]) or found != shown["commitment"]:
+        raise Wrong("the value is not what its commitment is to")
+    if json.loads(entry).get("commit_" + name) != found:
+        raise Wrong("the entry commits to another value")
+    return f"OK: `{name}` of entry {index + 1} of {size}: {canonical(shown['value'])}"
+
+
 def verify_proof(text, keys):
+    index, size, entry = prove(text, keys)
+    return f"OK: entry {index + 1} of {size}: {entry.decode()}"
+
+
+def prove(text, keys):
     head, _, note = text.partition("\n\n")
     lines = head.split("\n")
     if len(lines) < 3 or not lines[1].startswith("extra ") or not re.fullmatch("index (0|[1-9][0-9]*)", lines[2]):
@@ -734,7 +807,7 @@ def verify_proof(text, keys):
     size, root, _ = believe(note, keys)
     if fold_inclusion(index, size, leaf(entry), hashes_of(lines[3:])) != root:
         raise Wrong("the hashes do not lead to the checkpoint")
-    return f"OK: entry {index + 1} of {size}: {entry.decode()}"
+    return index, size, entry
 
 
 def verify_consistency(text, old, keys):
@@ -779,6 +852,8 @@ def verify(path, options):
         begins = file.read(22)
     if begins == b"c2sp.org/tlog-proof@v1":
         return verify_proof(read_text(path), keys)
+    if begins.startswith(b'{"disclosed":'):
+        return verify_disclosure(read_text(path), keys)
     if options.old:
         return verify_consistency(read_text(path), read_text(options.old), keys)
     published = None

@@ -23,7 +23,7 @@ use crate::store::{CommitError, Store};
 const EVERY: Duration = Duration::from_secs(10);
 /// That nothing happened is worth a signature, too. Verifiers take a longer silence for a gap.
 const HEARTBEAT: Duration = Duration::from_secs(60 * 60);
-const DECIDED_BY_PEOPLE: [Kind; 4] = [Kind::Approved, Kind::Grant, Kind::Pause, Kind::Registry];
+const DECIDED_BY_PEOPLE: [Kind; 5] = [Kind::Approved, Kind::Erased, Kind::Grant, Kind::Pause, Kind::Registry];
 
 /// The trail, ready to be sealed.
 pub(super) struct Sealing {

@@ -258,6 +258,16 @@ impl Memory {
         }
     }
 
+    /// These are on disk without their values, and finished.
+    pub(super) fn erased(&mut self, rows: Vec<ApprovalRow>) {
+        for row in rows {
+            if let Some(slot) = self.slots.get_mut(&row.id) {
+                slot.row = row;
+                slot.tell();
+            }
+        }
+    }
+
     /// Forgets what is finished and past mattering.
     pub(super) fn forget_finished(&mut self, now: Now) {
         let finished: Vec<ApprovalId> = self

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 
+use crate::model::erasure::ERASED;
 use crate::model::inert::inert_json;
 use crate::model::merkle;
 use crate::model::note::Note;
@@ -95,10 +96,14 @@ fn line(json: &str, out: &mut dyn Write) -> io::Result<()> {
 /// What is kept beside an entry of one thing that it commits to.
 #[derive(Deserialize, Serialize)]
 struct Value<'a> {
-    #[serde(borrow)]
-    salt: Cow<'a, str>,
+    /// `None`: it was erased.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    salt: Option<Cow<'a, str>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     value: Option<&'a RawValue>,
+    /// By which entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<i64>,
 }
 
 /// An entry, read.
@@ -167,6 +172,9 @@ impl<'a> Record<'a> {
     }
 
     fn value_text(&self, name: &str) -> Option<String> {
+        if self.decided.get(name)?.erased.is_some() {
+            return Some(ERASED.to_owned());
+        }
         Some(self.value(name)?.as_str()?.to_owned())
     }
 
@@ -220,7 +228,8 @@ impl<'a> Record<'a> {
             values: BTreeMap<&'a str, &'a Value<'a>>,
         }
         let entry: Result<&RawValue, _> = serde_json::from_slice(&self.written.bytes);
-        let disclosed = self.values.iter().filter(|(_, value)| value.value.is_some());
+        let told = |value: &Value<'_>| value.value.is_some() || value.erased.is_some();
+        let disclosed = self.values.iter().filter(|(_, value)| told(value));
         let line = entry.and_then(|entry| {
             serde_json::to_string(&Line {
                 entry,

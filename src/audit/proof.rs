@@ -50,6 +50,8 @@ pub enum ProveError {
         "entry {0}, or the tree, is not what the last checkpoint was signed over: `runplane audit verify` tells what was changed"
     )]
     Changed(u64),
+    #[error("entry {seq} {why}")]
+    NoValue { seq: u64, why: String },
     #[error(transparent)]
     Note(#[from] NoteError),
 }
@@ -63,6 +65,8 @@ pub enum ProofError {
     Note(#[from] NoteError),
     #[error("its hashes do not lead from the entry to the checkpoint")]
     NotIncluded,
+    #[error("its value is not what the entry commits to")]
+    NotCommitted,
 }
 
 /// Proves the entry `seq` (the first is 1) by the last checkpoint of the database.
@@ -135,6 +139,11 @@ impl Proof {
     fn leads_to(&self, checkpoint: &note::Checkpoint) -> bool {
         let leaf = merkle::leaf(&self.entry);
         merkle::is_included(self.index, &leaf, &self.path, checkpoint.size, &checkpoint.root)
+    }
+
+    /// Its bytes, as nobody has verified them yet.
+    pub(super) fn entry(&self) -> &[u8] {
+        &self.entry
     }
 
     /// The entry's place; the first is 1.

@@ -6,6 +6,7 @@
 mod calls;
 mod clock;
 mod entry;
+mod erased;
 mod grants;
 mod keys;
 mod rows;
@@ -21,6 +22,7 @@ use crate::store::{Evidence, Line, ReadError, Table};
 
 use calls::Calls;
 use entry::{Member, Members, Values};
+use erased::Erased;
 use rows::Rows;
 use tree::Tree;
 
@@ -144,6 +146,8 @@ pub struct Report {
     pub values: u64,
     /// Commitments of which the value is not kept, so that nothing can be said.
     pub hidden: u64,
+    /// Values that were erased, as entries say.
+    pub erased: u64,
     /// Rows of projections that an earlier build did not commit to, wholly or but for their times.
     pub uncommitted: u64,
     pub findings: Findings,
@@ -186,10 +190,11 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         rows: Rows::default(),
         values: 0,
         hidden: 0,
+        erased: Erased::default(),
     };
     let mut lines = entries.lines()?;
     while let Some(line) = lines.line()? {
-        if !trail.entry(&line, &mut findings)? {
+        if !trail.entry(evidence, &line, &mut findings)? {
             break;
         }
         if trail.tree.size().is_multiple_of(STEP) {
@@ -202,6 +207,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         mut rows,
         values,
         hidden,
+        erased,
     } = trail;
     let entries = tree.size();
     progress(entries, all);
@@ -224,6 +230,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         }),
         values,
         hidden,
+        erased: erased.count,
         uncommitted: rows.uncommitted + calls.untimed,
         findings,
     })
@@ -236,11 +243,12 @@ struct Trail<'q> {
     rows: Rows,
     values: u64,
     hidden: u64,
+    erased: Erased,
 }
 
 impl Trail<'_> {
     /// False: entries are missing, and nothing is known of where those behind stand.
-    fn entry(&mut self, line: &Line<'_>, findings: &mut Findings) -> Result<bool, ReadError> {
+    fn entry(&mut self, evidence: &Evidence, line: &Line<'_>, findings: &mut Findings) -> Result<bool, ReadError> {
         let Some(seq) = line
             .cell(0)
             .int()
@@ -272,7 +280,10 @@ impl Trail<'_> {
         self.tree
             .entry((seq, line.cell(1).int().unwrap_or_default(), kind, bytes), findings)?;
         self.calls.entry(kind, &members, &values, findings)?;
-        self.rows.entry(i64::try_from(seq).unwrap_or(i64::MAX), kind, &members);
+        let place = i64::try_from(seq).unwrap_or(i64::MAX);
+        self.erased.entry(evidence, place, &values, findings)?;
+        self.erased.says(place, kind, &members, findings);
+        self.rows.entry(place, kind, &members);
         Ok(true)
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::counting::refuses;
-use super::{Budgets, Ledger, Uses};
+use super::{Budget, Budgets, Ledger, Use, Uses};
 use crate::model::recorded::Also;
 use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Timestamp};
 use crate::store::{Kept, ReadError};
@@ -70,8 +70,18 @@ struct Members {
     outcome: Option<Outcome>,
     status: Option<u16>,
     repeats: Option<String>,
+    /// Those that counted it.
+    budgets: Option<String>,
     #[serde(default)]
     set_forward_ms: i64,
+}
+
+/// What a call took, as its decision tells it.
+#[derive(Debug, Deserialize)]
+struct Taken {
+    amount: i64,
+    budget: Arc<str>,
+    scope: Arc<str>,
 }
 
 impl<'a> Past<'a> {
@@ -144,6 +154,7 @@ impl<'a> Past<'a> {
         }
         let uses = match self.unsent.contains(call) {
             true => None,
+            false if entry.erased.iter().any(|name| COUNTED.contains(&name.as_str())) => self.taken(members, entry),
             false => self.uses(members, entry),
         };
         let uses = uses.filter(|uses| uses.unproven || !self.refused.contains(call));
@@ -187,6 +198,34 @@ impl<'a> Past<'a> {
             ..first
         };
         self.budgets.uses(&facts, &action)
+    }
+
+    /// Of a call whose values were erased: what it took of the budgets that counted it then, which is kept.
+    fn taken(&self, members: &Members, entry: &Kept) -> Option<Uses> {
+        let taken: Option<Vec<Taken>> = value(entry, "budgets");
+        if let (Some(budgets), None) = (&members.budgets, &taken) {
+            let call = members.call.as_deref().unwrap_or_default();
+            tracing::warn!(
+                call,
+                budgets,
+                "its values are erased, and it counts no more in budgets of its target"
+            );
+        }
+        let mut parts = Vec::new();
+        for taken in taken.unwrap_or_default() {
+            let of_it = |(_, budget): &(usize, &Budget)| *taken.budget == *budget.name;
+            parts.extend(self.budgets.all.iter().enumerate().filter(of_it).map(|(place, _)| Use {
+                budget: place,
+                scope: taken.scope.clone(),
+                amount: taken.amount,
+            }));
+        }
+        Some(Uses {
+            parts,
+            // What else it did is not known any more.
+            unproven: members.unmapped != 0 || entry.erased.iter().any(|name| name == "also"),
+            ..Uses::default()
+        })
     }
 
     /// An action as far as budgets look at it.

@@ -28,6 +28,7 @@ fn entry(members: serde_json::Value, amount: Option<i64>) -> Kept {
         bytes: members.to_string().into_bytes(),
         values: fields.into_iter().collect(),
         changed: Vec::new(),
+        erased: Vec::new(),
     }
 }
 
@@ -164,6 +165,7 @@ fn what_was_taken_is_not_told_from_a_trail_that_was_changed() {
         bytes: b"{".to_vec(),
         values: BTreeMap::new(),
         changed: Vec::new(),
+        erased: Vec::new(),
     };
     let error = try_recalled(&[broken, refund("a", 9, 5)]).unwrap_err();
     assert!(matches!(error, RecallError::Unreadable), "{error}");
@@ -184,6 +186,20 @@ fn what_was_taken_is_not_told_from_a_trail_that_was_changed() {
     let mut summary = refund("a", 9, 5);
     summary.changed.push("summary".to_owned());
     assert_eq!(recalled(&[summary]), 5, "it does not count by that");
+}
+
+/// Of what it said nothing is left but what it took.
+#[test]
+fn what_was_erased_counts_by_what_it_took_then() {
+    let mut erased = refund("erased", 9, 0);
+    let taken = |budget: &str| format!(r#"[{{"after":7,"amount":7,"before":0,"budget":"{budget}","scope":"bot"}}]"#);
+    erased.erased = ["fields", "target"].map(str::to_owned).to_vec();
+    erased.values = BTreeMap::from([("budgets".to_owned(), taken("refunds"))]);
+    assert_eq!(recalled(&[erased.clone(), refund("a", 4, 5)]), 12);
+    let refused = outcome("erased", 8, "failure", Some(402));
+    assert_eq!(recalled(&[erased.clone(), refused]), 0, "given back as before");
+    erased.values = BTreeMap::from([("budgets".to_owned(), taken("another"))]);
+    assert_eq!(recalled(&[erased]), 0, "of another budget");
 }
 
 /// The same so many minutes earlier.

@@ -1,5 +1,6 @@
 //! `runplane audit`: what is on record. Reads the database itself, whether the sidecar runs or not.
 
+mod erase;
 mod export;
 mod filter;
 mod keys;
@@ -40,6 +41,7 @@ pub enum AuditCommand {
     Prove(prove::ProveArgs),
     /// Print the proof that a checkpoint continues an older one (as C2SP tlog-witness takes it)
     Consistency(prove::ConsistencyArgs),
+    Erase(erase::Args),
     /// Print the public key of the log, to be kept elsewhere
     Key,
     /// Make another key of the log; both sign for a while. A sidecar that runs takes it up at its next start
@@ -63,6 +65,11 @@ pub fn run(
         AuditCommand::Report(args) => report::run(args, &home()?, out)?,
         AuditCommand::Prove(args) => prove::prove(args, home()?.path(), out)?,
         AuditCommand::Consistency(args) => prove::consistency(args, home()?.path(), out)?,
+        AuditCommand::Erase(args) => {
+            return super::ask(&home()?, "erasures", async |client, out| {
+                erase::run(args, client, out).await
+            });
+        }
         AuditCommand::Key => keys::show(&home()?, out)?,
         AuditCommand::RotateKey(args) => keys::rotate(args, &home()?, out)?,
     }

@@ -144,7 +144,7 @@ pub(super) async fn disable_person(
 
 /// SECURITY: whoever may add people may add themselves to any group; so only those may who may approve anything
 /// already.
-fn owner_only(person: &Person) -> Result<(), Problem> {
+pub(super) fn owner_only(person: &Person) -> Result<(), Problem> {
     match is_owner(person) {
         true => Ok(()),
         false => Err(Problem::forbidden(format!(

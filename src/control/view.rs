@@ -340,6 +340,19 @@ impl Pause {
     }
 }
 
+/// What was erased, or would be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    pub values: usize,
+    /// Beside which they stood.
+    pub entries: usize,
+    pub calls: usize,
+    pub approvals: usize,
+    pub grants: usize,
+    /// Why something of it may still be found in the file.
+    pub traces: Option<String>,
+}
+
 /// What came of a pause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paused {

@@ -212,6 +212,11 @@ impl Rules {
         self.policies.asks_for(&action.name, field) || self.budgets.needs(action, field)
     }
 
+    /// Until when a call of then counts in a budget's window of its target, if the budget has such.
+    pub fn counts_target_until(&self, budget: &str, then: Timestamp) -> Option<Timestamp> {
+        self.budgets.counts_target_until(budget, then)
+    }
+
     /// Every budget and each of its windows in use.
     pub fn budget_lines(&self, at: Timestamp) -> Vec<Line> {
         self.budgets.lines(&self.memory.budgets, at, &self.wording)

@@ -46,6 +46,15 @@ pub enum Change {
     Sealed(Box<Seal>),
     /// Who is told of approvals, or what came of telling them.
     Outbox(OutboxChange),
+    /// Take values away with their salts, each with its entry's place and its name, as the entry says that was appended right
+    /// before. Finding one gone fails the commit's call.
+    ValuesErased(Vec<(i64, Vec<String>)>),
+    /// What a call's row has of values. One that has no outcome yet fails the commit's call.
+    CallErased(CallErased),
+    /// As `ApprovalMoved`, of one that is finished.
+    ApprovalErased(Box<ApprovalRow>),
+    /// In place of a grant that has ended or is used up.
+    GrantErased(Box<Grant>),
 }
 
 impl Change {
@@ -110,6 +119,14 @@ pub struct CallClosed {
     pub result_id: Option<String>,
     /// Of a connection that was opened and not read.
     pub carried: Option<Carried>,
+}
+
+/// A call whose values are erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallErased {
+    pub call: CallId,
+    /// Its operation is text of the agent's.
+    pub unmapped: bool,
 }
 
 /// What went through an open connection.

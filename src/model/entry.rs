@@ -138,6 +138,8 @@ pub enum Kind {
     Anchor,
     /// Somebody was not told of an approval, or is told no more, or again.
     Notification,
+    /// Values beside other entries were taken away, with their salts.
+    Erased,
 }
 
 impl Kind {
@@ -165,6 +167,7 @@ impl Kind {
             Kind::Key => "key",
             Kind::Anchor => "anchor",
             Kind::Notification => "notification",
+            Kind::Erased => "erased",
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::calls::unreadable;
 use crate::model::entry::{HIDDEN, Kind, hmac_sha256};
+use crate::model::erasure::Places;
 use crate::model::merkle::{self, Hash};
 use crate::model::{ApprovalId, CallId, Entry, Timestamp};
 
@@ -64,6 +65,8 @@ pub struct Kept {
     pub values: BTreeMap<String, String>,
     /// Names of those values that are not what the entry commits to, or were taken away.
     pub changed: Vec<String>,
+    /// Names of those that were erased, as another entry says.
+    pub erased: Vec<String>,
 }
 
 /// An entry of a page of the trail.
@@ -129,7 +132,7 @@ pub(super) fn about(
         )?
         .query_map(
             params![call.as_str(), approval.map(|approval| approval.as_str())],
-            |row| held_to_entry(row.get(0)?, row.get(1)?),
+            |row| held_to_entry(connection, row.get(0)?, row.get(1)?),
         )?
         .collect()
 }
@@ -148,7 +151,7 @@ pub(super) fn of_kinds(
     )?;
     let mut rows = statement.query([serde_json::Value::from(kinds).to_string()])?;
     while let Some(row) = rows.next()? {
-        if !see(&held_to_entry(row.get(0)?, row.get(1)?)?) {
+        if !see(&held_to_entry(connection, row.get(0)?, row.get(1)?)?) {
             break;
         }
     }
@@ -186,7 +189,7 @@ pub(super) fn backwards(
         }
         next -= 1;
         let wanted = kinds.iter().any(|kind| kind.as_str() == columns.kind);
-        if wanted && !see(&held_to_entry(bytes, row.get(1)?)?) {
+        if wanted && !see(&held_to_entry(connection, bytes, row.get(1)?)?) {
             break;
         }
     }
@@ -208,24 +211,30 @@ struct Columns<'a> {
 /// The values as they stand there. Of millions, nobody asks whether each is what its entry commits to.
 fn plain(bytes: Vec<u8>, committed: Option<String>) -> rusqlite::Result<Kept> {
     let values = committed.as_deref().map_or(Ok(BTreeMap::new()), told)?;
+    let erased = values.iter().filter(|(_, told)| told.erased.is_some());
+    let erased = erased.map(|(name, _)| name.clone()).collect();
     let values = values.into_iter();
     let values = values.filter_map(|(name, told)| Some((name, told.value?.get().to_owned())));
     Ok(Kept {
         values: values.collect(),
         bytes,
         changed: Vec::new(),
+        erased,
     })
 }
 
-/// The same, held to what the entry commits to.
-fn held_to_entry(bytes: Vec<u8>, committed: Option<String>) -> rusqlite::Result<Kept> {
+/// The same, held to what the entry commits to, and to the entries that say what was erased.
+///
+/// SECURITY: a mark that no entry bears out would make a value that was taken away look erased. Test:
+/// `what_is_erased_is_told_from_what_is_missing`.
+fn held_to_entry(connection: &Connection, bytes: Vec<u8>, committed: Option<String>) -> rusqlite::Result<Kept> {
     // One that cannot be read commits to nothing that could be told.
     let members: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&bytes).unwrap_or_default();
     let values = committed.as_deref().map_or(Ok(BTreeMap::new()), told)?;
     let promised = |name: &str| members.get(&format!("commit_{name}"))?.as_str();
     let is_kept = |name: &str| values.get(name).is_some_and(|told| told.value.is_some());
-    let fits = |name: &str, Told { salt, value }: &Told<'_>| {
-        let salt = hex::decode(salt).ok()?;
+    let fits = |name: &str, Told { salt, value, .. }: &Told<'_>| {
+        let salt = hex::decode(salt.as_deref()?).ok()?;
         let commitment = hex::encode(hmac_sha256(&salt, (*value)?.get().as_bytes()));
         (promised(name)? == commitment).then_some(())
     };
@@ -233,21 +242,50 @@ fn held_to_entry(bytes: Vec<u8>, committed: Option<String>) -> rusqlite::Result<
     let wrong = wrong
         .filter(|(name, told)| fits(name, told).is_none())
         .map(|(name, _)| name.clone());
+    let seq = members
+        .get("seq")
+        .and_then(serde_json::Value::as_i64)
+        .unwrap_or_default();
+    let mut erased = Vec::new();
+    for (name, by) in values.iter().filter_map(|(name, told)| Some((name, told.erased?))) {
+        if says_erased(connection, by, seq, name)? {
+            erased.push(name.clone());
+        }
+    }
     let names = members.keys().filter_map(|member| member.strip_prefix("commit_"));
+    let is_erased = |name: &str| erased.iter().any(|erased| erased == name);
     let gone = names
-        .filter(|name| !HIDDEN.contains(name) && !is_kept(name))
+        .filter(|name| !is_kept(name) && !is_erased(name))
+        .filter(|name| !HIDDEN.contains(name) || values.get(*name).is_some_and(|told| told.erased.is_some()))
         .map(str::to_owned);
     let changed = wrong.chain(gone).collect();
     Ok(Kept {
         changed,
+        erased,
         ..plain(bytes, committed)?
     })
+}
+
+/// Whether the entry `by` says that this value of the entry `seq` is erased.
+fn says_erased(connection: &Connection, by: i64, seq: i64, name: &str) -> rusqlite::Result<bool> {
+    let bytes: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT bytes FROM entries WHERE seq = ?1 AND seq > ?2 AND kind = 'erased'")?
+        .query_row([by, seq], |row| row.get(0))
+        .optional()?;
+    let members: BTreeMap<String, serde_json::Value> = bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str);
+    let places = text("entries").and_then(Places::read).unwrap_or_default();
+    Ok(places.has(seq) && text("names").is_some_and(|names| names.split(',').any(|erased| erased == name)))
 }
 
 /// One value of a row of `entry_values`.
 #[derive(Deserialize)]
 struct Told<'a> {
-    salt: String,
+    salt: Option<String>,
+    /// By which entry.
+    erased: Option<i64>,
     #[serde(borrow)]
     value: Option<&'a RawValue>,
 }

@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::calls::{self, CallRecord};
-use crate::model::Timestamp;
+use crate::model::{ApprovalId, CallId, Timestamp};
 
 /// Which calls. What is `None` is not asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -224,6 +224,23 @@ pub(super) fn written(
             params![from, behind, serde_json::Value::from(kinds).to_string(), limit],
             entry,
         )?
+        .collect()
+}
+
+pub(super) fn of_call(connection: &Connection, call: &CallId) -> rusqlite::Result<Vec<Written>> {
+    connection
+        .prepare_cached(
+            "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
+            WHERE call = ?1 ORDER BY seq",
+        )?
+        .query_map([call.as_str()], entry)?
+        .collect()
+}
+
+pub(super) fn by_approval(connection: &Connection, approval: &ApprovalId) -> rusqlite::Result<Vec<CallId>> {
+    connection
+        .prepare_cached("SELECT id FROM calls WHERE approval = ?1 ORDER BY ordinal")?
+        .query_map([approval.as_str()], |row| calls::parsed(row, 0))?
         .collect()
 }
 

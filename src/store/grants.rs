@@ -1,6 +1,6 @@
 //! What people consented to beforehand: `grants`.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::calls::{one as changed, unreadable};
 use super::group::Refused;
@@ -53,18 +53,28 @@ pub(super) fn open(connection: &Connection) -> rusqlite::Result<Vec<GrantRow>> {
             )
             ORDER BY ordinal",
         )?
-        .query_map([], |row| {
-            let grant: String = row.get(0)?;
-            let by = row.get(3)?;
-            let ended = row.get::<_, Option<i64>>(2)?;
-            Ok(GrantRow {
-                grant: serde_json::from_str(&grant).map_err(|error| unreadable(0, error))?,
-                used: row.get(1)?,
-                ended: ended.map(|time| GrantEnd {
-                    time: Timestamp(time),
-                    by,
-                }),
-            })
-        })?
+        .query_map([], row)?
         .collect()
+}
+
+/// Every one there is; oldest first.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<GrantRow>> {
+    connection
+        .prepare("SELECT row, used, ended, ended_by FROM grants ORDER BY ordinal")?
+        .query_map([], row)?
+        .collect()
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<GrantRow> {
+    let grant: String = row.get(0)?;
+    let by = row.get(3)?;
+    let ended = row.get::<_, Option<i64>>(2)?;
+    Ok(GrantRow {
+        grant: serde_json::from_str(&grant).map_err(|error| unreadable(0, error))?,
+        used: row.get(1)?,
+        ended: ended.map(|time| GrantEnd {
+            time: Timestamp(time),
+            by,
+        }),
+    })
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::entries::Tail;
 use super::queue::{Answer, Submission};
-use super::{CommitError, approvals, calls, entries, grants, habits, outbox, pauses, registry, tree};
+use super::{CommitError, approvals, calls, entries, erase, grants, habits, outbox, pauses, registry, tree};
 use crate::model::{Change, Timestamp};
 
 /// Why one submission was not written.
@@ -148,6 +148,10 @@ fn apply(connection: &Connection, tail: &mut Tail, changes: &[Change]) -> Result
             Change::HabitsPut(row) => habits::put(connection, row)?,
             Change::Sealed(seal) => tree::seal(connection, seal)?,
             Change::Outbox(change) => outbox::change(connection, change)?,
+            Change::ValuesErased(values) => erase::values(connection, tail.place.seq, values)?,
+            Change::CallErased(call) => erase::call(connection, call)?,
+            Change::ApprovalErased(row) => erase::approval(connection, row)?,
+            Change::GrantErased(grant) => erase::grant(connection, grant)?,
         }
     }
     Ok(())

@@ -62,13 +62,22 @@ impl Submission {
         }
     }
 
+    /// Whether something is to be gone with it.
+    pub(super) fn erases(&self) -> bool {
+        let erases = |change: &Change| matches!(change, Change::ValuesErased(_));
+        self.changes.iter().any(erases)
+    }
+
     /// The call that changes are about, for a log line; the changes themselves hold what a log must not.
     pub(super) fn call(&self) -> &str {
         let call = self.changes.iter().find_map(|change| match change {
             Change::Append(entry) => entry.call.as_ref(),
             Change::CallDecided(row) => Some(&row.id),
             Change::CallClosed(closed) => Some(&closed.call),
-            Change::ApprovalHeld(row) | Change::ApprovalMoved(row) => Some(&row.first_call),
+            Change::CallErased(erased) => Some(&erased.call),
+            Change::ApprovalHeld(row) | Change::ApprovalMoved(row) | Change::ApprovalErased(row) => {
+                Some(&row.first_call)
+            }
             Change::GrantGiven(_)
             | Change::GrantUsed(_)
             | Change::GrantEnded(..)
@@ -78,6 +87,8 @@ impl Submission {
             | Change::Sealed(_)
             | Change::Outbox(_)
             | Change::Paused(_)
+            | Change::ValuesErased(_)
+            | Change::GrantErased(_)
             | Change::Resumed(_) => None,
         });
         call.map_or("none", |call| call.as_str())
@@ -109,6 +120,8 @@ pub(super) struct Queue {
     pub(super) ours: Ours,
     /// Why nothing is recorded any more, until the next start.
     condemned: OnceLock<String>,
+    /// Why the last erasure left traces in the file, if it did.
+    traces: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -152,6 +165,7 @@ impl Queue {
             written: Written::default(),
             ours: Ours::default(),
             condemned: OnceLock::new(),
+            traces: Mutex::default(),
         }
     }
 
@@ -163,6 +177,16 @@ impl Queue {
     /// Whether a commit would be queued, if there were not too many.
     pub(super) fn is_serving(&self) -> bool {
         self.condemned().is_none() && self.lock().refuse_if_failing().is_ok()
+    }
+
+    /// What the file was cleaned of came to.
+    pub(super) fn cleaned(&self, traces: Option<String>) {
+        *self.traces.lock().unwrap_or_else(PoisonError::into_inner) = traces;
+    }
+
+    /// Why the last erasure left traces in the file, if it did.
+    pub(super) fn traces(&self) -> Option<String> {
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Queues a commit, or refuses it at once.

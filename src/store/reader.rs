@@ -91,6 +91,30 @@ impl Reader {
         Ok(find::one(&self.connection, id)?)
     }
 
+    /// The entries of a call, in order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn entries_of(&self, call: &CallId) -> Result<Vec<Written>, ReadError> {
+        Ok(find::of_call(&self.connection, call)?)
+    }
+
+    /// The calls that asked for an approval, or went by it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn calls_by(&self, approval: &ApprovalId) -> Result<Vec<CallId>, ReadError> {
+        Ok(find::by_approval(&self.connection, approval)?)
+    }
+
+    /// Every grant there ever was.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn all_grants(&self) -> Result<Vec<GrantRow>, ReadError> {
+        Ok(grants::all(&self.connection)?)
+    }
+
     /// The approvals to which a person consented, beforehand or when asked.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The store, from outside: what is promised of commits, failures and files.
 
 mod durability;
+mod erasure;
 mod failures;
 mod opening;
 mod outbox;

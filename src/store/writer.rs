@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use super::checkpoint::Progress;
 use super::entries::{self, Place, Tail};
+use super::erase;
 use super::group::{GroupError, transact};
 use super::open::{self, OpenError};
 use super::queue::{Answer, Queue, Submission};
@@ -137,6 +138,13 @@ impl Writer {
                 self.place = tail.place;
                 let entries = self.place.seq - before.seq;
                 self.queue.reached(self.place.seq, tail.leaves);
+                if group
+                    .iter()
+                    .zip(&verdicts)
+                    .any(|(one, verdict)| verdict.is_ok() && one.erases())
+                {
+                    self.clean();
+                }
                 for (submission, verdict) in group.into_iter().zip(verdicts) {
                     submission.answer(verdict);
                 }
@@ -189,6 +197,16 @@ impl Writer {
         {
             tracing::warn!(%error, "checkpoint by the writer");
         }
+    }
+
+    /// Leaves nothing of what was erased in the file and its log. The erasure stands, whatever comes of this.
+    fn clean(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        let traces = erase::clean(connection).err().map(|error| error.to_string());
+        if let Some(why) = &traces {
+            tracing::error!(why, database = %self.path.display(), "traces of what was erased may be left in the file");
+        }
+        self.queue.cleaned(traces);
     }
 
     /// Opens the database again, as often as it takes, and writes what was put back. Returns when commits are served

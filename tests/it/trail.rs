@@ -3,6 +3,7 @@
 
 mod anchors;
 mod changed;
+mod erased;
 mod keys;
 mod mutations;
 

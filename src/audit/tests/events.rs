@@ -172,7 +172,20 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
         log_key_retired("runplane/0123+01234567+AQ=="),
         anchor_failed("unwritable"),
         anchor_published(),
+        erased_values(),
+        vec![Change::Append(erase::of_approval(&granted, "owner"))],
     ]
+}
+
+fn erased_values() -> Vec<Change> {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let values = [
+        (3, names(&["fields", "summary"])),
+        (4, names(&["fields"])),
+        (9, names(&["result_id"])),
+    ];
+    let entry = erase::of_values(&values, "owner", "they asked for it", Some("target"));
+    vec![Change::Append(entry)]
 }
 
 fn approval_delivery() -> Delivery {

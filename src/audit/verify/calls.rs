@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::entry::{Member, Members, Values};
 use super::{Findings, Place};
+use crate::model::erasure::ERASED;
 use crate::store::{Cell, Line, Lines, ReadError};
 
 /// Columns of [`crate::store::Table::Calls`], by place.
@@ -257,7 +258,13 @@ fn tell(call: &str, wrong: Option<&'static str>, findings: &mut Findings) {
 fn first_wrong_of_decision(row: &Row, members: &Members<'_>, values: &Values<'_>) -> Option<&'static str> {
     let text = |column: &'static str, member: &str| (column, row.is_text(column, members.text(member)));
     let value = |column: &'static str, name: &str| (column, row.is_text(column, values.text(name).as_deref()));
-    let target: Option<Target> = values.json("target").and_then(|json| serde_json::from_str(json).ok());
+    let target: Option<Target> = match values.is_erased("target") {
+        true => Some(Target {
+            id: Some(ERASED.to_owned()),
+            kind: ERASED.to_owned(),
+        }),
+        false => values.json("target").and_then(|json| serde_json::from_str(json).ok()),
+    };
     let risk: Option<Score> = values.json("risk").and_then(|json| serde_json::from_str(json).ok());
     let rules = match row.get("rules") {
         Owned::Text(rules) => serde_json::from_str::<Vec<String>>(rules).ok(),

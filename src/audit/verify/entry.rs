@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::model::entry::{HIDDEN, hmac_sha256};
+use crate::model::erasure::ERASED;
 
 /// The members of an entry, in their order.
 #[derive(Debug, Default)]
@@ -104,13 +105,16 @@ pub(super) struct Values<'a>(Vec<Value<'a>>);
 #[derive(Debug)]
 struct Value<'a> {
     name: &'a str,
-    salt: [u8; 16],
+    /// `None`: it was erased.
+    salt: Option<[u8; 16]>,
     /// JSON; `None` where only the commitment is kept.
     text: Option<&'a str>,
+    /// The entry that is said to have erased it.
+    erased: Option<i64>,
 }
 
 impl<'a> Values<'a> {
-    /// `{NAME:{"salt":HEX,"value":JSON},…}`; `None`: it is not as we write it.
+    /// `{NAME:{"salt":HEX,"value":JSON},…}`, or `{"erased":SEQ}` for a name; `None`: it is not as we write it.
     pub(super) fn read(text: &'a str) -> Option<Self> {
         let mut rest = text.strip_prefix('{')?;
         let mut values: Vec<Value<'_>> = Vec::new();
@@ -119,23 +123,11 @@ impl<'a> Values<'a> {
             if values.last().is_some_and(|last| last.name >= name) {
                 return None;
             }
-            let (hex_salt, after) = after.strip_prefix(":{\"salt\":\"")?.split_once('"')?;
-            let mut salt = [0; 16];
-            hex::decode_to_slice(hex_salt, &mut salt).ok()?;
-            if hex_salt.bytes().any(|digit| digit.is_ascii_uppercase()) {
-                return None;
-            }
-            let (value, after) = match after.strip_prefix(",\"value\":") {
-                Some(value) => value
-                    .split_at_checked(end_of_value(value)?)
-                    .map(|(value, after)| (Some(value), after))?,
-                None => (None, after),
+            let (value, after) = match after.strip_prefix(":{\"erased\":") {
+                Some(by) => erased(name, by)?,
+                None => kept(name, after)?,
             };
-            values.push(Value {
-                name,
-                salt,
-                text: value,
-            });
+            values.push(value);
             let after = after.strip_prefix('}')?;
             match after.strip_prefix(',') {
                 Some(more) => rest = more,
@@ -154,22 +146,39 @@ impl<'a> Values<'a> {
         self.find(name)?.text
     }
 
-    /// The text that a value is.
+    /// The text that a value is, or what stands for it where it was erased.
     pub(super) fn text(&self, name: &str) -> Option<String> {
+        if self.is_erased(name) {
+            return Some(ERASED.to_owned());
+        }
         serde_json::from_str(self.json(name)?).ok()
     }
 
     /// How many there are of which only the commitment is kept.
     pub(super) fn hidden(&self) -> u64 {
-        let hidden = self.0.iter().filter(|value| value.text.is_none());
+        let hidden = self
+            .0
+            .iter()
+            .filter(|value| value.text.is_none() && value.erased.is_none());
         u64::try_from(hidden.count()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn kept(&self) -> u64 {
-        u64::try_from(self.0.len()).unwrap_or(u64::MAX) - self.hidden()
+        let kept = self.0.iter().filter(|value| value.text.is_some());
+        u64::try_from(kept.count()).unwrap_or(u64::MAX)
     }
 
-    /// The name of the first that is not what the entry commits to, or is there without a commitment, or lacks.
+    /// What is said to be erased: names, each with the entry that is said to have done it.
+    pub(super) fn erased(&self) -> impl Iterator<Item = (&'a str, i64)> {
+        self.0.iter().filter_map(|value| Some((value.name, value.erased?)))
+    }
+
+    pub(super) fn is_erased(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|value| value.erased.is_some())
+    }
+
+    /// The name of the first that is not what the entry commits to, or is there without a commitment, or lacks. Whether what is
+    /// said to be erased is, [`super::erased`] looks.
     ///
     /// SECURITY: of a value that was taken away, the tables could tell anything. Test:
     /// `a_value_that_is_taken_away_is_noticed`.
@@ -177,7 +186,8 @@ impl<'a> Values<'a> {
         let promised = |name: &str| members.text(&format!("commit_{name}"));
         let changed = self.0.iter().find(|value| match (promised(value.name), value.text) {
             (None, _) => true,
-            (Some(promised), Some(text)) => commitment(&value.salt, text) != promised,
+            (Some(promised), Some(text)) => value.salt.is_none_or(|salt| commitment(&salt, text) != promised),
+            (Some(_), None) if value.erased.is_some() => false,
             (Some(_), None) => !HIDDEN.contains(&value.name),
         });
         let lacking = || members.commitments().find(|(name, _)| self.find(name).is_none());
@@ -190,7 +200,7 @@ impl<'a> Values<'a> {
     /// gone.
     pub(super) fn is_committed(&self, members: &Members<'a>, name: &str, text: &str) -> Option<bool> {
         let promised = members.text(&format!("commit_{name}"))?;
-        Some(commitment(&self.find(name)?.salt, text) == promised)
+        Some(commitment(&self.find(name)?.salt?, text) == promised)
     }
 }
 
@@ -198,6 +208,43 @@ impl Members<'_> {
     pub(super) fn commits(&self) -> bool {
         self.commitments().next().is_some()
     }
+}
+
+/// A value with its salt, and what follows it.
+fn kept<'a>(name: &'a str, text: &'a str) -> Option<(Value<'a>, &'a str)> {
+    let (hex_salt, after) = text.strip_prefix(":{\"salt\":\"")?.split_once('"')?;
+    let mut salt = [0; 16];
+    hex::decode_to_slice(hex_salt, &mut salt).ok()?;
+    if hex_salt.bytes().any(|digit| digit.is_ascii_uppercase()) {
+        return None;
+    }
+    let (value, after) = match after.strip_prefix(",\"value\":") {
+        Some(value) => value
+            .split_at_checked(end_of_value(value)?)
+            .map(|(value, after)| (Some(value), after))?,
+        None => (None, after),
+    };
+    let value = Value {
+        name,
+        salt: Some(salt),
+        text: value,
+        erased: None,
+    };
+    Some((value, after))
+}
+
+/// The mark of one that was erased, and what follows it.
+fn erased<'a>(name: &'a str, by: &'a str) -> Option<(Value<'a>, &'a str)> {
+    let (Member::Int(by), after) = number(by)? else {
+        return None;
+    };
+    let value = Value {
+        name,
+        salt: None,
+        text: None,
+        erased: Some(by),
+    };
+    Some((value, after))
 }
 
 fn commitment(salt: &[u8; 16], text: &str) -> String {

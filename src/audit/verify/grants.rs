@@ -12,7 +12,7 @@ use crate::store::{Cell, Evidence, Line, ReadError, Table};
 struct Told {
     /// Which of them it was, from 1.
     ordinal: i64,
-    /// The entry that gave it.
+    /// The entry that gave it, or erased what it says.
     seq: i64,
     used: i64,
     /// When it ended, and who revoked it.
@@ -40,6 +40,12 @@ impl Grants {
             ("grant", _) => {
                 if let Some(told) = self.0.get_mut(id) {
                     told.ended = Some((members.int("ended"), members.text("person").map(str::to_owned)));
+                }
+            }
+            // It commits to what is left of it.
+            ("erased", _) => {
+                if let Some(told) = self.0.get_mut(id) {
+                    told.seq = seq;
                 }
             }
             ("approved", _) => {

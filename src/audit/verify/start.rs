@@ -2,6 +2,7 @@
 
 use super::calls::Calls;
 use super::entry::{Members, Values};
+use super::erased::Erased;
 use super::rows::Rows;
 use super::{Findings, Place, columns_fit};
 use crate::model::merkle::{self, Edge, Hash};
@@ -20,7 +21,7 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
     let mut findings = Findings::default();
     let (mut calls, mut entries) = (evidence.query(Table::Calls)?, evidence.query(Table::Entries)?);
     let (mut calls, mut rows) = (Calls::new(calls.lines()?), Rows::default());
-    let (mut edge, mut lines) = (Edge::default(), entries.lines()?);
+    let (mut edge, mut lines, mut erased) = (Edge::default(), entries.lines()?, Erased::default());
     while let Some(line) = lines.line()? {
         let seq = edge.size() + 1;
         if line.cell(0).int().and_then(|found| u64::try_from(found).ok()) != Some(seq) {
@@ -49,8 +50,11 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
             findings.add(place, "they are not what the entry commits to");
         }
         let kind = members.text("kind").unwrap_or_default();
-        calls.entry(kind, &members, &values.unwrap_or_default(), &mut findings)?;
-        rows.entry(i64::try_from(seq).unwrap_or(i64::MAX), kind, &members);
+        let (values, place) = (values.unwrap_or_default(), i64::try_from(seq).unwrap_or(i64::MAX));
+        calls.entry(kind, &members, &values, &mut findings)?;
+        erased.entry(evidence, place, &values, &mut findings)?;
+        erased.says(place, kind, &members, &mut findings);
+        rows.entry(place, kind, &members);
     }
     if edge.size() < sealed.0 {
         findings.add(Place::Entry(edge.size() + 1), "it is missing");

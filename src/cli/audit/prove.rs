@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use crate::audit;
+use crate::audit::{self, ProveError};
 use crate::model::CallId;
 use crate::store::{Evidence, Reader};
 
@@ -16,6 +17,9 @@ pub struct ProveArgs {
     /// A call (each of its entries is proven), or the number of an entry
     #[arg(value_name = "ID")]
     id: String,
+    /// Disclose one of its values, too (`fields`, `summary`, `target` …), with what proves it
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
     /// Where the files go
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
@@ -36,14 +40,50 @@ pub struct ConsistencyArgs {
 pub(super) fn prove(args: &ProveArgs, home: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let database = home.join(crate::store::FILE);
     let (evidence, reader) = (Evidence::open(&database)?, Reader::open(&database)?);
-    for seq in places(&args.id, &reader)? {
+    let places = places(&args.id, &reader)?;
+    if let Some(name) = &args.field {
+        return disclose(args, name, &places, (&evidence, &reader), out);
+    }
+    for seq in places {
         let proof = audit::prove(&evidence, &reader, seq)?;
         let file = args.out.join(format!("entry-{seq}.tlog-proof"));
-        let mut made = fs::File::create_new(&file).with_context(|| format!("cannot make {}", file.display()))?;
-        made.write_all(proof.to_string().as_bytes())?;
-        writeln!(out, "{}", file.display())?;
+        make(&file, &proof.to_string(), out)?;
     }
     Ok(())
+}
+
+fn make(file: &Path, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o600).open(file);
+    let mut made = made.with_context(|| format!("cannot make {}", file.display()))?;
+    made.write_all(text.as_bytes())?;
+    Ok(writeln!(out, "{}", file.display())?)
+}
+
+/// Of a call, each entry that has such a value.
+fn disclose(
+    args: &ProveArgs,
+    name: &str,
+    places: &[u64],
+    (evidence, reader): (&Evidence, &Reader),
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let (mut made, mut lacks) = (false, None);
+    for seq in places {
+        match audit::disclose(evidence, reader, *seq, name) {
+            Ok(disclosure) => {
+                let file = args.out.join(format!("entry-{seq}.{name}.disclosure"));
+                make(&file, &disclosure.to_string(), out)?;
+                made = true;
+            }
+            Err(error @ ProveError::NoValue { .. }) => lacks = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match lacks {
+        Some(error) if !made => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 fn places(id: &str, reader: &Reader) -> anyhow::Result<Vec<u64>> {

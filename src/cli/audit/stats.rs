@@ -74,7 +74,7 @@ fn text(figures: &Figures, account: Option<&str>, out: &mut dyn Write) -> anyhow
     if unread > 0 {
         writeln!(
             out,
-            "Without the money of {unread} calls: their values are not on record."
+            "Without the money of {unread} calls: their values were erased, or are not on record."
         )?;
     }
     Ok(())

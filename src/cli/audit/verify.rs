@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::audit::{self, Against, Point, Proof, Report};
+use crate::audit::{self, Against, Disclosure, Point, Proof, Report};
 use crate::model::note::VerifierKey;
 use crate::model::{Timestamp, inert};
 use crate::store::{Evidence, ReadError};
@@ -24,7 +24,7 @@ pub struct Args {
     /// A checkpoint that was kept elsewhere: without one, a trail whose end was cut off looks whole
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// The database (with its `-wal` beside it, if there is one), or a `.tlog-proof`
+    /// The database (with its `-wal` beside it, if there is one), a `.tlog-proof` or a `.disclosure`
     #[arg(value_name = "DB")]
     file: PathBuf,
 }
@@ -50,8 +50,11 @@ fn verified(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|key| read_key(key))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    if let Some(text) = proof_text(&args.file) {
+    if let Some(text) = text_of(&args.file, audit::PROOF_HEADER) {
         return proof(&text, &keys, out);
+    }
+    if let Some(text) = text_of(&args.file, audit::DISCLOSURE_BEGINNING) {
+        return disclosure(&text, &keys, out);
     }
     let note = args.checkpoint.as_deref().map(read_checkpoint).transpose()?;
     let against = Against::new(keys, note.as_deref()).with_context(|| {
@@ -101,12 +104,12 @@ pub(super) fn read_key(text: &str) -> anyhow::Result<VerifierKey> {
     VerifierKey::parse(of_file.as_deref().unwrap_or(text)).with_context(|| format!("--key {}", inert(text)))
 }
 
-/// The text of a proof; `None`: it is none, and no more was read than tells that.
-fn proof_text(file: &Path) -> Option<String> {
+/// The text of a proof, which begins so; `None`: it is none, and no more was read than tells that.
+fn text_of(file: &Path, begins: &str) -> Option<String> {
     let mut file = File::open(file).ok()?;
-    let mut text = vec![0; audit::PROOF_HEADER.len()];
+    let mut text = vec![0; begins.len()];
     file.read_exact(&mut text).ok()?;
-    (text == audit::PROOF_HEADER.as_bytes()).then_some(())?;
+    (text == begins.as_bytes()).then_some(())?;
     file.take(LONGEST_PROOF).read_to_end(&mut text).ok()?;
     String::from_utf8(text).ok()
 }
@@ -131,6 +134,23 @@ fn proof(text: &str, keys: &[VerifierKey], out: &mut dyn Write) -> anyhow::Resul
         "Proven: this is entry {seq} of a trail of {size} entries, signed {time}."
     )?;
     writeln!(out, "{}", inert(&String::from_utf8_lossy(entry)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn disclosure(text: &str, keys: &[VerifierKey], out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let verified =
+        Disclosure::parse(text).and_then(|disclosed| disclosed.verify(keys).map(|proven| (disclosed, proven)));
+    let (disclosed, (seq, signed)) = match verified {
+        Ok(verified) => verified,
+        Err(error) => return failed(&error.to_string(), out),
+    };
+    let (size, time) = (signed.checkpoint.size, at(signed.seconds));
+    let name = inert(disclosed.name());
+    writeln!(
+        out,
+        "Proven: this is `{name}` of entry {seq} of a trail of {size} entries, signed {time}."
+    )?;
+    writeln!(out, "{}", inert(disclosed.value()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -196,6 +216,13 @@ pub(super) fn tell(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let published = report.published.map_or_else(|| "none was given".to_owned(), point);
     writeln!(out, "  anchored     {published}")?;
     writeln!(out, "  values       {} are what their entries commit to", report.values)?;
+    if report.erased > 0 {
+        writeln!(
+            out,
+            "  erased       {} values, as entries of kind `erased` say",
+            report.erased
+        )?;
+    }
     writeln!(out, "Not proven:")?;
     unproven(report, out)
 }
@@ -297,7 +324,7 @@ mod tests {
                 .unwrap()
                 .set_len(1 << 42)
                 .unwrap();
-            let found = proof_text(&path).map(|text| text.len());
+            let found = text_of(&path, audit::PROOF_HEADER).map(|text| text.len());
             let cut = audit::PROOF_HEADER.len() + (1 << 20);
             assert_eq!(found, proves.then_some(cut), "{begins}");
         }

@@ -72,6 +72,8 @@ struct Event {
     said: Vec<(String, Text)>,
     /// Names of values that are not what the record commits to.
     changed: String,
+    /// Of those that were erased, as another entry says.
+    erased: String,
 }
 
 pub(super) async fn show(
@@ -210,6 +212,7 @@ impl Event {
             kind: members.get("kind").map(plain).unwrap_or_default(),
             said: said.map(|(name, value)| (name, Text::new(&value))).collect(),
             changed: entry.changed.join(", "),
+            erased: entry.erased.join(", "),
         }
     }
 }

@@ -26,7 +26,7 @@ struct Sums {
 impl Ours {
     pub(super) fn put(&self, changes: &[Change]) {
         let rows = changes.iter().filter_map(|change| {
-            if let Change::ApprovalHeld(row) | Change::ApprovalMoved(row) = change {
+            if let Change::ApprovalHeld(row) | Change::ApprovalMoved(row) | Change::ApprovalErased(row) = change {
                 return sum(row);
             }
             None

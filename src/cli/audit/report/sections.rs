@@ -147,12 +147,12 @@ pub(super) fn money(page: &Page<'_>, html: &mut Html, counted: &mut Counted) {
         &whole.unconverted,
         command,
     );
-    html.raw(". Calls whose values are not on record: ");
+    html.raw(". Calls whose values were erased, or are not on record: ");
     let command = page.command("export", " | grep '\"kind\":\"decided\"' | grep '\"values\":{}'");
     counted.figure(
         html,
         "unread",
-        "Calls whose values are not on record",
+        "Calls whose values were erased, or are not on record",
         &whole.unread,
         command,
     );

@@ -1,0 +1,88 @@
+//! How erased values are told: by a mark in their place, which names the entry that took them away, and by that entry, which
+//! names their entries.
+
+use std::ops::RangeInclusive;
+
+/// What stands where people looked for what was erased.
+pub const ERASED: &str = "erased";
+
+/// What stands beside an entry in the place of a value and its salt; `by`: the entry that says so.
+pub fn mark(by: i64) -> String {
+    format!("{{\"erased\":{by}}}")
+}
+
+/// `3-5,9`. Places in order.
+pub fn spell(places: &[i64]) -> String {
+    let mut ranges: Vec<RangeInclusive<i64>> = Vec::new();
+    for place in places {
+        match ranges.last_mut() {
+            Some(last) if last.end().checked_add(1) == Some(*place) => *last = *last.start()..=*place,
+            _ => ranges.push(*place..=*place),
+        }
+    }
+    let spelled: Vec<String> = ranges
+        .iter()
+        .map(|range| match range.start() == range.end() {
+            true => range.start().to_string(),
+            false => format!("{}-{}", range.start(), range.end()),
+        })
+        .collect();
+    spelled.join(",")
+}
+
+/// Places that an entry names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places(Vec<RangeInclusive<i64>>);
+
+impl Places {
+    /// `None`: it is not as [`spell`] writes it.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut ranges: Vec<RangeInclusive<i64>> = Vec::new();
+        for range in text.split(',') {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let (first, last): (i64, i64) = (first.parse().ok()?, last.parse().ok()?);
+            if first < 1 || last < first || ranges.last().is_some_and(|before| before.end() + 1 >= first) {
+                return None;
+            }
+            ranges.push(first..=last);
+        }
+        Some(Self(ranges))
+    }
+
+    pub fn has(&self, place: i64) -> bool {
+        let at = self.0.partition_point(|range| *range.end() < place);
+        self.0.get(at).is_some_and(|range| range.contains(&place))
+    }
+
+    pub fn count(&self) -> u64 {
+        let counts = self
+            .0
+            .iter()
+            .map(|range| range.end().abs_diff(*range.start()).saturating_add(1));
+        counts.fold(0, u64::saturating_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_as_they_were_written() {
+        for (places, spelled) in [
+            (&[3_i64][..], "3"),
+            (&[3, 4, 5, 9], "3-5,9"),
+            (&[1, 3, 4], "1,3-4"),
+            (&[i64::MAX], "9223372036854775807"),
+        ] {
+            assert_eq!(spell(places), spelled);
+            let read = Places::read(spelled).unwrap();
+            assert_eq!(read.count(), places.len() as u64);
+            assert!(places.iter().all(|place| read.has(*place)));
+            assert!(!read.has(2) && !read.has(6));
+        }
+        for wrong in ["", "0", "-1", "5-3", "3,3", "3,2", "3-5,6", "a", "3-", "1,,2"] {
+            assert_eq!(Places::read(wrong), None, "{wrong}");
+        }
+    }
+}
