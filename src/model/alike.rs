@@ -12,6 +12,8 @@ use super::{Action, ApprovalId, Outcome, State, Timestamp, Value, money};
 
 /// How long an answer is told to whoever is asked of a call like it.
 pub const TOLD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// The difference that is a request's address.
+pub const REQUEST: &str = "request";
 /// Calls of one card that are shown beside each other; the others are counted.
 pub const MOST_OF_A_CARD: usize = 10;
 
@@ -144,7 +146,7 @@ fn differences(first: &Action, here: &Action) -> Vec<Difference> {
         text("environment", first.environment(), here.environment()),
         text("operation", &first.operation, &here.operation),
         text("also", &besides(first), &besides(here)),
-        text("request", &first.request_line, &here.request_line),
+        text(REQUEST, &first.request_line, &here.request_line),
     ];
     fields
         .chain(rest)

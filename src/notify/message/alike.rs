@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{LONGEST, Message, currency, told};
 use crate::model::Timestamp;
-use crate::model::alike::{Beside, Past, ordinal};
+use crate::model::alike::{Beside, Past, REQUEST, ordinal};
 use crate::model::change::ApprovalRow;
 use crate::model::outbox::event_id;
 
@@ -89,7 +89,9 @@ impl Similar {
         // Money in two currencies is not shown by one of them.
         let currency = currency(row).filter(|_| beside.differs.iter().all(|it| &*it.what != "currency"));
         let side = |text: String| told(&text, 200);
-        let differs = beside.differs.iter().take(MOST_DIFFERENCES).map(|it| {
+        // A message has nothing of a request's address: that it differs is all that is told.
+        let told_of = beside.differs.iter().filter(|it| &*it.what != REQUEST);
+        let differs = told_of.take(MOST_DIFFERENCES).map(|it| {
             format!(
                 "{} = {}, first: {}",
                 told(&it.what, 100),

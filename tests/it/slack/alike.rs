@@ -73,13 +73,7 @@ fn what_is_asked_again_takes_the_buttons_off_its_older_message() {
     workspace.shows("Approval wanted");
     workspace.press(&sidecar, "U0ALICE", APPROVE);
     workspace.shows("Approved: apr_");
-    let file = sidecar.home().join("policies");
-    let own = std::fs::read_dir(file).unwrap().map(|entry| entry.unwrap().path());
-    let own = own
-        .into_iter()
-        .find(|path| std::fs::read_to_string(path).unwrap().contains("\"Once\""));
-    let name = own.unwrap().file_name().unwrap().to_str().unwrap().to_owned();
-    sidecar.puts(&format!("policies/{name}"), rule("Twice"));
+    sidecar.puts("policies/house.cedar", rule("Twice"));
     client.call(REFUND).assert_refused("approval_pending");
     eventually("it is asked again", || workspace.messages().len() == 2);
     let messages = workspace.messages();
