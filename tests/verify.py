@@ -275,6 +275,7 @@ SCHEMAS = {
     7: "567745e8d2c3413464f3a19066d16628d70f19c98550599c695eca52708089cf",
     8: "91e096ec5e73adfea6cc12588c8299d6b6cc403c5af55d94ac1c0f87662fbe32",
     9: "8b35813bb01379100e26eaf66eb22f07844f29b6d929f461709ec1aa6a56fcbc",
+    10: "93f0f53e8a41d79d15a72223e18dbab83e1ef773ad8a554f362e662d3bdc173f",
 }
 STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
 

@@ -97,6 +97,7 @@ fn what_differs_only_where_nobody_reads_is_not_called_the_same() {
     let mut third = other.clone();
     also.fields.insert("amount".into(), Value::Int(1));
     third.action.also = vec![also];
+    third.fingerprint = [7; 32];
     assert_eq!(
         Beside::new(&other, &third, 2, 2).unwrap().in_short(),
         "differs in: also"

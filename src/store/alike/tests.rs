@@ -125,3 +125,46 @@ async fn both_questions_read_what_is_alike_and_no_other_row() {
         assert!(!plan.iter().any(|line| line.contains("SCAN approvals")), "{plan:?}");
     }
 }
+
+#[tokio::test]
+async fn a_conversation_is_one_that_stands_by_itself_about_a_call_that_waits() {
+    use crate::model::outbox::{OutboxChange, Post};
+    let (_directory, _path, store) = fresh();
+    let rows = [another(None), another(None), another(None), another(None)];
+    for row in &rows {
+        hold(&store, row).await;
+    }
+    let shown = |row: &ApprovalRow, ts: &str, thread: Option<&str>| {
+        Change::Outbox(OutboxChange::Posted(Post {
+            approval: row.id.clone(),
+            receiver: "slack:C1".into(),
+            channel: "C1".to_owned(),
+            ts: ts.to_owned(),
+            time: Timestamp(5),
+            thread: thread.map(str::to_owned),
+        }))
+    };
+    let of_last = |receiver: &str, now: i64| {
+        let reader = store.reader().unwrap();
+        let found = reader.conversation(&rows[3], receiver, Timestamp(now)).unwrap();
+        found.map(|(_, ts)| ts)
+    };
+    assert_eq!(of_last("slack:C1", 0), None, "nobody was shown anything");
+    let posts = vec![
+        shown(&rows[0], "1.1", None),
+        shown(&rows[1], "1.2", Some("1.1")),
+        shown(&rows[2], "1.3", None),
+    ];
+    store.write(posts).await.unwrap();
+    assert_eq!(of_last("slack:C1", 0).as_deref(), Some("1.1"));
+    assert_eq!((of_last("slack:C2", 0), of_last("slack:C1", 901_000)), (None, None));
+    let waiting = |row: &ApprovalRow| store.reader().unwrap().others_waiting_like(row, Timestamp(0)).unwrap();
+    assert_eq!(waiting(&rows[0]), 3);
+    move_to(&store, &denied(&rows[0])).await;
+    assert_eq!(
+        of_last("slack:C1", 0).as_deref(),
+        Some("1.3"),
+        "what only answers another begins nothing"
+    );
+    assert_eq!((waiting(&rows[0]), waiting(&rows[3])), (3, 2));
+}

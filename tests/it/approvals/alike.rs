@@ -40,7 +40,7 @@ fn five_reworded_mails_are_one_card_and_a_yes_sends_one() {
     let origin = Origin::sendgrid();
     let sidecar = Sidecar::new()
         .resolve("api.sendgrid.com", &origin)
-        .hold("200ms")
+        .hold("1s")
         .only_policy(POLICY)
         .start();
     let words = ["one", "two", "three", "four", "five"];
@@ -128,7 +128,7 @@ fn an_equal_call_that_was_done_is_told_to_whoever_is_asked_again() {
     let origin = Origin::stripe();
     let sidecar = Sidecar::new()
         .resolve("api.stripe.com", &origin)
-        .hold("200ms")
+        .hold("1s")
         .approvals("grant: 1s")
         .start();
     let ask = || {
