@@ -32,12 +32,14 @@ mod turn;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::metrics::Decisions;
+use crate::model::alike::Kin;
 use crate::model::change::ApprovalRow;
 use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
 
@@ -164,7 +166,7 @@ impl Approvals {
             .map(|slot| slot.standing(now))
             .filter(|standing| state.is_none_or(|state| state == standing.state))
             .collect();
-        list.sort_by(|one, other| (one.row.created, &one.row.id).cmp(&(other.row.created, &other.row.id)));
+        list.sort_by(oldest_first);
         list
     }
 
@@ -192,6 +194,20 @@ impl Approvals {
             .into_iter()
             .map(|(_, id, revision)| (id.clone(), revision))
             .collect()
+    }
+
+    /// Those like this one that wait, itself among them where it does; oldest first.
+    pub fn waiting_like(&self, standing: &Standing) -> Vec<Standing> {
+        let (now, kin) = (self.now(), Kin::from(&standing.row));
+        let alike = |slot: &&memory::Slot| slot.state(now) == State::Pending && Kin::from(&slot.row) == kin;
+        let mut list: Vec<Standing> = self
+            .memory()
+            .settled()
+            .filter(alike)
+            .map(|slot| slot.standing(now))
+            .collect();
+        list.sort_by(oldest_first);
+        list
     }
 
     /// What came of approvals since the start.
@@ -269,4 +285,8 @@ impl Approvals {
             .min()
             .unwrap_or(self.shared.config.pending)
     }
+}
+
+fn oldest_first(one: &Standing, other: &Standing) -> Ordering {
+    (one.row.created, &one.row.id).cmp(&(other.row.created, &other.row.id))
 }

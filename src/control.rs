@@ -30,6 +30,7 @@
 //! POST /api/v1/resume                                {"agent": "…"} or {"all": true} → what still stands
 //! ```
 
+mod alike;
 mod approvals;
 mod attempts;
 mod budgets;

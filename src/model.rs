@@ -1,6 +1,7 @@
 //! Floor 0. What the product speaks of, as plain data: no sockets, no database, no runtime.
 
 pub mod action;
+pub mod alike;
 pub mod approval;
 pub mod budget;
 pub mod call;

@@ -12,6 +12,7 @@ mod backoff;
 mod email;
 mod message;
 mod outbox;
+mod rest;
 pub mod slack;
 mod webhook;
 

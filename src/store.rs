@@ -12,10 +12,11 @@
 //! - The write-ahead log is folded back into the database by a thread of its own, not by whoever commits.
 //!
 //! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
-//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals`, `grants`, `registry`, `pauses`,
-//! `habits`, `outbox`, `tree`; `erase` takes values out of them; `find` reads calls and entries as people ask for them, `evidence` all but what people are told for
-//! `verify`.
+//! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals` (`alike`: those that are alike), `grants`,
+//! `registry`, `pauses`, `habits`, `outbox`, `tree`; `erase` takes values out of them; `find` reads calls and entries as people ask for them,
+//! `evidence` all but what people are told for `verify`.
 
+mod alike;
 mod approvals;
 mod calls;
 mod checkpoint;

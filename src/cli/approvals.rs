@@ -1,5 +1,6 @@
 //! `runplane approvals`: what waits for people, and their decision.
 
+mod list;
 mod show;
 mod watch;
 
@@ -9,7 +10,8 @@ use std::io::Write;
 use clap::Subcommand;
 use serde::Serialize;
 
-use self::show::{write_approval, write_decision, write_list};
+use self::list::{write_like, write_list};
+use self::show::{write_approval, write_decision};
 use super::client::{Client, ClientError, segment};
 use crate::control::view::{Approval, Items};
 use crate::model::State;
@@ -28,6 +30,9 @@ enum Command {
         /// Also what was decided in the last minutes
         #[arg(long)]
         all: bool,
+        /// Only those like this one: of the same agent, action, provider and target
+        #[arg(long, value_name = "ID", conflicts_with = "all")]
+        like: Option<String>,
     },
     /// What waits for people, live; over a pipe, a line for each change
     Watch,
@@ -106,10 +111,13 @@ struct Withdrawal<'a> {
 /// As [`ClientError`] says.
 pub async fn run(args: &Args, client: &Client, home: &str, out: &mut (dyn Write + Send)) -> Result<(), ClientError> {
     match &args.command {
-        Command::List { all } => {
+        Command::List { all, like } => {
             let filter = if *all { "" } else { "?state=pending" };
             let list: Items<Approval> = client.get(&format!("/api/v1/approvals{filter}")).await?;
-            write_list(out, &list.items)?;
+            match like {
+                Some(id) => write_like(out, &list.items, id)?,
+                None => write_list(out, &list.items)?,
+            }
         }
         Command::Watch => watch::watch(client, out).await?,
         Command::Show { id } => {

@@ -9,6 +9,7 @@ use axum::{Extension, Json};
 use http::StatusCode;
 use serde::Deserialize;
 
+use super::alike::Cards;
 use super::problem::Problem;
 use super::view::{Approval, Items};
 use super::{Parts, consent, correct, stated};
@@ -76,22 +77,26 @@ pub(super) async fn list(
         })?),
     };
     let (items, rules) = (parts.approvals.list(state), parts.gate.rules());
+    let pending = |standing: &&Standing| standing.state == crate::model::State::Pending;
+    let cards = Cards::of(&parts, items.iter().filter(pending).cloned().collect()).await;
+    let item = |standing: &Standing| Approval::new(standing, rules.vocabulary()).among(&cards);
     Ok(Json(Items {
-        items: items
-            .iter()
-            .map(|standing| Approval::new(standing, rules.vocabulary()))
-            .collect(),
+        items: items.iter().map(item).collect(),
     }))
 }
 
 pub(super) async fn show(State(parts): State<Arc<Parts>>, Path(name): Path<String>) -> Result<Json<Approval>, Problem> {
     let id = parts.approvals.find(&name)?;
-    shown(&parts, &id)
+    shown(&parts, &id).await
 }
 
-fn shown(parts: &Parts, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
+async fn shown(parts: &Parts, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
     let standing = parts.approvals.get(id).ok_or_else(gone)?;
-    Ok(Json(Approval::new(&standing, parts.gate.rules().vocabulary())))
+    let approval = Approval::new(&standing, parts.gate.rules().vocabulary());
+    Ok(Json(match standing.state {
+        crate::model::State::Pending => approval.among(&Cards::around(parts, &standing).await),
+        _ => approval,
+    }))
 }
 
 pub(super) async fn approve(
@@ -137,7 +142,7 @@ pub(super) async fn approve(
         let line = Question::of(&row).line(&how, rules.vocabulary(), &parts.home_option);
         parts.notices.line(line);
     }
-    shown(&parts, &id)
+    shown(&parts, &id).await
 }
 
 /// The agent as it is now, where `person` may consent to its calls: roles may have changed, and a disabled agent's calls are
@@ -241,7 +246,7 @@ pub(super) async fn deny(
         Ok::<(), Problem>(())
     })
     .await?;
-    shown(&parts, &id)
+    shown(&parts, &id).await
 }
 
 pub(super) async fn cancel(
@@ -263,7 +268,7 @@ pub(super) async fn cancel(
     let draft = review.cancel(&person.name, reason.unwrap_or_default());
     let changes = audit::cancelled(draft.row());
     record(&parts, draft, changes).await?;
-    shown(&parts, &id)
+    shown(&parts, &id).await
 }
 
 /// Whoever may speak for a rule of the call may say no to it, also once that rule has the yes it wants; so may whoever

@@ -4,6 +4,7 @@
 //! ```text
 //! GET  /                          Inbox: what waits for people
 //! GET  /approvals/{id}            all that is needed to decide one
+//! GET  /approvals/{id}/similar    those like it that wait
 //! POST /approvals/{id}/approve    `revision`, `reason`, `set.FIELD`
 //! POST /approvals/{id}/deny       `reason`, `correct.FIELD`
 //! POST /approvals/{id}/grant      `minutes`, `uses`, `reason`, `max.FIELD`, `target`
@@ -29,6 +30,7 @@ mod form;
 mod grant;
 mod inbox;
 mod link;
+mod row;
 mod session;
 mod sign_in;
 mod words;
@@ -67,6 +69,7 @@ pub(super) fn routes(parts: &Arc<Parts>) -> Router {
     let inside = Router::new()
         .route("/", get(inbox::show))
         .route("/approvals/{id}", get(approval::show))
+        .route("/approvals/{id}/similar", get(inbox::similar))
         .route("/decisions/{call}", get(decision::show))
         .route("/events", get(events::stream))
         .route("/sign-out", post(sign_in::leave))

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 mod budget;
 mod grant;
+mod lately;
 mod notification;
 
+use super::alike::Cards;
 use super::stated;
 use crate::agent::{Listed, Registry};
 use crate::approval::Standing;
+use crate::model::alike::Beside;
 use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
 use crate::model::pause::Whom;
 use crate::model::vocabulary::FieldType;
@@ -21,6 +24,7 @@ use crate::model::{
 
 pub use budget::{Budget, Shown};
 pub use grant::Grant;
+pub use lately::Lately;
 pub use notification::{Notification, Notifications, Receiver};
 
 /// A list, in an object so that it can grow.
@@ -75,6 +79,12 @@ pub struct Approval {
     pub outcome: Option<Outcome>,
     /// The provider's HTTP status.
     pub status: Option<u16>,
+    /// Its place among the calls like it that wait, where there are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub similar: Option<Beside>,
+    /// What people answered in the last 24 hours to such a call; of one that waits. Not there: it was not looked up, or could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lately: Option<Vec<Lately>>,
 }
 
 /// What a call does besides its action.
@@ -178,7 +188,19 @@ impl Approval {
             consumed: shown(row.consumed),
             outcome: standing.ended.map(|(outcome, _)| outcome),
             status: standing.ended.and_then(|(_, status)| status),
+            similar: None,
+            lately: None,
         }
+    }
+
+    /// With what goes with it because of calls like it.
+    pub(super) fn among(mut self, cards: &Cards) -> Self {
+        let now = Timestamp::now();
+        self.similar = cards.beside(&self.id).cloned();
+        self.lately = cards
+            .lately(&self.id)
+            .map(|all| all.iter().map(|past| Lately::new(past, now)).collect());
+        self
     }
 }
 

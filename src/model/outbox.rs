@@ -87,6 +87,8 @@ pub struct Post {
     /// The message in it, as the chat calls that.
     pub ts: String,
     pub time: Timestamp,
+    /// The message that it is an answer to.
+    pub thread: Option<String>,
 }
 
 /// What came of trying to tell somebody.
@@ -135,12 +137,13 @@ pub struct Delivery {
 impl Delivery {
     /// The same for every attempt and every receiver: by it receivers know what they had already.
     pub fn event_id(&self) -> String {
-        format!(
-            "evt_{}_{}",
-            self.approval.as_str().trim_start_matches(ApprovalId::PREFIX),
-            self.revision
-        )
+        event_id(self.approval.as_str(), self.revision)
     }
+}
+
+/// Of what happened to an approval as it came to this revision.
+pub fn event_id(approval: &str, revision: u32) -> String {
+    format!("evt_{}_{revision}", approval.trim_start_matches(ApprovalId::PREFIX))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use crate::model::secret::random_bytes;
 const FIRST: Duration = Duration::from_secs(5);
 /// While people are asked, who wait at most for minutes.
 const LONGEST_WHILE_ASKED: Duration = Duration::from_secs(60);
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// From the event on.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -172,19 +172,19 @@ impl Email {
         let (agent, summary) = (&message.agent, &message.summary);
         // SECURITY: the agent's words stand in the subject. They are inert, so no line of a header ends in them. Test:
         // `no_words_of_the_agents_make_a_header`.
-        let subject = unlinked(&shortened(&format!("{headline}: {agent}: {summary}"), SUBJECT));
-        let id = format!(
-            "<{}.{}@{}>",
-            message.id,
-            digest_of(&to.address()),
-            self.from.0.email.domain()
-        );
+        let rank = message.rank().map(|rank| format!(" ({rank})")).unwrap_or_default();
+        let subject = unlinked(&shortened(&format!("{headline}{rank}: {agent}: {summary}"), SUBJECT));
+        let id_of = |event: &str| format!("<{event}.{}@{}>", digest_of(&to.address()), self.from.0.email.domain());
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-        mail::Message::builder()
-            .from(self.from.0.clone())
+        let mut mail = mail::Message::builder();
+        // A reader of mail shows it below the first like it.
+        if let Some(first) = message.first_event() {
+            mail = mail.in_reply_to(id_of(&first)).references(id_of(&first));
+        }
+        mail.from(self.from.0.clone())
             .to(to.0.clone())
             .subject(format!("[Runplane {}] {subject}", message.short))
-            .message_id(Some(id))
+            .message_id(Some(id_of(&message.id)))
             .date_now()
             .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
             .multipart(MultiPart::alternative_plain_html(plain(message), html(message)))

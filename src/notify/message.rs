@@ -1,5 +1,6 @@
 //! What people see of an approval in a message: as much as they need to decide, what the agent wrote harmless and bounded.
 
+mod alike;
 mod lines;
 mod room;
 
@@ -16,6 +17,7 @@ use crate::model::outbox::Delivery;
 use crate::model::{Action, State, Timestamp, Value, money};
 use crate::store::CallRecord;
 
+pub(super) use alike::{Alike, LATELY, SIMILAR};
 pub(super) use lines::unlinked;
 
 /// Longest text of the agent's, in characters.
@@ -64,6 +66,14 @@ pub(super) struct Message {
     also: Vec<String>,
     /// What the agent did just before, oldest first.
     before: Vec<String>,
+    /// Its place among those like it that wait, behind the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similar: Option<alike::Similar>,
+    /// What people answered in the last 24 hours to such a call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lately: Vec<String>,
+    #[serde(skip)]
+    still_waiting: usize,
     /// How much of the lists and reasons is left out because it has no room.
     left_out: usize,
     votes: Vec<Vote>,
@@ -216,6 +226,9 @@ impl Message {
             stated,
             also: also(action),
             before: before.iter().map(|before| before.0.clone()).collect(),
+            similar: None,
+            lately: Vec::new(),
+            still_waiting: 0,
             left_out: stated_left_out
                 + action.also.len().saturating_sub(MOST_ALSO)
                 + row.rules.len().saturating_sub(MOST_RULES)

@@ -7,16 +7,18 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::message::{Before, Message};
+use super::message::{Alike, Before, Message};
+use super::rest::Rest;
 use super::slack::{Telling, only_on_the_page};
 use super::{Config, Parts, Target, backoff};
 use crate::audit;
 use crate::io::drain;
 use crate::metrics::Notified;
+use crate::model::alike::{Beside, Past, TOLD_FOR};
 use crate::model::change::ApprovalRow;
 use crate::model::outbox::{Attempt, Channel, Delivery, End, OutboxChange, Post, REQUESTED};
 use crate::model::{Change, State, Timestamp};
-use crate::store::{CommitError, OpenError, ReadError, Store};
+use crate::store::{CommitError, OpenError, ReadError, Reader, Store};
 
 /// How often a receiver looks for what nobody told it of.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -31,6 +33,8 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(100);
 /// Calls that an agent made just before.
 const BEFORE: u32 = 3;
+/// Answers to calls like the one that is told that are read, at most.
+const MOST_ANSWERS: u32 = 100;
 
 /// What came of an attempt.
 pub(super) enum Failure {
@@ -57,8 +61,14 @@ enum OutboxError {
 pub async fn run(config: Config, parts: Parts, stop: watch::Receiver<bool>) {
     let parts = Arc::new(parts);
     let mut tasks = JoinSet::new();
+    // One token's channels are one sender to Slack.
+    let of_slack = Arc::new(Rest::default());
     for target in config.targets() {
-        tasks.spawn(serve(parts.clone(), target, stop.clone()));
+        let rest = match target {
+            Target::Slack { .. } => of_slack.clone(),
+            Target::Webhook(_) | Target::Mailbox { .. } => Arc::default(),
+        };
+        tasks.spawn(serve(parts.clone(), target, rest, stop.clone()));
     }
     if !tasks.is_empty() {
         tasks.spawn(forget(parts.store.clone(), stop));
@@ -102,16 +112,23 @@ struct Due {
     before: Vec<Before>,
     /// Where the receiver is shown the approval already.
     post: Option<Post>,
+    /// Calls like it, and the message that starts the receiver's conversation about them.
+    alike: Alike,
+    conversation: Option<(String, String)>,
 }
 
-async fn serve(parts: Arc<Parts>, target: Target, stop: watch::Receiver<bool>) {
+async fn serve(parts: Arc<Parts>, target: Target, rest: Arc<Rest>, stop: watch::Receiver<bool>) {
     let receiver = target.receiver();
     let mut news = parts.store.news();
     while !*stop.borrow() {
         news.mark_unchanged();
-        let wait = match next(&parts, &receiver.name).await {
+        let wanted = match rest.left() {
+            Some(left) => Ok(Next::Wait(left)),
+            None => next(&parts, &receiver.name).await,
+        };
+        let wait = match wanted {
             Ok(Next::Tell(due)) => {
-                let telling = tell(&parts, &target, receiver.channel, &due);
+                let telling = tell(&parts, (&target, &rest), receiver.channel, &due);
                 tokio::pin!(telling);
                 tokio::select! {
                     () = &mut telling => {}
@@ -152,18 +169,48 @@ async fn next(parts: &Parts, receiver: &Arc<str>) -> Result<Next, OutboxError> {
         let calls = reader.calls_before(&row.facts.agent, &row.first_call, row.created, BEFORE)?;
         let before = calls.into_iter().map(Before::from).collect();
         let post = reader.post(&delivery.approval, &receiver)?;
+        let alike = alike(&reader, &row, now)?;
+        let conversation = match alike.beside {
+            Some(_) => reader.conversation(&row, &receiver, now)?,
+            None => None,
+        };
         Ok(Next::Tell(Box::new(Due {
             delivery,
             row,
             before,
             post,
+            alike,
+            conversation,
         })))
     };
     tokio::task::spawn_blocking(look).await?
 }
 
+/// Calls like the one that is told, as they are now.
+fn alike(reader: &Reader, row: &ApprovalRow, now: Timestamp) -> Result<Alike, ReadError> {
+    if row.state != State::Pending || row.expires <= now {
+        return Ok(Alike {
+            waiting: reader.others_waiting_like(row, now)?,
+            ..Alike::default()
+        });
+    }
+    let since = Timestamp(
+        now.0
+            .saturating_sub(i64::try_from(TOLD_FOR.as_millis()).unwrap_or(i64::MAX)),
+    );
+    let lately = Past::of(row, &reader.answered_like(row, since, MOST_ANSWERS)?);
+    let beside = reader
+        .first_waiting_like(row, now)?
+        .and_then(|(first, before)| Beside::new(&first, row, before.saturating_add(1), before.saturating_add(1)));
+    Ok(Alike {
+        beside,
+        lately,
+        waiting: 0,
+    })
+}
+
 /// One attempt, and what came of it on disk.
-async fn tell(parts: &Parts, target: &Target, channel: Channel, due: &Due) {
+async fn tell(parts: &Parts, (target, rest): (&Target, &Rest), channel: Channel, due: &Due) {
     let (delivery, row) = (&due.delivery, &due.row);
     let asks = delivery.event == REQUESTED;
     let waits = row.state == State::Pending && Timestamp::now() < row.expires;
@@ -177,15 +224,18 @@ async fn tell(parts: &Parts, target: &Target, channel: Channel, due: &Due) {
         return write(parts, delivery, channel, ended(delivery, End::Superseded), None).await;
     }
     let owner = parts.registry.named(&row.facts.agent).and_then(|caller| caller.owner);
-    let message = Message::new(&parts.words, owner.as_deref(), delivery, row, &due.before);
+    let message = Message::new(&parts.words, owner.as_deref(), delivery, row, &due.before).among(row, &due.alike);
     let (failed, now) = (delivery.attempts.saturating_add(1), Timestamp::now());
     let (attempt, post) = match send(parts, target, due, &message).await {
         Ok(post) => (ended(delivery, End::Delivered), post),
         Err(Failure::Never(error)) => (ended(delivery, End::GivenUp { error }), None),
-        Err(Failure::Now(error, wanted)) => match backoff::next(delivery.created, now, failed, asks && waits, wanted) {
-            Some(due) => (ended(delivery, End::Later { due, error }), None),
-            None => (ended(delivery, End::GivenUp { error }), None),
-        },
+        Err(Failure::Now(error, wanted)) => {
+            rest.wanted(wanted);
+            match backoff::next(delivery.created, now, failed, asks && waits, wanted) {
+                Some(due) => (ended(delivery, End::Later { due, error }), None),
+                None => (ended(delivery, End::GivenUp { error }), None),
+            }
+        }
         Err(Failure::Gone(why)) => {
             tracing::error!(receiver = %delivery.receiver, why, "the receiver wants no more notifications, and gets none");
             parts.metrics.notified(Notified::GivenUp);
@@ -197,7 +247,7 @@ async fn tell(parts: &Parts, target: &Target, channel: Channel, due: &Due) {
 
 /// Once, by whichever way. `Some`: where it is shown from here on.
 async fn send(parts: &Parts, target: &Target, due: &Due, message: &Message) -> Result<Option<Post>, Failure> {
-    let errands = &parts.errands;
+    let (errands, asks) = (&parts.errands, due.delivery.event == REQUESTED);
     match target {
         Target::Webhook(webhook) => webhook.post(errands, message).await.map(|()| None),
         Target::Mailbox { email, address, .. } => email.send(errands, address, message).await.map(|()| None),
@@ -208,7 +258,9 @@ async fn send(parts: &Parts, target: &Target, due: &Due, message: &Message) -> R
                 message,
                 only_on_the_page: only_on_the_page(&due.row, parts.words.reason_from_risk),
                 // Who is asked again is to hear of it: a message that changes makes no sound.
-                post: due.post.as_ref().filter(|_| due.delivery.event != REQUESTED),
+                post: due.post.as_ref().filter(|_| !asks),
+                older: due.post.as_ref().filter(|_| asks),
+                thread: due.conversation.as_ref(),
             };
             let shown = slack.tell(errands, &telling).await?;
             Ok(Some(shown.post(&due.delivery.approval, &due.delivery.receiver)))

@@ -111,6 +111,7 @@ pub(super) fn only_on_the_page(row: &ApprovalRow, reason_from_risk: Option<i64>)
 pub(super) struct Shown {
     channel: String,
     ts: String,
+    thread: Option<String>,
 }
 
 impl Shown {
@@ -121,6 +122,7 @@ impl Shown {
             channel: self.channel,
             ts: self.ts,
             time: Timestamp::now(),
+            thread: self.thread,
         }
     }
 }
@@ -134,6 +136,10 @@ pub(super) struct Telling<'a> {
     pub(super) only_on_the_page: Option<&'static str>,
     /// The message that is changed, instead of one more.
     pub(super) post: Option<&'a Post>,
+    /// The message that it was shown by before it was asked again.
+    pub(super) older: Option<&'a Post>,
+    /// Channel and name of the message about a call like it that waits: it is shown below that one.
+    pub(super) thread: Option<&'a (String, String)>,
 }
 
 impl Slack {
@@ -157,6 +163,9 @@ impl Slack {
             (Some(_), Some(why)) => Err(why),
             (None, _) => Err("on the page"),
         };
+        if let Some(older) = telling.older {
+            self.retire(errands, older, telling.message).await?;
+        }
         match self.show(errands, telling, &card::of(telling.message, button)).await {
             // SECURITY: an agent that finds words which Slack takes for no message would have people not asked. They are, without
             // those words. Test: `slack::what_slack_refuses_to_show_is_asked_without_it`.
@@ -173,19 +182,63 @@ impl Slack {
         .map_err(Failure::from)
     }
 
+    /// Takes the buttons off a message that is out of date: what is asked again is decided by the message that asks.
+    async fn retire(&self, errands: &Errands, older: &Post, message: &Message) -> Result<(), SlackError> {
+        let place = json!({"channel": older.channel, "ts": older.ts});
+        let card = card::asked_again(message).arguments(place);
+        match api::call(errands, &self.token, "chat.update", &card).await {
+            // It is gone, or stays as it is; its buttons are of another revision and decide nothing.
+            Err(SlackError::Never(why) | SlackError::Content(why)) => {
+                tracing::warn!(approval = message.short, why, "an older message of it stays as it was");
+                Ok(())
+            }
+            done => done.map(drop),
+        }
+    }
+
     async fn show(&self, errands: &Errands, telling: &Telling<'_>, card: &Card) -> Result<Shown, SlackError> {
-        let (method, place) = match telling.post {
-            Some(post) => ("chat.update", json!({"channel": post.channel, "ts": post.ts})),
-            None => ("chat.postMessage", json!({"channel": telling.channel})),
-        };
-        let answer = api::call(errands, &self.token, method, &card.arguments(place)).await?;
-        // Where a message is changed, it stays where it is.
-        let (channel, ts) = match telling.post {
-            Some(post) => (Some(post.channel.clone()), Some(post.ts.clone())),
-            None => (answer.channel, answer.ts),
-        };
-        match (channel, ts) {
-            (Some(channel), Some(ts)) => Ok(Shown { channel, ts }),
+        if let Some(post) = telling.post {
+            // It stays where it is.
+            let place = json!({"channel": post.channel, "ts": post.ts});
+            api::call(errands, &self.token, "chat.update", &card.arguments(place)).await?;
+            return Ok(Shown {
+                channel: post.channel.clone(),
+                ts: post.ts.clone(),
+                thread: post.thread.clone(),
+            });
+        }
+        if let Some((channel, ts)) = telling.thread {
+            let place = json!({"channel": channel, "thread_ts": ts});
+            match self.post(errands, card, place, Some(ts)).await {
+                // Somebody removed that message: people are asked in the channel.
+                Err(SlackError::Never(why)) => {
+                    tracing::warn!(
+                        approval = telling.message.short,
+                        why,
+                        "asked beside the conversation it belongs to"
+                    );
+                }
+                posted => return posted,
+            }
+        }
+        self.post(errands, card, json!({"channel": telling.channel}), None)
+            .await
+    }
+
+    async fn post(
+        &self,
+        errands: &Errands,
+        card: &Card,
+        place: serde_json::Value,
+        thread: Option<&String>,
+    ) -> Result<Shown, SlackError> {
+        let answer = api::call(errands, &self.token, "chat.postMessage", &card.arguments(place)).await?;
+        match (answer.channel, answer.ts) {
+            (Some(channel), Some(ts)) => Ok(Shown {
+                channel,
+                ts,
+                thread: thread.cloned(),
+            }),
             _ => Err(SlackError::Never(
                 "it has the message and does not say where, so it cannot be changed".to_owned(),
             )),

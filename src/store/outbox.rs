@@ -122,15 +122,17 @@ fn attempted(connection: &Connection, attempt: &Attempt) -> Result<(), Refused> 
 fn posted(connection: &Connection, post: &Post) -> Result<(), Refused> {
     connection
         .prepare_cached(
-            "INSERT INTO posts (approval, receiver, channel, ts, created) VALUES (?1, ?2, ?3, ?4, ?5)
-            ON CONFLICT (approval, receiver) DO UPDATE SET channel = excluded.channel, ts = excluded.ts",
+            "INSERT INTO posts (approval, receiver, channel, ts, created, thread) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            ON CONFLICT (approval, receiver) DO UPDATE SET channel = excluded.channel, ts = excluded.ts,
+                thread = excluded.thread",
         )?
         .execute(params![
             post.approval.as_str(),
             post.receiver,
             post.channel,
             post.ts,
-            post.time.0
+            post.time.0,
+            post.thread
         ])?;
     Ok(())
 }
@@ -138,7 +140,7 @@ fn posted(connection: &Connection, post: &Post) -> Result<(), Refused> {
 /// Where a receiver is shown an approval.
 pub(super) fn post(connection: &Connection, approval: &ApprovalId, receiver: &str) -> rusqlite::Result<Option<Post>> {
     connection
-        .prepare("SELECT channel, ts, created FROM posts WHERE approval = ?1 AND receiver = ?2")?
+        .prepare("SELECT channel, ts, created, thread FROM posts WHERE approval = ?1 AND receiver = ?2")?
         .query_row(params![approval.as_str(), receiver], |row| {
             Ok(Post {
                 approval: approval.clone(),
@@ -146,6 +148,7 @@ pub(super) fn post(connection: &Connection, approval: &ApprovalId, receiver: &st
                 channel: row.get(0)?,
                 ts: row.get(1)?,
                 time: Timestamp(row.get(2)?),
+                thread: row.get(3)?,
             })
         })
         .optional()

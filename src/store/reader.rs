@@ -8,8 +8,9 @@ use rusqlite::Connection;
 use super::open::OpenError;
 use super::{
     CallFilter, CallQuery, CallRecord, Checkpoint, Cursor, Found, Kept, OpenCall, Order, Placed, Spent, TargetSeen,
-    Written, approvals, calls, connect, entries, find, grants, habits, outbox, pauses, registry, tree,
+    Written, alike, approvals, calls, connect, entries, find, grants, habits, outbox, pauses, registry, tree,
 };
+use crate::model::alike::{Answered, Kin};
 use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
 use crate::model::entry::Kind;
 use crate::model::grant::GrantRow;
@@ -245,6 +246,48 @@ impl Reader {
     /// If the database cannot be read.
     pub fn approval(&self, id: &ApprovalId) -> Result<Option<ApprovalRow>, ReadError> {
         Ok(approvals::one(&self.connection, id)?)
+    }
+
+    /// What people answered to calls like this one at `since` or later, the last first, at most `limit` of it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn answered_like(&self, row: &ApprovalRow, since: Timestamp, limit: u32) -> Result<Vec<Answered>, ReadError> {
+        Ok(alike::answered(&self.connection, Kin::from(row), since, limit)?)
+    }
+
+    /// Of the calls like this one that wait for people at `now` and were asked of before it, the first, and how many they are.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn first_waiting_like(
+        &self,
+        row: &ApprovalRow,
+        now: Timestamp,
+    ) -> Result<Option<(ApprovalRow, usize)>, ReadError> {
+        Ok(alike::first_waiting(&self.connection, row, now)?)
+    }
+
+    /// The message, by its channel and its own name there, that starts a conversation of a receiver's about a call like this one that waits
+    /// and was asked of before it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn conversation(
+        &self,
+        row: &ApprovalRow,
+        receiver: &str,
+        now: Timestamp,
+    ) -> Result<Option<(String, String)>, ReadError> {
+        Ok(alike::conversation(&self.connection, row, receiver, now)?)
+    }
+
+    /// How many other calls like this one wait for people at `now`.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn others_waiting_like(&self, row: &ApprovalRow, now: Timestamp) -> Result<usize, ReadError> {
+        Ok(alike::others_waiting(&self.connection, row, now)?)
     }
 
     pub(super) fn grants(&self) -> Result<Vec<GrantRow>, ReadError> {

@@ -23,7 +23,7 @@ fn place() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-fn fresh() -> (TempDir, PathBuf, Store) {
+pub(super) fn fresh() -> (TempDir, PathBuf, Store) {
     let (directory, path) = place();
     let store = Store::open(&path).unwrap();
     (directory, path, store)

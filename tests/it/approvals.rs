@@ -1,5 +1,6 @@
 //! The steps of an approval, through the real doors: races, repeats, withdrawal, and what is given back.
 
+mod alike;
 mod returned;
 
 use std::thread;

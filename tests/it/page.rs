@@ -131,6 +131,35 @@ fn what_is_new_is_announced_and_moves_nothing_under_the_pointer() {
 }
 
 #[test]
+fn calls_that_are_alike_are_one_sound_card_and_a_new_one_moves_nothing() {
+    let (_origin, configuration) = stripe();
+    let sidecar = configuration.start();
+    let mut clients: Vec<Session> = (0..4).map(|_| Session::stripe(&sidecar)).collect();
+    for (at, client) in clients[..2].iter_mut().enumerate() {
+        client.send(&format!("refund ch_1 amount={}", 90_000 + at));
+        sidecar.next_held();
+    }
+    for (client, (width, scheme)) in clients[2..].iter_mut().zip([(1440, "light"), (390, "dark")]) {
+        let mut browser = Browser::new();
+        browser.enter(&sidecar, (true, width, scheme), None);
+        browser.does("sees 2nd of");
+        browser.is_sound("a card");
+        let before = browser.does("place Review")["box"].clone();
+        client.send(&format!("refund ch_1 amount={}", 70_000 + i64::from(width)));
+        let id = sidecar.next_held();
+        browser.does("sees 1 new call waits.");
+        assert_eq!(browser.does("place Review")["box"], before, "{width}");
+        // Without JavaScript it is all there, too.
+        browser.enter(&sidecar, (false, width, scheme), Some(&id));
+        browser.does("sees Calls like this one");
+        browser.is_sound("an approval like others");
+        browser.does("press All of them");
+        browser.does("sees Similar calls that wait");
+        browser.is_sound("all that are alike");
+    }
+}
+
+#[test]
 fn every_page_is_sound_wide_and_narrow_light_and_dark() {
     let (_origin, configuration) = stripe();
     let sidecar = configuration.start();

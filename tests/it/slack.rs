@@ -1,5 +1,6 @@
 //! People are asked in Slack, and decide there.
 
+mod alike;
 mod only_on_the_page;
 
 use std::time::{Duration, Instant};

@@ -3,35 +3,14 @@
 use std::io::Write;
 
 use crate::approval::{revision_option, shortened};
-use crate::cli::client::table;
 use crate::control::view::{Approval, Correction, Missing};
+use crate::model::alike::Beside;
 use crate::model::approval::asked;
 use crate::model::inert::inert;
-use crate::model::{Risk, State, Value, money};
-
-pub(super) fn write_list(out: &mut dyn Write, approvals: &[Approval]) -> std::io::Result<()> {
-    if approvals.is_empty() {
-        return writeln!(out, "Nothing waits for people.");
-    }
-    let rows: Vec<Vec<String>> = approvals
-        .iter()
-        .map(|approval| {
-            vec![
-                approval.id.short().to_owned(),
-                approval.state.as_str().to_owned(),
-                inert(&approval.agent).into_owned(),
-                inert(&shortened(&approval.summary, 80)).into_owned(),
-                approval.risk.as_ref().map_or_else(|| "-".to_owned(), Risk::short),
-                rules(approval),
-                until(approval).to_owned(),
-            ]
-        })
-        .collect();
-    table(out, &["ID", "STATE", "AGENT", "WHAT", "RISK", "RULES", "UNTIL"], &rows)
-}
+use crate::model::{State, Value, money};
 
 /// Until when it is worth what its state says.
-fn until(approval: &Approval) -> &str {
+pub(super) fn until(approval: &Approval) -> &str {
     match approval.state {
         State::Pending => &approval.expires,
         State::Approved | State::Returned => approval.grant_expires.as_deref().unwrap_or_default(),
@@ -39,7 +18,7 @@ fn until(approval: &Approval) -> &str {
     }
 }
 
-fn rules(approval: &Approval) -> String {
+pub(super) fn rules(approval: &Approval) -> String {
     let rules: Vec<&str> = approval.rules.iter().map(|rule| &*rule.id).collect();
     rules.join(", ")
 }
@@ -50,6 +29,7 @@ pub(super) fn write_approval(out: &mut dyn Write, approval: &Approval, home: &st
     write_call(out, approval)?;
     write_rules(out, approval)?;
     write_history(out, approval)?;
+    write_alike(out, approval)?;
     match approval.state {
         State::Pending => {
             let waiting = match approval.clients {
@@ -159,6 +139,44 @@ fn write_history(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()
         entry(out, "used", &format!("{time} by {call}, {outcome}"))?;
     }
     Ok(())
+}
+
+/// Calls like it: those that wait, and what was answered lately.
+fn write_alike(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
+    if let Some(similar) = &approval.similar {
+        let text = format!("{}: {}", similar.rank(), similar.in_short());
+        entry(
+            out,
+            "similar",
+            &format!("{text} (approvals list --like {})", similar.first.short()),
+        )?;
+        for text in differences(similar, approval) {
+            entry(out, "differs", &text)?;
+        }
+    }
+    let lately = approval.lately.iter().flatten();
+    lately.map(|lately| entry(out, "lately", &lately.text)).collect()
+}
+
+/// `amount = 80000 ($800.00), first: 90000 ($900.00)`, each inert.
+pub(super) fn differences(similar: &Beside, approval: &Approval) -> Vec<String> {
+    // Money in two currencies is not shown by one of them.
+    let currencies = similar.differs.iter().any(|it| &*it.what == "currency");
+    let side = |name: &str, value: Option<&Value>| match value {
+        None => "(not said)".to_owned(),
+        Some(value) if currencies => inert(&value.to_string()).into_owned(),
+        Some(value) => shown(name, value, approval),
+    };
+    let each = similar.differs.iter().map(|it| {
+        let (here, first) = (side(&it.what, it.here.as_ref()), side(&it.what, it.first.as_ref()));
+        format!(
+            "{} = {}, first: {}",
+            inert(&it.what),
+            shortened(&here, 200),
+            shortened(&first, 200)
+        )
+    });
+    each.collect()
 }
 
 /// `: Refunds over $500 need a person`

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-use super::show::write_list;
+use super::list::write_list;
+use super::show::differences;
 use crate::approval::shortened;
 use crate::cli::client::{Client, ClientError};
 use crate::control::view::{Approval, Items};
@@ -77,14 +78,38 @@ fn changes(
         let rules: Vec<&str> = approval.rules.iter().map(|rule| &*rule.id).collect();
         writeln!(
             out,
-            "{} {} {}: {} ({})",
+            "{} {} {}: {} ({}){}",
             approval.id.short(),
             approval.state.as_str(),
             inert(&approval.agent),
             inert(&shortened(&approval.summary, 200)),
             inert(&rules.join(", ")),
+            alike(approval),
         )?;
     }
     known.retain(|id, _| approvals.iter().any(|approval| approval.id == *id));
     Ok(())
+}
+
+/// `; 2nd of 2 similar, like apr_7k2m9x4q: amount = …; a similar call was denied …`
+fn alike(approval: &Approval) -> String {
+    let mut told = String::new();
+    if let Some(similar) = approval.similar.as_ref().filter(|similar| similar.place > 1) {
+        let differs = differences(similar, approval);
+        let differs = if differs.is_empty() {
+            similar.in_short()
+        } else {
+            differs.join(", ")
+        };
+        told = format!(
+            "; {}, like {}: {}",
+            similar.rank(),
+            similar.first.short(),
+            shortened(&differs, 300)
+        );
+    }
+    for lately in approval.lately.iter().flatten() {
+        told.push_str(&format!("; {}", shortened(&inert(&lately.text), 300)));
+    }
+    told
 }

@@ -15,13 +15,16 @@ use super::answer::{self, Frame, rendered};
 use super::door::Carried;
 use super::form::Form;
 use super::grant::{Correctable, Grantable};
+use super::row::{Aside, lately};
 use super::words::{Field, Long, Text, span};
 use super::{Page, Shared};
 use crate::agent::Person;
 use crate::approval::Standing;
+use crate::control::alike::Cards;
 use crate::control::approvals::{asking, may_deny};
 use crate::control::problem::Problem;
 use crate::control::{consent, view};
+use crate::model::alike::Past;
 use crate::model::change::ApprovalRow;
 use crate::model::{ApprovalId, State as Stands, Timestamp, Value};
 
@@ -61,6 +64,10 @@ struct Shown {
     denial: Option<Denial>,
     /// `None`: they could not be read.
     before: Option<Vec<Before>>,
+    /// Its place among calls like it that wait, and what was answered to such.
+    beside: Option<Aside>,
+    lately: Vec<Text>,
+    lately_unknown: bool,
     created: String,
     expires: String,
     left: String,
@@ -118,7 +125,11 @@ async fn shown(
         Err(problem) => return answer::wrong_for(frame, wrong.map_or(&problem, |(_, problem)| problem)),
     };
     let before = before(page, &standing).await;
+    let cards = Cards::around(&page.parts, &standing).await;
+    let id = standing.row.id.clone();
+    let beside = cards.beside(&id).map(|beside| Aside::new(beside, &standing));
     let mut shown = Shown::new(page, person, frame, standing, before);
+    shown.with_those_like_it(beside, cards.lately(&id));
     if let Some((form, problem)) = wrong {
         shown.wrong = Some(Text::new(&problem.detail));
         shown.typed = form.text("reason").to_owned();
@@ -165,6 +176,12 @@ async fn before(page: &Page, standing: &Standing) -> Option<Vec<Before>> {
 }
 
 impl Shown {
+    fn with_those_like_it(&mut self, beside: Option<Aside>, found: Option<&[Past]>) {
+        self.beside = beside;
+        self.lately = lately(found.unwrap_or_default());
+        self.lately_unknown = self.pending && found.is_none();
+    }
+
     fn new(page: &Page, person: &Person, mut frame: Frame, standing: Standing, before: Option<Vec<Before>>) -> Self {
         let (rules, row) = (page.parts.gate.rules(), &standing.row);
         let approval = view::Approval::new(&standing, rules.vocabulary());
@@ -218,6 +235,9 @@ impl Shown {
             votes: approval.votes.iter().map(Vote::from).collect(),
             denial: approval.denial.as_ref().map(|denial| Denial::new(denial, fields)),
             before,
+            beside: None,
+            lately: Vec::new(),
+            lately_unknown: false,
             created: approval.created.clone(),
             expires: approval.expires.clone(),
             left: span(left),
@@ -251,11 +271,11 @@ impl Shown {
 
 /// What its amounts are in, as far as that is known.
 pub(super) fn currency(approval: &view::Approval) -> Option<String> {
-    let known = approval
-        .fields
-        .get("currency")
-        .or_else(|| approval.stated.get("currency"));
-    match known {
+    currency_of(&approval.fields, &approval.stated)
+}
+
+pub(super) fn currency_of(fields: &BTreeMap<Arc<str>, Value>, stated: &BTreeMap<Arc<str>, Value>) -> Option<String> {
+    match fields.get("currency").or_else(|| stated.get("currency")) {
         Some(Value::Text(currency)) if crate::model::money::exponent(currency).is_some() => Some(currency.clone()),
         Some(Value::Text(_) | Value::Bool(_) | Value::Int(_) | Value::List(_)) | None => None,
     }

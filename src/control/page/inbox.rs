@@ -1,20 +1,22 @@
-//! What waits for people. Those that this person may decide come first; of each, the oldest. What is new is only announced: a row
-//! stays where it is until its reader asks for more.
+//! What waits for people. Those that this person may decide come first; of each, the oldest, and right behind it those like it. What is new
+//! is only announced: a row stays where it is until its reader asks for more.
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::answer::{Frame, rendered};
+use super::answer::{self, Frame, rendered};
 use super::door::Carried;
-use super::words::{Text, span};
+use super::row::{Card, Row};
 use super::{Page, Shared};
 use crate::agent::Person;
 use crate::approval::Standing;
-use crate::model::risk::Band;
-use crate::model::{State as Stands, Timestamp};
+use crate::control::alike::Cards;
+use crate::control::approvals::gone;
+use crate::model::State as Stands;
+use crate::model::alike::MOST_OF_A_CARD;
 
 /// Most rows of a list.
 const MOST: usize = 200;
@@ -25,29 +27,23 @@ const LATELY: usize = 20;
 #[template(path = "inbox.html", config = "src/control/page/askama.toml")]
 struct Inbox {
     frame: Frame,
-    yours: Vec<Row>,
-    others: Vec<Row>,
-    /// That wait and are not listed.
+    yours: Vec<Card>,
+    others: Vec<Card>,
+    /// Calls, on however many cards.
+    for_you: usize,
+    for_others: usize,
+    /// That wait and are on no card here.
     more: usize,
     lately: Vec<Row>,
 }
 
-struct Row {
+/// Calls that are alike, all of them.
+#[derive(Template)]
+#[template(path = "similar.html", config = "src/control/page/askama.toml")]
+struct Similar {
+    frame: Frame,
     id: String,
-    short: String,
-    revision: u32,
-    state: &'static str,
-    summary: Text,
-    agent: Text,
-    environment: Text,
-    risk: Option<(i64, &'static str)>,
-    rules: String,
-    asks: String,
-    missing: bool,
-    waits: bool,
-    left: String,
-    expires: String,
-    seconds: u64,
+    card: Card,
 }
 
 pub(super) async fn show(
@@ -55,60 +51,77 @@ pub(super) async fn show(
     Extension(person): Extension<Person>,
     Extension(carried): Extension<Carried>,
 ) -> Response {
-    rendered(StatusCode::OK, &Inbox::new(&page, &person, &carried))
+    let all = page.parts.approvals.list(None);
+    let (pending, settled): (Vec<Standing>, Vec<Standing>) =
+        all.into_iter().partition(|standing| standing.state == Stands::Pending);
+    let cards = Cards::of(&page.parts, pending).await;
+    rendered(StatusCode::OK, &Inbox::new(&page, &person, &carried, &cards, &settled))
+}
+
+pub(super) async fn similar(
+    State(page): State<Shared>,
+    Extension(person): Extension<Person>,
+    Extension(carried): Extension<Carried>,
+    Path(name): Path<String>,
+) -> Response {
+    let frame = Frame::new(&page, &person, &carried, "Similar calls");
+    let approvals = &page.parts.approvals;
+    let found = approvals.find(&name).map_err(Into::into);
+    let standing = match found.and_then(|id| approvals.get(&id).ok_or_else(gone)) {
+        Ok(standing) => standing,
+        Err(problem) => return answer::wrong_for(frame, &problem),
+    };
+    let cards = Cards::around(&page.parts, &standing).await;
+    let card: &[Standing] = cards.cards.first().map_or(&[], Vec::as_slice);
+    let similar = Similar {
+        frame,
+        id: standing.row.id.to_string(),
+        card: Card::new(card, MOST, &cards),
+    };
+    rendered(StatusCode::OK, &similar)
 }
 
 impl Inbox {
-    fn new(page: &Page, person: &Person, carried: &Carried) -> Self {
-        let all = page.parts.approvals.list(None);
-        let (pending, settled): (Vec<&Standing>, Vec<&Standing>) =
-            all.iter().partition(|standing| standing.state == Stands::Pending);
-        let waiting = pending.len();
-        let is_theirs = |standing: &&Standing| standing.row.rules.iter().any(|rule| person.may_speak_for(rule));
-        let (yours, others): (Vec<&Standing>, Vec<&Standing>) = pending.into_iter().partition(is_theirs);
-        let rows = |standings: &[&Standing], most: usize| -> Vec<Row> {
-            standings.iter().take(most).map(|standing| Row::new(standing)).collect()
+    fn new(page: &Page, person: &Person, carried: &Carried, cards: &Cards, settled: &[Standing]) -> Self {
+        let is_theirs = |standing: &Standing| standing.row.rules.iter().any(|rule| person.may_speak_for(rule));
+        let (yours, others): (Vec<&Vec<Standing>>, Vec<&Vec<Standing>>) =
+            cards.cards.iter().partition(|card| card.iter().any(is_theirs));
+        let calls = |cards: &[&Vec<Standing>]| cards.iter().map(|card| card.len()).sum::<usize>();
+        let (for_you, for_others) = (calls(&yours), calls(&others));
+        let mut room = MOST;
+        let mut shown = |found: &[&Vec<Standing>]| -> Vec<Card> {
+            let mut all = Vec::new();
+            for card in found {
+                if room == 0 {
+                    break;
+                }
+                let card = Card::new(card, MOST_OF_A_CARD.min(room), cards);
+                room -= card.rows.len();
+                all.push(card);
+            }
+            all
         };
-        let yours = rows(&yours, MOST);
-        let others = rows(&others, MOST - yours.len());
-        let lately: Vec<&Standing> = settled.into_iter().rev().collect();
-        let mut frame = Frame::new(page, person, carried, format!("Inbox ({waiting})"));
+        let (yours, others) = (shown(&yours), shown(&others));
+        let told: usize = yours
+            .iter()
+            .chain(&others)
+            .map(|card| card.rows.len() + card.more)
+            .sum();
+        let mut frame = Frame::new(page, person, carried, format!("Inbox ({})", for_you + for_others));
         frame.live = true;
         Self {
             frame,
-            more: waiting - yours.len() - others.len(),
+            more: (for_you + for_others).saturating_sub(told),
             yours,
             others,
-            lately: rows(&lately, LATELY),
-        }
-    }
-}
-
-impl Row {
-    fn new(standing: &Standing) -> Self {
-        let (row, action) = (&standing.row, &standing.row.action);
-        let rules: Vec<&str> = row.rules.iter().map(|rule| &*rule.id).collect();
-        let asks: Vec<String> = row.rules.iter().map(|rule| rule.asks()).collect();
-        let left = row.expires.since(Timestamp::now());
-        Self {
-            id: row.id.to_string(),
-            short: row.id.short().to_owned(),
-            revision: row.revision,
-            state: standing.state.as_str(),
-            summary: Text::new(&action.summary),
-            agent: Text::new(&row.facts.agent),
-            environment: Text::new(action.environment()),
-            risk: action
-                .risk
-                .as_ref()
-                .map(|risk| (risk.score, Band::of(risk.score).as_str())),
-            rules: rules.join(", "),
-            asks: asks.join(", "),
-            missing: !action.all_missing().is_empty(),
-            waits: standing.clients > 0,
-            left: span(left),
-            expires: row.expires.to_string(),
-            seconds: left.as_secs(),
+            for_you,
+            for_others,
+            lately: settled
+                .iter()
+                .rev()
+                .take(LATELY)
+                .map(|it| Row::new(it, cards))
+                .collect(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The page, as a browser without JavaScript uses it.
 
+mod alike;
 mod deciding;
 mod door;
 mod live;

@@ -33,6 +33,7 @@ impl Message {
     /// Name and text, one line each, most important first.
     pub(in crate::notify) fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = vec![("What", self.summary.clone())];
+        lines.extend(self.lines_of_alike());
         let mut line = |name, text: String| lines.push((name, text));
         let owner = self
             .owner

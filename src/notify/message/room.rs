@@ -9,8 +9,9 @@ const ROOM: usize = 19_000;
 type Step = fn(&mut Message) -> bool;
 
 /// What is left out where there is no room, first what is missed least. Who asks for what, by which rules and how to decide stay.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Message::drop_earliest,
+    Message::drop_alike,
     |message| message.also.pop().is_some(),
     Message::drop_field,
     |message| message.votes.iter_mut().any(|vote| vote.reason.take().is_some()),

@@ -189,3 +189,62 @@ fn a_message_has_room_for_people_whatever_an_agent_writes() {
         assert!(message.lines().iter().any(is_told));
     }
 }
+
+#[test]
+fn a_call_like_one_that_waits_says_which_it_is_and_what_differs() {
+    use crate::model::alike::{Answered, Beside, Past};
+    let (first, mut row) = (sample::approval(), sample::approval());
+    row.fingerprint = [1; 32];
+    row.action.fields.insert("amount".into(), Value::Int(80_000));
+    row.action.request_line = "POST https://api.stripe.com/v1/refunds?token=secret".to_owned();
+    let answered = Answered {
+        approval: crate::model::ApprovalId::random(),
+        fingerprint: vec![2; 32],
+        denied: true,
+        time: Timestamp::now(),
+        people: vec!["bob".into()],
+        reason: Some("not\u{202e} him".to_owned()),
+        outcome: None,
+    };
+    let alike = Alike {
+        beside: Beside::new(&first, &row, 2, 2),
+        lately: Past::of(&row, &[answered]),
+        waiting: 0,
+    };
+    let message = told_of(row.clone()).among(&row, &alike);
+    let lines: Vec<String> = message
+        .lines()
+        .into_iter()
+        .map(|(name, text)| format!("{name}: {text}"))
+        .collect();
+    for line in [
+        format!(
+            "Similar: 2nd similar, after {}: differs in: amount, request",
+            first.id.short()
+        ),
+        "Similar: amount = $800.00, first: $900.00".to_owned(),
+        "Lately: a similar call was denied just now by bob: not\\u{202e} him".to_owned(),
+    ] {
+        assert!(lines.contains(&line), "{line}: {lines:#?}");
+    }
+    let json = serde_json::to_string(&message).unwrap();
+    assert!(!json.contains("token=secret"), "nothing of the address: {json}");
+    assert_eq!(
+        message.first_event(),
+        Some(format!("evt_{}_0", first.id.as_str().trim_start_matches("apr_")))
+    );
+    assert_eq!(told_of(row).rank(), None, "alone");
+}
+
+#[test]
+fn what_was_decided_says_how_many_like_it_still_wait() {
+    let mut row = sample::approval();
+    row.state = State::Denied;
+    let alike = Alike {
+        waiting: 2,
+        ..Alike::default()
+    };
+    let message = told_of(row.clone()).among(&row, &alike);
+    let told = ("Similar", "2 calls like it still wait".to_owned());
+    assert!(message.lines().contains(&told), "{:#?}", message.lines());
+}

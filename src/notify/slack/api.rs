@@ -108,6 +108,8 @@ fn judged(status: u16, headers: &HeaderMap, content: &[u8]) -> Result<Answer, Sl
         "message_not_found"
         | "cant_update_message"
         | "edit_window_closed"
+        | "thread_not_found"
+        | "cannot_reply_to_message"
         | "expired_trigger_id"
         | "exchanged_trigger_id"
         | "invalid_trigger_id"

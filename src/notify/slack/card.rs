@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::approval::shortened;
 use crate::model::change::ApprovalRow;
 use crate::model::inert::inert;
-use crate::notify::message::{Message, unlinked};
+use crate::notify::message::{LATELY, Message, SIMILAR, unlinked};
 
 /// `action_id` of the buttons.
 pub const APPROVE: &str = "runplane_approve";
@@ -78,6 +78,18 @@ pub(super) fn in_short(message: &Message) -> Card {
     }
 }
 
+/// In place of one that was asked again since: nothing is decided by it any more.
+pub(super) fn asked_again(message: &Message) -> Card {
+    let text = format!("Asked again: {}", message.short);
+    let below = "This was changed since, and is asked again in a newer message. It is decided by that one.";
+    let mut blocks = vec![
+        json!({"type": "header", "text": plain(&bounded(&text, HEADLINE).0)}),
+        section(below),
+    ];
+    blocks.extend(actions(message, None));
+    Card { text, blocks }
+}
+
 /// For one person's eyes.
 pub(super) fn whisper(text: &str) -> Card {
     let text = bounded(&inert(text), TEXT).0;
@@ -109,7 +121,8 @@ fn headline(message: &Message) -> Value {
 }
 
 fn notice(message: &Message, all: bool) -> String {
-    let state = message.state_in_words();
+    let rank = message.rank().map(|rank| format!(" ({rank})")).unwrap_or_default();
+    let state = format!("{}{rank}", message.state_in_words());
     let text = match all {
         true => format!("{state}: {}: {}", message.agent, message.summary),
         false => format!("{state}: {}", message.short),
@@ -167,7 +180,8 @@ fn sections(message: &Message) -> (Vec<String>, bool) {
             name => bounded(&format!("{name}: {line}"), LINE),
         };
         // An ellipsis says that it was cut before, or that the agent wrote one. What was before is not what is decided.
-        whole &= name == "Before" || !(cut || line.contains('…'));
+        let of_others = ["Before", SIMILAR, LATELY].contains(&name);
+        whole &= of_others || !(cut || line.contains('…'));
         let size = units(&line) + 1;
         if size > room {
             left_out += 1;

@@ -353,6 +353,7 @@ async fn where_an_approval_is_shown_is_remembered_as_long_as_it_is_open() {
         channel: "C1".to_owned(),
         ts: ts.to_owned(),
         time: Timestamp(5),
+        thread: None,
     };
     let id = row.id.clone();
     let found = || {

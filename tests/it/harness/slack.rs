@@ -1,7 +1,7 @@
 //! Slack's Web API as far as an app that posts needs it. It refuses what Slack refuses, and presses buttons as Slack does.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use runplane::fakes;
 use runplane::model::Timestamp;
@@ -37,6 +37,8 @@ struct State {
     /// A word that it takes for no block.
     allergic: Option<String>,
     calls: Vec<String>,
+    moments: Vec<Instant>,
+    removed: bool,
 }
 
 impl Workspace {
@@ -86,6 +88,18 @@ impl Workspace {
 
     pub fn calls(&self) -> Vec<String> {
         self.state.lock().unwrap().calls.clone()
+    }
+
+    /// When each of the calls came.
+    pub fn moments(&self) -> Vec<Instant> {
+        self.state.lock().unwrap().moments.clone()
+    }
+
+    /// Somebody removes what stands in the channel.
+    pub fn remove_all(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.messages.clear();
+        state.removed = true;
     }
 
     pub fn messages(&self) -> Vec<Value> {
@@ -230,6 +244,7 @@ impl State {
     fn answer(&mut self, request: &fakes::Request<'_>) -> fakes::Answer {
         let method = request.target.trim_start_matches("/api/").to_owned();
         self.calls.push(method.clone());
+        self.moments.push(Instant::now());
         if self.busy > 0 {
             self.busy -= 1;
             let limited = json!({"ok": false, "error": "ratelimited"});
@@ -281,17 +296,29 @@ impl State {
         if !all_fit || allergic.is_some_and(|word| body["blocks"].to_string().contains(word)) {
             return Err("invalid_blocks");
         }
-        let mut message = json!({"text": text, "blocks": blocks, "user": body["user"], "ts": body["ts"]});
+        let mut message = json!({"text": text, "blocks": blocks, "user": body["user"], "ts": body["ts"],
+            "thread_ts": body["thread_ts"]});
         match method {
             "chat.postMessage" => {
-                let ts = format!("1405894322.{:06}", self.messages.len() + 1);
+                let parent = body["thread_ts"].as_str();
+                let stands = |ts: &str| {
+                    self.messages
+                        .iter()
+                        .any(|known| known["ts"] == ts && known["thread_ts"].is_null())
+                };
+                if parent.is_some_and(|ts| !stands(ts)) {
+                    return Err("thread_not_found");
+                }
+                let ts = format!("1405894322.{:06}", self.messages.len() + 1 + usize::from(self.removed));
                 message["ts"] = ts.as_str().into();
                 self.messages.push(message);
                 Ok(json!({"ok": true, "channel": CHANNEL, "ts": ts, "message": body}))
             }
             "chat.update" => {
                 let found = self.messages.iter_mut().find(|known| known["ts"] == body["ts"]);
-                *found.ok_or("message_not_found")? = message;
+                let found = found.ok_or("message_not_found")?;
+                message["thread_ts"] = found["thread_ts"].clone();
+                *found = message;
                 Ok(json!({"ok": true, "channel": CHANNEL, "ts": body["ts"], "text": text}))
             }
             "chat.postEphemeral" => {

@@ -78,6 +78,10 @@
       row.querySelector(".gone").hidden = !gone;
       row.querySelector(".button").hidden = gone;
     }
+    // Those of a card that are only counted there.
+    for (const card of document.querySelectorAll("[data-hidden]")) {
+      for (const id of card.dataset.hidden.split(" ")) known.add(id);
+    }
     const fresh = [...waiting.keys()].filter((id) => !known.has(id)).length;
     say(fresh === 0 ? "" : `${plural(fresh, "new call waits", "new calls wait")}.`);
     document.title = document.title.replace(/\(\d+\)/, `(${waiting.size})`);
