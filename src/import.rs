@@ -10,12 +10,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::model::Diagnostic;
+
 pub mod botocore;
 mod draft;
 mod entry;
 pub mod evidence;
 mod files;
 pub mod google;
+pub mod graphql;
 pub mod har;
 mod index;
 mod meaning;
@@ -32,7 +35,7 @@ mod tests;
 mod things;
 mod words;
 
-pub use draft::{Dispatch, Draft, Operation, Origin, quoted, scalar};
+pub use draft::{Dispatch, Draft, Operation, Origin, Tables, quoted, scalar};
 pub use entry::{Entry, entry, judged};
 pub use files::{Document, documents};
 pub use index::index;
@@ -47,6 +50,8 @@ pub enum ImportError {
     TooLarge { file: String, limit: usize },
     #[error("{file}: {what}")]
     Unreadable { file: String, what: String },
+    #[error("{0}")]
+    Wrong(Box<Diagnostic>),
     #[error("{file}: expected {expected}, found {found}")]
     Unexpected {
         file: String,

@@ -34,6 +34,7 @@ mod identity;
 mod inert;
 mod json;
 mod lead;
+mod mail;
 mod mcp;
 mod multipart;
 mod outline;

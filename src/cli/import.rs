@@ -1,7 +1,7 @@
 //! `runplane import`: a provider's description of its API becomes a mapping file.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -24,6 +24,7 @@ enum Source {
     Openapi(Openapi),
     GoogleDiscovery(Google),
     Botocore(Botocore),
+    Graphql(Graphql),
     Stripe(Stripe),
     Har(Har),
     All(All),
@@ -108,6 +109,31 @@ struct Botocore {
     output: Output,
 }
 
+/// A GraphQL schema: as text (SDL), or the answer to the introspection query (JSON), plain or as .gz
+///
+/// Each field of its root types is an operation: a query's reads, a mutation's never does, and is deleted by where its name says
+/// so. A mutation is named and still held until a mapping that people wrote says what it does.
+#[derive(Debug, clap::Args)]
+struct Graphql {
+    /// The schema; several files of text are one schema
+    #[arg(value_name = "FILE", required = true)]
+    from: Vec<PathBuf>,
+    /// Host of the API; may be repeated. {name} is any one label
+    #[arg(long = "host", value_name = "HOST", required = true)]
+    hosts: Vec<String>,
+    /// Name of the provider in records and rules [default: the name of the first file]
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// Name of the provider for people [default: that of --provider]
+    #[arg(long)]
+    title: Option<String>,
+    /// The path that documents are sent to
+    #[arg(long, value_name = "PATH", default_value = "/graphql")]
+    path: String,
+    #[command(flatten)]
+    output: Output,
+}
+
 /// Stripe's operations from the sources of its Python package (`stripe` of PyPI)
 #[derive(Debug, clap::Args)]
 struct Stripe {
@@ -164,6 +190,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let drafts = import::botocore::read(&botocore.from, &botocore.authorization)?;
             botocore.output.write(drafts, LeftOut::new())?;
         }
+        Source::Graphql(graphql) => {
+            let draft = import::graphql::read(&graphql.from, &graphql.options())?;
+            graphql.output.write(vec![draft], LeftOut::new())?;
+        }
         Source::Stripe(stripe) => {
             let (draft, left_out) = import::stripe::read(&stripe.from)?;
             stripe.output.write(vec![draft], left_out)?;
@@ -211,11 +241,29 @@ fn tell(left_out: &LeftOut) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A provider's name, where nobody says one.
+fn stem(from: &Path) -> String {
+    let stem = from.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let stem = stem.as_deref().and_then(|name| name.split('.').next());
+    stem.unwrap_or("api").to_owned()
+}
+
+impl Graphql {
+    fn options(&self) -> import::graphql::Options {
+        let first = || self.from.first().map_or_else(String::new, |first| stem(first));
+        let provider = self.provider.clone().unwrap_or_else(first);
+        import::graphql::Options {
+            title: self.title.clone().unwrap_or_else(|| provider.clone()),
+            provider,
+            hosts: self.hosts.clone(),
+            path: self.path.clone(),
+        }
+    }
+}
+
 impl Openapi {
     fn read(&self) -> anyhow::Result<(Vec<Draft>, LeftOut)> {
-        let stem = self.from.file_name().map(|name| name.to_string_lossy().to_lowercase());
-        let stem = stem.as_deref().and_then(|name| name.split('.').next()).unwrap_or("api");
-        let provider = self.provider.clone().unwrap_or_else(|| stem.to_owned());
+        let provider = self.provider.clone().unwrap_or_else(|| stem(&self.from));
         let options = Options {
             name: provider.clone(),
             title: self.title.clone().unwrap_or_else(|| provider.clone()),

@@ -32,6 +32,16 @@ pub struct Draft {
     pub origin: Origin,
     /// By name.
     pub operations: BTreeMap<String, Operation>,
+    /// Fields of the documents that an operation takes.
+    pub graphql: Option<Tables>,
+}
+
+/// Fields of the root types of a GraphQL schema, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    pub queries: BTreeMap<String, Operation>,
+    pub mutations: BTreeMap<String, Operation>,
+    pub subscriptions: BTreeMap<String, Operation>,
 }
 
 /// What a file was made of.
@@ -241,15 +251,36 @@ impl Draft {
         }
         out.push_str("operations:\n");
         for (name, operation) in &self.operations {
-            operation.write(&mut out, name);
+            operation.write(&mut out, "  ", name);
+        }
+        if let Some(tables) = &self.graphql {
+            tables.write(&mut out);
         }
         out
     }
 }
 
+impl Tables {
+    fn write(&self, out: &mut String) {
+        out.push_str("graphql:\n");
+        for (key, table) in [
+            ("queries", &self.queries),
+            ("mutations", &self.mutations),
+            ("subscriptions", &self.subscriptions),
+        ] {
+            if !table.is_empty() {
+                out.push_str(&format!("  {key}:\n"));
+            }
+            for (name, operation) in table {
+                operation.write(out, "    ", name);
+            }
+        }
+    }
+}
+
 impl Operation {
     /// `  instances.delete: { call: "DELETE /v1/instances/{instance}" }`; what follows from the method is left out.
-    fn write(&self, out: &mut String, name: &str) {
+    fn write(&self, out: &mut String, indent: &str, name: &str) {
         let mut members = Vec::new();
         let mut calls = self.calls.iter();
         match (calls.next(), calls.next()) {
@@ -269,7 +300,7 @@ impl Operation {
         }
         members.extend(self.more.iter().map(|(key, value)| format!("{key}: {value}")));
         // A string cannot fail to be written to.
-        let _ = writeln!(out, "  {}: {{ {} }}", scalar(name), members.join(", "));
+        let _ = writeln!(out, "{indent}{}: {{ {} }}", scalar(name), members.join(", "));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an operation does to its target, and how that is known.
 //!
-//! In this order: an authorization reference; OAuth scopes or permissions; the operation's name; the method. A change is
+//! In this order: an authorization reference; the kind that a schema says; OAuth scopes or permissions; the operation's name; the method. A change is
 //! never taken for a read: a name that changes something outweighs a scope that only reads, a scope makes a read of what has a
 //! word for reading in its name, and a method alone makes one of GET and HEAD only.
 
@@ -11,6 +11,8 @@ use crate::model::Access;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Evidence {
     Authorization,
+    /// The schema calls it a query, a mutation or a subscription.
+    Kind,
     Scopes,
     Name,
     Method,
@@ -21,6 +23,7 @@ impl Evidence {
     pub(super) fn told(self) -> Option<&'static str> {
         match self {
             Evidence::Authorization => Some("authorization"),
+            Evidence::Kind => Some("kind"),
             Evidence::Scopes => Some("scopes"),
             Evidence::Name => Some("name"),
             Evidence::Method => None,

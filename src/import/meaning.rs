@@ -35,6 +35,12 @@ struct Sense {
     many: bool,
 }
 
+/// What a name is about: `issue_label` of `issueLabelCreate`.
+pub(super) fn thing(name: &str) -> Option<String> {
+    let thing = Sense::of_name(name).thing.join("_");
+    (!thing.is_empty()).then_some(thing)
+}
+
 /// The canonical action, where it is not what follows from the access.
 pub(super) fn action(named: &Named<'_>) -> Option<&'static str> {
     let sense = Sense::of(named);

@@ -176,7 +176,7 @@ impl Compiler<'_> {
                 parameter: reveals.parameter.as_str().into(),
                 words: reveals.words.iter().map(|word| word.as_str().into()).collect(),
             }),
-            graphql: self.graphql(file, &context),
+            graphql: self.graphql(file, &context).map(Arc::new),
             mcp: self.mcp(file, &context),
             written: HashSet::new(),
             answer: answer.clone(),
@@ -235,11 +235,23 @@ impl Compiler<'_> {
         for (name, _) in file
             .content
             .iter()
+            .filter(|(_, decoder)| **decoder != file::Decoder::Mail)
             .filter(|(name, decoder)| of_parts(name) != (**decoder == file::Decoder::Multipart))
         {
             self.wrong(
                 &file.provider,
                 format!("`content`: `{name}`: `multipart` is for `multipart/form-data` and `multipart/related`, and only those"),
+            );
+        }
+        let of_mail = |name: &str| matches!(name, "message/rfc822" | "multipart/related");
+        let mails = file
+            .content
+            .iter()
+            .filter(|(_, decoder)| **decoder == file::Decoder::Mail);
+        for (name, _) in mails.filter(|(name, _)| !of_mail(name)) {
+            self.wrong(
+                &file.provider,
+                format!("`content`: `{name}`: `mail` is for `message/rfc822` and `multipart/related`"),
             );
         }
         let said = file

@@ -10,7 +10,7 @@ use super::file::Decoder;
 use super::form::{self, Nesting, Semicolons};
 use super::service::Service;
 use super::uncoded::{self, Uncoded};
-use super::{cbor, json, multipart, xml};
+use super::{cbor, json, mail, multipart, xml};
 use crate::io::coding::Coding;
 use crate::model::{Body, Call, Reason, Refusal};
 
@@ -114,6 +114,12 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
                 .map_err(|error: multipart::Error| malformed(&error))?;
             form::assemble(values.into_iter(), Nesting::Brackets).map_err(|error| malformed(&error))?
         }
+        Decoder::Mail => {
+            let content_type = once(&call.headers, &CONTENT_TYPE)?.unwrap_or_default();
+            mail::content(bytes, content_type).ok_or_else(|| {
+                uninspectable("the content is no mail, nor a part of JSON and a mail behind it, each as it is (Content-Transfer-Encoding)")
+            })?
+        }
         Decoder::Xml => xml::parse(bytes).map_err(|error| malformed(&error))?,
         Decoder::Cbor => cbor::parse(bytes).map_err(|error| malformed(&error))?,
     };
@@ -132,7 +138,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
         decoder,
         uncoded: match decoder {
             Decoder::Form | Decoder::AwsQuery => wire(call).map(Uncoded::new),
-            Decoder::Json | Decoder::Multipart | Decoder::Xml | Decoder::Cbor => None,
+            Decoder::Json | Decoder::Multipart | Decoder::Xml | Decoder::Cbor | Decoder::Mail => None,
         },
     }))
 }

@@ -10,10 +10,12 @@ use crate::model::{Value, Why, money};
 
 mod domain;
 mod filters;
+mod mail;
 
 use domain::domains;
 pub(super) use filters::Filters;
 use filters::is_empty;
+pub(super) use mail::Told;
 
 /// Items that a list may hold; more is not read.
 pub(super) const MAX_ITEMS: usize = 1_000;
@@ -67,6 +69,8 @@ pub(super) enum Reducer {
     CountSplit(Box<str>),
     /// Domains of mail addresses, in lower case, without repetitions.
     Domain,
+    /// Of the mail at the first path.
+    Mail(Told),
 }
 
 /// How one value is read.
@@ -143,7 +147,8 @@ impl Reading {
             | Reducer::Len
             | Reducer::Split(_)
             | Reducer::CountSplit(_)
-            | Reducer::Domain => None,
+            | Reducer::Domain
+            | Reducer::Mail(_) => None,
         };
         let currency = match kind {
             Some(Type::Money(path)) => Some(path),
@@ -174,6 +179,7 @@ impl Reading {
             Reducer::Split(separator) => split(only(&nodes)?, separator).map(Value::List),
             Reducer::CountSplit(separator) => count(split(only(&nodes)?, separator)?.len()),
             Reducer::Domain => domains(&nodes).map(Value::List),
+            Reducer::Mail(told) => told.value(&self.from, document),
         }
     }
 
@@ -199,7 +205,8 @@ impl Reading {
             | Reducer::Len
             | Reducer::Split(_)
             | Reducer::CountSplit(_)
-            | Reducer::Domain => Err(Why::Absent),
+            | Reducer::Domain
+            | Reducer::Mail(_) => Err(Why::Absent),
         }
     }
 }

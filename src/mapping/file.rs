@@ -146,6 +146,8 @@ pub(super) struct Origin {
 pub(super) enum Evidence {
     /// The provider's reference of what each operation needs.
     Authorization,
+    /// The schema says it: a query, a mutation, a subscription.
+    Kind,
     /// OAuth scopes or permissions that only read.
     Scopes,
     Name,
@@ -199,6 +201,9 @@ pub(super) enum Decoder {
     Multipart,
     Xml,
     Cbor,
+    /// A mail (`message/rfc822`, or the second part of `multipart/related` behind a part of JSON), as the same API takes it in
+    /// JSON: an object whose `raw` is the mail in base64.
+    Mail,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

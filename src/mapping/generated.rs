@@ -109,7 +109,7 @@ impl Entry {
     fn of(source: &Source, service: &Service) -> Entry {
         let mut actions: BTreeMap<&str, usize> = BTreeMap::new();
         let mut kinds = std::collections::BTreeSet::new();
-        for (operation, _) in service.dispatch.operations() {
+        for (operation, _) in service.operations() {
             *actions.entry(&operation.meaning.action).or_default() += 1;
             kinds.insert(&*operation.target.kind);
         }

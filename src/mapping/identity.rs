@@ -18,6 +18,7 @@ mod apart;
 mod beyond;
 pub(super) mod exact;
 pub(super) mod headers;
+mod mail;
 
 use exact::{Exact, Query};
 
@@ -49,7 +50,6 @@ pub(super) fn identify(
         false => Body::read(call, decoder).unwrap_or(Body::Raw(wire)),
     };
     let mut query = Query::read(call.query.as_deref());
-    let content = framed(call, action, service, &query, &body);
     let idempotency_key = idempotency_key(call, service, &body);
     let dots = decoder == Some(Decoder::AwsQuery);
     let beyond = service.zip(operation).and_then(|(service, operation)| {
@@ -61,6 +61,9 @@ pub(super) fn identify(
         };
         told.beyond(call, captured, &query, &body)
     });
+    let mail = operation.and_then(|operation| mail::take(operation, dots, &mut body));
+    let mail = mail.as_deref();
+    let content = framed(call, action, service, (&query, &body, mail));
     let sources = operation.map_or_else(Vec::new, |operation| {
         apart::take(operation, dots, &mut query, &mut body)
     });
@@ -69,7 +72,7 @@ pub(super) fn identify(
         content,
         rest: match sources.is_empty() {
             true => Vec::new(),
-            false => framed(call, action, service, &query, &body),
+            false => framed(call, action, service, (&query, &body, mail)),
         },
         sources,
         beyond,
@@ -78,8 +81,13 @@ pub(super) fn identify(
     })
 }
 
-/// A call with this query and content, but for its credential.
-fn framed(call: &Call, action: &Action, service: Option<&Service>, query: &Query<'_>, body: &Body<'_>) -> Vec<u8> {
+/// A call with this query, content and mail that was taken out of it, but for its credential.
+fn framed(
+    call: &Call,
+    action: &Action,
+    service: Option<&Service>,
+    (query, body, mail): (&Query<'_>, &Body<'_>, Option<&[u8]>),
+) -> Vec<u8> {
     let unmapped = action
         .meanings()
         .any(|meaning| meaning.unmapped && !mcp::names_a_tool(meaning));
@@ -98,7 +106,8 @@ fn framed(call: &Call, action: &Action, service: Option<&Service>, query: &Query
         // The boundary is another one each time.
         Body::Parts(charset, _) => content.put(b'm', &[u8::from(*charset)]),
         Body::Related(charset, _) => content.put(b'R', &[u8::from(*charset)]),
-        Body::Empty | Body::Json(_) | Body::Cbor(_) | Body::Form(..) | Body::Raw(_) => {
+        Body::Mail(Some(_), _) => content.put(b'W', b""),
+        Body::Empty | Body::Json(_) | Body::Cbor(_) | Body::Form(..) | Body::Mail(None, _) | Body::Raw(_) => {
             content.header(&call.headers, &CONTENT_TYPE)
         }
     }
@@ -123,6 +132,9 @@ fn framed(call: &Call, action: &Action, service: Option<&Service>, query: &Query
     }
     let messages = service.is_some_and(|service| service.mcp.is_some());
     body.put(&mut content, &volatile(service, action), messages);
+    if let Some(mail) = mail {
+        content.put(b'E', mail);
+    }
     content.0
 }
 
@@ -249,6 +261,8 @@ enum Body<'a> {
     Parts(bool, Vec<Part<'a>>),
     /// The same of parts that have no names: each as it came, with its head.
     Related(bool, Vec<&'a [u8]>),
+    /// What stands before a mail, and that.
+    Mail(Option<&'a [u8]>, Vec<u8>),
     Raw(&'a [u8]),
 }
 
@@ -278,6 +292,7 @@ impl<'a> Body<'a> {
                 Some(Body::Parts(charset, parts))
             }
             Decoder::Cbor => cbor::members(decoded::settled(call)?).ok().map(Body::Cbor),
+            Decoder::Mail => mail::content(call),
             Decoder::Xml => None,
         }
     }
@@ -293,6 +308,10 @@ impl<'a> Body<'a> {
             Body::Related(_, parts) => {
                 content.count(b'M', parts.len());
                 parts.iter().for_each(|part| content.put(b'd', part));
+            }
+            Body::Mail(about, mail) => {
+                content.maybe(*about);
+                content.put(b'E', mail);
             }
             Body::Cbor(members) => {
                 let mut kept: Vec<_> = members
@@ -318,7 +337,7 @@ impl<'a> Body<'a> {
 
     fn parameter(&self, wanted: &str) -> Option<String> {
         match self {
-            Body::Empty | Body::Raw(_) | Body::Related(..) => None,
+            Body::Empty | Body::Raw(_) | Body::Related(..) | Body::Mail(..) => None,
             Body::Json(value) => value.get(wanted)?.as_str().map(str::to_owned),
             Body::Cbor(members) => {
                 let (_, value) = members.iter().find(|(name, _)| name == wanted)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::dispatch::{Dispatch, NameSource};
 use super::hosts::Found;
-use super::service::{Operation, Service};
+use super::service::{Operation, Reader, Service};
 use super::{Led, Mappings, Rule, aws, content, file, guard};
 use crate::model::{Action, Call, Refusal};
 
@@ -30,7 +30,12 @@ impl Mappings {
             }));
         };
         let rule = led(call, service, &found)?;
-        let open = matches!(rule, Rule::None | Rule::Parameter(_));
+        let open = match &rule {
+            Rule::None | Rule::Parameter(_) => true,
+            // The names are in its documents.
+            Rule::Path(operation, _) => matches!(operation.reader, Some(Reader::Graphql)),
+            Rule::Name(..) | Rule::OtherPort => false,
+        };
         let Some((mut below, shelf)) = theirs().filter(|(below, _)| open && below.port) else {
             check_unnamed(call, service, &found, &rule)?;
             return Ok(Some(Led {

@@ -145,6 +145,12 @@ pub(super) fn parse<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<Part<'a
 /// line feed, spaces or a longer line make a boundary, and in what a preamble is (test
 /// `what_two_servers_may_part_differently_is_refused`).
 pub(super) fn split<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<&'a [u8]>, Error> {
+    split_at(content, boundary, "\r\n")
+}
+
+/// The same of content whose lines may end otherwise, all alike.
+pub(super) fn split_at<'a>(content: &'a [u8], boundary: &str, newline: &str) -> Result<Vec<&'a [u8]>, Error> {
+    let newline = newline.as_bytes();
     let dashed = format!("--{boundary}");
     let mut rest = match find(content, dashed.as_bytes()) {
         Some(0) => content.get(dashed.len()..).unwrap_or_default(),
@@ -155,15 +161,15 @@ pub(super) fn split<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<&'a [u8
     loop {
         if let Some(after) = rest.strip_prefix(b"--") {
             return match (after, parts.is_empty()) {
-                (b"" | b"\r\n", false) => Ok(parts),
+                (after, false) if after.is_empty() || after == newline => Ok(parts),
                 (_, true) => Err(Error::Unfinished),
                 (_, false) => Err(Error::Epilogue),
             };
         }
-        let part = rest.strip_prefix(b"\r\n").ok_or(Error::Stray)?;
+        let part = rest.strip_prefix(newline).ok_or(Error::Stray)?;
         let end = find(part, dashed.as_bytes()).ok_or(Error::Unfinished)?;
         let (before, after) = part.split_at(end);
-        let part = before.strip_suffix(b"\r\n").ok_or(Error::Stray)?;
+        let part = before.strip_suffix(newline).ok_or(Error::Stray)?;
         if parts.len() == MAX_PARTS {
             return Err(Error::TooMany);
         }

@@ -68,7 +68,7 @@ impl Mappings {
             Rule::Parameter(names) => return self.by_parameter(call, (service, names), beyond, captures),
         };
         match &operation.reader {
-            Some(Reader::Graphql) => return self.by_document(call, service, captures, operation),
+            Some(Reader::Graphql) => return self.by_document(call, service, captures, operation, beyond),
             Some(Reader::Mcp) => return self.by_messages(call, service, captures),
             Some(Reader::Sql(_)) | None => {}
         }

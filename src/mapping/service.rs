@@ -12,6 +12,7 @@ use super::document::{Document, Node, Path};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
 use super::form::{self, Semicolons};
+use super::graphql::Kind;
 use super::hosts::Found;
 use super::sql::{Class, Engine};
 use super::summary::Template;
@@ -65,7 +66,7 @@ pub(super) struct Service {
     pub repeated: Vec<Box<str>>,
     pub reveals: Option<Reveals>,
     /// What documents and messages ask for, where operations read those.
-    pub graphql: Option<Graphql>,
+    pub graphql: Option<Arc<Graphql>>,
     pub mcp: Option<Mcp>,
     /// Of a generated service as a part of a written one: the names of operations that people wrote down.
     pub written: HashSet<Arc<str>>,
@@ -93,6 +94,12 @@ impl Table {
         (ends.map_or(&self.other, |(_, operation)| operation), false)
     }
 
+    /// The operation that it names, by the whole name or by how that ends.
+    pub(super) fn listed(&self, name: &str) -> Option<&Operation> {
+        let (operation, _) = self.find(name);
+        (!std::ptr::eq(operation, &self.other)).then_some(operation)
+    }
+
     fn operations(&self) -> impl Iterator<Item = &Operation> {
         let listed = self
             .exact
@@ -106,7 +113,23 @@ impl Table {
 pub(super) struct Graphql {
     pub queries: Table,
     pub mutations: Table,
-    pub subscription: Operation,
+    pub subscriptions: Table,
+}
+
+impl Graphql {
+    /// The fields of that kind of root.
+    pub(super) fn of(&self, kind: Kind) -> &Table {
+        match kind {
+            Kind::Query => &self.queries,
+            Kind::Mutation => &self.mutations,
+            Kind::Subscription => &self.subscriptions,
+        }
+    }
+
+    fn operations(&self) -> impl Iterator<Item = &Operation> {
+        let tables = [&self.queries, &self.mutations, &self.subscriptions];
+        tables.into_iter().flat_map(Table::operations)
+    }
 }
 
 /// What messages of the Model Context Protocol ask for.
@@ -163,10 +186,7 @@ pub(super) struct Reveals {
 impl Service {
     /// All operations, those that content names too; true beside those that are many, told by how their names begin.
     pub(super) fn operations(&self) -> impl Iterator<Item = (&Operation, bool)> {
-        let graphql = self.graphql.iter().flat_map(|graphql| {
-            let fields = graphql.queries.operations().chain(graphql.mutations.operations());
-            fields.chain(std::iter::once(&graphql.subscription))
-        });
+        let graphql = self.graphql.iter().flat_map(|graphql| graphql.operations());
         let mcp = self
             .mcp
             .iter()

@@ -1,6 +1,7 @@
 //! The tools around mappings: `mapping new | check | test | coverage | schema`, `import har`, and the page that teaches them.
 
 mod corpus;
+mod graphql;
 
 use std::fs;
 use std::path::Path;

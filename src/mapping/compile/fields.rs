@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
 use crate::mapping::document::{Path, Selector};
-use crate::mapping::field::{Reading, Reducer, Rule, Type};
+use crate::mapping::field::{Reading, Reducer, Rule, Told, Type};
 use crate::mapping::file::{self, Field, Kind, Literal, Reduce};
 use crate::mapping::service::{Meaning, Trigger};
 use crate::mapping::spelling;
@@ -207,6 +207,8 @@ impl Compiler<'_> {
             }
             (Reduce::List, FieldType::Strings) => Reducer::List,
             (Reduce::Domain, FieldType::Strings) => Reducer::Domain,
+            (Reduce::MailRecipients, FieldType::Int) => Reducer::Mail(Told::Count),
+            (Reduce::MailDomains, FieldType::Strings) => Reducer::Mail(Told::Domains),
             (Reduce::Distinct, FieldType::Strings) => Reducer::Distinct,
             (Reduce::Distinct, FieldType::Int) => Reducer::CountDistinct,
             (Reduce::Split, FieldType::Strings | FieldType::Int) => {

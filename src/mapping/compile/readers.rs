@@ -28,6 +28,9 @@ const MEANINGS: [(Class, &str, Option<Access>, &str); 9] = [
     (Class::Security, "modify_security", None, SQL),
 ];
 
+/// What a subscription is.
+const STREAM: &str = "open_stream";
+
 type Operations = BTreeMap<String, Located<file::Operation>>;
 
 impl Compiler<'_> {
@@ -59,7 +62,7 @@ impl Compiler<'_> {
     pub(super) fn graphql(&mut self, file: &File, context: &Context<'_>) -> Option<Graphql> {
         let reads = |reader: &file::Reader| matches!(reader, file::Reader::Graphql);
         let table = &file.graphql;
-        let tables = [&table.queries, &table.mutations, &table.endings];
+        let tables = [&table.queries, &table.mutations, &table.endings, &table.subscriptions];
         if !has(file, reads) {
             for operation in tables.into_iter().flat_map(BTreeMap::values) {
                 self.wrong(
@@ -75,15 +78,18 @@ impl Compiler<'_> {
         for operation in table.mutations.values().chain(table.endings.values()) {
             self.only(operation, false, "a mutation's field does not read");
         }
+        for operation in table.subscriptions.values() {
+            self.only_streams(operation);
+        }
         let none = BTreeMap::new();
         let field = |action, summary| entry(action, "field", summary);
         let query = field("read_record", "Read {operation} in {provider}");
         let mutation = field("call_api", "{operation} in {provider}");
-        let subscription = field("open_stream", "Follow {operation} in {provider}");
+        let subscription = field(STREAM, "Follow {operation} in {provider}");
         Some(Graphql {
             queries: self.table(file, &table.queries, &none, query, context)?,
             mutations: self.table(file, &table.mutations, &table.endings, mutation, context)?,
-            subscription: self.listed(file, subscription, context)?,
+            subscriptions: self.table(file, &table.subscriptions, &none, subscription, context)?,
         })
     }
 
@@ -183,18 +189,50 @@ impl Compiler<'_> {
     }
 
     /// What the engine says of all that a file does not.
-    fn listed(&mut self, file: &File, operation: file::Operation, context: &Context<'_>) -> Option<Operation> {
+    fn listed(&mut self, file: &File, mut operation: file::Operation, context: &Context<'_>) -> Option<Operation> {
+        if file.generated.is_some() {
+            let action = operation
+                .action
+                .as_ref()
+                .and_then(|action| self.vocabulary.actions.get(action.value.as_str()));
+            operation.access = action.map(|action| action.access);
+            operation.by = Some(file::Evidence::Kind);
+        }
         self.operation(file, "*", &placed(&file.dispatch, operation), None, context)
     }
 
-    /// SECURITY: a document's own word decides whether it reads, never the table.
+    /// SECURITY: a document's own word decides whether it reads, never the table (test `a_table_says_nothing_else_than_documents`).
     fn only(&mut self, at: &Located<file::Operation>, reads: bool, what: &str) {
+        let named = at.value.action.as_ref();
+        let known = named.and_then(|action| self.vocabulary.actions.get(action.value.as_str()));
+        let said = [known.map(|known| known.access), at.value.access];
+        if !said
+            .into_iter()
+            .flatten()
+            .any(|access| (access == Access::Read) != reads)
+        {
+            return;
+        }
+        match named {
+            Some(action) => self.wrong(action, format!("`{}`: {what}", action.value)),
+            None => self.wrong(at, what),
+        }
+    }
+
+    /// SECURITY: what a stream brings is not judged, so that a field that opens one is that and nothing milder (the same test).
+    fn only_streams(&mut self, at: &Located<file::Operation>) {
         let Some(action) = &at.value.action else {
+            self.wrong(
+                at,
+                "expected `action: open_stream`: a subscription's field opens a stream",
+            );
             return;
         };
-        let known = self.vocabulary.actions.get(action.value.as_str());
-        if known.is_some_and(|known| (known.access == Access::Read) != reads) {
-            self.wrong(action, format!("`{}`: {what}", action.value));
+        if action.value != STREAM {
+            self.wrong(
+                action,
+                format!("`{}`: a subscription's field opens a stream", action.value),
+            );
         }
     }
 }

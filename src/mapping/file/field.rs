@@ -36,7 +36,7 @@ pub(in crate::mapping) struct Field {
     #[serde(default)]
     pub not_told: bool,
     /// `one` (default), `first`, `count`, `sum`, `max`, `sum_product`, `list` (default for lists), `distinct`, `len`,
-    /// `split`, `domain`
+    /// `split`, `domain`, `mail_recipients`, `mail_domains`
     #[serde(default)]
     pub reduce: Option<Reduce>,
     /// The two members that `sum_product` multiplies.
@@ -103,6 +103,10 @@ pub(in crate::mapping) enum Reduce {
     Len,
     Split,
     Domain,
+    /// How many get the mail in base64 at `from`; where `also` finds addresses it goes to those, and not to whom its head names.
+    MailRecipients,
+    /// The domains of the same.
+    MailDomains,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]

@@ -22,6 +22,9 @@ pub(in crate::mapping) struct Graphql {
     /// What mutations are called by how their names end: `Delete`. The longest counts. They are changes that nobody knows all the same.
     #[serde(default)]
     pub endings: BTreeMap<String, Located<Operation>>,
+    /// By name; each is `open_stream`, as is a subscription's field that is not here.
+    #[serde(default)]
+    pub subscriptions: BTreeMap<String, Located<Operation>>,
 }
 
 /// What reads content beyond its members.

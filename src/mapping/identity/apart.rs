@@ -91,7 +91,7 @@ impl Framed {
                     None => self.put(b'-', b""),
                 }
             }
-            Body::Empty | Body::Parts(..) | Body::Related(..) | Body::Raw(_) => return None,
+            Body::Empty | Body::Parts(..) | Body::Related(..) | Body::Mail(..) | Body::Raw(_) => return None,
         }
         Some(())
     }

@@ -82,7 +82,9 @@ impl Told<'_> {
                 };
                 (Part::Body, saying)
             })),
-            Body::Json(_) | Body::Cbor(_) | Body::Parts(..) | Body::Related(..) | Body::Raw(_) => return None,
+            Body::Json(_) | Body::Cbor(_) | Body::Parts(..) | Body::Related(..) | Body::Mail(..) | Body::Raw(_) => {
+                return None;
+            }
         }
         let in_body = volatile(Some(self.service), self.action);
         said.retain(|(part, saying)| {

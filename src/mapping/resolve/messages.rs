@@ -23,6 +23,7 @@ impl Mappings {
         service: &Service,
         captures: &[(Arc<str>, String)],
         operation: &Operation,
+        beyond: Option<&Service>,
     ) -> Result<Action, Refusal> {
         let unknown = || self.unnamed(call, Some(service), false);
         let empty = content::is_empty(&call.body);
@@ -39,15 +40,22 @@ impl Mappings {
         };
         let mut actions = Vec::new();
         for root in roots {
-            let (operation, known) = match root.kind {
-                Kind::Query => (table.queries.find(&root.name).0, true),
-                Kind::Mutation => table.mutations.find(&root.name),
-                Kind::Subscription => (&table.subscription, true),
+            let fields = table.of(root.kind);
+            let (own, listed) = fields.find(&root.name);
+            // What people wrote, a name's ending too, goes before what was generated.
+            let below = || {
+                let below = beyond.filter(|_| fields.listed(&root.name).is_none())?;
+                let theirs = below.graphql.as_deref()?.of(root.kind);
+                Some((below, theirs.listed(&root.name)?))
             };
+            let (service, operation) = below().unwrap_or((service, own));
+            let known = listed || root.kind != Kind::Mutation;
             let content = json!({ "arguments": root.arguments });
             let name = full_name(service, &root.name);
             let mut action = self.part(call, service, captures, (operation, name), content)?;
-            action.unmapped = !known;
+            // SECURITY: a mutation that a schema alone names is one that nobody knows (test
+            // `what_a_schema_alone_names_is_held`).
+            action.unmapped |= !known;
             actions.push(action);
         }
         Ok(strictest_first(actions).unwrap_or_else(unknown))

@@ -43,8 +43,8 @@ impl Service {
             semicolons: written.semicolons,
             repeated: written.repeated.clone(),
             reveals: written.reveals.clone(),
+            graphql: self.graphql.clone(),
             // No description is of these.
-            graphql: None,
             mcp: None,
             written: names.map(|(operation, _)| operation.name.clone()).collect(),
         }

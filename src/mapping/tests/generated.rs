@@ -4,6 +4,7 @@ use super::*;
 use crate::io::embedded;
 use crate::model::Access;
 
+mod documents;
 mod escaped;
 mod index;
 

@@ -7,6 +7,7 @@ use crate::model::Identity;
 
 mod apart;
 mod beyond;
+mod mails;
 mod property;
 mod unmapped;
 mod uploads;
