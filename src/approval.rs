@@ -41,6 +41,7 @@ use tokio::sync::watch;
 use crate::metrics::Decisions;
 use crate::model::alike::Kin;
 use crate::model::change::ApprovalRow;
+use crate::model::grant::Grant;
 use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
 
 pub use clock::{CLOCK_SLACK, Uptime, Wall, steady};
@@ -225,8 +226,9 @@ impl Approvals {
     }
 
     /// These are on disk without their values: so they are shown from now on.
-    pub fn erased(&self, rows: Vec<ApprovalRow>) {
+    pub fn erased(&self, rows: Vec<ApprovalRow>, grants: Vec<Grant>) {
         self.memory().erased(rows);
+        self.grants_erased(grants);
     }
 
     /// Tells when an approval changes, or is forgotten; `None` if it is not there. What it has come to, `get` says.

@@ -104,6 +104,16 @@ impl Approvals {
         rows.into_iter().for_each(|row| self.put_grant(row));
     }
 
+    /// These are on disk without what they say, and done.
+    pub(super) fn grants_erased(&self, grants: Vec<Grant>) {
+        let mut memory = self.grants();
+        for grant in grants {
+            if let Some(slot) = memory.0.get_mut(&grant.id) {
+                slot.row.grant = grant;
+            }
+        }
+    }
+
     /// A grant that is on disk.
     pub fn put_grant(&self, row: GrantRow) {
         let (now, grant) = (self.now(), &row.grant);

@@ -261,8 +261,8 @@ impl Erasure {
         ]
     }
 
-    /// The entries that say so, each followed by what it takes away; and the approvals as they are from then on.
-    pub fn changes(&self, person: &Arc<str>, reason: &str, field: Option<&str>) -> (Vec<Change>, Vec<ApprovalRow>) {
+    /// The entries that say so, each followed by what it takes away.
+    pub fn changes(&self, person: &Arc<str>, reason: &str, field: Option<&str>) -> Vec<Change> {
         let mut changes = Vec::new();
         let all: Vec<(i64, Vec<String>)> = self.values.clone().into_iter().collect();
         for part in all.chunks(TOLD) {
@@ -276,16 +276,15 @@ impl Erasure {
             }))
         });
         changes.extend(calls);
-        let approvals: Vec<ApprovalRow> = self.approvals.values().cloned().map(without::values).collect();
-        for row in &approvals {
-            let entry = of_approval(row, person);
-            changes.extend([Change::Append(entry), Change::ApprovalErased(Box::new(row.clone()))]);
+        for row in self.approvals.values().cloned().map(without::values) {
+            let entry = of_approval(&row, person);
+            changes.extend([Change::Append(entry), Change::ApprovalErased(Box::new(row))]);
         }
         for grant in self.grants.values().cloned().map(without::scope) {
             let entry = of_grant(&grant, person);
             changes.extend([Change::Append(entry), Change::GrantErased(Box::new(grant))]);
         }
-        (changes, approvals)
+        changes
     }
 }
 

@@ -18,7 +18,7 @@ const TOLD: usize = 200;
 const PAGE: u32 = 500;
 
 /// Kinds that are read for it, besides what calls are found by.
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 18] = [
     Kind::Held,
     Kind::Approved,
     Kind::Denied,
@@ -36,6 +36,7 @@ const KINDS: [Kind; 17] = [
     Kind::Pause,
     Kind::Key,
     Kind::Anchor,
+    Kind::Erased,
 ];
 
 /// Those of them that are counted and not told one by one: they are many, and each is about a call.

@@ -16,8 +16,8 @@ use super::registry::owner_only;
 use super::view::Erased;
 use crate::agent::Person;
 use crate::audit::{EraseError, Erasure, OfTarget, Wanted};
-use crate::model::Timestamp;
 use crate::model::inert::inert;
+use crate::model::{Change, Timestamp};
 use crate::store::{Store, to_its_end};
 
 #[derive(Deserialize)]
@@ -71,9 +71,17 @@ pub(super) async fn erase(
         if new.dry_run {
             return Ok(Json(erased));
         }
-        let (changes, rows) = plan.changes(&person.name, &reason, name.as_deref());
+        let changes = plan.changes(&person.name, &reason, name.as_deref());
+        let (mut rows, mut given) = (Vec::new(), Vec::new());
+        for change in &changes {
+            if let Change::ApprovalErased(row) = change {
+                rows.push((**row).clone());
+            } else if let Change::GrantErased(grant) = change {
+                given.push((**grant).clone());
+            }
+        }
         erased.traces = parts.store.erase(changes).await?;
-        parts.approvals.erased(rows);
+        parts.approvals.erased(rows, given);
         parts.notices.line(format!(
             "ERASED {values} values beside {entries} entries by {}",
             inert(&person.name)

@@ -82,6 +82,10 @@ fn what_is_erased_is_gone_from_the_file_and_the_trail_still_verifies() {
     let told = erase(&sidecar, &["--where", &by]);
     assert!(told.starts_with("Erased ") && !told.contains("Traces"), "{told}");
     assert_eq!(found(&sidecar), Vec::<PathBuf>::new(), "while it runs: {told}");
+    for listed in ["/api/v1/grants", "/api/v1/approvals"] {
+        let listed = sidecar.api("GET", listed, &sidecar.owner_key(), None).text();
+        assert!(listed.contains("erased") && !listed.contains(MARKER), "{listed}");
+    }
     let told = verify(&sidecar, &key);
     assert!(told.contains("  erased       "), "{told}");
     assert!(refused(&sidecar, &["--where", &by]).contains("nothing on record"));

@@ -46,6 +46,7 @@ pub(super) fn happened(page: &Page<'_>, html: &mut Html, counted: &mut Counted) 
         ("registry", "changes of agents and people"),
         ("key", "keys of the log made"),
         ("authority", "changes of the authority"),
+        ("erased", "entries about erased values"),
     ] {
         let count = page.review.kinds.get(kind).cloned().unwrap_or_default();
         counted.figure(html, kind, label, &count, page.entries_of(kind));
