@@ -93,9 +93,9 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, Path(name): Path<Strin
 async fn shown(parts: &Parts, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
     let standing = parts.approvals.get(id).ok_or_else(gone)?;
     let approval = Approval::new(&standing, parts.gate.rules().vocabulary());
-    Ok(Json(match standing.state {
-        crate::model::State::Pending => approval.among(&Cards::around(parts, &standing).await),
-        _ => approval,
+    Ok(Json(match standing.state == crate::model::State::Pending {
+        true => approval.among(&Cards::around(parts, &standing).await),
+        false => approval,
     }))
 }
 

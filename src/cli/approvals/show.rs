@@ -154,8 +154,8 @@ fn write_alike(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> 
             entry(out, "differs", &text)?;
         }
     }
-    let lately = approval.lately.iter().flatten();
-    lately.map(|lately| entry(out, "lately", &lately.text)).collect()
+    let mut lately = approval.lately.iter().flatten();
+    lately.try_for_each(|lately| entry(out, "lately", &lately.text))
 }
 
 /// `amount = 80000 ($800.00), first: 90000 ($900.00)`, each inert.
