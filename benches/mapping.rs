@@ -45,7 +45,11 @@ fn generated(name: &str, host: &str, operations: usize) -> Source {
         "generated: {{ by: bench, source: bench, version: \"1\" }}\nprovider: {name}\nhosts: [{host}]\ndispatch: path\noperations:\n"
     );
     for operation in 0..operations {
-        writeln!(text, "  more{operation}: {{ call: \"POST /v1/more{operation}/{{id}}/act\" }}").unwrap();
+        writeln!(
+            text,
+            "  more{operation}: {{ call: \"POST /v1/more{operation}/{{id}}/act\" }}"
+        )
+        .unwrap();
     }
     source(&format!("generated/{name}.yaml"), &text)
 }
@@ -80,19 +84,31 @@ fn call(host: &str, path: &str, content_type: &'static str, body: String) -> Cal
 /// A refund, as Stripe's libraries send it.
 fn form() -> Call {
     let body = "charge=ch_3OaBcDeFgHiJkLmN0oPqRsTu&amount=2000&reason=duplicate&metadata[order]=6735";
-    call("api.stripe.com", "/v1/refunds", "application/x-www-form-urlencoded", body.to_owned())
+    call(
+        "api.stripe.com",
+        "/v1/refunds",
+        "application/x-www-form-urlencoded",
+        body.to_owned(),
+    )
 }
 
 /// A mail of 2 KiB to ten people.
 fn mail() -> Call {
-    let people: Vec<String> = (0..10).map(|at| format!("{{\"email\":\"person{at}@example.com\"}}")).collect();
+    let people: Vec<String> = (0..10)
+        .map(|at| format!("{{\"email\":\"person{at}@example.com\"}}"))
+        .collect();
     let start = format!(
         "{{\"personalizations\":[{{\"to\":[{}]}}],\"from\":{{\"email\":\"bot@example.com\"}},\"subject\":\"News\",\"content\":[{{\"type\":\"text/plain\",\"value\":\"",
         people.join(",")
     );
     let end = "\"}]}";
     let text = "x".repeat(2048 - start.len() - end.len());
-    call("api.sendgrid.com", "/v3/mail/send", "application/json", format!("{start}{text}{end}"))
+    call(
+        "api.sendgrid.com",
+        "/v3/mail/send",
+        "application/json",
+        format!("{start}{text}{end}"),
+    )
 }
 
 fn understand(mappings: &Mappings, call: &Call) -> Action {

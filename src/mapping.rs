@@ -43,6 +43,7 @@ mod record;
 mod resolve;
 pub mod schema;
 mod service;
+mod shadow;
 mod spelling;
 mod sql;
 mod stated;
@@ -56,6 +57,7 @@ mod xml;
 pub use answer::{Reading, read_answer, wants_content};
 pub use aws::ENDINGS as AWS_ENDINGS;
 pub use contents::{Meant, Said};
+pub use shadow::{Shadow, shadows};
 pub use stated::{Misstated, Statement};
 
 use generated::Generated;

@@ -56,6 +56,13 @@ pub fn readable_mappings(directory: &Path) -> Result<(Mappings, Vec<Diagnostic>)
     }
 }
 
+/// The mapping files that ship, whatever the home has: those that people wrote.
+pub fn shipped_mappings() -> Vec<Source> {
+    let mut files = over(&MAPPINGS, "mappings", "yaml", BTreeMap::new());
+    files.retain(|source| !source.file.ends_with(VOCABULARY));
+    files
+}
+
 /// The policy files in force.
 ///
 /// # Errors

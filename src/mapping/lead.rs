@@ -150,7 +150,7 @@ pub(super) fn is_form(call: &Call, decoder: file::Decoder) -> bool {
 }
 
 /// Which rule of a mapping a call's head leads to. `path`: as the templates have it.
-fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<Rule<'a>, Refusal> {
+pub(super) fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<Rule<'a>, Refusal> {
     // SECURITY: the same path with JSON in it may be another call to a gateway that takes both, and its content would go
     // unread (test `what_is_not_grpc_is_no_operation_of_grpc`).
     if service.grpc && !call.is_grpc() {

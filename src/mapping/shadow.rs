@@ -99,7 +99,11 @@ impl<'a> Side<'a> {
             }
         }
         // What has no call of its own is told by its name.
-        for (meant, bulk) in theirs.service().operations().filter(|(meant, _)| !meant.name.ends_with('*')) {
+        for (meant, bulk) in theirs
+            .service()
+            .operations()
+            .filter(|(meant, _)| !meant.name.ends_with('*'))
+        {
             let mut all = self.service().operations();
             let same = all.find(|(ours, in_bulk)| ours.name == meant.name && *in_bulk == bulk);
             if let Some((ours, _)) = same {
@@ -138,7 +142,11 @@ impl<'a> Side<'a> {
     /// Where a parameter takes what the shipped file has a word for.
     fn wider(&self, ours: &Operation, meant: &Operation, call: &str, theirs: &Self) -> Option<Shadow> {
         let prefix = &*self.service().name_prefix;
-        let own = self.file.operations.iter().find(|(name, _)| format!("{prefix}{name}") == *ours.name);
+        let own = self
+            .file
+            .operations
+            .iter()
+            .find(|(name, _)| format!("{prefix}{name}") == *ours.name);
         let (_, own) = own?;
         let mut calls = own.value.call.iter().chain(&own.value.calls);
         let alike = calls.any(|own| shape(own) == shape(call));
@@ -155,7 +163,12 @@ impl<'a> Side<'a> {
     }
 
     fn at(&self, ours: &Operation, message: String) -> Diagnostic {
-        let key = self.source.text.lines().nth(ours.line.saturating_sub(1)).unwrap_or_default();
+        let key = self
+            .source
+            .text
+            .lines()
+            .nth(ours.line.saturating_sub(1))
+            .unwrap_or_default();
         let column = key.chars().take_while(|character| character.is_whitespace()).count() + 1;
         Diagnostic::at(&self.source.file, &self.source.text, ours.line, column, message)
     }
@@ -165,8 +178,14 @@ impl<'a> Side<'a> {
 fn call_of(call: &str, operation: &file::Operation) -> Option<Call> {
     let (method, template) = call.split_once(' ')?;
     let (path, query) = template.split_once('?').unwrap_or((template, ""));
-    let segments = path.split('/').map(|segment| filled(segment.split('|').next().unwrap_or(segment)));
-    let mut query: Vec<String> = Some(query).filter(|query| !query.is_empty()).map(str::to_owned).into_iter().collect();
+    let segments = path
+        .split('/')
+        .map(|segment| filled(segment.split('|').next().unwrap_or(segment)));
+    let mut query: Vec<String> = Some(query)
+        .filter(|query| !query.is_empty())
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
     query.extend(operation.with.query.iter().map(|name| format!("{name}=1")));
     let mut headers = HeaderMap::new();
     for name in &operation.with.headers {
@@ -228,7 +247,8 @@ mod tests {
         shadows(&source("mappings/stripe.yaml", own), &[stripe, shopify], &vocabulary)
     }
 
-    const HEAD: &str = "provider: own\nhosts: [api.stripe.com]\ndispatch: path\ncontent: { application/json: json }\noperations:\n";
+    const HEAD: &str =
+        "provider: own\nhosts: [api.stripe.com]\ndispatch: path\ncontent: { application/json: json }\noperations:\n";
 
     #[test]
     fn a_file_that_calls_a_shipped_change_a_read_is_told() {
@@ -237,13 +257,33 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].wrong);
         let text = found[0].told.to_string();
-        assert!(text.starts_with("mappings/stripe.yaml:6:3: `POST /v1/refunds`"), "{text}");
-        assert!(text.contains("is `read_record` here, which is read: by embedded:stripe.yaml it is `process_refund`, which is write"), "{text}");
+        assert!(
+            text.starts_with("mappings/stripe.yaml:6:3: `POST /v1/refunds`"),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "is `read_record` here, which is read: by embedded:stripe.yaml it is `process_refund`, which is write"
+            ),
+            "{text}"
+        );
         // A host of a pattern, and a word that a parameter takes.
         let shop = HEAD.replace("api.stripe.com", "mine.myshopify.com");
-        let found = told(&format!("{shop}  any: {{ call: \"DELETE /admin/api/{{v}}/{{what}}/{{id}}\", action: read_record, target: {{ kind: x }} }}\n"));
-        assert!(found.iter().any(|shadow| shadow.wrong && shadow.told.message.contains("customers")), "{found:?}");
-        assert!(found.iter().any(|shadow| !shadow.wrong && shadow.told.message.contains("takes `DELETE")), "{found:?}");
+        let found = told(&format!(
+            "{shop}  any: {{ call: \"DELETE /admin/api/{{v}}/{{what}}/{{id}}\", action: read_record, target: {{ kind: x }} }}\n"
+        ));
+        assert!(
+            found
+                .iter()
+                .any(|shadow| shadow.wrong && shadow.told.message.contains("customers")),
+            "{found:?}"
+        );
+        assert!(
+            found
+                .iter()
+                .any(|shadow| !shadow.wrong && shadow.told.message.contains("takes `DELETE")),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -326,3 +326,23 @@ fn the_page_that_teaches_mappings_does_what_it_says() {
         origin.calls("POST", "/v1/orders/ord_3/refunds").len() > before
     });
 }
+
+#[test]
+fn a_file_that_makes_a_shipped_change_a_read_fails_the_check() {
+    let stripe = |entry: &str| {
+        let head = "provider: stripe\nhosts: [api.stripe.com]\ndispatch: path\noperations:\n";
+        format!("{head}  mine: {{ call: \"{entry}\", action: read_record, target: {{ kind: x }} }}\n")
+    };
+    let home = home_with(&[("mappings/stripe.yaml", &stripe("POST /v1/refunds"))]);
+    let output = run(home.path(), &["mapping", "check"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for told in ["stripe.yaml:5:3: `POST /v1/refunds`", "process_refund", "1 error found"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let home = home_with(&[("mappings/stripe.yaml", &stripe("GET /v1/{what}"))]);
+    let output = run(home.path(), &["mapping", "check"]);
+    let text = said(&output);
+    assert!(output.status.success() && text.contains("warning: "), "{text}");
+    assert!(text.contains("stripe.yaml:5:3: this takes `GET /v1/"), "{text}");
+}

@@ -10,7 +10,9 @@ use crate::config::home::Home;
 
 /// Read the mapping files and say everything that is wrong in them: file, line, column, and what was expected
 ///
-/// Ends with 1 if anything is. Such files never come into force: a running sidecar keeps those that it has.
+/// Ends with 1 if anything is. Such files never come into force: a running sidecar keeps those that it has. What is a mapping
+/// but calls a change a read that a shipped file knows ends with 1 too; what is milder otherwise, or takes a shipped operation
+/// along under a parameter, is a warning.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files, or directories of them, that stand in for those of the same name [default: those of the home as they are]
@@ -27,6 +29,15 @@ pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
         Ok(mappings) => mappings,
         Err(wrong) => return print(&wrong),
     };
+    let shadows = files.shadows(mappings.vocabulary());
+    for shadow in shadows.iter().filter(|shadow| !shadow.wrong) {
+        writeln!(std::io::stderr().lock(), "warning: {}\n", shadow.told)?;
+    }
+    let wrong = shadows.into_iter().filter(|shadow| shadow.wrong);
+    let wrong: Vec<_> = wrong.map(|shadow| shadow.told).collect();
+    if !wrong.is_empty() {
+        return print(&wrong);
+    }
     let (all, own) = files.counted();
     writeln!(
         std::io::stdout().lock(),

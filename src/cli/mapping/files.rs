@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::cli::test::given;
 use crate::config::home::Home;
 use crate::config::shipped;
-use crate::mapping::{Mappings, generated};
-use crate::model::{Diagnostic, Source};
+use crate::mapping::{Mappings, Shadow, generated, shadows};
+use crate::model::{Diagnostic, Source, Vocabulary};
 
 /// Endings of YAML files that nobody reads.
 const OTHER_ENDINGS: [&str; 3] = ["yml", "YAML", "YML"];
@@ -65,6 +65,13 @@ impl Files {
     pub(super) fn counted(&self) -> (usize, usize) {
         let own = self.mappings.iter().filter(|source| !source.is_embedded());
         (self.mappings.len(), own.count())
+    }
+
+    /// What those of the home make milder or wider than the shipped ones that they go before.
+    pub(super) fn shadows(&self, vocabulary: &Vocabulary) -> Vec<Shadow> {
+        let shipped = shipped::shipped_mappings();
+        let own = self.mappings.iter().filter(|source| !source.is_embedded());
+        own.flat_map(|source| shadows(source, &shipped, vocabulary)).collect()
     }
 
     /// All of them together.
