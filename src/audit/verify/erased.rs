@@ -1,6 +1,7 @@
 //! What is said to be erased held against the entries that say so: a value that is gone without one is a finding.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
 
 use super::entry::{Members, Values};
 use super::{Findings, Place};
@@ -50,10 +51,10 @@ impl Erased {
         findings: &mut Findings,
     ) -> Result<(), ReadError> {
         for (name, by) in values.erased() {
-            if !self.by.contains_key(&by) {
+            if let Slot::Vacant(place) = self.by.entry(by) {
                 let entry = evidence.entry(by)?;
                 let members = entry.as_ref().and_then(|(bytes, _)| Members::read(bytes));
-                self.by.insert(by, members.and_then(|members| Said::read(by, &members)));
+                place.insert(members.and_then(|members| Said::read(by, &members)));
             }
             let said = self.by.get_mut(&by).and_then(Option::as_mut);
             let said =
