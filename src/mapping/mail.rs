@@ -55,7 +55,7 @@ pub(super) fn content(content: &[u8], content_type: &str) -> Option<Value> {
     let Value::Object(mut about) = super::json::parse(part(about, "application/json")?).ok()? else {
         return None;
     };
-    // SECURITY: of two mails in one call nobody knows which is sent.
+    // SECURITY: of two mails in one call nobody knows which is sent (test `parts_of_an_upload_are_as_they_are_or_none`).
     match about.insert("raw".to_owned(), raw(part(mail, "message/rfc822")?)) {
         None => Some(Value::Object(about)),
         Some(_) => None,
@@ -118,7 +118,8 @@ fn addresses(name: &str, value: &str) -> Result<Vec<String>, Why> {
     let line = format!("{name}:{value}\r\n");
     let (field, _) = mailparse::parse_header(line.as_bytes()).map_err(|_| Why::Unreadable)?;
     let ats = |text: &str| text.matches('@').count();
-    // SECURITY: an encoded word is part of a name; who decodes it first may find an address in it.
+    // SECURITY: an encoded word is part of a name; who decodes it first may find an address in it (test
+    // `a_head_that_may_be_read_otherwise_is_unreadable`).
     if ats(&field.get_value()) != ats(value) {
         return Err(Why::Unreadable);
     }

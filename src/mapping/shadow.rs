@@ -66,8 +66,8 @@ impl<'a> Side<'a> {
     fn has_a_host_of(&self, theirs: &Self) -> bool {
         let mut hosts = Hosts::default();
         for (_, pattern) in &theirs.compiled.hosts {
-            // Two patterns of one file that are alike are one.
-            drop(hosts.insert(pattern.clone(), 0));
+            // Two patterns of one file that are alike are one: that is no mistake here.
+            let _ = hosts.insert(pattern.clone(), 0);
         }
         self.hosts().any(|host| hosts.find(&host, Scheme::Https).is_some())
     }

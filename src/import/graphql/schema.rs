@@ -149,7 +149,8 @@ impl Schema {
                 }
                 None => continue,
             }
-            // SECURITY: a field of both would be a read and a change.
+            // SECURITY: a field of both would be a read and a change (test
+            // `hostile_schemas_end_in_an_error_with_its_place`).
             if let Some(other) = taken.insert(of, kind) {
                 return Err(told(format!("`{of}` is the type of both {other} and {kind}")));
             }

@@ -166,7 +166,7 @@ impl Reader<'_> {
     }
 }
 
-/// Where a node begins: behind its description, which stands before it.
+/// Where a node begins, its description with it.
 fn offset(node: &impl CstNode) -> usize {
     usize::from(node.syntax().text_range().start())
 }

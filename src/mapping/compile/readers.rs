@@ -219,7 +219,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// SECURITY: what a stream brings is not judged, so that a field that opens one is that and nothing milder (the same test).
+    /// SECURITY: what a stream brings is not judged, so that a field that opens one is that and nothing milder (test
+    /// `a_table_says_nothing_else_than_documents`).
     fn only_streams(&mut self, at: &Located<file::Operation>) {
         let Some(action) = &at.value.action else {
             self.wrong(

@@ -56,7 +56,12 @@ fn a_schema_is_imported_and_in_use_at_once() {
     assert!(run(home.path(), &["mapping", "check"]).status.success());
     let told = run(home.path(), &["explain", URL, "--json", DELETE]);
     let text = said(&told);
-    for word in ["taskDelete", "delete_record", "t1", "Tasks"] {
+    for word in [
+        "generated/tasks.yaml",
+        "delete_record",
+        "resource_ids = t1",
+        "provider     tasks",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
     let read = run(
