@@ -33,7 +33,8 @@ const GATHER: Duration = Duration::from_millis(100);
 const BEFORE: u32 = 3;
 
 /// What came of an attempt.
-pub(super) enum Failure {
+#[derive(Debug)]
+pub enum Failure {
     /// It may work another time; `Some`: the receiver says when.
     Now(String, Option<Duration>),
     /// It will not.

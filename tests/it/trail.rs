@@ -5,6 +5,7 @@ mod anchors;
 mod changed;
 mod keys;
 mod mutations;
+mod published;
 
 use std::fs;
 use std::path::{Path, PathBuf};
