@@ -76,10 +76,25 @@ fn what_a_witness_signed_is_kept_shown_and_gone_on_from() {
     stop(&sidecar);
     assert_eq!(kept_size(&sidecar), entries(&sidecar), "its end, too");
 
+    let (code, told) = verify(&sidecar, &key, &["--witness", WITNESS]);
+    let point = format!("  witnessed    entries 1 to {}, signed ", kept_size(&sidecar));
+    assert!(code == Some(0) && told.contains(&point), "{told}");
+    assert!(told.contains(" s ago) by witness.test/w1"), "{told}");
     let kept = kept(&sidecar);
-    let copy = ["--checkpoint", kept.to_str().unwrap()];
+    let copy = ["--witness", WITNESS, "--checkpoint", kept.to_str().unwrap()];
     assert_eq!(verify(&sidecar, &key, &copy).0, Some(0));
-    assert_eq!(second(&key, &copy, &[database(&sidecar)]), [true]);
+    assert_eq!(second(&key, &copy[2..], &[database(&sidecar)]), [true]);
+    // What was signed by others than the witness is not witnessed.
+    let log_last = sidecar.home().join("state/log.last");
+    let (code, told) = verify(
+        &sidecar,
+        &key,
+        &["--witness", WITNESS, "--checkpoint", log_last.to_str().unwrap()],
+    );
+    assert!(
+        code == Some(2) && told.contains("witness.test/w1 has not signed it"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -157,7 +172,7 @@ fn a_trail_that_was_set_back_with_all_beside_it_is_told_by_a_witness() {
     let (code, told) = verify(
         &sidecar,
         &key,
-        &["--checkpoint", cosigned.to_str().unwrap()],
+        &["--witness", WITNESS, "--checkpoint", cosigned.to_str().unwrap()],
     );
     assert!(code == Some(1) && told.starts_with("CHANGED: "), "{told}");
 }
