@@ -8,6 +8,7 @@ mod listeners;
 mod notices;
 mod notifying;
 pub mod public;
+mod publishing;
 mod reload;
 mod rotation;
 mod rules;
@@ -50,6 +51,7 @@ use banner::Banner;
 pub use enforcement::Enforcement;
 use listeners::{Addresses, Listeners};
 use notices::Terminal;
+use publishing::Publishing;
 use reload::Reload;
 pub use rules::{groups, known_groups, load_rules, load_rules_with, sources};
 use sealing::Sealing;
@@ -119,6 +121,7 @@ impl Sidecar {
             ..config.upstream.clone()
         };
         let errands = notifying::errands(&config, &way_out)?;
+        let publishing = Publishing::new(&config, &way_out)?;
         let upstream = Upstream::new(way_out)?;
         notify::configure(&config.notifications, &store).await?;
         rules.memory().history.recall(store.habits()?)?;
@@ -203,7 +206,7 @@ impl Sidecar {
         };
         let notifications = notifying::parts(&config, &parts, errands);
         let (gate, store) = (parts.gate.clone(), parts.store.clone());
-        let sealing = sealing.start(store.clone(), parts.metrics.clone(), readiness.clone());
+        let sealing = sealing.start(&store, (&parts.metrics, &readiness), publishing);
         let reload = Reload::new(config, gate, store, authority, notices, readiness.clone())?;
         Ok(Sidecar {
             proxy: (doors, Arc::new(parts), drain),

@@ -28,7 +28,7 @@
 //! | `shutdown` | | |
 //! | `gap` | `set_back_ms` or `set_forward_ms` | |
 //! | `key` | `event` (`made`, `rotated`, `retired`) `log_key` (of checkpoints from here on; until here, if `retired`) `previous`? `until`? (ms; it signs, too) | |
-//! | `anchor` | `event` (`failed`, `published`: from here on, and once for each time that it changes) `[reason]` (`unwritable`, `changed`) | |
+//! | `anchor` | `event` (`failed`, `published`: from here on, and once for each time that it changes) `[reason]` (`unwritable`, `changed`; elsewhere `unreachable`, `refused`, `invalid`, `ahead`, `forked`, `unproven`) `[to]` (`webhook`, `witness:NAME`; else the file) | |
 //!
 //! - A BLOCK is its own end: its `decided` closes the call, there is no `outcome`.
 //! - A `decided` names the set that decided: the one in force once what was read of the call's content was there. A `reload`
@@ -91,7 +91,7 @@ pub use figures::{Count, Figures, Sum, Tally};
 pub use grants::{by_grants, given, grant_ended};
 pub use history::{Ended, Event, Period, history};
 pub use notifications::{attempted, receiver_disabled, receiver_enabled};
-pub use proof::{HEADER as PROOF_HEADER, Proof, ProofError, ProveError, consistency, prove};
+pub use proof::{HEADER as PROOF_HEADER, Proof, ProofError, ProveError, consistency, extension, prove};
 pub use recorded::{RecordedCall, Unreplayable};
 pub use review::{Happened, Person, Review, Version, median};
 pub use seal::{Last, SealError, Sealer, Signed};

@@ -26,6 +26,7 @@ use crate::io::{body, coding};
 use crate::model::observed::Observe;
 use crate::model::{Diagnostic, Host, Source};
 use crate::notify;
+use crate::publish;
 use crate::upstream;
 
 pub use audit::Audit;
@@ -64,6 +65,9 @@ pub struct Config {
     pub reason_from_risk: Option<i64>,
     pub limits: Limits,
     pub audit: Audit,
+    /// Where checkpoints go besides a file.
+    pub publish: publish::Config,
+    publish_files: Vec<PathBuf>,
     /// Who is told of approvals.
     pub notifications: notify::Config,
     notification_files: Vec<PathBuf>,
@@ -222,9 +226,14 @@ impl Config {
         let notifications = sections.config(&home, source, has_page);
         let notifications = notifications.map_err(|wrong| vec![wrong])?;
         let reverse = reverse::listeners(&file.reverse, (proxy_listen, control_listen), &upstream, &home, source)?;
-        let audit = std::mem::take(&mut file.audit).read(&home, file.dangerously_accept_rollback);
+        let section = std::mem::take(&mut file.audit);
+        let publish_files = section.files(&home);
+        let audit = section.read(&home, source, file.dangerously_accept_rollback);
+        let (audit, publish) = audit.map_err(|wrong| vec![wrong])?;
         Ok(Config {
             audit,
+            publish,
+            publish_files,
             upstream,
             password_file,
             reverse,
@@ -266,7 +275,11 @@ impl Config {
         let ports = own.chain(self.reverse.iter().map(|listener| &listener.port));
         let pairs = ports.filter_map(|port| port.tls.as_ref().map(|server| server.files()));
         let pairs = pairs.flat_map(|files| [files.certificate.clone(), files.key.clone()]);
-        let others = self.password_file.iter().chain(&self.notification_files);
+        let others = self
+            .password_file
+            .iter()
+            .chain(&self.notification_files)
+            .chain(&self.publish_files);
         pairs.chain(others.cloned()).collect()
     }
 

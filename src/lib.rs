@@ -58,6 +58,8 @@ pub mod notify;
 // 4: doors.
 pub mod control;
 pub mod proxy;
+// Beside them: checkpoints to other places.
+pub mod publish;
 // 5 to 7: configuration, importers of API descriptions, assembly, commands; `fakes` play the providers for `demo` and the tests.
 pub mod app;
 pub mod cli;

@@ -47,7 +47,7 @@ pub struct Metrics {
     observed: [AtomicU64; OBSERVED.len()],
     notified: [AtomicU64; Notified::ALL.len()],
     sealed: [AtomicU64; Sealed::ALL.len()],
-    published: [AtomicU64; PUBLISHED.len()],
+    published: [[AtomicU64; PUBLISHED.len()]; Publisher::ALL.len()],
 }
 
 /// What would have been decided of calls that are only observed.
@@ -55,6 +55,26 @@ const OBSERVED: [&str; 2] = ["BLOCK", "REQUIRE_APPROVAL"];
 
 /// What came of an attempt to publish a checkpoint.
 const PUBLISHED: [&str; 2] = ["published", "failed"];
+
+/// Where checkpoints are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publisher {
+    File,
+    Webhook,
+    Witness,
+}
+
+impl Publisher {
+    const ALL: [Self; 3] = [Self::File, Self::Webhook, Self::Witness];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Publisher::File => "file",
+            Publisher::Webhook => "webhook",
+            Publisher::Witness => "witness",
+        }
+    }
+}
 
 /// Why a TLS handshake of an agent came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,8 +176,11 @@ impl Metrics {
         }
     }
 
-    pub fn published(&self, well: bool) {
-        let [published, failed] = &self.published;
+    pub fn published(&self, to: Publisher, well: bool) {
+        // The places stand in the order of `ALL`, which is that of the variants.
+        let Some([published, failed]) = self.published.get(to as usize) else {
+            return;
+        };
         let count = if well { published } else { failed };
         count.fetch_add(1, Relaxed);
     }

@@ -31,7 +31,7 @@ use crate::upstream::{Destination, Errands};
 
 pub use email::{Email, Encryption, Mailbox, ParseMailboxError};
 pub use slack::Slack;
-pub use webhook::{ParseSecretError, SigningSecrets, Webhook};
+pub use webhook::{ParseSecretError, SigningSecrets, Webhook, judged};
 
 /// `notifications:` of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -168,4 +168,4 @@ pub async fn configure(config: &Config, store: &Store) -> Result<(), CommitError
     store.write(vec![Change::Outbox(receivers)]).await
 }
 
-pub use outbox::run;
+pub use outbox::{Failure, run};

@@ -9,21 +9,24 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::audit::{self, Anchor, Held, Last, PublishError, RollbackError, SealError, Sealer, Signed};
+use crate::audit::{self, Anchor, PublishError, SealError, Sealer, Signed};
 use crate::config::Config;
 use crate::control::health::Readiness;
 use crate::io::drain;
 use crate::io::keys::{LastNote, LogKeys};
-use crate::metrics::{Metrics, Sealed};
+use crate::metrics::{Metrics, Publisher, Sealed};
 use crate::model::Change;
-use crate::model::entry::Kind;
-use crate::model::inert::inert;
+use crate::publish::{self, Newest};
 use crate::store::{CommitError, Store};
+
+use super::publishing::Publishing;
+use start::{accepted, ended, last, not_held, taken_up, told};
+
+mod start;
 
 const EVERY: Duration = Duration::from_secs(10);
 /// That nothing happened is worth a signature, too. Verifiers take a longer silence for a gap.
 const HEARTBEAT: Duration = Duration::from_secs(60 * 60);
-const DECIDED_BY_PEOPLE: [Kind; 5] = [Kind::Approved, Kind::Erased, Kind::Grant, Kind::Pause, Kind::Registry];
 
 /// The trail, ready to be sealed.
 pub(super) struct Sealing {
@@ -33,8 +36,16 @@ pub(super) struct Sealing {
     fresh: bool,
     /// The key took the place of another one, and has signed nothing yet.
     follows: bool,
-    /// Signed, and not in the file and the log yet.
+    /// Each checkpoint is a line of the log.
+    log: bool,
+    /// Signed last, and told to nobody yet.
+    signed: Option<Signed>,
+    /// Told last.
+    told: Option<Signed>,
+    /// Signed, and not in the file yet.
     unpublished: Option<Signed>,
+    /// For the other places.
+    newest: Option<Newest>,
     /// Why nothing can be published, since it last could.
     failing: Option<&'static str>,
     /// What is on record of that.
@@ -65,7 +76,7 @@ impl Sealing {
         let file = config.audit.publish.clone();
         let mut anchor = file.map(|file| Anchor::new(file, &state)).transpose()?;
         let held = match &mut anchor {
-            None => "none is configured".to_owned(),
+            None => not_held(config),
             Some(anchor) => match anchor.hold(&sealer, &store.reader()?, store.entries()) {
                 Ok(held) => told(anchor, held),
                 Err(error) if error.is_acceptable() && accept => accepted(&error),
@@ -77,7 +88,11 @@ impl Sealing {
             follows: !fresh && sealer.is_new(&store.reader()?)?,
             sealer,
             anchor,
+            log: config.audit.log,
+            signed: None,
+            told: None,
             unpublished: None,
+            newest: None,
             failing: None,
             recorded: None,
             fresh,
@@ -139,7 +154,7 @@ impl Sealing {
         loop {
             let signed = self.sealer.seal(store).await.context("the trail could not be sealed")?;
             let all = signed.size >= store.entries();
-            self.unpublished = Some(signed);
+            self.signed = Some(signed);
             if all {
                 self.publish();
                 return Ok(());
@@ -148,10 +163,23 @@ impl Sealing {
     }
 
     /// Goes on beside everything else.
-    pub(super) fn start(self, store: Store, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Running {
+    pub(super) fn start(
+        mut self,
+        store: &Store,
+        (metrics, readiness): (&Arc<Metrics>, &Arc<Readiness>),
+        elsewhere: Option<Publishing>,
+    ) -> Running {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(self.keep(store, (metrics, readiness), drain::stopping(stopped)));
-        Running { stop, task }
+        let (newest, elsewhere) = elsewhere
+            .map(|elsewhere| elsewhere.start(store, metrics, readiness))
+            .unzip();
+        if let (Some(newest), Some(begun)) = (&newest, &self.told) {
+            newest.put(begun);
+        }
+        self.newest = newest;
+        let house = (metrics.clone(), readiness.clone());
+        let task = tokio::spawn(self.keep(store.clone(), house, drain::stopping(stopped)));
+        Running { stop, task, elsewhere }
     }
 
     async fn keep(
@@ -175,7 +203,7 @@ impl Sealing {
                 let signed = self.seal(&store, &metrics).await;
                 failed = signed.is_none();
                 match signed {
-                    Some(signed) => (sealed, self.unpublished) = (Instant::now(), Some(signed)),
+                    Some(signed) => (sealed, self.signed) = (Instant::now(), Some(signed)),
                     // Else a failure at every tile would be tried again at once.
                     None => tokio::time::sleep(Duration::from_secs(1)).await,
                 }
@@ -183,9 +211,9 @@ impl Sealing {
             // The file and the log need not follow every tile: at each tick they have what was signed last.
             if ticked {
                 if let Some(well) = self.publish() {
-                    metrics.published(well);
+                    metrics.published(Publisher::File, well);
                 }
-                readiness.publishes(self.failing.is_none());
+                readiness.publishes(Publisher::File.as_str(), self.failing.is_none());
                 if let Err(error) = self.record(&store).await {
                     tracing::error!(%error, "what became of the anchor is not on record");
                 }
@@ -231,9 +259,12 @@ impl Sealing {
 
     /// What could not be put into the file is tried again. Whether it could; `None`: there was nothing to put, or nowhere.
     fn publish(&mut self) -> Option<bool> {
-        let signed = self.unpublished.take()?;
-        tracing::info!(entries = signed.size, note = signed.note, "checkpoint");
+        if let Some(signed) = self.signed.take() {
+            self.tell(&signed);
+            self.unpublished = Some(signed);
+        }
         let anchor = self.anchor.as_mut()?;
+        let signed = self.unpublished.take()?;
         let failed = anchor.publish(&signed.note).err();
         self.failing = failed.as_ref().map(PublishError::code);
         if let Some(error) = &failed {
@@ -243,11 +274,23 @@ impl Sealing {
         Some(failed.is_none())
     }
 
+    /// A copy in the log, and to the other places.
+    fn tell(&mut self, signed: &Signed) {
+        if self.log {
+            let entries = signed.size;
+            tracing::info!(target: "runplane::checkpoint", entries, note = signed.note, "checkpoint");
+        }
+        if let Some(newest) = &self.newest {
+            newest.put(signed);
+        }
+        self.told = Some(signed.clone());
+    }
+
     /// Once when publishing begins to fail, and once when it goes on: it may fail for days, every ten seconds.
     async fn record(&mut self, store: &Store) -> Result<(), CommitError> {
         let turned = match (self.recorded, self.failing) {
-            (None, Some(reason)) => audit::anchor_failed(reason),
-            (Some(_), None) => audit::anchor_published(),
+            (None, Some(reason)) => audit::anchor_failed(None, reason),
+            (Some(_), None) => audit::anchor_published(None),
             (None, None) | (Some(_), Some(_)) => return Ok(()),
         };
         store.write(turned).await?;
@@ -260,6 +303,7 @@ impl Sealing {
 pub(super) struct Running {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    elsewhere: Option<publish::Running>,
 }
 
 impl Running {
@@ -269,33 +313,12 @@ impl Running {
     /// If the task died.
     pub(super) async fn finish(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
-        self.task.await.context("a task died")
+        let ended = self.task.await.context("a task died");
+        if let Some(elsewhere) = self.elsewhere {
+            elsewhere.finish().await;
+        }
+        ended
     }
-}
-
-/// Holds the tables that this start takes up to the entries, and these to what was signed. What is wrong with them, where the
-/// operator goes on with that.
-fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<Option<String>> {
-    let findings = audit::recallable(&store.evidence()?, sealer.sealed())?;
-    let Some(first) = findings.told.first() else {
-        return Ok(None);
-    };
-    let (place, count) = (inert(&first.place.to_string()).into_owned(), findings.count);
-    anyhow::ensure!(
-        config.audit.accept_rollback,
-        "{}: what is recorded there is not what was written ({place}: {}; findings in all: {count}), and nothing is taken up from it: who was \
-         paused, what was spent, who may decide. Keep a copy, and look at it with `runplane audit verify`; then restore it from a backup. To go on \
-         with it nonetheless, which is recorded, set `dangerously_accept_rollback: true` for one start",
-        config.home.database().display(),
-        first.wrong
-    );
-    tracing::error!(
-        place,
-        count,
-        "the trail was changed: accepted, as `dangerously_accept_rollback` says"
-    );
-    // What stands in the entry is kept for ever: places of ours and a count, and no name that somebody else wrote.
-    Ok(Some(format!("{count} findings")))
 }
 
 /// Whether the tables are not those that were opened.
@@ -309,73 +332,6 @@ async fn is_altered(store: &Store) -> bool {
         matches!(strange, Ok(Ok(strange)) if !strange.is_empty())
     };
     tokio::task::spawn_blocking(altered).await.unwrap_or_default()
-}
-
-/// Whether the last run came to its end, which is then what the last checkpoint is over last; and how much people decided behind
-/// that, where the operator goes on with it.
-///
-/// SECURITY: who can write the database while nothing runs could make themselves an approver there, or resume who was paused, and
-/// have it signed. Test: `behind_the_end_of_a_run_nobody_decides_anything`.
-fn ended(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<(bool, u64)> {
-    let (evidence, size) = (store.evidence()?, sealer.size());
-    let last = evidence.kind(size)?;
-    if last.as_deref() != Some(Kind::Shutdown.as_str()) {
-        return Ok((size == 0, 0));
-    }
-    let added = evidence.count_behind(size, &DECIDED_BY_PEOPLE.map(Kind::as_str))?;
-    anyhow::ensure!(
-        added == 0 || config.audit.accept_rollback,
-        "{}: behind the end of the last run, which is signed, stand {added} entries that say what people decided, and no sidecar wrote them. \
-         Keep a copy; then restore it from a backup. To go on with it nonetheless, which is recorded, set `dangerously_accept_rollback: \
-         true` for one start",
-        config.home.database().display()
-    );
-    Ok((true, added))
-}
-
-fn told(anchor: &Anchor, held: Held) -> String {
-    let file = anchor.file().display();
-    match &held {
-        Held::Against { .. } => tracing::info!(file = %file, "the trail was {held}"),
-        Held::Nothing => tracing::warn!(file = %file, "whether the trail was set back cannot be told: {held}"),
-        Held::Unreadable(_) => tracing::error!(file = %file, "whether the trail was set back cannot be told: {held}"),
-    }
-    held.to_string()
-}
-
-/// What the trail goes on from, for `boot`.
-fn last(sealer: &Sealer) -> String {
-    match &sealer.held {
-        Last::From(size) => format!("goes on from {size} entries"),
-        Last::Unknown if sealer.size() == 0 => "nothing was signed yet".to_owned(),
-        Last::Unknown => {
-            tracing::warn!("whether the trail was set back cannot be told: state/log.last is not there");
-            "log.last is not there".to_owned()
-        }
-        Last::Accepted { signed, found } => {
-            tracing::error!(
-                signed,
-                found,
-                "the trail does not go on from what was signed last: accepted, as `dangerously_accept_rollback` says"
-            );
-            format!("rollback accepted: it does not go on from what was signed over {signed} entries, but from {found}")
-        }
-    }
-}
-
-fn accepted(error: &RollbackError) -> String {
-    tracing::error!(%error, "accepted, as `dangerously_accept_rollback` says");
-    match error {
-        RollbackError::Older { anchored, found, .. } => {
-            format!("rollback accepted: from {anchored} entries to {found}")
-        }
-        RollbackError::Another { anchored, .. } => {
-            format!("rollback accepted: other entries than the {anchored} of it")
-        }
-        RollbackError::Foreign { .. } | RollbackError::Link(_) | RollbackError::Beside(_) | RollbackError::Seal(_) => {
-            error.to_string()
-        }
-    }
 }
 
 /// An error with what caused it.

@@ -180,6 +180,28 @@ pub fn consistency(reader: &Reader, old: &str, new: Option<&str>) -> Result<Stri
     if !holds || roots != (claims.root, newer.root) || claims.origin != newer.origin {
         return Err(ProveError::Inconsistent);
     }
+    Ok(asking(old, &proof, &new))
+}
+
+/// Asks a witness that signed over `old` entries last to sign the checkpoint `new` of this trail, too: the same body.
+///
+/// # Errors
+/// If this trail is not the one of the checkpoint, or is shorter than `old`.
+pub fn extension(reader: &Reader, old: u64, new: &str) -> Result<String, ProveError> {
+    let note = Note::parse(new)?;
+    let newer = note.claims();
+    if old > newer.size {
+        return Err(ProveError::Reversed { old, new: newer.size });
+    }
+    let proof = merkle::consistency(reader, old, newer.size)?;
+    let root = merkle::root_at(reader, old)?;
+    match merkle::is_consistent((old, &root), (newer.size, &newer.root), &proof) {
+        true => Ok(asking(old, &proof, new)),
+        false => Err(ProveError::Inconsistent),
+    }
+}
+
+fn asking(old: u64, proof: &[Hash], new: &str) -> String {
     let hashes: String = proof.iter().map(|hash| BASE64_STANDARD.encode(hash) + "\n").collect();
-    Ok(format!("old {old}\n{hashes}\n{new}"))
+    format!("old {old}\n{hashes}\n{new}")
 }

@@ -67,15 +67,16 @@ pub fn log_key_retired(public: &str) -> Vec<Change> {
     vec![Change::Append(entry)]
 }
 
-/// Checkpoints cannot be published from here on: why, in a word.
-pub fn anchor_failed(reason: &'static str) -> Vec<Change> {
+/// Checkpoints cannot be published from here on: why, in a word. `to`: where, if that is not the file.
+pub fn anchor_failed(to: Option<&str>, reason: &'static str) -> Vec<Change> {
     let entry = Entry::new(Kind::Anchor).with("event", "failed").with("reason", reason);
-    vec![Change::Append(entry)]
+    vec![Change::Append(entry.with_some("to", to))]
 }
 
 /// They can again.
-pub fn anchor_published() -> Vec<Change> {
-    vec![Change::Append(Entry::new(Kind::Anchor).with("event", "published"))]
+pub fn anchor_published(to: Option<&str>) -> Vec<Change> {
+    let entry = Entry::new(Kind::Anchor).with("event", "published");
+    vec![Change::Append(entry.with_some("to", to))]
 }
 
 /// The files of mappings and policies were read again: `in_force` from here on. `wrong`, one text for each error: they were

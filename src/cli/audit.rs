@@ -10,6 +10,7 @@ mod report;
 mod show;
 mod stats;
 mod verify;
+mod witness;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

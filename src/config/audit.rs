@@ -1,18 +1,38 @@
 //! `audit:` of `runplane.yaml`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use http::Uri;
 use serde::Deserialize;
 
 use super::home::Home;
+use super::notifications::{Url, signing_secrets};
+use crate::io::yaml::Located;
+use crate::model::note::WitnessKey;
+use crate::model::{Diagnostic, Source};
+use crate::publish;
+use crate::upstream::Destination;
 
 /// How the trail is sealed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// The file that takes each checkpoint.
     pub publish: Option<PathBuf>,
+    /// Each checkpoint is a line of the log, too.
+    pub log: bool,
     /// Go on with a trail that is older than the checkpoint in that file, or than the one that was signed last.
     pub accept_rollback: bool,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            publish: None,
+            log: true,
+            accept_rollback: false,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -25,14 +45,109 @@ pub(super) struct Section {
 #[serde(default, deny_unknown_fields)]
 struct Publish {
     file: Option<PathBuf>,
+    log: Option<bool>,
+    webhook: Option<Webhook>,
+    witnesses: Vec<Witness>,
+    /// Addresses that are not global and that these may have all the same. Agents may not call them for that.
+    destinations: Vec<Destination>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Webhook {
+    url: Url,
+    /// Holds the secret, or two during a change; a path in the home.
+    secret_file: Located<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Witness {
+    /// Its submission prefix.
+    url: Located<Url>,
+    key: Located<Key>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Key(WitnessKey);
+
+impl TryFrom<String> for Key {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        WitnessKey::parse(&text).map(Key).map_err(|error| error.to_string())
+    }
 }
 
 impl Section {
+    /// Every file it names that holds a secret.
+    pub(super) fn files(&self, home: &Home) -> Vec<PathBuf> {
+        let webhook = self.publish.webhook.iter();
+        webhook
+            .map(|webhook| home.path().join(&webhook.secret_file.value))
+            .collect()
+    }
+
     /// A relative path is one in the home.
-    pub(super) fn read(self, home: &Home, accept_rollback: bool) -> Audit {
-        Audit {
-            publish: self.publish.file.map(|file| home.path().join(file)),
+    ///
+    /// # Errors
+    /// A secret that is missing, none, or in a file that others can read; a witness that is there twice, or whose URL is no prefix.
+    pub(super) fn read(
+        self,
+        home: &Home,
+        source: &Source,
+        accept_rollback: bool,
+    ) -> Result<(Audit, publish::Config), Diagnostic> {
+        let Publish {
+            file,
+            log,
+            webhook,
+            witnesses,
+            destinations,
+        } = self.publish;
+        let audit = Audit {
+            publish: file.map(|file| home.path().join(file)),
+            log: log.unwrap_or(true),
             accept_rollback,
+        };
+        let webhook = webhook.map(|webhook| {
+            let secrets = signing_secrets(&webhook.secret_file, home, source)?;
+            let uri = webhook.url.0;
+            Ok(publish::Webhook { uri, secrets })
+        });
+        let mut ids = BTreeSet::new();
+        let witnesses = witnesses.into_iter().map(|witness| {
+            let Key(key) = witness.key.value.clone();
+            // What one signed is kept by this id.
+            if !ids.insert(key.id()) {
+                let message = format!("the witness `{}` is there twice", key.name());
+                return Err(witness.key.diagnostic(source, message));
+            }
+            Ok(publish::Witness {
+                uri: witness.uri(source)?,
+                key,
+            })
+        });
+        let published = publish::Config {
+            webhook: webhook.transpose()?,
+            witnesses: witnesses.collect::<Result<_, _>>()?,
+            destinations,
+        };
+        Ok((audit, published))
+    }
+}
+
+impl Witness {
+    /// Where it takes checkpoints.
+    fn uri(&self, source: &Source) -> Result<Uri, Diagnostic> {
+        let prefix = &self.url.value.0;
+        let wrong = |message: &str| self.url.diagnostic(source, message);
+        if prefix.query().is_some() {
+            return Err(wrong("expected the submission prefix of the witness: it has no query"));
         }
+        let prefix = prefix.to_string();
+        let uri = format!("{}/add-checkpoint", prefix.trim_end_matches('/')).parse();
+        uri.map_err(|_| wrong("expected the submission prefix of the witness: it cannot be read with a path behind it"))
     }
 }

@@ -97,7 +97,7 @@ fn the_question() -> Vec<Event> {
 /// `https://hooks.example.com/runplane`; in clear to this machine only.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-struct Url(Uri);
+pub(super) struct Url(pub(super) Uri);
 
 impl TryFrom<String> for Url {
     type Error = String;
@@ -206,12 +206,7 @@ impl Section {
 
 impl Webhook {
     fn webhook(self, home: &Home, source: &Source) -> Result<notify::Webhook, Diagnostic> {
-        let text = secret(&self.secret_file, home, source)?;
-        let secrets = SigningSecrets::parse(text.expose());
-        let secrets = secrets.map_err(|error| {
-            let message = format!("`{}`: {error}", home.path().join(&self.secret_file.value).display());
-            self.secret_file.diagnostic(source, message)
-        })?;
+        let secrets = signing_secrets(&self.secret_file, home, source)?;
         Ok(notify::Webhook {
             name: self.name.value.arc(),
             uri: self.url.0,
@@ -276,6 +271,19 @@ impl Email {
 fn names(events: &[Event]) -> Vec<Arc<str>> {
     let names: BTreeSet<Arc<str>> = events.iter().map(|event| event.0.clone()).collect();
     names.into_iter().collect()
+}
+
+/// What a file that nobody else can read signs with.
+pub(super) fn signing_secrets(
+    file: &Located<PathBuf>,
+    home: &Home,
+    source: &Source,
+) -> Result<SigningSecrets, Diagnostic> {
+    let text = secret(file, home, source)?;
+    SigningSecrets::parse(text.expose()).map_err(|error| {
+        let message = format!("`{}`: {error}", home.path().join(&file.value).display());
+        file.diagnostic(source, message)
+    })
 }
 
 /// The text of a file that nobody else can read.

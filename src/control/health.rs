@@ -1,5 +1,6 @@
 //! Whether the sidecar lives, and whether it may be sent calls. Told to whoever asks, so nothing of it is secret.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -29,8 +30,8 @@ pub struct Readiness {
     stopping: AtomicBool,
     /// What was wrong when files were last refused; `None`: what is in force is what they say.
     refused: RwLock<Option<Reason>>,
-    /// Checkpoints cannot be published.
-    unpublished: AtomicBool,
+    /// Where checkpoints cannot be published, by the name of the place.
+    unpublished: RwLock<BTreeSet<Arc<str>>>,
     store: Store,
     authority: Arc<Authority>,
     gate: Arc<Gate>,
@@ -93,7 +94,7 @@ impl Readiness {
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             refused: RwLock::default(),
-            unpublished: AtomicBool::new(false),
+            unpublished: RwLock::default(),
             store,
             authority,
             gate,
@@ -135,9 +136,13 @@ impl Readiness {
         *self.refused.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether checkpoints go where they are to be published.
-    pub fn publishes(&self, well: bool) {
-        self.unpublished.store(!well, Ordering::Release);
+    /// Whether checkpoints go to the place of this name.
+    pub fn publishes(&self, place: &str, well: bool) {
+        let mut unpublished = self.unpublished.write().unwrap_or_else(PoisonError::into_inner);
+        match well {
+            true => _ = unpublished.remove(place),
+            false => _ = unpublished.insert(place.into()),
+        }
     }
 
     /// It was told to stop.
@@ -205,12 +210,17 @@ impl Readiness {
         let fix = "take it out of runplane.yaml and start the sidecar again to enforce what is decided";
         let observed = observed.map(|told| Reason::new("observed", told, fix));
         let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let unpublished = self.unpublished.load(Ordering::Acquire).then(|| {
-            Reason::new(
-                "anchor_failing",
-                "checkpoints of the trail cannot be published: it is held to what lies on this machine alone",
-                "see `audit.publish` and the sidecar's log; it is tried again every ten seconds",
-            )
+        let unpublished = self.unpublished.read().unwrap_or_else(PoisonError::into_inner);
+        let unpublished = (!unpublished.is_empty()).then(|| {
+            // What kinds of places; their names are the configuration's.
+            let kinds = unpublished.iter().filter_map(|place| place.split(':').next());
+            let kinds: Vec<&str> = kinds.collect::<BTreeSet<_>>().into_iter().collect();
+            let told = format!(
+                "checkpoints of the trail cannot be published where `audit.publish` says ({})",
+                kinds.join(", ")
+            );
+            let fix = "see the sidecar's log; it is tried again, every ten seconds at first";
+            Reason::new("anchor_failing", told, fix)
         });
         let notes = [paused, observed, refused, unpublished];
         notes.into_iter().flatten().collect()

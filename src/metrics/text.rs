@@ -10,7 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Decisions, Histogram, Metrics, Notified, OBSERVED, PUBLISHED, Sealed, TlsFailure};
+use super::{Decisions, Histogram, Metrics, Notified, OBSERVED, PUBLISHED, Publisher, Sealed, TlsFailure};
 
 /// Of what [`Metrics::text`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -130,8 +130,14 @@ impl Collector for Reading {
         family(to, "audit_seals", help, "result", sealed.zip(&metrics.sealed))?;
 
         let help = "Attempts to put a checkpoint where `audit.publish` says, by what came of them";
-        let published = PUBLISHED.into_iter().zip(&metrics.published);
-        family(to, "audit_publications", help, "result", published)?;
+        let mut published = to.encode_descriptor("audit_publications", help, None, MetricType::Counter)?;
+        for (publisher, counts) in Publisher::ALL.into_iter().zip(&metrics.published) {
+            for (result, count) in PUBLISHED.into_iter().zip(counts) {
+                let labels = [("to", publisher.as_str()), ("result", result)];
+                let mut one = published.encode_family(&labels)?;
+                one.encode_counter::<NoLabelSet, u64, f64>(&count.load(Relaxed), None)?;
+            }
+        }
 
         info(to, "build", "What runs", &[("version", env!("CARGO_PKG_VERSION"))])?;
         let digests = [("mappings", &*now.mappings), ("policies", &*now.policies)];

@@ -14,6 +14,9 @@ use super::merkle::Hash;
 
 #[cfg(test)]
 mod tests;
+mod witness;
+
+pub use witness::{NotAWitness, WitnessKey};
 
 /// Longer notes are not ours, with all the signatures that a log can collect.
 pub const MAX_NOTE: usize = 64 * 1024;

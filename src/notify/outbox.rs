@@ -37,7 +37,8 @@ const BEFORE: u32 = 3;
 const MOST_ANSWERS: u32 = 100;
 
 /// What came of an attempt.
-pub(super) enum Failure {
+#[derive(Debug)]
+pub enum Failure {
     /// It may work another time; `Some`: the receiver says when.
     Now(String, Option<Duration>),
     /// It will not.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::header::{CONTENT_TYPE, InvalidHeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use serde::Serialize;
 
@@ -78,6 +78,21 @@ impl SigningSecrets {
         }
     }
 
+    /// The head of a message that is sent now. `id` is the same over all attempts.
+    ///
+    /// # Errors
+    /// If the id cannot stand in a head.
+    pub fn headers(&self, id: &str, content: &[u8]) -> Result<HeaderMap, InvalidHeaderValue> {
+        let seconds = Timestamp::now().0 / 1000;
+        let mut headers = HeaderMap::new();
+        headers.insert(ID, HeaderValue::from_str(id)?);
+        headers.insert(TIMESTAMP, seconds.into());
+        headers.insert(SIGNATURE, HeaderValue::from_str(&self.sign(id, seconds, content))?);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        Ok(headers)
+    }
+
     /// `webhook-signature` of a message that is sent at `seconds` since 1970: one signature per secret.
     fn sign(&self, id: &str, seconds: i64, content: &[u8]) -> String {
         let mut signed = format!("{id}.{seconds}.").into_bytes();
@@ -113,15 +128,10 @@ impl Webhook {
         };
         let never = |error: &dyn fmt::Display| Failure::Never(format!("the message could not be written: {error}"));
         let content = serde_json::to_vec(&payload).map_err(|error| never(&error))?;
-        let seconds = Timestamp::now().0 / 1000;
-        let mut headers = HeaderMap::new();
-        let signature = self.secrets.sign(&message.id, seconds, &content);
-        let text = |text: &str| HeaderValue::from_str(text).map_err(|error| never(&error));
-        headers.insert(ID, text(&message.id)?);
-        headers.insert(TIMESTAMP, seconds.into());
-        headers.insert(SIGNATURE, text(&signature)?);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        let headers = self
+            .secrets
+            .headers(&message.id, &content)
+            .map_err(|error| never(&error))?;
         let answered = errands.post(self.uri.clone(), headers, Bytes::from(content)).await;
         let (status, headers) = answered.map_err(|error| Failure::Now(error.to_string(), None))?;
         judged(status, &headers)
@@ -129,9 +139,12 @@ impl Webhook {
 }
 
 /// What an answer means.
+///
+/// # Errors
+/// If it is another one than that the message was taken.
 // SECURITY: a redirect leads to where no configuration has named: it is a failure like any other. Test:
 // `notify::a_redirect_is_not_followed`.
-fn judged(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+pub fn judged(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
     if status.is_success() {
         return Ok(());
     }

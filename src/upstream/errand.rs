@@ -27,7 +27,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 #[derive(Debug, thiserror::Error)]
 pub enum ErrandError {
     #[error(
-        "{host} has an address that is {class}, and the configuration does not name it under `notifications.destinations`"
+        "{host} has an address that is {class}, and the configuration does not name it under `notifications.destinations` (of \
+         checkpoints: `audit.publish.destinations`)"
     )]
     NotGlobal { host: Host, class: &'static str },
     #[error("{0}")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules of the crate with their floor, lowest first.
-const FLOORS: [(&str, usize); 23] = [
+const FLOORS: [(&str, usize); 24] = [
     ("model", 0),
     ("store", 1),
     ("io", 1),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, usize); 23] = [
     ("notify", 3),
     ("proxy", 4),
     ("control", 4),
+    ("publish", 4),
     ("config", 5),
     ("import", 5),
     ("app", 6),

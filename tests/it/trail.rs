@@ -6,6 +6,7 @@ mod changed;
 mod erased;
 mod keys;
 mod mutations;
+mod published;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -170,10 +170,12 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
             1_795_183_500,
         ),
         log_key_retired("runplane/0123+01234567+AQ=="),
-        anchor_failed("unwritable"),
-        anchor_published(),
+        anchor_failed(None, "unwritable"),
+        anchor_published(None),
         erased_values(),
         vec![Change::Append(erase::of_approval(&granted, "owner"))],
+        anchor_failed(Some("webhook"), "unreachable"),
+        anchor_published(Some("witness:witness.example/w1")),
     ]
 }
 

@@ -99,7 +99,7 @@ fn proof(args: &Args, home: &Home, evidence: &Evidence) -> anyhow::Result<Proof>
     let against = Against::new(keys, note.as_deref())?;
     let report = verify::held_against(evidence, &against)?;
     let mut words = Vec::new();
-    verify::tell(&report, &mut words)?;
+    verify::tell(&report, None, &mut words)?;
     Ok(Proof::Verified {
         report: Box::new(report),
         words: String::from_utf8_lossy(&words).into_owned(),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::witness::Witnessed;
 use crate::audit::{self, Against, Disclosure, Point, Proof, Report};
 use crate::model::note::VerifierKey;
 use crate::model::{Timestamp, inert};
@@ -24,6 +25,9 @@ pub struct Args {
     /// A checkpoint that was kept elsewhere: without one, a trail whose end was cut off looks whole
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Public key of a witness, or a file with it: it must have signed that checkpoint; without one, what is kept beside the database
+    #[arg(long, value_name = "KEY")]
+    witness: Option<String>,
     /// The database (with its `-wal` beside it, if there is one), a `.tlog-proof` or a `.disclosure`
     #[arg(value_name = "DB")]
     file: PathBuf,
@@ -56,11 +60,17 @@ fn verified(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     if let Some(text) = text_of(&args.file, audit::DISCLOSURE_BEGINNING) {
         return disclosure(&text, &keys, out);
     }
-    let note = args.checkpoint.as_deref().map(read_checkpoint).transpose()?;
-    let against = Against::new(keys, note.as_deref()).with_context(|| {
-        let file = args.checkpoint.as_deref().unwrap_or(Path::new("--checkpoint"));
-        format!("{}", file.display())
-    })?;
+    let of_file = args.checkpoint.as_deref();
+    let witnessed = args.witness.as_deref();
+    let witnessed = witnessed
+        .map(|key| Witnessed::read(key, of_file, &args.file))
+        .transpose()?;
+    let (file, note) = match &witnessed {
+        Some(witnessed) => (Some(&*witnessed.file), Some(witnessed.note.clone())),
+        None => (of_file, of_file.map(read_checkpoint).transpose()?),
+    };
+    let against = Against::new(keys, note.as_deref())
+        .with_context(|| format!("{}", file.unwrap_or(Path::new("--checkpoint")).display()))?;
     let evidence = Evidence::open(&args.file)?;
     let report = held_against(&evidence, &against).with_context(|| format!("{}", args.file.display()))?;
     if !evidence.is_still() {
@@ -69,7 +79,7 @@ fn verified(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
             args.file.display()
         );
     }
-    match tell(&report, out) {
+    match tell(&report, witnessed.as_ref(), out) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
         Ok(()) | Err(_) => {}
     }
@@ -183,7 +193,7 @@ fn point(point: Point) -> String {
 ///
 /// # Errors
 /// If `out` does not take it.
-pub(super) fn tell(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn tell(report: &Report, witnessed: Option<&Witnessed>, out: &mut dyn Write) -> io::Result<()> {
     let findings = &report.findings;
     match findings.count {
         0 => writeln!(out, "OK: what was signed of this trail is as it was signed.")?,
@@ -215,6 +225,9 @@ pub(super) fn tell(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  sealed       {last}")?;
     let published = report.published.map_or_else(|| "none was given".to_owned(), point);
     writeln!(out, "  anchored     {published}")?;
+    if let Some(witnessed) = witnessed {
+        writeln!(out, "  witnessed    {} by {}", point(witnessed.point), witnessed.by())?;
+    }
     writeln!(out, "  values       {} are what their entries commit to", report.values)?;
     if report.erased > 0 {
         writeln!(

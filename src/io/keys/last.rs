@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{KeyError, load_up_to};
 use crate::io::replace::replace;
-use crate::model::note::{MAX_NOTE, Note};
+use crate::model::note::{MAX_NOTE, Note, WitnessKey};
 
 const FILE: &str = "log.last";
 
@@ -18,6 +18,18 @@ impl LastNote {
     /// Of the log whose key lies in the directory `state`.
     pub fn of(state: &Path) -> Self {
         Self { path: state.join(FILE) }
+    }
+
+    /// What this witness signed last, with its signature: `log.witness.ID`. Of that, too, the file may be some behind.
+    pub fn of_witness(state: &Path, witness: &WitnessKey) -> Self {
+        let id = hex::encode(witness.id());
+        Self {
+            path: state.join(format!("log.witness.{id}")),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The note; `None`: there is no such file.

@@ -1,4 +1,4 @@
-//! Real receivers of notifications: `standardwebhooks` behind an HTTPS server, and `aiosmtpd`.
+//! Real receivers of notifications: `standardwebhooks` behind an HTTPS server, and `aiosmtpd`. And a witness of checkpoints.
 
 use std::process::{Child, Command, Stdio};
 
@@ -32,6 +32,16 @@ impl Receiver {
 
     pub fn of_mail_at(port: u16, speaks: &str) -> Self {
         Self::start("mail_receiver.py", "mail.test", port, speaks)
+    }
+
+    /// A witness called `witness.test`: of the log whose key is in this file, and as it is told to be.
+    pub fn of_checkpoints_at(port: u16, log_key: &std::path::Path, how: &str) -> Self {
+        Self::start(
+            "witness.py",
+            "witness.test",
+            port,
+            &format!("{} {how}", log_key.display()),
+        )
     }
 
     fn start(script: &str, name: &str, port: u16, last: &str) -> Self {

@@ -212,7 +212,7 @@ fn a_checkpoint_that_cannot_be_published_is_on_record_once_when_that_begins_and_
     assert_eq!(get("/ready").status, 200);
     eventually("it is counted", || {
         let counted = get("/metrics").text();
-        !counted.contains("runplane_audit_publications_total{result=\"failed\"} 0")
+        !counted.contains("runplane_audit_publications_total{to=\"file\",result=\"failed\"} 0")
     });
     std::fs::create_dir(&anchor).unwrap();
     eventually("it goes on", || anchor.join("published.checkpoint").exists());

@@ -1,0 +1,233 @@
+//! A checkpoint before a witness: C2SP tlog-witness, `add-checkpoint`. It is shown that the checkpoint continues the one that it
+//! signed last, and signs it, too (C2SP tlog-cosignature): nobody can have it sign two histories, not even with the log's key.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+
+use super::{Code, Unpublished};
+use crate::audit::{self, ProveError, Signed};
+use crate::io::keys::LastNote;
+use crate::model::note::{Note, WitnessKey};
+use crate::store::{OpenError, Store};
+use crate::upstream::Errands;
+
+const AGENT: &str = concat!("runplane/", env!("CARGO_PKG_VERSION"));
+/// Of the answer that tells how far the witness is.
+const SIZE: &str = "text/x.tlog.size";
+/// Of an answer: some signatures.
+const LONGEST: usize = 16 * 1024;
+/// What the witness knows may not be what we think; asked again with what it says, it is.
+const ROUNDS: usize = 3;
+
+/// Somebody who signs what goes on from what they signed before.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    /// Submission prefix and `/add-checkpoint`.
+    pub uri: Uri,
+    pub key: WitnessKey,
+}
+
+/// A witness, and what it signed.
+pub(super) struct Asked {
+    witness: Witness,
+    /// What it signed last, with that signature.
+    file: LastNote,
+    /// Entries that this is over.
+    size: u64,
+}
+
+/// What an answer means.
+enum Said {
+    /// These lines sign it.
+    Signed(String),
+    /// It is elsewhere: over so many entries.
+    At(u64),
+}
+
+impl Asked {
+    pub(super) fn new(witness: Witness, state: &Path) -> Self {
+        let file = LastNote::of_witness(state, &witness.key);
+        let kept = file.read();
+        if let Err(error) = &kept {
+            tracing::warn!(%error, "what the witness signed last is asked of it");
+        }
+        let note = kept.ok().flatten().and_then(|text| Note::parse(&text).ok());
+        Self {
+            witness,
+            file,
+            size: note.map_or(0, |note| note.claims().size),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.witness.key.name()
+    }
+
+    /// Has it sign, and keeps the signature.
+    pub(super) async fn cosign(
+        &mut self,
+        errands: &Errands,
+        store: &Store,
+        signed: &Signed,
+    ) -> Result<(), Unpublished> {
+        let mut old = self.size.min(signed.size);
+        for _ in 0..ROUNDS {
+            let body = body(store, old, signed).await?;
+            match self.ask(errands, body, (old, signed.size)).await? {
+                Said::Signed(lines) => return self.keep(signed, &lines).await,
+                Said::At(size) if size > signed.size => {
+                    let why = format!(
+                        "the witness says that it signed a checkpoint of this log over {size} entries, and this one is over {}: the trail \
+                         was set back, or somebody else signs with its key",
+                        signed.size
+                    );
+                    return Err(failed(Code::Ahead, why));
+                }
+                Said::At(size) => old = size,
+            }
+        }
+        let why = "how far it is changes as fast as it is asked".to_owned();
+        Err(failed(Code::Refused, why))
+    }
+
+    async fn ask(&self, errands: &Errands, body: String, sizes: (u64, u64)) -> Result<Said, Unpublished> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        let uri = self.witness.uri.clone();
+        let answered = errands.ask(uri, headers, Bytes::from(body), LONGEST).await;
+        let (status, headers, content) = answered.map_err(|error| failed(Code::Unreachable, error.to_string()))?;
+        judged(status, &headers, &content, sizes)
+    }
+
+    /// SECURITY: what is kept is shown to others as the witness's word, so whatever was answered is held to its key first. Test:
+    /// `what_a_witness_did_not_sign_is_not_kept`.
+    async fn keep(&mut self, signed: &Signed, lines: &str) -> Result<(), Unpublished> {
+        let note = cosigned(&signed.note, lines, &self.witness.key).ok_or_else(|| {
+            let why = format!("it answered without a signature of {} that fits", self.witness.key);
+            failed(Code::Invalid, why)
+        })?;
+        let (file, size) = (self.file.clone(), signed.size);
+        let path: PathBuf = file.path().to_owned();
+        let kept = tokio::task::spawn_blocking(move || file.keep(&note)).await;
+        match kept {
+            Ok(Ok(())) => {
+                self.size = size;
+                tracing::info!(witness = self.name(), entries = size, file = %path.display(), "cosigned");
+                Ok(())
+            }
+            Ok(Err(error)) => Err(failed(Code::Unkept, error.to_string())),
+            Err(error) => Err(failed(Code::Unkept, error.to_string())),
+        }
+    }
+}
+
+fn failed(code: Code, why: String) -> Unpublished {
+    let wanted = None;
+    Unpublished { code, why, wanted }
+}
+
+/// The request, by which the witness sees that the checkpoint continues what it has.
+async fn body(store: &Store, old: u64, signed: &Signed) -> Result<String, Unpublished> {
+    let (store, note) = (store.clone(), signed.note.clone());
+    let proven = tokio::task::spawn_blocking(move || {
+        let reader = store.reader().map_err(|error: OpenError| ProveError::from(error))?;
+        audit::extension(&reader, old, &note)
+    });
+    match proven.await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) => Err(failed(Code::Unproven, error.to_string())),
+        Err(error) => Err(failed(Code::Unproven, error.to_string())),
+    }
+}
+
+/// What is answered to who says `old` and shows a checkpoint over `size` entries.
+fn judged(
+    status: StatusCode,
+    headers: &HeaderMap,
+    content: &[u8],
+    (old, size): (u64, u64),
+) -> Result<Said, Unpublished> {
+    let text = std::str::from_utf8(content).unwrap_or_default();
+    let refused = |why: &str| Err(failed(Code::Refused, format!("it answered {status}: {why}")));
+    let forked = |why: &str| Err(failed(Code::Forked, format!("it answered {status}: {why}")));
+    let told = || {
+        let kind = headers.get(CONTENT_TYPE)?.as_bytes();
+        let size = text.strip_suffix('\n').unwrap_or(text).parse::<u64>().ok()?;
+        kind.starts_with(SIZE.as_bytes()).then_some(size)
+    };
+    match status.as_u16() {
+        200 => Ok(Said::Signed(text.to_owned())),
+        403 => {
+            refused("it does not trust the key that signed: give it the public key of this log (`runplane audit key`)")
+        }
+        404 => refused("it does not know this log; or `url` is not its submission prefix"),
+        409 => match told() {
+            Some(size) if size != old => Ok(Said::At(size)),
+            // It is as far as we are, and what it has is another tree.
+            Some(_) if old == size => forked("it signed another history of the same length"),
+            _ => refused("it does not say over how many other entries it signed last"),
+        },
+        422 => forked("this trail does not continue what it signed before"),
+        300..=399 => refused("a redirect is not followed"),
+        _ => refused("it took no checkpoint"),
+    }
+}
+
+/// The checkpoint with the first of these lines that is this witness's signature of it.
+fn cosigned(note: &str, lines: &str, witness: &WitnessKey) -> Option<String> {
+    let with = lines.lines().map(|line| format!("{note}{line}\n"));
+    let is_signed =
+        |note: &String| Note::parse(note).is_ok_and(|note| matches!(note.cosigned_by(witness), Ok(Some(_))));
+    with.into_iter().find(is_signed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of an answer to who says `old 7` and shows a checkpoint over `size`.
+    fn of(status: u16, kind: &'static str, content: &str, size: u64) -> Result<u64, Code> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        let status = StatusCode::from_u16(status).unwrap();
+        match judged(status, &headers, content.as_bytes(), (7, size)) {
+            Ok(Said::Signed(_)) => Ok(0),
+            Ok(Said::At(size)) => Ok(size),
+            Err(unpublished) => Err(unpublished.code),
+        }
+    }
+
+    #[test]
+    fn a_witness_says_by_409_how_far_it_is_or_that_it_has_another_history() {
+        assert_eq!(of(409, SIZE, "5\n", 9), Ok(5));
+        assert_eq!(of(409, SIZE, "12\n", 9), Ok(12));
+        assert_eq!(of(409, SIZE, "7\n", 7), Err(Code::Forked), "as far, and another tree");
+        for (kind, content) in [
+            ("text/plain", "5\n"),
+            (SIZE, ""),
+            (SIZE, "five\n"),
+            (SIZE, "-5\n"),
+            (SIZE, "7\n"),
+            (SIZE, "99999999999999999999\n"),
+        ] {
+            assert_eq!(of(409, kind, content, 9), Err(Code::Refused), "{kind} {content}");
+        }
+    }
+
+    #[test]
+    fn that_histories_part_is_not_told_from_an_answer_without_a_size() {
+        assert_eq!(of(409, "text/plain", "", 7), Err(Code::Refused));
+    }
+
+    #[test]
+    fn other_answers_are_errors_of_the_place_but_for_a_proof_that_does_not_hold() {
+        assert_eq!(of(422, "text/plain", "", 9), Err(Code::Forked));
+        for status in [201, 204, 301, 307, 400, 403, 404, 429, 500, 503] {
+            assert_eq!(of(status, "text/plain", "", 9), Err(Code::Refused), "{status}");
+        }
+    }
+}
