@@ -25,7 +25,9 @@ pub(super) fn take(operation: &Operation, dots: bool, body: &mut Body<'_>) -> Op
             reduce: Reducer::Mail(_),
             ..
         }) => from.first(),
-        _ => None,
+        Rule::Constant(..) | Rule::NotTold | Rule::Read(_) | Rule::Empty(..) | Rule::Unless(..) | Rule::Lacking(..) => {
+            None
+        }
     })?;
     let place = path.place()?;
     match body {
@@ -50,7 +52,13 @@ pub(super) fn take(operation: &Operation, dots: bool, body: &mut Body<'_>) -> Op
             pairs.retain(|pair| !is_it(pair));
             Some(known)
         }
-        _ => None,
+        Body::Empty
+        | Body::Cbor(_)
+        | Body::Form(..)
+        | Body::Parts(..)
+        | Body::Related(..)
+        | Body::Mail(..)
+        | Body::Raw(_) => None,
     }
 }
 
