@@ -49,7 +49,7 @@ fn made(sources: &[Source]) -> Result<String, ImportError> {
     let made = settle(
         draft(sources, &options())?,
         LeftOut::new(),
-        &*regenerate::vocabulary().unwrap(),
+        &regenerate::vocabulary().unwrap(),
     )?;
     assert!(made.left_out.is_empty(), "{:?}", made.left_out);
     Ok(made.text)

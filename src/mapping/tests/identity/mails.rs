@@ -77,10 +77,13 @@ fn raw(mail: &str) -> Vec<u8> {
     ))
 }
 
+/// A call that sends this mail.
+type Way<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+
 #[test]
 fn a_mail_is_known_again_by_what_it_says() {
     let (first, again) = (first(), again());
-    let ways: [&dyn Fn(&str) -> Vec<u8>; 4] = [&in_json, &whole, &|mail| in_parts(mail, "b1"), &raw];
+    let ways: [Way<'_>; 4] = [&in_json, &whole, &|mail| in_parts(mail, "b1"), &raw];
     for (at, way) in ways.into_iter().enumerate() {
         let known = way(&first);
         assert_eq!(known, way(&again), "{at}");
