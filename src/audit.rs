@@ -85,7 +85,7 @@ pub use approvals::{approved, cancelled, consumed, denied, escalated, expired, g
 pub use calls::{closed, decided, recover, refused};
 pub use choice::{Choice, Range, calls, entries, latest};
 pub use disclosure::{BEGINNING as DISCLOSURE_BEGINNING, Disclosure, disclose};
-pub use erase::{EraseError, Erasure, OfTarget, Wanted};
+pub use erase::{EraseError, Erasure, TARGET, Wanted};
 pub use export::{Exporter, Format};
 pub use figures::{Count, Figures, Sum, Tally};
 pub use grants::{by_grants, given, grant_ended};

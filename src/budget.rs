@@ -17,6 +17,7 @@ mod file;
 mod ledger;
 mod past;
 mod ring;
+mod taken;
 mod window;
 mod words;
 
@@ -37,6 +38,7 @@ pub use era::{Coming, Era};
 pub use ledger::{Account, Ledger, Print, Steady};
 use ledger::{Part, Slot};
 pub use past::{Past, RecallError};
+pub use taken::End;
 pub use words::{Line, Wording};
 
 /// One budget of the file.

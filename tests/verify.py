@@ -11,9 +11,11 @@
 
 import argparse
 import base64
+import bisect
 import hashlib
 import hmac
 import json
+import math
 import re
 import sqlite3
 import sys
@@ -328,6 +330,25 @@ def read_values(seq, committed, members, erased):
 GONE = "erased"
 
 
+def places_of(text, by):
+    """Ranges, each (first, last): in order, apart, and before the entry that names them."""
+    ranges = []
+    for part in text.split(","):
+        found = re.fullmatch("([1-9][0-9]{0,18})(?:-([1-9][0-9]{0,18}))?", part, re.ASCII)
+        if not found:
+            return None
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last >= by or (found[2] and last <= first) or (ranges and first - ranges[-1][1] < 2):
+            return None
+        ranges.append((first, last))
+    return ranges
+
+
+def has(ranges, place):
+    at = bisect.bisect_right(ranges, (place, math.inf)) - 1
+    return at >= 0 and place <= ranges[at][1]
+
+
 class Erased:
     """What is said to be erased, held against the entries that say so."""
 
@@ -337,13 +358,11 @@ class Erased:
     def said(self, by):
         row = self.database.execute("SELECT bytes FROM entries WHERE seq = ? AND kind = 'erased'", [by]).fetchone()
         members = json.loads(row[0]) if row else {}
-        if "entries" not in members:
+        texts = [members.get("entries"), members.get("names")]
+        if not all(type(text) is str for text in texts) or type(members.get("values")) is not int:
             return None
-        places = set()
-        for part in members["entries"].split(","):
-            first, _, last = part.partition("-")
-            places.update(range(int(first), int(last or first) + 1))
-        return {"places": places, "names": members["names"].split(","), "left": members["values"]}
+        places = places_of(texts[0], by)
+        return places and {"places": places, "names": texts[1].split(","), "left": members["values"]}
 
     def value(self, seq, name, by):
         if type(by) is not int:
@@ -351,7 +370,7 @@ class Erased:
         if by not in self.by:
             self.by[by] = self.said(by)
         said = self.by[by]
-        if by <= seq or said is None or seq not in said["places"] or name not in said["names"]:
+        if by <= seq or said is None or not has(said["places"], seq) or name not in said["names"]:
             raise Wrong(f"values of entry {seq}: `{name}` was removed, and entry {by} does not say that it is erased")
         said["left"] -= 1
         self.count += 1
@@ -360,6 +379,8 @@ class Erased:
         if kind != "erased" or "entries" not in members:
             return
         said = self.by.pop(seq, None) or self.said(seq)
+        if said is None:
+            raise Wrong(f"entry {seq}: it does not say what it erased")
         if said["left"]:
             raise Wrong(f"entry {seq}: what it says it erased is there, or was removed otherwise")
 

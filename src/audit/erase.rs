@@ -1,5 +1,7 @@
 //! Values taken out of the record: which go together, and the entries that say so. The entries that committed to them stay.
 
+mod again;
+mod counted;
 mod search;
 mod without;
 
@@ -16,12 +18,17 @@ use crate::model::grant::{Grant, GrantRow, Scope};
 use crate::model::{ApprovalId, CallId, Change, Entry, GrantId, State, Timestamp};
 use crate::store::{ReadError, Reader, Written};
 
+use again::Again;
+use counted::{Allowed, is_of_target};
+pub use search::TARGET;
 use search::search;
 
 /// Entries read at once.
 const PAGE: u32 = 500;
 /// Entries that one `erased` names.
 const TOLD: usize = 1_000;
+/// What stands in the way, as far as it is told at once.
+const BLOCKERS: usize = 20;
 
 /// Kinds of entries that are about calls. What others commit to is not erased.
 const ERASABLE: [Kind; 13] = [
@@ -60,25 +67,11 @@ pub enum EraseError {
         "nothing is erased: entry {seq} (`{kind}`) is about no call; only what is beside calls, approvals, grants and refusals is erased"
     )]
     OfNoCall { seq: i64, kind: String },
-    #[error("nothing is erased: the call {0} has not ended")]
-    Open(CallId),
-    #[error(
-        "nothing is erased: the approval {approval} is {}, so that a call can still be sent by it; decide it, cancel it or let it expire first",
-        state.as_str()
-    )]
-    Undecided { approval: ApprovalId, state: State },
-    #[error("nothing is erased: the grant {0} is still open; revoke it first (`runplane grants revoke {0}`)")]
-    Given(GrantId),
-    #[error("nothing is erased: nothing on record has such a value, or all that has was erased before")]
+    /// All of them, that nobody has to ask once for each.
+    #[error("nothing is erased: {0}")]
+    Blocked(String),
+    #[error("nothing is erased: nothing on record has such a value")]
     Nothing,
-}
-
-/// What a call took of a budget of its target, whose name is what would be erased.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfTarget {
-    pub call: CallId,
-    pub budget: Arc<str>,
-    pub time: Timestamp,
 }
 
 /// What goes.
@@ -90,8 +83,12 @@ pub struct Erasure {
     calls: BTreeMap<CallId, Option<bool>>,
     approvals: BTreeMap<ApprovalId, ApprovalRow>,
     grants: BTreeMap<GrantId, Grant>,
-    /// What would not be counted any more.
-    pub of_targets: Vec<OfTarget>,
+    /// By the place of the entry.
+    allowed: BTreeMap<i64, Allowed>,
+    /// What can still be used, in words.
+    blockers: BTreeSet<String>,
+    /// Nothing goes: it went before, or never was.
+    again: Option<Again>,
 }
 
 /// Members that say what belongs together.
@@ -103,12 +100,7 @@ struct Members {
     decision: Option<String>,
     provider: Option<String>,
     unmapped: i64,
-}
-
-#[derive(Deserialize)]
-struct Spent {
-    budget: Arc<str>,
-    scope: String,
+    set_forward_ms: i64,
 }
 
 impl Erasure {
@@ -142,17 +134,27 @@ impl Erasure {
             }
         }
         plan.grants(reader, &grants)?;
-        match plan.values.is_empty() {
-            true => Err(EraseError::Nothing),
-            false => Ok(plan),
+        plan.notifications(reader)?;
+        plan.set_forward(reader)?;
+        if !plan.blockers.is_empty() {
+            return Err(EraseError::Blocked(some_of(&plan.blockers)));
         }
+        if plan.values.is_empty() {
+            plan = Self {
+                again: Some(Again::read(reader)?.ok_or(EraseError::Nothing)?),
+                ..Self::default()
+            };
+        }
+        Ok(plan)
     }
 
     /// A call with its approvals; what asked for these, too, is put to `calls`.
     fn call(&mut self, reader: &Reader, call: &CallId, calls: &mut Vec<CallId>) -> Result<(), EraseError> {
         let row = reader.call(call)?;
         if row.as_ref().is_some_and(|row| row.row.outcome.is_none()) {
-            return Err(EraseError::Open(call.clone()));
+            self.calls.insert(call.clone(), None);
+            self.blockers.insert(format!("the call {call} has not ended"));
+            return Ok(());
         }
         let mut approvals: BTreeSet<ApprovalId> = row.iter().filter_map(|row| row.row.approval.clone()).collect();
         self.calls.insert(call.clone(), row.as_ref().map(|_| false));
@@ -164,6 +166,9 @@ impl Erasure {
             }
             approvals.extend(members.approval);
             self.entry(&entry);
+            if let Some(allowed) = self.allowed.get_mut(&entry.seq) {
+                allowed.end = row.as_ref().and_then(|row| Some((row.row.outcome?, row.status)));
+            }
         }
         for id in approvals {
             if self.approvals.contains_key(&id) {
@@ -173,10 +178,11 @@ impl Erasure {
                 continue;
             };
             if matches!(approval.state, State::Pending | State::Approved | State::Returned) {
-                return Err(EraseError::Undecided {
-                    approval: id,
-                    state: approval.state,
-                });
+                self.blockers.insert(format!(
+                    "the approval {id} is {}, so that a call can still be sent by it; decide it, cancel it or let it expire first",
+                    approval.state.as_str()
+                ));
+                continue;
             }
             calls.push(approval.first_call.clone());
             calls.extend(approval.consumed_by.clone());
@@ -198,7 +204,10 @@ impl Erasure {
                 continue;
             }
             if ended.is_none() && used < grant.uses {
-                return Err(EraseError::Given(grant.id));
+                let id = &grant.id;
+                let open = format!("the grant {id} is still open; revoke it first (`runplane grants revoke {id}`)");
+                self.blockers.insert(open);
+                continue;
             }
             self.grants.insert(grant.id.clone(), grant);
         }
@@ -213,40 +222,59 @@ impl Erasure {
         })
     }
 
+    /// Who could not be told of its approvals.
+    fn notifications(&mut self, reader: &Reader) -> Result<(), EraseError> {
+        if self.approvals.is_empty() {
+            return Ok(());
+        }
+        each(reader, &[Kind::Notification.as_str()], |entry| {
+            let approval = members(&entry).approval;
+            if approval.is_some_and(|approval| self.approvals.contains_key(&approval)) {
+                self.entry(&entry);
+            }
+        })
+    }
+
+    /// Where the clock was set forward later, a call is newer than it looks.
+    fn set_forward(&mut self, reader: &Reader) -> Result<(), EraseError> {
+        if self.allowed.is_empty() {
+            return Ok(());
+        }
+        each(reader, &[Kind::Gap.as_str()], |gap| {
+            let forward = members(&gap).set_forward_ms.max(0);
+            for (_, allowed) in self.allowed.range_mut(..gap.seq) {
+                allowed.time = Timestamp(allowed.time.0.saturating_add(forward));
+            }
+        })
+    }
+
     /// The values of one entry, but those that a budget counts by.
     fn entry(&mut self, entry: &Written) {
         let committed: Map<String, Json> = read(entry.committed.as_deref());
         let members = members(entry);
-        let of_target = self.of_target(entry, &members, committed.get("budgets"));
+        let of_target = is_of_target(&members, committed.get("budgets"));
         let goes = |(name, value): (&String, &Json)| {
             let stays = value.get("salt").is_none() || (name == "budgets" && !of_target);
             (!stays).then(|| name.clone())
         };
         let names: Vec<String> = committed.iter().filter_map(goes).collect();
-        if !names.is_empty() {
-            self.values.insert(entry.seq, names);
+        if names.is_empty() {
+            return;
         }
+        if let Some(allowed) = Allowed::read(entry, &members, &committed, &names) {
+            self.allowed.entry(entry.seq).or_insert(allowed);
+        }
+        self.values.insert(entry.seq, names);
     }
 
-    /// Whether budgets counted it by the name of its target. Such a name begins with the provider, and no other scope does.
-    fn of_target(&mut self, entry: &Written, members: &Members, budgets: Option<&Json>) -> bool {
-        let spent = budgets.and_then(|budgets| budgets.get("value"));
-        let spent: Vec<Spent> = spent.map(Spent::read).unwrap_or_default();
-        let begins = format!("{}/", members.provider.as_deref().unwrap_or_default());
-        let of_target: Vec<Spent> = spent
-            .into_iter()
-            .filter(|spent| spent.scope.starts_with(&begins))
-            .collect();
-        let is_of_target = !of_target.is_empty();
-        let call = entry.call.as_deref().and_then(|call| call.parse::<CallId>().ok());
-        if let (Some(call), Some("ALLOW")) = (call, members.decision.as_deref()) {
-            self.of_targets.extend(of_target.into_iter().map(|spent| OfTarget {
-                call: call.clone(),
-                budget: spent.budget,
-                time: entry.time,
-            }));
-        }
-        is_of_target
+    /// If nothing is left to erase, but it may still be in memory, and traces of it in the file.
+    pub fn again(&mut self) -> Option<Again> {
+        self.again.take()
+    }
+
+    /// Decisions of which values go, by which budgets count.
+    pub fn allowed(&self) -> impl Iterator<Item = &Allowed> {
+        self.allowed.values()
     }
 
     /// How many values, and of how many entries, calls, approvals and grants.
@@ -315,10 +343,12 @@ pub(super) fn of_grant(grant: &Grant, person: &str) -> Entry {
     entry.with("person", person).commit("row", Committed::hide(grant))
 }
 
-impl Spent {
-    /// What cannot be read counts nowhere.
-    fn read(value: &Json) -> Vec<Spent> {
-        serde_json::from_value(value.clone()).unwrap_or_default()
+/// As many as people read.
+fn some_of(blockers: &BTreeSet<String>) -> String {
+    let told: Vec<&str> = blockers.iter().take(BLOCKERS).map(String::as_str).collect();
+    match blockers.len().saturating_sub(BLOCKERS) {
+        0 => told.join(". "),
+        more => format!("{}. And {more} more", told.join(". ")),
     }
 }
 

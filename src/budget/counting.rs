@@ -5,9 +5,9 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::words::{self, Room, Wording};
-use super::{Budget, Budgets, Limit, Measure, Per, Print, Uses};
+use super::{Budget, Limit, Measure, Per, Print, Uses};
 use crate::model::budget::Over;
-use crate::model::{Access, Action, Call, Facts, HoldRule, Identity, Outcome, Target, Timestamp, spelling};
+use crate::model::{Access, Action, Call, Facts, HoldRule, Identity, Outcome, Target, spelling};
 
 /// What ids of limits begin with.
 pub(super) const LIMIT: &str = "budget:";
@@ -49,18 +49,6 @@ impl Budget {
             unchecked: Vec::new(),
         });
         Over { id, reason, hold }
-    }
-}
-
-impl Budgets {
-    /// Until when a call of then is read back into the window of its target, if a budget of that name has such.
-    pub fn counts_target_until(&self, name: &str, then: Timestamp) -> Option<Timestamp> {
-        let of_target = self
-            .all
-            .iter()
-            .filter(|one| one.per == Per::Target && *one.name == *name);
-        let reach = of_target.map(|one| one.length + one.length / 30 + 10_000).max()?;
-        Some(Timestamp(then.0.saturating_add(reach)))
     }
 }
 
@@ -112,7 +100,7 @@ pub fn is_unproven(action: &Action) -> bool {
 }
 
 /// Of a host without a mapping.
-const UNKNOWN_PROVIDER: &str = "unknown";
+pub(super) const UNKNOWN_PROVIDER: &str = "unknown";
 
 /// Longest name of a target that is kept as it is.
 const LONGEST: usize = 128;

@@ -3,16 +3,12 @@
 //! The trail is read from its end backwards, as far as the longest window reaches. Every call that was allowed counts as it
 //! would now, unless its outcome says that nothing was done. What has no outcome yet counts.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
-
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use std::collections::{HashMap, HashSet};
 
 use super::counting::refuses;
-use super::{Budget, Budgets, Ledger, Use, Uses};
-use crate::model::recorded::Also;
-use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Timestamp};
+use super::taken::{self, Members, reach};
+use super::{Budgets, Ledger, Uses};
+use crate::model::{Outcome, Timestamp};
 use crate::store::{Kept, ReadError};
 
 /// Why it cannot be told what was taken of budgets. Each message says what to do.
@@ -49,41 +45,6 @@ pub struct Past<'a> {
     leaning: HashMap<String, (i64, Uses)>,
 }
 
-/// Values by which a call counts.
-const COUNTED: [&str; 3] = ["also", "fields", "target"];
-
-/// Members of entries, as far as they matter here.
-#[derive(Debug, Deserialize)]
-struct Members {
-    kind: String,
-    time: i64,
-    call: Option<String>,
-    agent: Option<Arc<str>>,
-    decision: Option<String>,
-    roles: Option<String>,
-    action: Option<Arc<str>>,
-    access: Option<Access>,
-    environment: Option<Arc<str>>,
-    provider: Option<Arc<str>>,
-    #[serde(default)]
-    unmapped: i64,
-    outcome: Option<Outcome>,
-    status: Option<u16>,
-    repeats: Option<String>,
-    /// Those that counted it.
-    budgets: Option<String>,
-    #[serde(default)]
-    set_forward_ms: i64,
-}
-
-/// What a call took, as its decision tells it.
-#[derive(Debug, Deserialize)]
-struct Taken {
-    amount: i64,
-    budget: Arc<str>,
-    scope: Arc<str>,
-}
-
 impl<'a> Past<'a> {
     /// `None`: the books have all of it already.
     pub fn new(budgets: &'a Budgets, ledger: &'a Ledger, now: Timestamp) -> Option<Self> {
@@ -97,8 +58,7 @@ impl<'a> Past<'a> {
             ledger,
             now,
             filled,
-            // A bucket more than the window, and what the clocks may differ by.
-            since: now.0.saturating_sub(longest).saturating_sub(longest / 30 + 10_000),
+            since: now.0.saturating_sub(reach(longest)),
             forward: 0,
             unsent: HashSet::new(),
             refused: HashSet::new(),
@@ -130,7 +90,7 @@ impl<'a> Past<'a> {
                     self.refused.extend(members.call);
                 }
             }
-            ("decided", Some("ALLOW")) => match entry.changed.iter().find(|name| COUNTED.contains(&name.as_str())) {
+            ("decided", Some("ALLOW")) => match taken::changed(entry) {
                 Some(name) => {
                     self.wrong = Some(RecallError::Changed {
                         call: members.call.unwrap_or_default(),
@@ -154,8 +114,7 @@ impl<'a> Past<'a> {
         }
         let uses = match self.unsent.contains(call) {
             true => None,
-            false if entry.erased.iter().any(|name| COUNTED.contains(&name.as_str())) => self.taken(members, entry),
-            false => self.uses(members, entry),
+            false => self.budgets.taken(members, entry),
         };
         let uses = uses.filter(|uses| uses.unproven || !self.refused.contains(call));
         match (uses, &members.repeats) {
@@ -168,86 +127,6 @@ impl<'a> Past<'a> {
                 }
             }
         }
-    }
-
-    fn uses(&self, members: &Members, entry: &Kept) -> Option<Uses> {
-        let roles = members.roles.as_deref().unwrap_or_default().split(',');
-        let facts = Facts {
-            agent: members.agent.clone()?,
-            roles: roles.filter(|role| !role.is_empty()).map(Arc::from).collect(),
-            host: String::new(),
-            method: String::new(),
-        };
-        let also: Vec<Also> = value(entry, "also").unwrap_or_default();
-        let target = value(entry, "target").unwrap_or_else(|| Target {
-            kind: "unknown".into(),
-            id: None,
-        });
-        let first = self.action(members, members.action.clone()?, members.access?, target)?;
-        let also = also.into_iter().filter_map(|also| {
-            let action = self.action(members, also.action, also.access, also.target)?;
-            Some(Action {
-                environment: also.environment.unwrap_or_else(|| action.environment.clone()),
-                fields: also.fields,
-                ..action
-            })
-        });
-        let action = Action {
-            fields: value(entry, "fields").unwrap_or_default(),
-            also: also.collect(),
-            ..first
-        };
-        self.budgets.uses(&facts, &action)
-    }
-
-    /// Of a call whose values were erased: what it took of the budgets that counted it then, which is kept.
-    fn taken(&self, members: &Members, entry: &Kept) -> Option<Uses> {
-        let taken: Option<Vec<Taken>> = value(entry, "budgets");
-        if let (Some(budgets), None) = (&members.budgets, &taken) {
-            let call = members.call.as_deref().unwrap_or_default();
-            tracing::warn!(
-                call,
-                budgets,
-                "its values are erased, and it counts no more in budgets of its target"
-            );
-        }
-        let mut parts = Vec::new();
-        for taken in taken.unwrap_or_default() {
-            let of_it = |(_, budget): &(usize, &Budget)| *taken.budget == *budget.name;
-            parts.extend(self.budgets.all.iter().enumerate().filter(of_it).map(|(place, _)| Use {
-                budget: place,
-                scope: taken.scope.clone(),
-                amount: taken.amount,
-            }));
-        }
-        Some(Uses {
-            parts,
-            // What else it did is not known any more.
-            unproven: members.unmapped != 0 || entry.erased.iter().any(|name| name == "also"),
-            ..Uses::default()
-        })
-    }
-
-    /// An action as far as budgets look at it.
-    fn action(&self, members: &Members, name: Arc<str>, access: Access, target: Target) -> Option<Action> {
-        Some(Action {
-            provider: members.provider.clone()?,
-            operation: "".into(),
-            name,
-            access,
-            fields: BTreeMap::new(),
-            missing: Vec::new(),
-            target,
-            environment: members.environment.clone()?,
-            labels: None,
-            risk: None,
-            unmapped: members.unmapped != 0,
-            inspected: true,
-            summary: String::new(),
-            request_line: String::new(),
-            answer: Arc::new(Answer::default()),
-            also: Vec::new(),
-        })
     }
 
     fn count(&self, time: i64, uses: &Uses) {
@@ -277,9 +156,4 @@ impl<'a> Past<'a> {
         }
         Ok(())
     }
-}
-
-/// A value that was kept beside an entry.
-fn value<T: DeserializeOwned>(entry: &Kept, name: &str) -> Option<T> {
-    serde_json::from_str(entry.values.get(name)?).ok()
 }

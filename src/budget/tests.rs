@@ -199,7 +199,54 @@ fn what_was_erased_counts_by_what_it_took_then() {
     let refused = outcome("erased", 8, "failure", Some(402));
     assert_eq!(recalled(&[erased.clone(), refused]), 0, "given back as before");
     erased.values = BTreeMap::from([("budgets".to_owned(), taken("another"))]);
-    assert_eq!(recalled(&[erased]), 0, "of another budget");
+    assert_eq!(recalled(&[erased.clone()]), 0, "of another budget");
+    erased.changed.push("budgets".to_owned());
+    let error = try_recalled(&[erased]).unwrap_err();
+    assert!(error.to_string().contains("`budgets`"), "{error}");
+}
+
+#[test]
+fn what_budgets_in_force_would_count_otherwise_is_told() {
+    let budgets = budgets(&Ledger::new(None));
+    let said = refund("a", 9, 7);
+    let left = |taken: &[(&str, &str, i64)]| {
+        let taken: Vec<serde_json::Value> = taken
+            .iter()
+            .map(|(budget, scope, amount)| serde_json::json!({"amount": amount, "budget": budget, "scope": scope}))
+            .collect();
+        Kept {
+            values: BTreeMap::from([("budgets".to_owned(), serde_json::json!(taken).to_string())]),
+            erased: vec!["fields".to_owned()],
+            ..said.clone()
+        }
+    };
+    let done = Some((Outcome::Success, Some(200)));
+    let told = |before: &Kept, after: &Kept, end| budgets.counts_otherwise((before, after), end, Timestamp(NOON));
+    // The hour, a bucket more, and what clocks may differ by.
+    let until = Some(("refunds".into(), Timestamp(NOON + 62 * MINUTE + 10_000)));
+    assert_eq!(told(&said, &left(&[("refunds", "bot", 7)]), done), None);
+    for otherwise in [
+        &[][..],
+        &[("another", "bot", 7)],
+        &[("refunds", "bot", 6)],
+        &[("refunds", "stripe/charge/ch_1", 7)],
+        &[("refunds", "bot", 7), ("refunds", "bot", 1)],
+    ] {
+        assert_eq!(told(&said, &left(otherwise), done), until, "{otherwise:?}");
+        assert_eq!(told(&said, &left(otherwise), None), until, "{otherwise:?}");
+        assert_eq!(told(&said, &left(otherwise), Some((Outcome::NotSent, None))), None);
+        assert_eq!(told(&said, &left(otherwise), Some((Outcome::Failure, Some(402)))), None);
+    }
+    let again = repeat("b", "a", 9, 7);
+    let after = Kept {
+        bytes: again.bytes.clone(),
+        ..left(&[("refunds", "bot", 7)])
+    };
+    assert_eq!(told(&again, &after, done), until, "it counts where the first does not");
+    // What is counted only by what is left goes on so.
+    let before = left(&[("refunds", "bot", 7)]);
+    assert_eq!(told(&before, &left(&[("refunds", "bot", 7)]), done), None);
+    assert_eq!(told(&before, &left(&[]), done), until);
 }
 
 /// The same so many minutes earlier.

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::registry::owner_only;
 use super::view::Erased;
 use crate::agent::Person;
-use crate::audit::{EraseError, Erasure, OfTarget, Wanted};
+use crate::audit::{EraseError, Erasure, TARGET, Wanted};
 use crate::model::inert::inert;
 use crate::model::{Change, Timestamp};
 use crate::store::{Store, to_its_end};
@@ -53,12 +53,20 @@ pub(super) async fn erase(
             "expected `ids` of calls or numbers of entries, or `where` with one field and its value",
         ));
     }
+    if let Some((name, _)) = &field
+        && name != TARGET
+        && !parts.gate.rules().vocabulary().fields.contains_key(name.as_str())
+    {
+        let wrong = format!("`{}` is no canonical field, and not `{TARGET}`", inert(name));
+        return Err(Problem::unprocessable(wrong));
+    }
     let name = field.as_ref().map(|(name, _)| name.clone());
     let wanted = Wanted { ids: new.ids, field };
     to_its_end(async move {
         let _one_at_a_time = parts.registering.lock().await;
-        let plan = planned(&parts.store, wanted).await?;
-        still_counted(&parts, &plan.of_targets)?;
+        let mut plan = planned(&parts.store, wanted).await?;
+        let again = plan.again();
+        still_counted(&parts, &plan)?;
         let [values, entries, calls, approvals, grants] = plan.counts();
         let mut erased = Erased {
             values,
@@ -66,9 +74,15 @@ pub(super) async fn erase(
             calls,
             approvals,
             grants,
+            again: again.is_some(),
             traces: None,
         };
         if new.dry_run {
+            return Ok(Json(erased));
+        }
+        if let Some(again) = again {
+            erased.traces = parts.store.erase(vec![Change::ValuesErased(Vec::new())]).await?;
+            parts.approvals.erased(again.approvals, again.grants);
             return Ok(Json(erased));
         }
         let changes = plan.changes(&person.name, &reason, name.as_deref());
@@ -103,19 +117,21 @@ async fn planned(store: &Store, wanted: Wanted) -> Result<Erasure, Problem> {
     }
 }
 
-/// SECURITY: the window of a target is found again by its name alone: without it, what was taken of it would be zero after a
-/// restart. Test: `what_a_budget_of_a_target_still_counts_is_not_erased`.
-fn still_counted(parts: &Parts, of_targets: &[OfTarget]) -> Result<(), Problem> {
+/// What budgets in force count is erased only where they go on counting it by what is left.
+///
+/// SECURITY: what is erased of a call would be zero after a restart, and a budget would have room again. Tests:
+/// `what_a_budget_of_a_target_still_counts_is_not_erased`, `a_budget_that_came_later_does_not_lose_what_is_erased`.
+fn still_counted(parts: &Parts, plan: &Erasure) -> Result<(), Problem> {
     let (rules, now) = (parts.gate.rules(), Timestamp::now());
-    let counted = of_targets
-        .iter()
-        .filter_map(|of| Some((of, rules.counts_target_until(&of.budget, of.time)?)))
-        .find(|(_, until)| *until > now);
-    match counted {
+    let counted = plan.allowed().filter_map(|allowed| {
+        let decided = (&allowed.before, &allowed.after);
+        let (budget, until) = rules.counts_otherwise(decided, allowed.end, allowed.time)?;
+        (until > now).then_some((until, budget, &allowed.call))
+    });
+    match counted.max() {
         None => Ok(()),
-        Some((of, until)) => Err(Problem::conflict(format!(
-            "nothing is erased: the budget `{}` counts the call {} by the name of its target until {until}",
-            of.budget, of.call
+        Some((until, budget, call)) => Err(Problem::conflict(format!(
+            "nothing is erased: the budget `{budget}` counts the call {call} until {until}, and could not any more after a restart"
         ))),
     }
 }
@@ -136,9 +152,7 @@ impl From<EraseError> for Problem {
             }
             EraseError::Unknown(_) | EraseError::Nothing => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             EraseError::OfNoCall { .. } => Self::unprocessable(error.to_string()),
-            EraseError::Open(_) | EraseError::Undecided { .. } | EraseError::Given(_) => {
-                Self::conflict(error.to_string())
-            }
+            EraseError::Blocked(_) => Self::conflict(error.to_string()),
         }
     }
 }

@@ -371,6 +371,9 @@ pub struct Erased {
     pub calls: usize,
     pub approvals: usize,
     pub grants: usize,
+    /// Nothing is left to erase, as it was erased before or never was: the file is only cleaned of what may be left.
+    #[serde(default)]
+    pub again: bool,
     /// Why something of it may still be found in the file.
     pub traces: Option<String>,
 }

@@ -11,7 +11,7 @@ use crate::budget::{self, Coming, Line, Past, Print, RecallError, Wording};
 use crate::model::budget::Passage;
 use crate::model::{Action, Call, CallId, Evidence, Facts, Origin, Reservation, Situation, Spending, Timestamp};
 use crate::policy::{Blocked, Decision, Hold, Verdict};
-use crate::store::Reader;
+use crate::store::{Kept, Reader};
 
 impl Rules {
     /// What rules see besides call and action, at this moment; the books are open for no longer than it takes.
@@ -212,9 +212,14 @@ impl Rules {
         self.policies.asks_for(&action.name, field) || self.budgets.needs(action, field)
     }
 
-    /// Until when a call of then counts in a budget's window of its target, if the budget has such.
-    pub fn counts_target_until(&self, budget: &str, then: Timestamp) -> Option<Timestamp> {
-        self.budgets.counts_target_until(budget, then)
+    /// The budget in force that would count a call of `time` otherwise, and until when it counts it.
+    pub fn counts_otherwise(
+        &self,
+        decided: (&Kept, &Kept),
+        end: budget::End,
+        time: Timestamp,
+    ) -> Option<(Arc<str>, Timestamp)> {
+        self.budgets.counts_otherwise(decided, end, time)
     }
 
     /// Every budget and each of its windows in use.

@@ -47,7 +47,7 @@ pub enum Change {
     /// Who is told of approvals, or what came of telling them.
     Outbox(OutboxChange),
     /// Take values away with their salts, each with its entry's place and its name, as the entry says that was appended right
-    /// before. Finding one gone fails the commit's call.
+    /// before. Finding one gone fails the commit's call. Of none: the file is only cleaned.
     ValuesErased(Vec<(i64, Vec<String>)>),
     /// What a call's row has of values. One that has no outcome yet fails the commit's call.
     CallErased(CallErased),

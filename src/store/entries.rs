@@ -276,7 +276,9 @@ fn says_erased(connection: &Connection, by: i64, seq: i64, name: &str) -> rusqli
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
     let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str);
-    let places = text("entries").and_then(Places::read).unwrap_or_default();
+    let places = text("entries")
+        .and_then(|entries| Places::read(entries, by))
+        .unwrap_or_default();
     Ok(places.has(seq) && text("names").is_some_and(|names| names.split(',').any(|erased| erased == name)))
 }
 

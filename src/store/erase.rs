@@ -78,14 +78,12 @@ pub(super) enum Trace {
     Rewrite(#[source] rusqlite::Error),
     #[error("the log could not be cut: {0}")]
     Log(#[source] rusqlite::Error),
-    #[error(
-        "another program reads the database and holds its log; once it has ended, the next erasure or a restart cuts it"
-    )]
+    #[error("another program reads the database and holds its log; once it has ended, the same command cuts it")]
     Reader,
 }
 
 /// How often, and how long in between, it is tried to cut the log while others read.
-const ATTEMPTS: u32 = 50;
+const ATTEMPTS: u32 = 5;
 const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Writes the file anew and cuts its log. `secure_delete` clears what is freed, but a page that is split keeps what went to

@@ -69,6 +69,8 @@ struct Doubt {
     leaves: Vec<Hash>,
     /// How many of its submissions were put back.
     put_back: usize,
+    /// Whether something is to be gone with it.
+    erases: bool,
 }
 
 /// What became of a group that could not be written: unanswered, it comes back.
@@ -158,6 +160,7 @@ impl Writer {
                     last: tail.place,
                     leaves: tail.leaves,
                     put_back,
+                    erases: group.iter().any(Submission::erases),
                 });
                 self.give_up();
                 Err(Box::new(Unwritten { group, error, doubt }))
@@ -251,10 +254,12 @@ impl Writer {
         }
         // A group is on disk whole or not at all. Who waited for it was refused and has sent nothing.
         let doubted = doubt.take_if(|doubted| found.seq >= doubted.last.seq);
+        let mut is_to_clean = false;
         if let Some(doubted) = doubted {
             self.queue.forget(doubted.put_back);
             self.place = doubted.last;
             self.queue.reached(doubted.last.seq, doubted.leaves);
+            is_to_clean = doubted.erases;
         }
         // SECURITY: who puts an entry behind ours makes every commit fail, and must not have it taken for ours after that. Test:
         // `an_entry_that_somebody_else_put_there_is_not_gone_on_from`.
@@ -268,6 +273,9 @@ impl Writer {
         // a later one: ours is the one that counts. Test: `the_time_goes_on_from_what_was_written_not_from_what_is_found`.
         *doubt = None;
         self.connection = Some(connection);
+        if is_to_clean {
+            self.clean();
+        }
         while let Some(group) = self.queue.take_backlog() {
             if let Err(unwritten) = self.write(group) {
                 *doubt = unwritten.doubt;

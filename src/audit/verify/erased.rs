@@ -30,7 +30,7 @@ impl Said {
     fn read(seq: i64, members: &Members<'_>) -> Option<Self> {
         let says = members.text("kind") == Some("erased") && members.int("seq") == Some(seq);
         Some(Self {
-            places: Places::read(members.text("entries").filter(|_| says)?)?,
+            places: Places::read(members.text("entries").filter(|_| says)?, seq)?,
             names: members.text("names")?.split(',').map(str::to_owned).collect(),
             values: members.int("values")?,
             found: 0,

@@ -56,12 +56,18 @@ pub(super) async fn run(args: &Args, client: &Client, out: &mut (dyn Write + Sen
         dry_run: args.dry_run,
     };
     let erased: Erased = client.post("/api/v1/erasures", &new).await?;
-    let verb = if args.dry_run { "Would erase" } else { "Erased" };
-    writeln!(
-        out,
-        "{verb} {} values beside {} entries: {} calls, {} approvals, {} grants.",
-        erased.values, erased.entries, erased.calls, erased.approvals, erased.grants
-    )?;
+    match (erased.again, args.dry_run, &erased.traces) {
+        (true, false, None) => writeln!(out, "Not on record, or already erased; the file was cleaned.")?,
+        (true, _, _) => writeln!(out, "Not on record, or already erased.")?,
+        (false, dry_run, _) => {
+            let verb = if dry_run { "Would erase" } else { "Erased" };
+            writeln!(
+                out,
+                "{verb} {} values beside {} entries: {} calls, {} approvals, {} grants.",
+                erased.values, erased.entries, erased.calls, erased.approvals, erased.grants
+            )?;
+        }
+    }
     if let Some(traces) = &erased.traces {
         writeln!(out, "Traces of them may be left in the file: {}.", inert(traces))?;
     }

@@ -43,6 +43,28 @@ async fn a_value_goes_with_an_entry_that_says_so_and_once() {
     }
 }
 
+/// Another program reads the database when the values go.
+#[tokio::test]
+async fn traces_that_were_left_are_cleaned_by_an_erasure_of_nothing() {
+    let (_directory, path, store) = fresh();
+    store.write(sample::decided(&CallId::random(), "ALLOW")).await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let committed: String = connection
+        .query_row("SELECT committed FROM entry_values WHERE seq = 1", [], |row| row.get(0))
+        .unwrap();
+    let name = committed.split('"').nth(1).unwrap().to_owned();
+    connection
+        .execute_batch("BEGIN; SELECT count(*) FROM entries;")
+        .unwrap();
+    let changes = vec![sample::entry(Kind::Erased), Change::ValuesErased(vec![(1, vec![name])])];
+    let traces = store.erase(changes).await.unwrap();
+    assert!(traces.is_some_and(|why| why.contains("another program reads")));
+    connection.execute_batch("COMMIT").unwrap();
+    let before = store.entries();
+    assert_eq!(store.erase(vec![Change::ValuesErased(Vec::new())]).await, Ok(None));
+    assert_eq!(store.entries(), before, "nothing is written");
+}
+
 #[tokio::test]
 async fn what_is_open_keeps_its_values() {
     let (_directory, _path, store) = fresh();

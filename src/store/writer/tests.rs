@@ -52,8 +52,15 @@ fn recovered(reached_the_disk: bool) -> i64 {
         last,
         leaves: vec![[1; 32], [2; 32]],
         put_back: 1,
+        erases: true,
     });
+    writer.queue.cleaned(Some("left before".to_owned()));
     assert!(writer.recover(doubt));
+    assert_eq!(
+        writer.queue.traces().is_none(),
+        reached_the_disk,
+        "cleaned of what went"
+    );
     assert!(verdict.blocking_recv().unwrap().is_err(), "who waited was refused");
     assert_eq!(writer.place.seq, if reached_the_disk { 2 } else { 1 });
     let wrote = writer.queue.written.behind(0, 9);

@@ -88,7 +88,8 @@ fn what_is_erased_is_gone_from_the_file_and_the_trail_still_verifies() {
     }
     let told = verify(&sidecar, &key);
     assert!(told.contains("  erased       "), "{told}");
-    assert!(refused(&sidecar, &["--where", &by]).contains("nothing on record"));
+    let again = erase(&sidecar, &["--where", &by]);
+    assert!(again.contains("already erased; the file was cleaned"), "{again}");
     let entries = sidecar.trail().of_kind("erased");
     assert!(entries.iter().all(|entry| entry["person"] == "owner"), "{entries:?}");
     assert_eq!(entries[0]["field"], "target");
@@ -148,6 +149,12 @@ fn what_can_still_be_used_is_not_erased() {
     let by = format!("target={MARKER}");
     let told = refused(&sidecar, &["--where", &by]);
     assert!(told.contains(&held) && told.contains("pending"), "{told}");
+    let other = client.call(&format!("refund {MARKER} amount=95000")).approval();
+    let told = refused(&sidecar, &["--where", &by]);
+    assert!(told.contains(&held) && told.contains(&other), "at once: {told}");
+    sidecar.deny(&other, "no");
+    assert!(refused(&sidecar, &["--where", "target=ch_other"]).contains("nothing on record"));
+    assert!(refused(&sidecar, &["--where", "access=write"]).contains("no canonical field"));
     sidecar.approve(&held);
     let told = refused(&sidecar, &["--where", &by]);
     assert!(told.contains(&held) && told.contains("approved"), "{told}");
@@ -194,6 +201,36 @@ fn what_a_budget_of_a_target_still_counts_is_not_erased() {
     let told = refused(&sidecar, &["--where", &format!("target={MARKER}")]);
     assert!(told.contains("per_charge") && told.contains("until"), "{told}");
     assert!(!found(&sidecar).is_empty());
+}
+
+/// Budgets of a target and of an agent count it, the second for longer: both would lose it.
+#[test]
+fn what_another_budget_than_of_the_target_counts_longer_is_not_erased() {
+    let origin = Origin::stripe();
+    let yaml = "budgets:
+  per_charge: { window: 1h, sum: amount_base, actions: [process_refund], per: target, limit: 100000 }
+  refunds_30d: { window: 30d, sum: amount_base, actions: [process_refund], per: agent, limit: 100000 }
+";
+    let sidecar = with_budgets(yaml).resolve("api.stripe.com", &origin).hold("1s").start();
+    Session::stripe(&sidecar)
+        .call(&format!("refund {MARKER} amount=50000"))
+        .assert_ok();
+    let told = refused(&sidecar, &["--where", &format!("target={MARKER}")]);
+    assert!(told.contains("refunds_30d") && told.contains("until"), "{told}");
+}
+
+#[test]
+fn a_budget_that_came_later_does_not_lose_what_is_erased() {
+    let (_origin, sidecar) = stripe("budgets: {}\n");
+    Session::stripe(&sidecar)
+        .call(&format!("refund {MARKER} amount=50000"))
+        .assert_ok();
+    sidecar.puts("policies/budgets.yaml", crate::budgets::REFUNDS);
+    assert_eq!(used(&sidecar, "refunds_per_day"), 50_000);
+    let told = refused(&sidecar, &["--where", &format!("target={MARKER}")]);
+    assert!(told.contains("refunds_per_day") && told.contains("until"), "{told}");
+    sidecar.restart();
+    assert_eq!(used(&sidecar, "refunds_per_day"), 50_000);
 }
 
 /// A mark beside another entry, a value beside a mark, and a mark that was taken away.
@@ -275,6 +312,9 @@ fn what_is_left_of_what_was_erased_is_not_changed_unnoticed() {
             .to_owned(),
         format!(
             "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), 'owner', 'alice') AS BLOB) WHERE seq = {by}"
+        ),
+        format!(
+            "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"entries\":\"', '\"entries\":\"1-99999999999999,') AS BLOB) WHERE seq = {by}"
         ),
         format!("UPDATE entries SET kind = 'reload' WHERE seq = {by}"),
         format!("DELETE FROM entries WHERE seq = {by}"),
