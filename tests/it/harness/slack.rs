@@ -32,6 +32,8 @@ struct State {
     triggers: Vec<String>,
     /// Calls that are answered 429 yet.
     busy: u32,
+    /// A method that is answered 429 always.
+    overrun: Option<&'static str>,
     /// A word that it takes for no block.
     allergic: Option<String>,
     calls: Vec<String>,
@@ -69,6 +71,11 @@ impl Workspace {
     /// The next calls are too many.
     pub fn is_busy(&self, calls: u32) {
         self.state.lock().unwrap().busy = calls;
+    }
+
+    /// Calls of this method are too many, for an hour.
+    pub fn is_overrun(&self, method: &'static str) {
+        self.state.lock().unwrap().overrun = Some(method);
     }
 
     pub fn is_allergic_to(&self, word: &str) {
@@ -239,6 +246,10 @@ impl State {
             let limited = json!({"ok": false, "error": "ratelimited"});
             return answer(429, vec![("retry-after", "1".to_owned())], &limited);
         }
+        if self.overrun == Some(&*method) {
+            let limited = json!({"ok": false, "error": "ratelimited"});
+            return answer(429, vec![("retry-after", "3600".to_owned())], &limited);
+        }
         let header = |name: &str| {
             request
                 .headers
@@ -286,7 +297,7 @@ impl State {
             return Err("invalid_blocks");
         }
         let mut message = json!({"text": text, "blocks": blocks, "user": body["user"], "ts": body["ts"],
-            "thread_ts": body["thread_ts"]});
+            "thread_ts": body["thread_ts"], "reply_broadcast": body["reply_broadcast"]});
         match method {
             "chat.postMessage" => {
                 let parent = body["thread_ts"].as_str();
