@@ -279,7 +279,7 @@ SCHEMAS = {
     8: "91e096ec5e73adfea6cc12588c8299d6b6cc403c5af55d94ac1c0f87662fbe32",
     9: "8b35813bb01379100e26eaf66eb22f07844f29b6d929f461709ec1aa6a56fcbc",
     10: "ca23903f78e414de23f82586756232f1be9da082ea3a9f2b1b9f36e253fe159a",
-    11: "b5ba18e34da1dca821164da94a0a4fbe296730b7429f8811ca1e905f310eb0c1",
+    11: "9f8dc2cbc67b90a1bca420c5209433400cc471468712df31d28c5aaeefa1339a",
 }
 STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
 

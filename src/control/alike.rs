@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 
 use super::Parts;
+use crate::agent::Person;
 use crate::approval::Standing;
-use crate::model::alike::{Beside, Past, TOLD_FOR, cards};
+use crate::model::alike::{Beside, Past, TOLD_FOR, cards, order};
 use crate::model::{ApprovalId, Timestamp};
 use crate::store::{ReadError, Reader, Store};
 
@@ -24,27 +25,37 @@ pub(super) struct Cards {
 }
 
 impl Cards {
-    /// Of all that waits, oldest first.
-    pub(super) async fn of(parts: &Parts, pending: Vec<Standing>) -> Self {
-        let store = parts.store.clone();
-        let work = move || Self::put(&store, pending);
-        match tokio::task::spawn_blocking(work).await {
+    /// Of all that waits, oldest first, for this person.
+    pub(super) async fn of(parts: &Parts, person: &Person, pending: Vec<Standing>) -> Self {
+        let (store, person) = (parts.store.clone(), person.clone());
+        Self::worked(pending, move |pending| Self::put(&store, &person, pending)).await
+    }
+
+    async fn worked(pending: Vec<Standing>, work: impl FnOnce(Vec<Standing>) -> Self + Send + 'static) -> Self {
+        let alone = pending.clone();
+        match tokio::task::spawn_blocking(move || work(pending)).await {
             Ok(cards) => cards,
-            // Whoever asks sees that it is not there.
+            // All that waits is shown, whatever became of the work.
             Err(error) => {
                 tracing::error!(%error, "calls could not be put on cards");
-                Self::default()
+                Self {
+                    cards: alone.into_iter().map(|standing| vec![standing]).collect(),
+                    ..Self::default()
+                }
             }
         }
     }
 
     /// Of the one, with those like it that wait. Nothing where it does not wait itself.
-    pub(super) async fn around(parts: &Parts, standing: &Standing) -> Self {
-        Self::of(parts, parts.approvals.waiting_like(standing)).await
+    pub(super) async fn around(parts: &Parts, person: &Person, standing: &Standing) -> Self {
+        Self::of(parts, person, parts.approvals.waiting_like(standing)).await
     }
 
-    fn put(store: &Store, pending: Vec<Standing>) -> Self {
-        let cards = cards(pending, |standing| &standing.row);
+    fn put(store: &Store, person: &Person, pending: Vec<Standing>) -> Self {
+        let mut cards = cards(pending, |standing| &standing.row);
+        for card in &mut cards {
+            card.sort_by_key(|standing| order(&standing.row, may_decide(person, standing)));
+        }
         let (mut beside, mut lately) = (HashMap::new(), HashMap::new());
         let reader = store.reader();
         for (at, card) in cards.iter().enumerate() {
@@ -70,6 +81,11 @@ impl Cards {
     }
 }
 
+/// Whether a rule that holds it asks this person.
+pub(super) fn may_decide(person: &Person, standing: &Standing) -> bool {
+    standing.row.rules.iter().any(|rule| person.may_speak_for(rule))
+}
+
 fn answers<'a>(
     reader: Option<&Reader>,
     card: &'a [Standing],
@@ -88,4 +104,24 @@ fn answers<'a>(
 
 fn millis(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::State;
+    use crate::store::tests::sample;
+
+    #[tokio::test]
+    async fn what_waits_is_there_where_it_could_not_be_put_on_cards() {
+        let standing = Standing {
+            row: sample::approval(),
+            state: State::Pending,
+            clients: 0,
+            ended: None,
+        };
+        let pending = vec![standing.clone(), standing];
+        let found = Cards::worked(pending, |_| panic!("the work dies")).await;
+        assert_eq!(found.cards.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+    }
 }

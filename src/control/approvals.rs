@@ -66,6 +66,7 @@ pub(super) struct Withdrawal {
 
 pub(super) async fn list(
     State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<Items<Approval>>, Problem> {
     let Query(filter) = filter?;
@@ -78,23 +79,27 @@ pub(super) async fn list(
     };
     let (items, rules) = (parts.approvals.list(state), parts.gate.rules());
     let pending = |standing: &&Standing| standing.state == crate::model::State::Pending;
-    let cards = Cards::of(&parts, items.iter().filter(pending).cloned().collect()).await;
+    let cards = Cards::of(&parts, &person, items.iter().filter(pending).cloned().collect()).await;
     let item = |standing: &Standing| Approval::new(standing, rules.vocabulary()).among(&cards);
     Ok(Json(Items {
         items: items.iter().map(item).collect(),
     }))
 }
 
-pub(super) async fn show(State(parts): State<Arc<Parts>>, Path(name): Path<String>) -> Result<Json<Approval>, Problem> {
+pub(super) async fn show(
+    State(parts): State<Arc<Parts>>,
+    Extension(person): Extension<Person>,
+    Path(name): Path<String>,
+) -> Result<Json<Approval>, Problem> {
     let id = parts.approvals.find(&name)?;
-    shown(&parts, &id).await
+    shown(&parts, &person, &id).await
 }
 
-async fn shown(parts: &Parts, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
+async fn shown(parts: &Parts, person: &Person, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
     let standing = parts.approvals.get(id).ok_or_else(gone)?;
     let approval = Approval::new(&standing, parts.gate.rules().vocabulary());
     Ok(Json(match standing.state == crate::model::State::Pending {
-        true => approval.among(&Cards::around(parts, &standing).await),
+        true => approval.among(&Cards::around(parts, person, &standing).await),
         false => approval,
     }))
 }
@@ -142,7 +147,7 @@ pub(super) async fn approve(
         let line = Question::of(&row).line(&how, rules.vocabulary(), &parts.home_option);
         parts.notices.line(line);
     }
-    shown(&parts, &id).await
+    shown(&parts, &person, &id).await
 }
 
 /// The agent as it is now, where `person` may consent to its calls: roles may have changed, and a disabled agent's calls are
@@ -220,7 +225,7 @@ pub(super) async fn deny(
         }
     };
     let denial = Denial {
-        person: person.name,
+        person: person.name.clone(),
         reason,
         correction,
     };
@@ -246,7 +251,7 @@ pub(super) async fn deny(
         Ok::<(), Problem>(())
     })
     .await?;
-    shown(&parts, &id).await
+    shown(&parts, &person, &id).await
 }
 
 pub(super) async fn cancel(
@@ -268,7 +273,7 @@ pub(super) async fn cancel(
     let draft = review.cancel(&person.name, reason.unwrap_or_default());
     let changes = audit::cancelled(draft.row());
     record(&parts, draft, changes).await?;
-    shown(&parts, &id).await
+    shown(&parts, &person, &id).await
 }
 
 /// Whoever may speak for a rule of the call may say no to it, also once that rule has the yes it wants; so may whoever

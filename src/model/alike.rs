@@ -1,13 +1,16 @@
 //! Calls that are alike: of the same agent, with the same action, provider and target. People see them on one card, with what differs
 //! and what was answered before; each is still decided for itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::approval::HoldRule;
 use super::change::ApprovalRow;
+use super::risk::Band;
 use super::{Action, ApprovalId, Outcome, State, Timestamp, Value, money};
 
 /// How long an answer is told to whoever is asked of a call like it.
@@ -16,6 +19,13 @@ pub const TOLD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 pub const REQUEST: &str = "request";
 /// Calls of one card that are shown beside each other; the others are counted.
 pub const MOST_OF_A_CARD: usize = 10;
+/// Characters of a value that differs; the whole of it is shown with its call.
+const LONGEST_VALUE: usize = 1_000;
+/// Two values that begin alike for longer than this are shown from just before they part.
+const MOST_ALIKE: usize = 100;
+const BEFORE_THEY_PART: usize = 40;
+/// What was not weighed may be anything.
+const UNWEIGHED: i64 = 100;
 
 /// What calls have in common that are alike. Where the target is not named, its kind stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +66,40 @@ pub fn cards<T>(calls: Vec<T>, row: impl Fn(&T) -> &ApprovalRow) -> Vec<Vec<T>> 
         }
     }
     cards
+}
+
+/// The order on a card, made of what stays as it is: first what whoever looks may decide, then by risk; the oldest of equals comes first.
+pub fn order(row: &ApprovalRow, theirs: bool) -> (bool, Reverse<i64>) {
+    (!theirs, Reverse(row.action.score().unwrap_or(UNWEIGHED)))
+}
+
+/// Which calls of a card are shown, by the rules that ask and the score of each: the first `most`, and whatever asks another rule, or is of a higher
+/// band of risk, than those shown before it.
+///
+/// SECURITY: ten harmless calls would hide a dangerous one behind a number. Tests: `what_is_riskier_or_asks_another_rule_is_never_folded`,
+/// `ten_harmless_calls_hide_no_dangerous_one`.
+pub fn shown<'a>(card: impl IntoIterator<Item = (Vec<&'a str>, Option<i64>)>, most: usize) -> Vec<bool> {
+    let (mut asked, mut highest) = (BTreeSet::new(), None);
+    let is_shown = |(at, (rules, score)): (usize, (Vec<&'a str>, Option<i64>))| {
+        let band = Some(Band::of(score.unwrap_or(UNWEIGHED)));
+        let shown = at < most || band > highest || rules.iter().any(|rule| !asked.contains(rule));
+        if shown {
+            asked.extend(rules);
+            highest = highest.max(band);
+        }
+        shown
+    };
+    card.into_iter().enumerate().map(is_shown).collect()
+}
+
+/// Whether more is at stake by `here` than by `first`: it is of a higher band of risk, or asks another rule, or more people.
+pub fn asks_more(first: &ApprovalRow, here: &ApprovalRow) -> bool {
+    let band = |row: &ApprovalRow| Band::of(row.action.score().unwrap_or(UNWEIGHED));
+    let is_asked = |rule: &HoldRule| {
+        let mut known = first.rules.iter();
+        known.any(|known| known.id == rule.id && known.quorum >= rule.quorum)
+    };
+    band(here) > band(first) || !here.rules.iter().all(is_asked)
 }
 
 /// Something that two calls say otherwise. `None`: not said.
@@ -151,6 +195,7 @@ fn differences(first: &Action, here: &Action) -> Vec<Difference> {
     fields
         .chain(rest)
         .filter(|difference| difference.first != difference.here)
+        .map(Difference::cut)
         .collect()
 }
 
@@ -165,6 +210,32 @@ fn besides(action: &Action) -> String {
 }
 
 impl Difference {
+    /// Long values as much of them as people compare, with the first character that is another: what looks equal is not told apart.
+    fn cut(self) -> Self {
+        let text = |value: &Option<Value>| match value {
+            Some(value @ (Value::Text(_) | Value::List(_))) => Some(value.to_string()),
+            Some(Value::Bool(_) | Value::Int(_)) | None => None,
+        };
+        let (first, here) = (text(&self.first), text(&self.here));
+        let alike = first.iter().flat_map(|text| text.chars());
+        let alike = alike.zip(here.iter().flat_map(|text| text.chars()));
+        let alike = alike.take_while(|(first, here)| first == here).count();
+        let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().count() > LONGEST_VALUE);
+        if alike <= MOST_ALIKE && !is_long(&first) && !is_long(&here) {
+            return self;
+        }
+        let from = match alike > MOST_ALIKE {
+            true => alike.saturating_sub(BEFORE_THEY_PART),
+            false => 0,
+        };
+        let side = |text: Option<String>, whole| text.map(|text| Value::Text(part(&text, from))).or(whole);
+        Self {
+            what: self.what,
+            first: side(first, self.first),
+            here: side(here, self.here),
+        }
+    }
+
     /// A side of it as people read it; the text may be the agent's. `currency`: of the call that says it.
     pub fn told(&self, value: Option<&Value>, currency: Option<&str>) -> String {
         match (value, currency) {
@@ -173,6 +244,14 @@ impl Difference {
             (Some(value), _) => value.to_string(),
         }
     }
+}
+
+fn part(text: &str, from: usize) -> String {
+    let mut rest = text.chars().skip(from);
+    let begins = if from > 0 { "…" } else { "" };
+    let part: String = rest.by_ref().take(LONGEST_VALUE).collect();
+    let ends = if rest.next().is_some() { "…" } else { "" };
+    format!("{begins}{part}{ends}")
 }
 
 /// An answer of people to a call, as it lies on disk.

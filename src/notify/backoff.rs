@@ -8,7 +8,7 @@ use crate::model::secret::random_bytes;
 /// After the first attempt; it doubles with each.
 const FIRST: Duration = Duration::from_secs(5);
 /// While people are asked, who wait at most for minutes.
-const LONGEST_WHILE_ASKED: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_WHILE_ASKED: Duration = Duration::from_secs(60);
 pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// From the event on.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,7 +29,7 @@ pub(super) fn next(
     let pause = doubled.min(longest);
     let chance = u64::from(u16::from_be_bytes(random_bytes())) * half(pause) / u64::from(u16::MAX);
     let pause = Duration::from_millis(half(pause) + chance);
-    let due = now.plus(pause.max(wanted.unwrap_or_default().min(LONGEST)));
+    let due = now.plus(pause.max(wanted.unwrap_or_default().min(longest)));
     (due <= created.plus(GIVEN_UP_AFTER)).then_some(due)
 }
 
@@ -67,15 +67,15 @@ mod tests {
     }
 
     #[test]
-    fn after_a_day_it_is_given_up_and_a_receiver_may_ask_for_an_hour_at_most() {
+    fn after_a_day_it_is_given_up_and_a_receiver_may_ask_for_an_hour_or_a_minute_at_most() {
         let day = Timestamp(24 * 3600 * 1000);
         assert_eq!(next(Timestamp(0), day, 30, false, None), None);
         assert!(next(Timestamp(0), Timestamp(day.0 - 3_600_001), 30, false, None).is_some());
-        let wanted = |seconds| {
-            let due = next(Timestamp(0), Timestamp(0), 1, true, Some(Duration::from_secs(seconds)));
+        let wanted = |asked, seconds| {
+            let due = next(Timestamp(0), Timestamp(0), 1, asked, Some(Duration::from_secs(seconds)));
             due.unwrap().0
         };
-        assert_eq!(wanted(600), 600_000);
-        assert_eq!(wanted(u64::MAX), 3_600_000);
+        assert_eq!((wanted(false, 600), wanted(false, u64::MAX)), (600_000, 3_600_000));
+        assert_eq!((wanted(true, 30), wanted(true, 600)), (30_000, 60_000));
     }
 }

@@ -9,12 +9,12 @@ use tokio::time::{sleep, timeout};
 
 use super::message::{Alike, Before, Message};
 use super::rest::Rest;
-use super::slack::{Telling, only_on_the_page};
+use super::slack::{Telling, Thread, only_on_the_page};
 use super::{Config, Parts, Target, backoff};
 use crate::audit;
 use crate::io::drain;
 use crate::metrics::Notified;
-use crate::model::alike::{Beside, Past, TOLD_FOR};
+use crate::model::alike::{Beside, Past, TOLD_FOR, asks_more};
 use crate::model::change::ApprovalRow;
 use crate::model::outbox::{Attempt, Channel, Delivery, End, OutboxChange, Post, REQUESTED};
 use crate::model::{Change, State, Timestamp};
@@ -63,7 +63,7 @@ pub async fn run(config: Config, parts: Parts, stop: watch::Receiver<bool>) {
     let parts = Arc::new(parts);
     let mut tasks = JoinSet::new();
     // One token's channels are one sender to Slack.
-    let of_slack = Arc::new(Rest::default());
+    let of_slack = Arc::new(Rest::by_method());
     for target in config.targets() {
         let rest = match target {
             Target::Slack { .. } => of_slack.clone(),
@@ -115,7 +115,7 @@ struct Due {
     post: Option<Post>,
     /// Calls like it, and the message that starts the receiver's conversation about them.
     alike: Alike,
-    conversation: Option<(String, String)>,
+    conversation: Option<Thread>,
 }
 
 async fn serve(parts: Arc<Parts>, target: Target, rest: Arc<Rest>, stop: watch::Receiver<bool>) {
@@ -123,9 +123,11 @@ async fn serve(parts: Arc<Parts>, target: Target, rest: Arc<Rest>, stop: watch::
     let mut news = parts.store.news();
     while !*stop.borrow() {
         news.mark_unchanged();
-        let wanted = match rest.left() {
-            Some(left) => Ok(Next::Wait(left)),
-            None => next(&parts, &receiver.name).await,
+        let wanted = match (rest.left(true), rest.left(false)) {
+            (Some(asking), Some(others)) => Ok(Next::Wait(asking.min(others))),
+            (None, Some(left)) => next(&parts, &receiver.name, Some(true), left).await,
+            (Some(left), None) => next(&parts, &receiver.name, Some(false), left).await,
+            (None, None) => next(&parts, &receiver.name, None, LOOK_AGAIN).await,
         };
         let wait = match wanted {
             Ok(Next::Tell(due)) => {
@@ -157,15 +159,15 @@ async fn serve(parts: Arc<Parts>, target: Target, rest: Arc<Rest>, stop: watch::
     }
 }
 
-/// What is due, or when something will be.
-async fn next(parts: &Parts, receiver: &Arc<str>) -> Result<Next, OutboxError> {
+/// What is due, or when something will be; within `longest`. `asks`: only what asks people, or only what does not.
+async fn next(parts: &Parts, receiver: &Arc<str>, asks: Option<bool>, longest: Duration) -> Result<Next, OutboxError> {
     let (store, receiver) = (parts.store.clone(), receiver.clone());
     let look = move || {
         let (reader, now) = (store.reader()?, Timestamp::now());
-        let Some((delivery, row)) = reader.next_delivery(&receiver, now)? else {
-            let due = reader.next_due(&receiver)?;
+        let Some((delivery, row)) = reader.next_delivery(&receiver, now, asks)? else {
+            let due = reader.next_due(&receiver, asks)?;
             let wait = due.map_or(LOOK_AGAIN, |due| due.since(now).min(LOOK_AGAIN));
-            return Ok(Next::Wait(wait));
+            return Ok(Next::Wait(wait.min(longest)));
         };
         let calls = reader.calls_before(&row.facts.agent, &row.first_call, row.created, BEFORE)?;
         let before = calls.into_iter().map(Before::from).collect();
@@ -175,6 +177,11 @@ async fn next(parts: &Parts, receiver: &Arc<str>) -> Result<Next, OutboxError> {
             Some(_) => reader.conversation(&row, &receiver, now)?,
             None => None,
         };
+        let conversation = conversation.map(|(channel, ts, first)| Thread {
+            channel,
+            ts,
+            aloud: asks_more(&first, &row),
+        });
         Ok(Next::Tell(Box::new(Due {
             delivery,
             row,
@@ -231,7 +238,7 @@ async fn tell(parts: &Parts, (target, rest): (&Target, &Rest), channel: Channel,
         Ok(post) => (ended(delivery, End::Delivered), post),
         Err(Failure::Never(error)) => (ended(delivery, End::GivenUp { error }), None),
         Err(Failure::Now(error, wanted)) => {
-            rest.wanted(wanted);
+            rest.wanted(asks, wanted);
             match backoff::next(delivery.created, now, failed, asks && waits, wanted) {
                 Some(due) => (ended(delivery, End::Later { due, error }), None),
                 None => (ended(delivery, End::GivenUp { error }), None),
@@ -243,7 +250,12 @@ async fn tell(parts: &Parts, (target, rest): (&Target, &Rest), channel: Channel,
             return put(parts, audit::receiver_disabled(delivery, &why, now)).await;
         }
     };
+    let posted = post.is_some();
     write(parts, delivery, channel, attempt, post).await;
+    // People are asked first; what is out of date is changed once that is written down.
+    if let (Target::Slack { slack, .. }, Some(older), true) = (target, &due.post, asks && posted) {
+        slack.retire(&parts.errands, older, &message).await;
+    }
 }
 
 /// Once, by whichever way. `Some`: where it is shown from here on.
@@ -260,7 +272,6 @@ async fn send(parts: &Parts, target: &Target, due: &Due, message: &Message) -> R
                 only_on_the_page: only_on_the_page(&due.row, parts.words.reason_from_risk),
                 // Who is asked again is to hear of it: a message that changes makes no sound.
                 post: due.post.as_ref().filter(|_| !asks),
-                older: due.post.as_ref().filter(|_| asks),
                 thread: due.conversation.as_ref(),
             };
             let shown = slack.tell(errands, &telling).await?;

@@ -136,10 +136,16 @@ pub(super) struct Telling<'a> {
     pub(super) only_on_the_page: Option<&'static str>,
     /// The message that is changed, instead of one more.
     pub(super) post: Option<&'a Post>,
-    /// The message that it was shown by before it was asked again.
-    pub(super) older: Option<&'a Post>,
-    /// Channel and name of the message about a call like it that waits: it is shown below that one.
-    pub(super) thread: Option<&'a (String, String)>,
+    /// It is shown below the message about a call like it that waits.
+    pub(super) thread: Option<&'a Thread>,
+}
+
+/// The message that starts a conversation.
+pub(super) struct Thread {
+    pub(super) channel: String,
+    pub(super) ts: String,
+    /// What is at stake is more than there: the whole channel hears of it, too.
+    pub(super) aloud: bool,
 }
 
 impl Slack {
@@ -163,9 +169,6 @@ impl Slack {
             (Some(_), Some(why)) => Err(why),
             (None, _) => Err("on the page"),
         };
-        if let Some(older) = telling.older {
-            self.retire(errands, older, telling.message).await?;
-        }
         match self.show(errands, telling, &card::of(telling.message, button)).await {
             // SECURITY: an agent that finds words which Slack takes for no message would have people not asked. They are, without
             // those words. Test: `slack::what_slack_refuses_to_show_is_asked_without_it`.
@@ -182,17 +185,13 @@ impl Slack {
         .map_err(Failure::from)
     }
 
-    /// Takes the buttons off a message that is out of date: what is asked again is decided by the message that asks.
-    async fn retire(&self, errands: &Errands, older: &Post, message: &Message) -> Result<(), SlackError> {
+    /// Takes the buttons off a message that is out of date: what is asked again is decided by the message that asks. Where Slack does not
+    /// do that, it stays as it is: its buttons are of another revision and decide nothing.
+    pub(super) async fn retire(&self, errands: &Errands, older: &Post, message: &Message) {
         let place = json!({"channel": older.channel, "ts": older.ts});
         let card = card::asked_again(message).arguments(place);
-        match api::call(errands, &self.token, "chat.update", &card).await {
-            // It is gone, or stays as it is; its buttons are of another revision and decide nothing.
-            Err(SlackError::Never(why) | SlackError::Content(why)) => {
-                tracing::warn!(approval = message.short, why, "an older message of it stays as it was");
-                Ok(())
-            }
-            done => done.map(drop),
+        if let Err(why) = api::call(errands, &self.token, "chat.update", &card).await {
+            tracing::warn!(approval = message.short, %why, "an older message of it stays as it was");
         }
     }
 
@@ -207,8 +206,8 @@ impl Slack {
                 thread: post.thread.clone(),
             });
         }
-        if let Some((channel, ts)) = telling.thread {
-            let place = json!({"channel": channel, "thread_ts": ts});
+        if let Some(Thread { channel, ts, aloud }) = telling.thread {
+            let place = json!({"channel": channel, "thread_ts": ts, "reply_broadcast": aloud});
             match self.post(errands, card, place, Some(ts)).await {
                 // Somebody removed that message: people are asked in the channel.
                 Err(SlackError::Never(why)) => {

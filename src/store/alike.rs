@@ -1,4 +1,5 @@
-//! Approvals of calls that are alike, by the index `approvals_alike`: its expressions are those of [`KIN`].
+//! Approvals of calls that are alike, by the indexes `approvals_alike` (answered) and `approvals_alike_pending`: their expressions are
+//! those of [`KIN`].
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::model::{Outcome, State, Timestamp};
 
 const KIN: &str = "agent = ?1 AND json_array(json_extract(row, '$.action.name'), json_extract(row, '$.action.provider'),
         json_extract(row, '$.action.target.kind'), json_extract(row, '$.action.target.id')) = json_array(?2, ?3, ?4, ?5)";
-/// Of what waits, when it was asked; of what was answered, when it ended.
+/// When it ended.
 const WHEN: &str = "coalesce(consumed, decided, created)";
 
 /// What people answered to calls like this one at `since` or later, the last first.
@@ -104,28 +105,24 @@ pub(super) fn first_waiting(
 fn first_sql() -> String {
     // Beside `min`, the other columns are those of the row that has it.
     format!(
-        "SELECT row, count(*), min(ordinal) FROM approvals INDEXED BY approvals_alike
+        "SELECT row, count(*), min(ordinal) FROM approvals INDEXED BY approvals_alike_pending
         WHERE {KIN} AND state = 'pending' AND ordinal < (SELECT ordinal FROM approvals WHERE id = ?6)
             AND expires > ?7
         HAVING count(*) > 0"
     )
 }
 
-/// The message that starts a conversation of `receiver`'s about a call like this one that waits and was asked of before it.
+/// Channel and name of the message that starts a conversation of `receiver`'s about a call like this one that waits and was asked of before
+/// it, and that call's approval.
 pub(super) fn conversation(
     connection: &Connection,
     row: &ApprovalRow,
     receiver: &str,
     now: Timestamp,
-) -> rusqlite::Result<Option<(String, String)>> {
+) -> rusqlite::Result<Option<(String, String, ApprovalRow)>> {
     let kin = Kin::from(row);
     connection
-        .prepare(&format!(
-            "SELECT channel, ts FROM approvals INDEXED BY approvals_alike JOIN posts ON posts.approval = approvals.id
-            WHERE {KIN} AND approvals.state = 'pending' AND ordinal < (SELECT ordinal FROM approvals WHERE id = ?6)
-                AND expires > ?7 AND receiver = ?8 AND thread IS NULL
-            ORDER BY ordinal LIMIT 1"
-        ))?
+        .prepare(&conversation_sql())?
         .query_row(
             params![
                 kin.agent,
@@ -137,32 +134,47 @@ pub(super) fn conversation(
                 now.0,
                 receiver
             ],
-            |found| Ok((found.get(0)?, found.get(1)?)),
+            |found| {
+                let text: String = found.get(2)?;
+                let first = serde_json::from_str(&text).map_err(|error| unreadable(2, error))?;
+                Ok((found.get(0)?, found.get(1)?, first))
+            },
         )
         .optional()
+}
+
+fn conversation_sql() -> String {
+    format!(
+        "SELECT channel, ts, row FROM approvals INDEXED BY approvals_alike_pending JOIN posts ON posts.approval = approvals.id
+        WHERE {KIN} AND approvals.state = 'pending' AND ordinal < (SELECT ordinal FROM approvals WHERE id = ?6)
+            AND expires > ?7 AND receiver = ?8 AND thread IS NULL
+        ORDER BY ordinal LIMIT 1"
+    )
 }
 
 /// How many others like this one wait for people at `now`.
 pub(super) fn others_waiting(connection: &Connection, row: &ApprovalRow, now: Timestamp) -> rusqlite::Result<usize> {
     let kin = Kin::from(row);
-    let count: i64 = connection
-        .prepare(&format!(
-            "SELECT count(*) FROM approvals INDEXED BY approvals_alike
-            WHERE {KIN} AND state = 'pending' AND id <> ?6 AND expires > ?7"
-        ))?
-        .query_row(
-            params![
-                kin.agent,
-                kin.action,
-                kin.provider,
-                kin.target_kind,
-                kin.target_id,
-                row.id.as_str(),
-                now.0
-            ],
-            |found| found.get(0),
-        )?;
+    let count: i64 = connection.prepare(&others_sql())?.query_row(
+        params![
+            kin.agent,
+            kin.action,
+            kin.provider,
+            kin.target_kind,
+            kin.target_id,
+            row.id.as_str(),
+            now.0
+        ],
+        |found| found.get(0),
+    )?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+fn others_sql() -> String {
+    format!(
+        "SELECT count(*) FROM approvals INDEXED BY approvals_alike_pending
+        WHERE {KIN} AND state = 'pending' AND id <> ?6 AND expires > ?7"
+    )
 }
 
 #[cfg(test)]

@@ -167,13 +167,16 @@ pub(super) fn next(
     connection: &Connection,
     receiver: &str,
     now: Timestamp,
+    asks: Option<bool>,
 ) -> rusqlite::Result<Option<(Delivery, ApprovalRow)>> {
     connection
         .prepare(&format!(
             "SELECT {COLUMNS}, row FROM deliveries JOIN approvals ON approvals.id = approval
-            WHERE receiver = ?1 AND deliveries.state = 'pending' AND (due <= ?2 OR due > ?2 + {FARTHEST}) ORDER BY due, deliveries.id LIMIT 1"
+            WHERE receiver = ?1 AND deliveries.state = 'pending' AND (due <= ?2 OR due > ?2 + {FARTHEST})
+                AND (?3 IS NULL OR (event = 'requested') = ?3)
+            ORDER BY due, deliveries.id LIMIT 1"
         ))?
-        .query_row(params![receiver, now.0], |row| {
+        .query_row(params![receiver, now.0, asks], |row| {
             let text: String = row.get(10)?;
             let approval = serde_json::from_str(&text).map_err(|error| unreadable(10, error))?;
             Ok((delivery(row)?, approval))
@@ -182,10 +185,19 @@ pub(super) fn next(
 }
 
 /// When the next delivery to a receiver is due.
-pub(super) fn next_due(connection: &Connection, receiver: &str) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn next_due(
+    connection: &Connection,
+    receiver: &str,
+    asks: Option<bool>,
+) -> rusqlite::Result<Option<Timestamp>> {
     connection
-        .prepare("SELECT min(due) FROM deliveries WHERE receiver = ?1 AND state = 'pending'")?
-        .query_row([receiver], |row| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp)))
+        .prepare(
+            "SELECT min(due) FROM deliveries
+            WHERE receiver = ?1 AND state = 'pending' AND (?2 IS NULL OR (event = 'requested') = ?2)",
+        )?
+        .query_row(params![receiver, asks], |row| {
+            Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp))
+        })
 }
 
 /// The latest deliveries, oldest first; `all`: those too that were delivered or had nothing to tell any more.

@@ -278,7 +278,7 @@ impl Reader {
         row: &ApprovalRow,
         receiver: &str,
         now: Timestamp,
-    ) -> Result<Option<(String, String)>, ReadError> {
+    ) -> Result<Option<(String, String, ApprovalRow)>, ReadError> {
         Ok(alike::conversation(&self.connection, row, receiver, now)?)
     }
 
@@ -342,12 +342,18 @@ impl Reader {
         tree::behind(&self.connection, from, limit, each)
     }
 
-    /// What a receiver is to be told next, with the approval as it is now; `None` if nothing is due.
+    /// What a receiver is to be told next, with the approval as it is now; `None` if nothing is due. `asks`: only that people are asked, or
+    /// only what is told besides.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn next_delivery(&self, receiver: &str, now: Timestamp) -> Result<Option<(Delivery, ApprovalRow)>, ReadError> {
-        Ok(outbox::next(&self.connection, receiver, now)?)
+    pub fn next_delivery(
+        &self,
+        receiver: &str,
+        now: Timestamp,
+        asks: Option<bool>,
+    ) -> Result<Option<(Delivery, ApprovalRow)>, ReadError> {
+        Ok(outbox::next(&self.connection, receiver, now, asks)?)
     }
 
     /// The message that shows an approval to a receiver, if there is one.
@@ -362,8 +368,8 @@ impl Reader {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn next_due(&self, receiver: &str) -> Result<Option<Timestamp>, ReadError> {
-        Ok(outbox::next_due(&self.connection, receiver)?)
+    pub fn next_due(&self, receiver: &str, asks: Option<bool>) -> Result<Option<Timestamp>, ReadError> {
+        Ok(outbox::next_due(&self.connection, receiver, asks)?)
     }
 
     /// The latest deliveries, oldest first; `all`: those too that were delivered or had nothing to tell any more.

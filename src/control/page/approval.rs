@@ -125,7 +125,7 @@ async fn shown(
         Err(problem) => return answer::wrong_for(frame, wrong.map_or(&problem, |(_, problem)| problem)),
     };
     let before = before(page, &standing).await;
-    let cards = Cards::around(&page.parts, &standing).await;
+    let cards = Cards::around(&page.parts, person, &standing).await;
     let id = standing.row.id.clone();
     let beside = cards.beside(&id).map(|beside| Aside::new(beside, &standing));
     let mut shown = Shown::new(page, person, frame, standing, before);

@@ -1,5 +1,4 @@
-//! What waits for people. Those that this person may decide come first; of each, the oldest, and right behind it those like it. What is new
-//! is only announced: a row stays where it is until its reader asks for more.
+//! What waits for people. Cards with what this person may decide come first, the oldest of them at the top. What is new is only announced: a row stays where it is until its reader asks for more.
 
 use askama::Template;
 use axum::Extension;
@@ -13,7 +12,7 @@ use super::row::{Card, Row};
 use super::{Page, Shared};
 use crate::agent::Person;
 use crate::approval::Standing;
-use crate::control::alike::Cards;
+use crate::control::alike::{Cards, may_decide};
 use crate::control::approvals::gone;
 use crate::model::State as Stands;
 use crate::model::alike::MOST_OF_A_CARD;
@@ -29,7 +28,7 @@ struct Inbox {
     frame: Frame,
     yours: Vec<Card>,
     others: Vec<Card>,
-    /// Calls, on however many cards.
+    /// Calls that this person may decide, on however many cards; and those on the cards for others.
     for_you: usize,
     for_others: usize,
     /// That wait and are on no card here.
@@ -54,7 +53,7 @@ pub(super) async fn show(
     let all = page.parts.approvals.list(None);
     let (pending, settled): (Vec<Standing>, Vec<Standing>) =
         all.into_iter().partition(|standing| standing.state == Stands::Pending);
-    let cards = Cards::of(&page.parts, pending).await;
+    let cards = Cards::of(&page.parts, &person, pending).await;
     rendered(StatusCode::OK, &Inbox::new(&page, &person, &carried, &cards, &settled))
 }
 
@@ -71,7 +70,7 @@ pub(super) async fn similar(
         Ok(standing) => standing,
         Err(problem) => return answer::wrong_for(frame, &problem),
     };
-    let cards = Cards::around(&page.parts, &standing).await;
+    let cards = Cards::around(&page.parts, &person, &standing).await;
     let card: &[Standing] = cards.cards.first().map_or(&[], Vec::as_slice);
     let similar = Similar {
         frame,
@@ -83,11 +82,16 @@ pub(super) async fn similar(
 
 impl Inbox {
     fn new(page: &Page, person: &Person, carried: &Carried, cards: &Cards, settled: &[Standing]) -> Self {
-        let is_theirs = |standing: &Standing| standing.row.rules.iter().any(|rule| person.may_speak_for(rule));
+        let is_theirs = |standing: &Standing| may_decide(person, standing);
         let (yours, others): (Vec<&Vec<Standing>>, Vec<&Vec<Standing>>) =
             cards.cards.iter().partition(|card| card.iter().any(is_theirs));
-        let calls = |cards: &[&Vec<Standing>]| cards.iter().map(|card| card.len()).sum::<usize>();
-        let (for_you, for_others) = (calls(&yours), calls(&others));
+        let waiting: usize = cards.cards.iter().map(Vec::len).sum();
+        let for_you = yours
+            .iter()
+            .flat_map(|card| card.iter())
+            .filter(|it| is_theirs(it))
+            .count();
+        let for_others = others.iter().map(|card| card.len()).sum();
         let mut room = MOST;
         let mut shown = |found: &[&Vec<Standing>]| -> Vec<Card> {
             let mut all = Vec::new();
@@ -96,7 +100,7 @@ impl Inbox {
                     break;
                 }
                 let card = Card::new(card, MOST_OF_A_CARD.min(room), cards);
-                room -= card.rows.len();
+                room = room.saturating_sub(card.rows.len());
                 all.push(card);
             }
             all
@@ -107,11 +111,11 @@ impl Inbox {
             .chain(&others)
             .map(|card| card.rows.len() + card.more)
             .sum();
-        let mut frame = Frame::new(page, person, carried, format!("Inbox ({})", for_you + for_others));
+        let mut frame = Frame::new(page, person, carried, format!("Inbox ({waiting})"));
         frame.live = true;
         Self {
             frame,
-            more: (for_you + for_others).saturating_sub(told),
+            more: waiting.saturating_sub(told),
             yours,
             others,
             for_you,

@@ -4,7 +4,7 @@ use super::words::{Text, span};
 use crate::approval::Standing;
 use crate::control::alike::Cards;
 use crate::model::Timestamp;
-use crate::model::alike::{Beside, Past};
+use crate::model::alike::{Beside, Past, shown};
 use crate::model::risk::Band;
 
 /// Ids of calls that a card only counts.
@@ -51,12 +51,18 @@ pub(super) struct Differs {
 }
 
 impl Card {
-    /// Of calls that are alike, the first `most`.
+    /// Of calls that are alike, the first `most` and what is not to be folded behind them.
     pub(super) fn new(card: &[Standing], most: usize, cards: &Cards) -> Self {
-        let hidden: Vec<&str> = card.iter().skip(most).map(|it| it.row.id.as_str()).collect();
-        let mut rows: Vec<Row> = card.iter().take(most).map(|it| Row::new(it, cards)).collect();
+        let asked = card.iter().map(|it| {
+            let rules: Vec<&str> = it.row.rules.iter().map(|rule| &*rule.id).collect();
+            (rules, it.row.action.score())
+        });
+        let shown = shown(asked, most);
+        let (seen, hidden): (Vec<_>, Vec<_>) = card.iter().zip(shown).partition(|(_, shown)| *shown);
+        let hidden: Vec<&str> = hidden.iter().map(|(it, _)| it.row.id.as_str()).collect();
+        let mut rows: Vec<Row> = seen.iter().map(|(it, _)| Row::new(it, cards)).collect();
         // What is told of the first is told of all; another's own past is its own.
-        for (row, it) in rows.iter_mut().zip(card).skip(1) {
+        for (row, (it, _)) in rows.iter_mut().zip(seen).skip(1) {
             let own = cards
                 .lately(&it.row.id)
                 .unwrap_or_default()

@@ -147,3 +147,78 @@ fn places_are_told_as_people_count() {
         ]
     );
 }
+
+#[test]
+fn what_is_riskier_or_asks_another_rule_is_never_folded() {
+    let call = |rule: &'static str, score: i64| (vec![rule], Some(score));
+    let card = [
+        call("a", 20),
+        call("a", 10),
+        call("a", 29),
+        call("a", 30),
+        call("a", 31),
+        call("b", 5),
+        call("b", 5),
+    ];
+    assert_eq!(
+        shown(card.clone(), 2),
+        [true, true, false, true, false, true, false],
+        "the first two, the first of a higher band, and the first that asks another"
+    );
+    assert_eq!(shown(card, 10), [true; 7]);
+    assert_eq!(
+        shown([call("a", 84), (vec!["a"], None)], 1),
+        [true, true],
+        "what was not weighed may be anything"
+    );
+}
+
+#[test]
+fn a_riskier_call_another_rule_or_more_people_are_more_than_the_first() {
+    let first = row("bot", Some("ch_1"), 90_000);
+    assert!(!asks_more(&first, &first));
+    let mut quorum = first.clone();
+    quorum.rules[0].quorum = 2;
+    assert!(asks_more(&first, &quorum) && !asks_more(&quorum, &first));
+    let mut rule = first.clone();
+    rule.rules[0].id = "another".into();
+    assert!(asks_more(&first, &rule));
+    let scored = |score: i64| {
+        let mut row = first.clone();
+        row.action.risk = Some(Box::new(crate::model::Risk {
+            action: "process_refund".into(),
+            factors: Vec::new(),
+            score,
+            weights: "ab".into(),
+        }));
+        row
+    };
+    assert!(asks_more(&scored(29), &scored(30)) && !asks_more(&scored(30), &scored(29)));
+    assert!(!asks_more(&scored(30), &scored(31)), "of one band");
+    assert!(
+        asks_more(&scored(84), &first) && !asks_more(&first, &scored(100)),
+        "what was not weighed may be anything"
+    );
+}
+
+#[test]
+fn long_values_are_cut_where_they_part() {
+    let text = |text: String| Some(Value::Text(text));
+    let cut = |first: Option<Value>, here: Option<Value>| {
+        let what = "note".into();
+        let cut = Difference { what, first, here }.cut();
+        (cut.told(cut.first.as_ref(), None), cut.told(cut.here.as_ref(), None))
+    };
+    let long = "x".repeat(5_000);
+    let (first, here) = cut(text(format!("{long}a{long}")), text(format!("{long}b")));
+    assert_eq!(here, format!("…{}b", "x".repeat(40)));
+    assert!(first.starts_with(&format!("…{}a", "x".repeat(40))) && first.ends_with('…'));
+    assert_eq!(first.chars().count(), 1_002);
+    let (first, here) = cut(None, text(long.clone()));
+    assert_eq!((first.as_str(), here.chars().count()), ("(not said)", 1_001));
+    let list = |last: &str| Some(Value::List(vec![long.clone(), last.to_owned()]));
+    let (first, here) = cut(list("ann"), list("bob"));
+    assert!(first.ends_with(", ann") && here.ends_with(", bob"), "{first} {here}");
+    let short = Some(Value::List(vec!["a".to_owned()]));
+    assert_eq!(cut(short, text("ä".to_owned())), ("a".to_owned(), "ä".to_owned()));
+}

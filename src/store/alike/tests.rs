@@ -108,19 +108,24 @@ async fn the_first_that_waits_is_found_and_how_many_came_since() {
 }
 
 #[tokio::test]
-async fn both_questions_read_what_is_alike_and_no_other_row() {
+async fn each_question_reads_what_is_alike_and_of_what_waits_none_that_was_answered() {
     let (_directory, path, store) = fresh();
     hold(&store, &another(None)).await;
     let connection = rusqlite::Connection::open(path).unwrap();
-    for sql in [answered_sql(), first_sql()] {
+    for (sql, index, values) in [
+        (answered_sql(), "approvals_alike (agent=? AND <expr>=?", 7),
+        (first_sql(), "approvals_alike_pending (agent=? AND <expr>=?", 7),
+        (others_sql(), "approvals_alike_pending (agent=? AND <expr>=?", 7),
+        (conversation_sql(), "approvals_alike_pending (agent=? AND <expr>=?", 8),
+    ] {
         let plan: Vec<String> = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
             .unwrap()
-            .query_map(params!["a", "b", "c", "d", "e", 1, 1], |row| row.get(3))
+            .query_map(rusqlite::params_from_iter(vec![1; values]), |row| row.get(3))
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();
-        let uses = |line: &String| line.contains("approvals USING INDEX approvals_alike (agent=? AND <expr>=?");
+        let uses = |line: &String| line.contains(&format!("approvals USING INDEX {index}"));
         assert!(plan.iter().any(uses), "{plan:?}");
         assert!(!plan.iter().any(|line| line.contains("SCAN approvals")), "{plan:?}");
     }
@@ -147,7 +152,7 @@ async fn a_conversation_is_one_that_stands_by_itself_about_a_call_that_waits() {
     let of_last = |receiver: &str, now: i64| {
         let reader = store.reader().unwrap();
         let found = reader.conversation(&rows[3], receiver, Timestamp(now)).unwrap();
-        found.map(|(_, ts)| ts)
+        found.map(|(_, ts, _)| ts)
     };
     assert_eq!(of_last("slack:C1", 0), None, "nobody was shown anything");
     let posts = vec![

@@ -148,7 +148,7 @@ async fn a_delivery_is_due_until_it_is_over_and_is_over_once() {
     tell(&store, vec![receiver("hook", None, &ALL)]).await;
     let row = asking(&["finance"]);
     held(&store, &row).await;
-    let next = |now: Timestamp| store.reader().unwrap().next_delivery("hook", now).unwrap();
+    let next = |now: Timestamp| store.reader().unwrap().next_delivery("hook", now, None).unwrap();
     // At once, whatever the clock says.
     let (delivery, with) = next(Timestamp(0)).unwrap();
     assert_eq!((&with.id, delivery.attempts), (&row.id, 0));
@@ -167,7 +167,7 @@ async fn a_delivery_is_due_until_it_is_over_and_is_over_once() {
     attempt(failed).await.unwrap();
     assert!(next(Timestamp(999)).is_none());
     assert_eq!(
-        store.reader().unwrap().next_due("hook").unwrap(),
+        store.reader().unwrap().next_due("hook", None).unwrap(),
         Some(Timestamp(1_000))
     );
     let set_back = Timestamp(-24 * 60 * 60 * 1000);
@@ -238,8 +238,8 @@ async fn who_is_not_configured_any_more_is_not_told() {
     held(&store, &asking(&["finance"])).await;
     tell(&store, vec![receiver("other", None, &ALL)]).await;
     let reader = store.reader().unwrap();
-    assert!(reader.next_delivery("hook", LATER).unwrap().is_none());
-    assert!(reader.next_delivery("other", LATER).unwrap().is_some());
+    assert!(reader.next_delivery("hook", LATER, None).unwrap().is_none());
+    assert!(reader.next_delivery("other", LATER, None).unwrap().is_some());
     assert_eq!(reader.receivers().unwrap().len(), 1);
     held(&store, &asking(&["finance"])).await;
     assert_eq!(told(&store).len(), 3);
@@ -282,7 +282,7 @@ async fn what_waits_for_its_time_is_due_once_the_clock_was_set_back() {
     tell(&store, vec![receiver("hook", None, &["requested"])]).await;
     held(&store, &asking(&["finance"])).await;
     let now = Timestamp(10_000_000);
-    let next = |now: Timestamp| store.reader().unwrap().next_delivery("hook", now).unwrap();
+    let next = |now: Timestamp| store.reader().unwrap().next_delivery("hook", now, None).unwrap();
     let (delivery, _) = next(now).unwrap();
     let attempt = Attempt {
         delivery: delivery.id,

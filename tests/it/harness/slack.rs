@@ -34,6 +34,8 @@ struct State {
     busy: u32,
     /// How long it thinks about each call.
     slow: Duration,
+    /// A method that is answered 429 always.
+    overrun: Option<&'static str>,
     /// A word that it takes for no block.
     allergic: Option<String>,
     calls: Vec<String>,
@@ -80,6 +82,11 @@ impl Workspace {
     /// Each call from now on takes so long.
     pub fn is_slow(&self, slow: Duration) {
         self.state.lock().unwrap().slow = slow;
+    }
+
+    /// Calls of this method are too many, for an hour.
+    pub fn is_overrun(&self, method: &'static str) {
+        self.state.lock().unwrap().overrun = Some(method);
     }
 
     pub fn is_allergic_to(&self, word: &str) {
@@ -250,6 +257,10 @@ impl State {
             let limited = json!({"ok": false, "error": "ratelimited"});
             return answer(429, vec![("retry-after", "1".to_owned())], &limited);
         }
+        if self.overrun == Some(&*method) {
+            let limited = json!({"ok": false, "error": "ratelimited"});
+            return answer(429, vec![("retry-after", "3600".to_owned())], &limited);
+        }
         let header = |name: &str| {
             request
                 .headers
@@ -297,7 +308,7 @@ impl State {
             return Err("invalid_blocks");
         }
         let mut message = json!({"text": text, "blocks": blocks, "user": body["user"], "ts": body["ts"],
-            "thread_ts": body["thread_ts"]});
+            "thread_ts": body["thread_ts"], "reply_broadcast": body["reply_broadcast"]});
         match method {
             "chat.postMessage" => {
                 let parent = body["thread_ts"].as_str();

@@ -129,3 +129,25 @@ async fn what_is_alike_is_shown_to_people_who_are_signed_in_alone() {
     client.abort();
     assert!(client.await.is_err());
 }
+
+#[tokio::test]
+async fn ten_harmless_calls_hide_no_dangerous_one() {
+    let sidecar = Sidecar::start();
+    let mut clients = Vec::new();
+    for at in 0..11 {
+        let content = format!("charge=ch_1&amount={}", 60_000 + at);
+        clients.push(sidecar.send(refund(&content, &format!("k{at}"))));
+    }
+    pending(&sidecar, 11).await;
+    clients.push(sidecar.send(refund("charge=ch_1&amount=500000000", "k12")));
+    let ids = pending(&sidecar, 12).await;
+    let browser = Browser::of(&sidecar, "alice").await;
+    let inbox = browser.get("/").await;
+    let first = inbox.text.split("<li class=\"row\" id=\"").nth(1).unwrap();
+    assert!(first.starts_with(&ids[11]), "the riskiest is the first: {first}");
+    inbox.has("and 2 more</a>");
+    sidecar.stop();
+    for client in clients {
+        assert!(client.await.unwrap().is_err());
+    }
+}
