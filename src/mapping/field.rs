@@ -11,11 +11,13 @@ use crate::model::{Value, Why, money};
 mod domain;
 mod filters;
 mod mail;
+mod only;
 
 use domain::domains;
 pub(super) use filters::Filters;
 use filters::is_empty;
 pub(super) use mail::Told;
+pub(super) use only::Is;
 
 /// Items that a list may hold; more is not read.
 pub(super) const MAX_ITEMS: usize = 1_000;
@@ -37,6 +39,8 @@ pub(super) enum Rule {
     Unless(Vec<Path>, Box<Rule>),
     /// Cannot be read where what the path finds has this text in it.
     Lacking(Path, Box<str>, Box<Rule>),
+    /// Cannot be read but where all of one of these is so.
+    Only(Vec<Vec<Is>>, Box<Rule>),
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +106,7 @@ impl Rule {
             Rule::NotTold => Vec::new(),
             Rule::Unless(unless, rule) => rule.paths().into_iter().chain(unless).collect(),
             Rule::Lacking(path, _, rule) => rule.paths().into_iter().chain([path]).collect(),
+            Rule::Only(any, rule) => any.iter().flatten().map(|is| &is.at).chain(rule.paths()).collect(),
         }
     }
 
@@ -119,17 +124,11 @@ impl Rule {
                 true => rule.value(document),
                 false => Err(Why::Absent),
             },
-            Rule::Lacking(path, text, rule) => {
-                let lacks = |node: &Node<'_>| match node {
-                    Node::Text(found) => !found.contains(&**text),
-                    Node::Json(Json::String(found)) => !found.contains(&**text),
-                    Node::Json(_) | Node::Opaque => false,
-                };
-                match path.select(document).iter().all(lacks) {
-                    true => rule.value(document),
-                    false => Err(Why::Unreadable),
-                }
+            Rule::Lacking(path, text, rule) if only::lacks(path, text, document) => rule.value(document),
+            Rule::Only(any, rule) if any.iter().any(|all| all.iter().all(|is| is.holds(document))) => {
+                rule.value(document)
             }
+            Rule::Lacking(..) | Rule::Only(..) => Err(Why::Unreadable),
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::model::Why;
 
 #[cfg(test)]
 mod tests;
+mod words;
+
+pub(super) use words::all_are_words;
 
 /// Bytes that a head may have.
 const MAX_HEAD: usize = 256 * 1024;
@@ -115,12 +118,16 @@ pub(super) fn recipients(mail: &[u8]) -> Result<Vec<String>, Why> {
 
 /// The addresses of one field.
 fn addresses(name: &str, value: &str) -> Result<Vec<String>, Why> {
+    if !words::are_plain(name, value) {
+        return Err(Why::Unreadable);
+    }
     let line = format!("{name}:{value}\r\n");
     let (field, _) = mailparse::parse_header(line.as_bytes()).map_err(|_| Why::Unreadable)?;
     let ats = |text: &str| text.matches('@').count();
     // SECURITY: an encoded word is part of a name; who decodes it first may find an address in it (test
     // `a_head_that_may_be_read_otherwise_is_unreadable`).
-    if ats(&field.get_value()) != ats(value) {
+    let decoded = field.get_value();
+    if ats(&decoded) != ats(value) || decoded.contains("=?") {
         return Err(Why::Unreadable);
     }
     if value.trim().is_empty() {
@@ -148,7 +155,7 @@ fn addresses(name: &str, value: &str) -> Result<Vec<String>, Why> {
             .trim()
             .trim_matches(['"', '\''])
             .eq_ignore_ascii_case(&single.addr);
-        if ats(&single.addr) != 1 || (ats(&shown) > 0 && !same) {
+        if ats(&single.addr) != 1 || (ats(&shown) > 0 && !same) || single.addr.contains("=?") {
             return Err(Why::Unreadable);
         }
         accounted += 1 + ats(&shown);

@@ -23,10 +23,16 @@ pub(super) struct Schema {
     named: BTreeMap<&'static str, (String, Place)>,
     /// Whether a schema says which types those are: else they have their usual names.
     says_roots: bool,
-    objects: BTreeMap<String, Vec<Field>>,
+    objects: BTreeMap<String, Object>,
     pub inputs: BTreeMap<String, Vec<Argument>>,
     /// What is defined, rather than extended.
     defined: BTreeSet<String>,
+}
+
+#[derive(Debug, Default)]
+struct Object {
+    fields: Vec<Field>,
+    names: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -93,20 +99,19 @@ impl Schema {
     /// Adds fields to an object type.
     pub(super) fn object(&mut self, source: &Source, name: String, fields: Vec<Field>) -> Result<(), ImportError> {
         let has = self.objects.entry(name.clone()).or_default();
-        let mut known: BTreeSet<String> = has.iter().map(|field| field.name.clone()).collect();
         for field in fields {
-            if !known.insert(field.name.clone()) {
+            if !has.names.insert(field.name.clone()) {
                 let message = format!("`{name}` has two fields `{}`", field.name);
                 return Err(wrong(source, field.place.offset, message));
             }
-            if has.len() >= MAX_FIELDS {
+            if has.fields.len() >= MAX_FIELDS {
                 return Err(ImportError::TooMany {
                     file: source.file.clone(),
                     limit: MAX_FIELDS,
                     what: "fields of one type",
                 });
             }
-            has.push(field);
+            has.fields.push(field);
         }
         Ok(())
     }
@@ -141,7 +146,7 @@ impl Schema {
                 None => no_schema(sources, &message),
             };
             match self.objects.get(of) {
-                Some(fields) => *slot = Some(fields),
+                Some(object) => *slot = Some(&object.fields),
                 None if named.is_some() => {
                     return Err(told(format!(
                         "the schema's {kind} type `{of}` is not defined as an object type"

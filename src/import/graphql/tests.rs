@@ -253,3 +253,21 @@ fn hostile_schemas_end_in_an_error_with_its_place() {
     let said = read(&[path], &options()).unwrap_err().to_string();
     assert_eq!(said, "latin.graphql: this is no UTF-8 text from byte 16");
 }
+
+#[test]
+fn a_type_that_is_extended_often_is_read_in_little_time() {
+    let fields = |from: usize, to: usize| -> String { (from..to).map(|at| format!("f{at}: Int ")).collect() };
+    let extended: String = (10_000..15_000)
+        .map(|at| format!("extend type Query {{ f{at}: Int }}\n"))
+        .collect();
+    let text = format!("type Query {{ {} }}\n{extended}", fields(0, 10_000));
+    let began = std::time::Instant::now();
+    let twice = source("x", &format!("{text}extend type Query {{ f1: Int }}"));
+    let said = draft(&[twice], &options()).map(drop).unwrap_err().to_string();
+    assert!(said.contains("`Query` has two fields `f1`"), "{said}");
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
 use crate::mapping::document::{Path, Selector};
-use crate::mapping::field::{Reading, Reducer, Rule, Told, Type};
+use crate::mapping::field::{Is, Reading, Reducer, Rule, Told, Type};
 use crate::mapping::file::{self, Field, Kind, Literal, Reduce};
 use crate::mapping::service::{Meaning, Trigger};
 use crate::mapping::spelling;
@@ -100,6 +100,10 @@ impl Compiler<'_> {
             true => rule,
             false => Rule::Unless(unless, Box::new(rule)),
         };
+        let rule = match field.only.is_empty() {
+            true => rule,
+            false => Rule::Only(self.forms(field, context), Box::new(rule)),
+        };
         match &field.lacks {
             None => Some(rule),
             Some(lacks) => {
@@ -107,6 +111,19 @@ impl Compiler<'_> {
                 Some(Rule::Lacking(path, lacks.text.as_str().into(), Box::new(rule)))
             }
         }
+    }
+
+    fn forms(&mut self, field: &Field, context: &Context<'_>) -> Vec<Vec<Is>> {
+        let mut any = Vec::new();
+        for written in field.only.iter().filter(|written| !written.is_empty()) {
+            let mut all = Vec::new();
+            for is in written {
+                let text = is.is.as_str().into();
+                all.extend(self.path(&is.at, context).map(|at| Is { at, text }));
+            }
+            any.push(all);
+        }
+        any
     }
 
     /// Where the environment is told: by prefixes, which may be the credential's.

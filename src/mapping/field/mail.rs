@@ -2,8 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::domain::domains;
-use super::{MAX_ITEMS, count};
+use super::domain::{domain, domains};
+use super::{MAX_ITEMS, count, text};
 use crate::mapping::document::{Document, Node, Path};
 use crate::mapping::mail;
 use crate::model::{Value, Why};
@@ -21,7 +21,14 @@ impl Told {
         let (mail, named) = paths.split_first().ok_or(Why::Absent)?;
         let named: Vec<Node<'_>> = named.iter().flat_map(|path| path.select(document)).collect();
         if !named.is_empty() {
-            return self.of(&named);
+            // SECURITY: what is not one address may be none to the provider, which then goes by the head, or several (test
+            // `who_is_named_in_the_call_is_one_address_each`).
+            let one =
+                |node: &Node<'_>| text(*node).is_ok_and(|text| domain(text).is_some() && mail::all_are_words(text));
+            return match named.iter().all(one) {
+                true => self.of(&named),
+                false => Err(Why::Unreadable),
+            };
         }
         let bytes = match mail.select(document).as_slice() {
             [] => return Err(Why::Absent),

@@ -54,6 +54,9 @@ pub(in crate::mapping) struct Field {
     /// The field cannot be read where what the JSONPath finds has this text in it: `{ text: "(", at: $.query.select }`
     #[serde(default)]
     pub lacks: Option<Lacks>,
+    /// The field can be read only where all of one of these is so: `[[{ at: $.query.uploadType, is: media }]]`
+    #[serde(default)]
+    pub only: Vec<Vec<Is>>,
     /// `int decimal money string bool enum prefix_map currency`; by the field's type unless it is said.
     #[serde(default, rename = "as")]
     pub kind: Option<Kind>,
@@ -79,6 +82,14 @@ pub(in crate::mapping) struct Field {
 pub(in crate::mapping) struct Lacks {
     pub text: String,
     pub at: Located<String>,
+}
+
+/// The JSONPath finds this one text, and nothing behind it but parameters (`; …`).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::mapping) struct Is {
+    pub at: Located<String>,
+    pub is: String,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq)]

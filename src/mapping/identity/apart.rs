@@ -37,8 +37,10 @@ fn place(rule: &Rule) -> Option<Place<'_>> {
             _ => None,
         },
         Rule::Unless(_, rule) => place(rule),
-        // What lacks a text is told by that text, too.
-        Rule::Read(_) | Rule::Constant(..) | Rule::NotTold | Rule::Empty(..) | Rule::Lacking(..) => None,
+        // What lacks a text, or is told only beside one, is told by that text, too.
+        Rule::Read(_) | Rule::Constant(..) | Rule::NotTold | Rule::Empty(..) | Rule::Lacking(..) | Rule::Only(..) => {
+            None
+        }
     }
 }
 

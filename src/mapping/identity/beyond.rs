@@ -148,7 +148,7 @@ impl Told<'_> {
         let reading = match rule {
             Rule::Read(reading) => reading,
             Rule::Unless(_, rule) => return self.tells(name, rule, part, saying),
-            Rule::Constant(..) | Rule::NotTold | Rule::Empty(..) | Rule::Lacking(..) => return false,
+            Rule::Constant(..) | Rule::NotTold | Rule::Empty(..) | Rule::Lacking(..) | Rule::Only(..) => return false,
         };
         let named = || reading.from.iter().any(|path| self.names(path, part, saying));
         match (&reading.reduce, self.action.fields.get(name)) {

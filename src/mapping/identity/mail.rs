@@ -4,6 +4,7 @@ use http::header::CONTENT_TYPE;
 
 use super::exact::Exact;
 use super::{Body, Content, Framed, decoded};
+use crate::mapping::document::Place;
 use crate::mapping::field::{Reading, Reducer, Rule};
 use crate::mapping::mail::{self, Message};
 use crate::mapping::multipart;
@@ -19,17 +20,7 @@ const MAX_DEPTH: usize = 8;
 /// `a_mail_is_known_again_by_what_it_says`).
 pub(super) fn take(operation: &Operation, dots: bool, body: &mut Body<'_>) -> Option<Vec<u8>> {
     let mut rules = operation.fields.iter();
-    let path = rules.find_map(|(_, rule)| match rule {
-        Rule::Read(Reading {
-            from,
-            reduce: Reducer::Mail(_),
-            ..
-        }) => from.first(),
-        Rule::Constant(..) | Rule::NotTold | Rule::Read(_) | Rule::Empty(..) | Rule::Unless(..) | Rule::Lacking(..) => {
-            None
-        }
-    })?;
-    let place = path.place()?;
+    let place = rules.find_map(|(_, rule)| place(rule))?;
     match body {
         Body::Json(value) => {
             let (last, above) = place.names.split_last()?;
@@ -59,6 +50,19 @@ pub(super) fn take(operation: &Operation, dots: bool, body: &mut Body<'_>) -> Op
         | Body::Related(..)
         | Body::Mail(..)
         | Body::Raw(_) => None,
+    }
+}
+
+/// Where a mail is read from.
+fn place(rule: &Rule) -> Option<Place<'_>> {
+    match rule {
+        Rule::Read(Reading {
+            from,
+            reduce: Reducer::Mail(_),
+            ..
+        }) => from.first()?.place(),
+        Rule::Unless(_, rule) | Rule::Only(_, rule) => place(rule),
+        Rule::Read(_) | Rule::Constant(..) | Rule::NotTold | Rule::Empty(..) | Rule::Lacking(..) => None,
     }
 }
 
@@ -98,9 +102,11 @@ impl Framed {
         for (name, value) in &message.fields {
             let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
             if depth == 0 && (is("date") || is("message-id")) {
-                message.field(name).filter(|value| is_plain(value))?;
-                self.put(b'd', name.to_ascii_lowercase().as_bytes());
-                continue;
+                let fits = if is("date") { is_date(value) } else { is_id(value) };
+                if fits && message.field(name).is_some() {
+                    self.put(b'd', name.to_ascii_lowercase().as_bytes());
+                    continue;
+                }
             }
             self.put(b'k', name.as_bytes());
             match boundary.filter(|_| is("content-type")) {
@@ -127,11 +133,24 @@ impl Framed {
     }
 }
 
-/// A date or an id, and nothing else: no text to hide something in.
-fn is_plain(value: &str) -> bool {
-    let plain =
-        |character: char| character.is_ascii_alphanumeric() || " \t\r\n,:;+-_.=()<>@$!#/~[]".contains(character);
-    value.len() <= 500 && value.chars().all(plain)
+/// A date as RFC 5322 writes it, without a comment to hide something in.
+fn is_date(value: &str) -> bool {
+    let value = value.trim();
+    value.len() <= 40 && !value.contains('(') && jiff::fmt::rfc2822::parse(value).is_ok()
+}
+
+/// One id as RFC 5322 writes it.
+fn is_id(value: &str) -> bool {
+    let value = value.trim();
+    let id = value.strip_prefix('<').and_then(|value| value.strip_suffix('>'));
+    let plain = |text: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.[]:".contains(&byte);
+        !text.is_empty() && text.bytes().all(allowed)
+    };
+    value.len() <= 200
+        && id
+            .and_then(|id| id.split_once('@'))
+            .is_some_and(|(left, right)| plain(left) && plain(right))
 }
 
 /// The one boundary that a Content-Type names, if nothing else in it is the same text.
@@ -139,6 +158,12 @@ fn boundary(content_type: &str) -> Option<&str> {
     let lower = content_type.to_ascii_lowercase();
     let at = lower.find("boundary=")?;
     if lower.matches("boundary").count() != 1 {
+        return None;
+    }
+    // In quotation marks, or at the end of another name, it is no parameter.
+    let before = content_type.get(..at)?;
+    let quoted = before.contains('\\') || !before.matches('"').count().is_multiple_of(2);
+    if quoted || !before.trim_end().ends_with(';') {
         return None;
     }
     let value = content_type.get(at + "boundary=".len()..)?;

@@ -71,6 +71,92 @@ fn a_head_that_may_be_read_otherwise_is_unreadable() {
 }
 
 #[test]
+fn an_encoded_word_that_not_all_decode_is_unreadable() {
+    let name = |words: &str| to(&format!("To: {words} <a@x.example>\r\n\r\n"));
+    for words in [
+        "=?utf-8?q?Zo=C3=AB?=",
+        "=?UTF-8?B?Wm/Dqw==?=",
+        "=?iso-8859-1?Q?Andr=E9?= Pirard",
+        "=?utf-8?q?Doe=2C_J.?=",
+        "=?utf-8?q?a?=\r\n =?utf-8?q?b?=",
+        "(=?utf-8?q?a?=)",
+    ] {
+        assert_eq!(name(words).as_deref(), Ok(&["a@x.example".to_owned()][..]), "{words}");
+    }
+    for words in [
+        "=?utf-8?q?b=40evil.example=3e=2c?=",
+        "=?utf-8?b?YkBldmlsLmV4YW1wbGU=?=",
+        "=?x-unknown?q?a?=",
+        "=?utf-7?q?+AEA-?=",
+        "=?utf-8*en?q?a?=",
+        "=?utf-8?x?a?=",
+        "=?utf-8?b?YQ?=",
+        "=?utf-8?b?_?=",
+        "=?utf-8?q?=C3?=",
+        "=?utf-8?q?=4?=",
+        "=?utf-8?q?=3D=3Futf-8?=",
+        "=?utf-8?q?a=0D=0A?=",
+        "=?us-ascii?q?=E9?=",
+        "=?utf-8?q?a b?=",
+        "=?utf-8?q?a",
+        "=?",
+        "a=?utf-8?q?a?=",
+        "=?utf-8?q?a?=b",
+        "=?utf-8?q?a?==?utf-8?q?b?=",
+        "\"=?utf-8?q?a?=\"",
+        "Zoë =?utf-8?q?a?=",
+        &format!("=?utf-8?q?{}?=", "a".repeat(64)),
+    ] {
+        assert_eq!(name(words), Err(Why::Unreadable), "{words}");
+    }
+    for mail in [
+        "To: =?utf-8?q?b=40evil.example=3e=2c?=a@ours.example\r\n\r\n",
+        "To: =?utf-8?q?a?=@ours.example\r\n\r\n",
+        "To: a@=?utf-8?q?ours.example?=\r\n\r\n",
+        "To: <=?utf-8?q?a?=@ours.example>\r\n\r\n",
+    ] {
+        assert_eq!(to(mail), Err(Why::Unreadable), "{mail}");
+    }
+}
+
+#[test]
+fn a_long_head_is_read_in_little_time() {
+    let began = std::time::Instant::now();
+    let lines = |line: &str| format!("To: {}a@x.example\r\n\r\n", line.repeat(200 * 1024 / line.len()));
+    for line in [
+        " =?",
+        " =?utf-8?q?a?=",
+        "\r\n =?",
+        "\r\n =?utf-8?q?a?=",
+        "?=",
+        "(",
+        "\"",
+        "\\",
+        ":",
+        "a@x.example,",
+    ] {
+        assert_eq!(to(&lines(line)), Err(Why::Unreadable), "{line:?}");
+    }
+    let hostile = format!("To: {}?={}\r\n\r\n", " =?".repeat(3_000), "x?=".repeat(3_000));
+    assert_eq!(to(&hostile), Err(Why::Unreadable));
+    // As much as is read at all.
+    let words = "\r\n".to_owned() + &" =?utf-8?q?a?=".repeat(70);
+    let field = format!("To: {} <a@x.example>\r\n", words.repeat(60));
+    assert_eq!(to(&format!("{}\r\n", field.repeat(3))).map(|found| found.len()), Ok(3));
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    for (field, fine) in [
+        (format!("To: {} <a@x.example>\r\n\r\n", "b".repeat(980)), true),
+        (format!("To: {} <a@x.example>\r\n\r\n", "b".repeat(981)), false),
+    ] {
+        assert_eq!(to(&field).is_ok(), fine, "{}", field.len());
+    }
+}
+
+#[test]
 fn parts_of_an_upload_are_as_they_are_or_none() {
     let body = |head: &str, about: &str, mail: &str| {
         format!(

@@ -6,6 +6,7 @@ use crate::model::{Access, Value, Why};
 mod copies;
 mod disguises;
 mod hidden;
+mod mails;
 mod permissions;
 mod strangers;
 

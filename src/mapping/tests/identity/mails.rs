@@ -95,6 +95,15 @@ fn a_mail_is_known_again_by_what_it_says() {
             first.replace("From: bot@acme.example\n", ""),
             first.replace("MIME-Version: 1.0\n", "MIME-Version: 1.0\nBcc: c@x.example\n"),
             first.replace("\n", "\r\n"),
+            // Something beside the date or in the id.
+            first.replace("07:00:00 +0000", "07:00:00 +0000 (pay 1)"),
+            first.replace("07:00:00 +0000", "pay 1 to c@x.example"),
+            first.replace("<1@host>", "<1@host> pay 1"),
+            first.replace("<1@host>", "pay 1"),
+            first.replace("<1@host>", &format!("<{}@host>", "1".repeat(200))),
+            // No parameter of that name.
+            first.replace("; boundary=\"", "; x-boundary=\""),
+            first.replace("; boundary=\"", "; x=\"; boundary=\""),
             // Not a date, two ids, a boundary that stands where it parts nothing, something before it.
             first.replace("07:00:00", "{07:00:00}"),
             first.replace("Date:", "Message-ID: <3@host>\nDate:"),
@@ -109,6 +118,30 @@ fn a_mail_is_known_again_by_what_it_says() {
     }
     assert_eq!(in_parts(&first, "b1"), in_parts(&again, "b2"));
     assert_ne!(in_json(&first), whole(&first));
+}
+
+#[test]
+fn what_is_no_date_id_or_boundary_tells_two_mails_apart() {
+    let (first, again) = (first(), again());
+    for (from, one, other) in [
+        ("07:00:00 +0000", "07:00:00 +0000 (pay 1)", "07:00:00 +0000 (pay 2)"),
+        ("Sun, 22 Nov 2026", "pay 1 Sun, 22 Nov 2026", "pay 2 Sun, 22 Nov 2026"),
+        ("<1@host>", "<1@host> <pay-1@host>", "<1@host> <pay-2@host>"),
+        ("<1@host>", "pay-1@host", "pay-2@host"),
+        (";", "; x=\"a\" ", "; x=\"b\" "),
+    ] {
+        assert_ne!(
+            in_json(&first.replace(from, one)),
+            in_json(&first.replace(from, other)),
+            "{from}"
+        );
+    }
+    for other in ["; x-boundary=", "; x=\"\\\"; boundary=", "; x=y boundary="] {
+        let (one, two) = (first.replace("; boundary=", other), again.replace("; boundary=", other));
+        assert_ne!(in_json(&one), in_json(&two), "{other}");
+    }
+    let folded = |mail: &str| mail.replace("Message-ID: ", "Message-ID:\n ");
+    assert_eq!(in_json(&folded(&first)), in_json(&folded(&again)));
 }
 
 #[test]
