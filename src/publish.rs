@@ -57,7 +57,12 @@ pub struct Parts {
     /// Where what witnesses signed last is kept.
     pub state: PathBuf,
     pub told: Told,
+    /// Whether we end, so that nothing more is recorded: the last entry is to be `shutdown`.
+    pub ends: Ends,
 }
+
+/// Asked whether we end.
+pub type Ends = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// Told of each place by its name whether checkpoints get there.
 pub type Told = Box<dyn Fn(&str, bool) + Send + Sync>;
@@ -209,7 +214,7 @@ async fn keep(
         parts.metrics.published(place.publisher(), tried.is_ok());
         (parts.told)(&course.name, tried.is_ok());
         there = tried.is_ok().then_some(signed).or(there);
-        course.came_of(tried, &parts.store).await;
+        course.came_of(tried, &parts).await;
     }
     let last = newest.borrow().clone();
     let missing = last.filter(|last| there.as_ref().is_none_or(|there| there.note != last.note));
@@ -259,7 +264,7 @@ impl Course {
         }
     }
 
-    async fn came_of(&mut self, tried: Result<(), Unpublished>, store: &Store) {
+    async fn came_of(&mut self, tried: Result<(), Unpublished>, parts: &Parts) {
         let code = match tried {
             Ok(()) => {
                 (self.failed, self.pause) = (0, None);
@@ -278,7 +283,9 @@ impl Course {
                 Some(code)
             }
         };
-        self.record(code, store).await;
+        if !(parts.ends)() {
+            self.record(code, &parts.store).await;
+        }
     }
 
     /// Once when publishing begins to fail, and once when it goes on; and whatever is known of the trail by it.

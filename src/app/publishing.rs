@@ -38,13 +38,14 @@ impl Publishing {
     }
 
     pub(super) fn start(self, store: &Store, metrics: &Arc<Metrics>, readiness: &Arc<Readiness>) -> (Newest, Running) {
-        let readiness = readiness.clone();
+        let (telling, asking) = (readiness.clone(), readiness.clone());
         let parts = Parts {
             store: store.clone(),
             metrics: metrics.clone(),
             errands: self.errands,
             state: self.state,
-            told: Box::new(move |place, well| readiness.publishes(place, well)),
+            told: Box::new(move |place, well| telling.publishes(place, well)),
+            ends: Box::new(move || asking.is_stopping()),
         };
         publish::start(&self.config, parts)
     }

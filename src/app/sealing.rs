@@ -214,7 +214,11 @@ impl Sealing {
                     metrics.published(Publisher::File, well);
                 }
                 readiness.publishes(Publisher::File.as_str(), self.failing.is_none());
-                if let Err(error) = self.record(&store).await {
+                // SECURITY: what stands behind `shutdown` would take the last word from it, and that no person decides anything behind
+                // it would not be held (test `behind_the_end_of_a_run_nobody_decides_anything`).
+                if !readiness.is_stopping()
+                    && let Err(error) = self.record(&store).await
+                {
                     tracing::error!(%error, "what became of the anchor is not on record");
                 }
             }

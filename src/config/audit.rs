@@ -116,11 +116,11 @@ impl Section {
             let uri = webhook.url.0;
             Ok(publish::Webhook { uri, secrets })
         });
-        let mut ids = BTreeSet::new();
+        let mut names = BTreeSet::new();
         let witnesses = witnesses.into_iter().map(|witness| {
             let Key(key) = witness.key.value.clone();
-            // What one signed is kept by this id.
-            if !ids.insert(key.id()) {
+            // On record and in `/ready` it is known by its name.
+            if !names.insert(key.name().to_owned()) {
                 let message = format!("the witness `{}` is there twice", key.name());
                 return Err(witness.key.diagnostic(source, message));
             }

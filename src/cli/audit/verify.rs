@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::witness::Witnessed;
 use crate::audit::{self, Against, Disclosure, Point, Proof, Report};
@@ -55,6 +55,11 @@ fn verified(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         .map(|key| read_key(key))
         .collect::<anyhow::Result<Vec<_>>>()?;
     if let Some(text) = text_of(&args.file, audit::PROOF_HEADER) {
+        // It is over the log's own checkpoint: whoever else signed would be believed unseen.
+        ensure!(
+            args.witness.is_none(),
+            "--witness goes with a database, not with a proof"
+        );
         return proof(&text, &keys, out);
     }
     if let Some(text) = text_of(&args.file, audit::DISCLOSURE_BEGINNING) {
@@ -63,7 +68,7 @@ fn verified(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let of_file = args.checkpoint.as_deref();
     let witnessed = args.witness.as_deref();
     let witnessed = witnessed
-        .map(|key| Witnessed::read(key, of_file, &args.file))
+        .map(|key| Witnessed::read(key, (of_file, &args.file), &keys))
         .transpose()?;
     let (file, note) = match &witnessed {
         Some(witnessed) => (Some(&*witnessed.file), Some(witnessed.note.clone())),
@@ -237,10 +242,14 @@ pub(super) fn tell(report: &Report, witnessed: Option<&Witnessed>, out: &mut dyn
         )?;
     }
     writeln!(out, "Not proven:")?;
-    unproven(report, out)
+    unproven(report, witnessed.is_some_and(|witnessed| witnessed.beside), out)
 }
 
-fn unproven(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+/// `beside`: the checkpoint that it was held to lies beside the database.
+///
+/// SECURITY: who sets the database back sets that back with it, and the trail would look whole. Test:
+/// `what_a_witness_signed_is_kept_shown_and_gone_on_from`.
+fn unproven(report: &Report, beside: bool, out: &mut dyn Write) -> io::Result<()> {
     if report.unsealed() > 0 {
         writeln!(
             out,
@@ -250,6 +259,11 @@ fn unproven(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     match report.published {
+        Some(_) if beside => writeln!(
+            out,
+            "  - that no entries were cut from the end since the witness signed: what it signed lies beside the database, and may be \
+             older than what it signed last (--checkpoint)"
+        )?,
         None => writeln!(
             out,
             "  - that no entries were cut from the end: that takes a checkpoint that was kept elsewhere (--checkpoint)"

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::verify::read_checkpoint;
 use crate::audit::Point;
 use crate::io::keys::LastNote;
 use crate::model::inert;
-use crate::model::note::{Note, WitnessKey};
+use crate::model::note::{Note, VerifierKey, WitnessKey};
 
 /// A checkpoint that a witness signed.
 pub(super) struct Witnessed {
@@ -17,19 +17,29 @@ pub(super) struct Witnessed {
     pub(super) point: Point,
     pub(super) note: String,
     pub(super) file: PathBuf,
+    /// That lies beside the database.
+    pub(super) beside: bool,
 }
 
 impl Witnessed {
     /// That in `file`; without one, what the sidecar keeps beside its database.
     ///
     /// # Errors
-    /// If the key is none, there is no checkpoint, or the witness has not signed it.
-    pub(super) fn read(key: &str, file: Option<&Path>, database: &Path) -> anyhow::Result<Self> {
+    /// If the key is none, or the log's; there is no checkpoint, or the witness has not signed it.
+    pub(super) fn read(
+        key: &str,
+        (file, database): (Option<&Path>, &Path),
+        of_log: &[VerifierKey],
+    ) -> anyhow::Result<Self> {
         let of_file = || std::fs::read_to_string(key).ok();
         let key = WitnessKey::parse(key)
             .or_else(|error| of_file().map_or(Err(error), |text| WitnessKey::parse(&text)))
             .with_context(|| format!("--witness {}", inert(key)))?;
-        let state = database.parent().unwrap_or(Path::new(""));
+        ensure!(
+            !of_log.iter().any(|log| key.is(log)),
+            "--witness {key}: that is the key of the log itself, which vouches for nobody else"
+        );
+        let (state, beside) = (database.parent().unwrap_or(Path::new("")), file.is_none());
         let file = match file {
             Some(file) => file.to_owned(),
             None => LastNote::of_witness(state, &key).path().to_owned(),
@@ -46,6 +56,7 @@ impl Witnessed {
             point: Point { size, seconds },
             note,
             file,
+            beside,
         })
     }
 

@@ -44,6 +44,11 @@ impl WitnessKey {
         &self.0.name
     }
 
+    /// Whether who has this key has that one, too.
+    pub fn is(&self, other: &VerifierKey) -> bool {
+        self.0.public == other.public
+    }
+
     /// Of its cosignatures.
     pub fn id(&self) -> KeyId {
         self.0.id(Signs::TextAndTime)

@@ -54,7 +54,6 @@ fn an_upload_that_may_not_be_all_of_the_mail_tells_nobody() {
         ("?uploadType=MEDIA", None),
         ("?uploadType=", None),
         ("?uploadType[]=media", None),
-        ("?uploadtype=media", None),
         ("", None),
     ] {
         for (kind, body) in bodies {
@@ -84,6 +83,7 @@ fn an_upload_that_may_not_be_all_of_the_mail_tells_nobody() {
     assert_eq!(recipients(&format!("{media}&upload_id=x"), &[WHOLE], MAIL), Ok(None));
     for (query, header) in [
         ("&uploadType=multipart", ("accept", "*/*")),
+        ("&uploadtype=media", ("accept", "*/*")),
         ("&upload_protocol=resumable", ("accept", "*/*")),
         ("", ("x-goog-upload-protocol", "resumable")),
         ("", ("x-goog-upload-command", "start")),

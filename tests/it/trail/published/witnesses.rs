@@ -80,9 +80,14 @@ fn what_a_witness_signed_is_kept_shown_and_gone_on_from() {
     let point = format!("  witnessed    entries 1 to {}, signed ", kept_size(&sidecar));
     assert!(code == Some(0) && told.contains(&point), "{told}");
     assert!(told.contains(" s ago) by witness.test/w1"), "{told}");
+    let unproven = "no entries were cut from the end since the witness signed";
+    assert!(told.contains(unproven), "it lies beside the database: {told}");
     let kept = kept(&sidecar);
     let copy = ["--witness", WITNESS, "--checkpoint", kept.to_str().unwrap()];
-    assert_eq!(verify(&sidecar, &key, &copy).0, Some(0));
+    let (code, told) = verify(&sidecar, &key, &copy);
+    assert!(code == Some(0) && !told.contains(unproven), "{told}");
+    let (code, told) = verify(&sidecar, &key, &["--witness", &key]);
+    assert!(code == Some(2) && told.contains("the key of the log itself"), "{told}");
     assert_eq!(second(&key, &copy[2..], &[database(&sidecar)]), [true]);
     // What was signed by others than the witness is not witnessed.
     let log_last = sidecar.home().join("state/log.last");
