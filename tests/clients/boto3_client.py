@@ -66,8 +66,8 @@ def run_instances_uncounted():
 
 
 def send_raw_email():
-    """Who gets it stands in the mail itself, and nowhere else."""
-    mail = b"From: bot@example.com\r\nTo: a@example.com\r\nBcc: b@example.com\r\nSubject: Hello\r\n\r\nHello!\r\n"
+    """Who gets it stands in the mail alone, and mailers differ in whether Resent-To counts."""
+    mail = b"From: bot@example.com\r\nTo: a@example.com\r\nResent-To: b@example.com\r\nSubject: Hello\r\n\r\nHello!\r\n"
     return call("sesv2", "send_email", Content={"Raw": {"Data": mail}})
 
 

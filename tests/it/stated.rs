@@ -3,13 +3,12 @@
 
 use crate::harness::{Answer, Origin, Reply, Session, Sidecar, approval_id};
 
-/// Sends what cannot be read whole, and completes it with `value`; gives what the client was told.
+/// Sends what cannot be read whole, and completes it with what is `stated`, which is then `kept`; gives what the client was told.
 fn completed(
     host: &str,
     command: &str,
-    missing: &str,
     wrong: &[&str],
-    value: &str,
+    (stated, kept): (&[&str], &str),
     reply: Reply,
 ) -> (Origin, Sidecar, Answer) {
     let origin = Origin::aws();
@@ -31,7 +30,8 @@ fn completed(
     }
     origin.assert_untouched();
     origin.answer_next_with(reply);
-    assert!(approve(&["--set", &format!("{missing}={value}")]));
+    let set: Vec<&str> = stated.iter().flat_map(|value| ["--set", value]).collect();
+    assert!(approve(&set));
     let answer = client.receive();
     answer.assert_ok();
     assert_eq!(origin.seen().len(), 1);
@@ -39,10 +39,7 @@ fn completed(
     assert_eq!(trail.of_kind("decided").last().unwrap()["decision"], "ALLOW");
     let approved = &trail.of_kind("approved")[0];
     assert!(approved["commit_stated"].is_string(), "{approved}");
-    assert!(
-        trail.holds(format!("{{\"{missing}\":{value}}}").as_bytes()),
-        "what was stated is on record"
-    );
+    assert!(trail.holds(kept.as_bytes()), "what was stated is on record");
     (origin, sidecar, answer)
 }
 
@@ -53,9 +50,8 @@ fn instances_without_a_count_are_held_completed_and_started_once() {
     let (origin, _sidecar, answer) = completed(
         "ec2.us-east-1.amazonaws.com",
         "run_instances_uncounted",
-        "instance_count",
         &["instance_count=some", "instance_count=-1", "amount=3"],
-        "3",
+        (&["instance_count=3"], "{\"instance_count\":3}"),
         Reply::new(200).bytes(started),
     );
     assert_eq!(answer.value["Instances"][0]["InstanceId"], "i-1");
@@ -71,9 +67,11 @@ fn mail_without_destinations_is_held_completed_and_sent_once() {
     let (origin, _sidecar, answer) = completed(
         "email.us-east-1.amazonaws.com",
         "send_raw_email",
-        "recipient_count",
-        &["recipient_count=all", "recipient_count=-1"],
-        "2",
+        &["recipient_count=all", "recipient_count=-1", "recipient_count=2"],
+        (
+            &["recipient_count=2", "recipient_domains=example.com"],
+            "{\"recipient_count\":2,\"recipient_domains\":[\"example.com\"]}",
+        ),
         Reply::new(200).bytes("{\"MessageId\":\"m-1\"}"),
     );
     assert_eq!(answer.value["MessageId"], "m-1");
