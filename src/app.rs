@@ -25,7 +25,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Registry;
@@ -56,8 +56,9 @@ use reload::Reload;
 pub use rules::{groups, known_groups, load_rules, load_rules_with, sources};
 use sealing::Sealing;
 
-/// For what was asked or clicked at last, and whose sender waits no longer, to come to its record.
-const LAST_WITHIN: Duration = Duration::from_secs(5);
+/// For what was asked or clicked at last, and whose sender waits no longer, to come to its record: a second more than the
+/// control door has for its own.
+const LAST_WITHIN: Duration = Duration::from_secs(6);
 
 /// Makes the home if it is not there, and opens its record: first of all, since everything else is told by it.
 ///
@@ -293,6 +294,7 @@ impl Sidecar {
             .serve(doors, stop, at_once, shutdown_within)
             .await;
         closing.send_replace(true);
+        let last = Instant::now() + LAST_WITHIN;
         let (control, sweep, habits, reload, telling) = tokio::join!(control, sweep, habits, reload, telling);
         let ended = control.and(sweep).and(habits).and(reload).and(telling);
         ended.context("a task died")?;
@@ -300,7 +302,7 @@ impl Sidecar {
             health.await.context("a task died")?;
         }
         guarded.tasks.close();
-        if timeout(LAST_WITHIN, guarded.tasks.wait()).await.is_err() {
+        if timeout_at(last, guarded.tasks.wait()).await.is_err() {
             tracing::warn!("what was asked or clicked at last is cut off");
         }
         guarded.guard.close();

@@ -108,8 +108,8 @@ impl Anchor {
     /// If the file lies there, too, or is a link.
     pub fn new(file: PathBuf, state: &Path) -> Result<Self, RollbackError> {
         let around = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        // A directory that is not there, or cannot be reached, is none of ours: publishing into it fails, and says so.
         let place = |path: &Path| fs::canonicalize(path).ok();
-        // A directory that is not there is none of ours.
         if let (Some(around), Some(state)) = (place(around.unwrap_or(Path::new("."))), place(state))
             && around.starts_with(state)
         {

@@ -96,6 +96,7 @@ impl Disclosure {
     /// # Errors
     /// If it is anything else than what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Result<Self, ProofError> {
+        // Whatever is wrong with it, it is no disclosure: nothing of it is believed.
         let read: Option<Self> = serde_json::from_str(text).ok();
         read.filter(|read| read.to_string() == text)
             .ok_or(ProofError::Malformed)

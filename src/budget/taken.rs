@@ -82,6 +82,7 @@ impl Budgets {
         end: End,
         time: Timestamp,
     ) -> Option<(Arc<str>, Timestamp)> {
+        // What cannot be read may count: it differs in every budget (below), and is not erased.
         let members: Option<Members> = serde_json::from_slice(&before.bytes).ok();
         if members
             .as_ref()

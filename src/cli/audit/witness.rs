@@ -31,6 +31,7 @@ impl Witnessed {
         (file, database): (Option<&Path>, &Path),
         of_log: &[VerifierKey],
     ) -> anyhow::Result<Self> {
+        // A key that is mistyped is no file either: what is said is that it is no key.
         let of_file = || std::fs::read_to_string(key).ok();
         let key = WitnessKey::parse(key)
             .or_else(|error| of_file().map_or(Err(error), |text| WitnessKey::parse(&text)))
