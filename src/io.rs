@@ -1,6 +1,7 @@
 //! Floor 1: files of the home, keys, connections and TLS of our own ports, request bodies in memory and without their
-//! codings, and the end of work.
+//! codings, work in the background, and the end of work.
 
+pub mod background;
 pub mod body;
 pub mod coding;
 pub mod drain;

@@ -1,0 +1,19 @@
+//! What calls would wait for, read before they come.
+
+use super::Mappings;
+use super::service::Service;
+
+impl Mappings {
+    /// Reads the generated files that those before have read: else the next call to each of their hosts would wait for it.
+    pub fn read_as(&self, before: &Mappings) {
+        let same = |service: &Service| self.services.iter().position(|own| own.title == service.title);
+        let now: Vec<_> = before.services.iter().map(same).collect();
+        for (shelf, below) in self.generated.read_in(&before.generated) {
+            let below = below.filter_map(|number| now.get(number).copied().flatten().map(Some));
+            for below in below.chain([None]) {
+                // What cannot be used is refused where a call asks for it.
+                drop(shelf.service(&self.vocabulary, &self.services, below));
+            }
+        }
+    }
+}
