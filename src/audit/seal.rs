@@ -9,7 +9,7 @@ use crate::model::note::{self, Note, NoteError, VerifierKey};
 use crate::model::{Change, Timestamp};
 use crate::store::{Checkpoint, CommitError, OpenError, ReadError, Reader, Store};
 
-use grow::{grow, resume, unless_gone};
+use grow::{Grown, grow, resume, unless_gone};
 
 mod grow;
 #[cfg(test)]
@@ -89,6 +89,8 @@ pub struct Sealer {
     known: Option<Known>,
     /// As it was sealed last; `None` after a failure, until it is read again.
     sealed: Option<Sealed>,
+    /// Kept from one checkpoint to the next: opening one reads the whole schema.
+    reader: Option<Reader>,
     /// What the trail was held against at start.
     pub held: Last,
 }
@@ -156,6 +158,7 @@ impl Sealer {
             file,
             known: sealed.known(),
             sealed: Some(sealed),
+            reader: None,
             held,
         })
     }
@@ -221,12 +224,16 @@ impl Sealer {
     }
 
     async fn seal_once(&mut self, store: &Store) -> Result<Signed, SealError> {
-        let (before, known, all) = (self.sealed.take(), self.known, self.keys.all());
+        let (before, reader, known, all) = (self.sealed.take(), self.reader.take(), self.known, self.keys.all());
         let from = store.clone();
-        let grown = tokio::task::spawn_blocking(move || grow(before, known, &all, &from)).await;
-        let (sealed, full, entries_until) = grown.map_err(|_| SealError::Died)??;
+        let grown = tokio::task::spawn_blocking(move || {
+            let reader = reader.map_or_else(|| from.reader(), Ok)?;
+            grow(before, known, &all, &from, &reader).map(|grown| (grown, reader))
+        });
+        let (Grown { sealed, full, until }, reader) = grown.await.map_err(|_| SealError::Died)??;
+        self.reader = Some(reader);
         let Sealed { edge, ordinal, seconds } = sealed;
-        let seconds = now().max(entries_until).max(seconds);
+        let seconds = now().max(until).max(seconds);
         let (ordinal, size, root) = (ordinal + 1, edge.size(), edge.root());
         let origin = self.keys.public().name.clone();
         let note = self.keys.sign(&note::Checkpoint { origin, size, root }, seconds);
