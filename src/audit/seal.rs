@@ -9,7 +9,7 @@ use crate::model::note::{self, Note, NoteError, VerifierKey};
 use crate::model::{Change, Timestamp};
 use crate::store::{Checkpoint, CommitError, OpenError, ReadError, Reader, Store};
 
-use grow::{grow, resume, unless_gone};
+use grow::{Grown, grow, resume, unless_gone};
 
 mod grow;
 #[cfg(test)]
@@ -224,9 +224,16 @@ impl Sealer {
         let (before, known, all) = (self.sealed.take(), self.known, self.keys.all());
         let from = store.clone();
         let grown = tokio::task::spawn_blocking(move || grow(before, known, &all, &from)).await;
-        let (sealed, full, entries_until) = grown.map_err(|_| SealError::Died)??;
+        let Grown {
+            sealed,
+            full,
+            until,
+            is_all,
+        } = grown.map_err(|_| SealError::Died)??;
         let Sealed { edge, ordinal, seconds } = sealed;
-        let seconds = now().max(entries_until).max(seconds);
+        // What is behind a piece of a long tail was written before now, and is not to look as if the clock had been set back.
+        let signed = if is_all { now() } else { 0 };
+        let seconds = signed.max(until).max(seconds);
         let (ordinal, size, root) = (ordinal + 1, edge.size(), edge.root());
         let origin = self.keys.public().name.clone();
         let note = self.keys.sign(&note::Checkpoint { origin, size, root }, seconds);
