@@ -230,10 +230,18 @@ impl Sealer {
             let reader = reader.map_or_else(|| from.reader(), Ok)?;
             grow(before, known, &all, &from, &reader).map(|grown| (grown, reader))
         });
-        let (Grown { sealed, full, until }, reader) = grown.await.map_err(|_| SealError::Died)??;
+        let (grown, reader) = grown.await.map_err(|_| SealError::Died)??;
         self.reader = Some(reader);
+        let Grown {
+            sealed,
+            full,
+            until,
+            is_all,
+        } = grown;
         let Sealed { edge, ordinal, seconds } = sealed;
-        let seconds = now().max(until).max(seconds);
+        // What is behind a piece of a long tail was written before now, and is not to look as if the clock had been set back.
+        let signed = if is_all { now() } else { 0 };
+        let seconds = signed.max(until).max(seconds);
         let (ordinal, size, root) = (ordinal + 1, edge.size(), edge.root());
         let origin = self.keys.public().name.clone();
         let note = self.keys.sign(&note::Checkpoint { origin, size, root }, seconds);

@@ -33,8 +33,11 @@ pub(super) struct Grown {
     pub(super) full: Vec<Tile>,
     /// The second of the last entry.
     pub(super) until: u64,
+    /// Nothing was left for the next time.
+    pub(super) is_all: bool,
 }
 
+/// Grows the tree by what was written since.
 pub(super) fn grow(
     before: Option<Sealed>,
     known: Option<Known>,
@@ -75,9 +78,10 @@ pub(super) fn grow(
     match wrong {
         Some(entry) => Err(SealError::Rewritten { entry }),
         None => Ok(Grown {
+            is_all: sealed.edge.size() >= wrote.entries,
+            until: second_of(&last),
             sealed,
             full,
-            until: second_of(&last),
         }),
     }
 }
