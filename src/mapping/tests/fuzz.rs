@@ -6,6 +6,7 @@
 use super::*;
 use crate::io::fuzz::{Target, shape};
 
+mod calls;
 mod files;
 mod readers;
 
