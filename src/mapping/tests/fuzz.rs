@@ -237,7 +237,7 @@ fn elements(value: &Json) -> (usize, usize) {
                     found = (found.0 + 1 + below, found.1 + attributes);
                 }
             }
-            root => {
+            root @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_)) => {
                 let (below, attributes) = elements(root);
                 found = (found.0 + 1 + below, found.1 + attributes);
             }
