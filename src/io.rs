@@ -6,6 +6,8 @@ pub mod body;
 pub mod coding;
 pub mod drain;
 pub mod embedded;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod keys;
 pub mod pkcs12;
 pub mod proof;

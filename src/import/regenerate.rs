@@ -132,13 +132,18 @@ pub fn settle(mut draft: Draft, mut left_out: LeftOut, vocabulary: &Vocabulary) 
             }
         }
         if draft.operations.len() == before {
-            return Err(ImportError::NoMapping(first.to_string()));
+            return Err(unmappable(&draft, first.to_string()));
         }
     }
-    Err(ImportError::NoMapping(format!(
-        "{}: its operations do not go together",
-        draft.name
-    )))
+    Err(unmappable(&draft, "its operations do not go together".to_owned()))
+}
+
+/// The description is at fault, not the file that was made of it, which nobody has.
+fn unmappable(draft: &Draft, what: String) -> ImportError {
+    ImportError::Unmappable {
+        of: draft.origin.source.clone(),
+        what,
+    }
 }
 
 /// Writes files into a folder, and the index of all that are in it.

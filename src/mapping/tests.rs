@@ -10,6 +10,7 @@ use crate::model::{Body, CallId, Caller, Origin, Reason, Timestamp};
 mod aws;
 mod bypass;
 mod codings;
+mod fuzz;
 mod generated;
 mod grpc;
 mod hostile;
