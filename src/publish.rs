@@ -184,7 +184,7 @@ impl Code {
     fn fault(self) -> Fault {
         Fault {
             word: self.as_str(),
-            is_of_the_trail: self.contradicts() || self == Code::Denied,
+            is_no_outage: self.contradicts() || matches!(self, Code::Denied | Code::Invalid),
         }
     }
 }

@@ -325,7 +325,7 @@ impl Sealing {
     async fn record(&mut self, store: &Store) -> Result<(), CommitError> {
         let reason = self.failing.map(|word| Fault {
             word,
-            is_of_the_trail: false,
+            is_no_outage: false,
         });
         // Without a file there is nothing to tell of it.
         let now = std::time::Instant::now();

@@ -12,8 +12,8 @@ use crate::store::{ReadError, Reader};
 
 /// A place that comes and goes is no reason for a trail without end.
 const MOST: usize = 6;
-/// What is learnt of the trail by it has room beside that.
-const MOST_OF_THE_TRAIL: usize = 12;
+/// What is no outage has room beside that.
+const MOST_BESIDE: usize = 12;
 const WITHIN: Duration = Duration::from_secs(60 * 60);
 /// Entries that are read at a time.
 const PAGE: u32 = 1_000;
@@ -58,8 +58,8 @@ struct Told {
 pub struct Fault {
     /// In a word.
     pub word: &'static str,
-    /// It speaks of the trail and not of the place.
-    pub is_of_the_trail: bool,
+    /// It says more than that the place is away: it speaks of the trail, or of who answers there.
+    pub is_no_outage: bool,
 }
 
 /// What is on record of publishing to one place.
@@ -93,10 +93,10 @@ impl Turns {
     /// What is to be recorded now that it came to this; `None`: it can be published. To be written, and then [`Turns::is_made`].
     pub fn turn(&mut self, now: Instant, reason: Option<Fault>) -> Option<Vec<Change>> {
         let word = reason.map(|reason| reason.word);
-        let of_the_trail = reason.is_some_and(|reason| reason.is_of_the_trail);
+        let no_outage = reason.is_some_and(|reason| reason.is_no_outage);
         let turns = |before: Option<&str>| match (before, word) {
             (None, None) => false,
-            (Some(before), Some(word)) => of_the_trail && before != word,
+            (Some(before), Some(word)) => no_outage && before != word,
             (None, Some(_)) | (Some(_), None) => true,
         };
         let turned = turns(self.seen.as_deref());
@@ -110,7 +110,7 @@ impl Turns {
         {
             self.made.pop_front();
         }
-        let most = if of_the_trail { MOST_OF_THE_TRAIL } else { MOST };
+        let most = if no_outage { MOST_BESIDE } else { MOST };
         if self.made.len() >= most || !turns(self.recorded.as_deref()) {
             self.skipped = self.skipped.saturating_add(i64::from(turned));
             return None;
@@ -136,11 +136,11 @@ mod tests {
 
     const DOWN: Option<Fault> = Some(Fault {
         word: "unreachable",
-        is_of_the_trail: false,
+        is_no_outage: false,
     });
     const AHEAD: Option<Fault> = Some(Fault {
         word: "ahead",
-        is_of_the_trail: true,
+        is_no_outage: true,
     });
 
     fn told(turns: &mut Turns, now: Instant, reason: Option<Fault>) -> Option<String> {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_learnt_of_the_trail_is_on_record_however_the_place_comes_and_goes() {
+    fn what_is_no_outage_is_on_record_however_the_place_comes_and_goes() {
         let (now, mut turns) = (Instant::now(), Turns::new(None, None));
         for _ in 0..50 {
             told(&mut turns, now, DOWN);
