@@ -59,8 +59,8 @@ pub(super) fn ended(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::
 /// A witness is somebody else than the log.
 pub(super) fn others_than(keys: &LogKeys, config: &Config) -> anyhow::Result<()> {
     let of_log = keys.all();
-    let witnesses = config.publish.witnesses.iter().map(|witness| &witness.key);
-    for key in witnesses.filter(|key| of_log.iter().any(|log| key.is(log))) {
+    let mut witnesses = config.publish.witnesses.iter().map(|witness| &witness.key);
+    if let Some(key) = witnesses.find(|key| of_log.iter().any(|log| key.is(log))) {
         anyhow::bail!(
             "`audit.publish.witnesses`: {key} is the key of this log itself, which vouches for nobody else: give the one of the witness"
         );
