@@ -143,13 +143,13 @@ impl Sidecar {
             ))
             .await?;
         store.write(sealing.turns()).await?;
+        let pauses = store.pauses()?;
         sealing.begin(&store).await?;
-
         for (key, value) in config.dangerous() {
             tracing::warn!("{key}: {value}");
         }
         let paused = &rules.memory().paused;
-        store.pauses()?.iter().for_each(|pause| paused.put(pause));
+        pauses.iter().for_each(|pause| paused.put(pause));
         let banner = Banner {
             config: &config,
             listening: &addresses,

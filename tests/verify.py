@@ -470,8 +470,23 @@ class Rows:
 
     def __init__(self):
         self.told = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}
+        # Approvals that people were asked for: whether there is consent that is not spent.
+        self.consented = {}
+
+    def step(self, seq, kind, members):
+        if kind not in ("held", "approved", "denied", "expired", "cancelled", "returned", "consumed"):
+            return
+        name = members["approval"]
+        if kind != "held" and name not in self.consented:
+            raise Wrong(f"entry {seq}: it is about an approval that nobody was asked for")
+        if kind == "consumed" and not self.consented[name]:
+            raise Wrong(f"entry {seq}: an approval was spent that people had not given")
+        still = kind == "approved" and self.consented[name]
+        given = kind == "returned" or kind == "approved" and members.get("state") != "pending"
+        self.consented[name] = still or given
 
     def entry(self, seq, kind, members):
+        self.step(seq, kind, members)
         if kind == "registry":
             table, name = {"agent": "agents"}.get(members["entity"], "people"), members["name"]
         elif kind == "pause":

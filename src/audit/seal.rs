@@ -53,8 +53,7 @@ pub enum SealError {
     Another { signed: u64 },
     #[error(
         "entry {entry} of the database is not what this sidecar wrote there: somebody changed it before a checkpoint was over it. Nothing is \
-         signed or recorded any more, and so nothing leaves. Keep a copy; then start again, from a backup where you can: entries behind the last \
-         checkpoint are held to nothing by a start"
+         signed or recorded any more, and so nothing leaves. Keep a copy; the next start says how to go on"
     )]
     Rewritten { entry: u64 },
     #[error("what was signed last cannot be told")]

@@ -11,6 +11,7 @@ mod grants;
 mod keys;
 mod rows;
 mod start;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -11,6 +11,7 @@ use super::{Code, Unpublished};
 use crate::audit::{self, ProveError, Signed};
 use crate::io::keys::LastNote;
 use crate::model::note::{Note, WitnessKey};
+use crate::notify::retry_after;
 use crate::store::{OpenError, Store};
 use crate::upstream::Errands;
 
@@ -35,7 +36,7 @@ pub(super) struct Asked {
     witness: Witness,
     /// What it signed last, with that signature.
     file: LastNote,
-    /// Entries that this is over.
+    /// Entries that this is over, as far as it stands by it.
     size: u64,
 }
 
@@ -55,10 +56,11 @@ impl Asked {
             tracing::warn!(%error, "what the witness signed last is asked of it");
         }
         let note = kept.ok().flatten().and_then(|text| Note::parse(&text).ok());
+        let signed = note.filter(|note| matches!(note.cosigned_by(&witness.key), Ok(Some(_))));
         Self {
             witness,
             file,
-            size: note.map_or(0, |note| note.claims().size),
+            size: signed.map_or(0, |note| note.claims().size),
         }
     }
 
@@ -86,11 +88,27 @@ impl Asked {
                     );
                     return Err(failed(Code::Ahead, why));
                 }
+                Said::At(size) if size < self.size => return Err(self.denied(size)),
                 Said::At(size) => old = size,
             }
         }
         let why = "how far it is changes as fast as it is asked".to_owned();
         Err(failed(Code::Refused, why))
+    }
+
+    /// It forgot, or was set back itself: what it signed stays, as the word against its own, and it is asked again from where it says
+    /// it is.
+    fn denied(&mut self, size: u64) -> Unpublished {
+        let kept = std::mem::replace(&mut self.size, size);
+        if let Err(error) = self.file.keep_denied() {
+            self.size = kept;
+            return failed(Code::Unkept, error.to_string());
+        }
+        let why = format!(
+            "the witness is at {size} entries, and its signature is kept of a checkpoint over {kept}: it is in `{}` now",
+            self.file.denied().display()
+        );
+        failed(Code::Denied, why)
     }
 
     async fn ask(&self, errands: &Errands, body: String, sizes: (u64, u64)) -> Result<Said, Unpublished> {
@@ -111,6 +129,9 @@ impl Asked {
             failed(Code::Invalid, why)
         })?;
         let (file, size) = (self.file.clone(), signed.size);
+        if size < self.size {
+            return Err(self.denied(size));
+        }
         let path: PathBuf = file.path().to_owned();
         let kept = tokio::task::spawn_blocking(move || file.keep(&note)).await;
         match kept {
@@ -152,7 +173,12 @@ fn judged(
     (old, size): (u64, u64),
 ) -> Result<Said, Unpublished> {
     let text = std::str::from_utf8(content).unwrap_or_default();
-    let refused = |why: &str| Err(failed(Code::Refused, format!("it answered {status}: {why}")));
+    let refused = |why: &str| {
+        Err(Unpublished {
+            wanted: retry_after(headers),
+            ..failed(Code::Refused, format!("it answered {status}: {why}"))
+        })
+    };
     let forked = |why: &str| Err(failed(Code::Forked, format!("it answered {status}: {why}")));
     let told = || {
         let kind = headers.get(CONTENT_TYPE)?.as_bytes();
@@ -167,8 +193,8 @@ fn judged(
         404 => refused("it does not know this log; or `url` is not its submission prefix"),
         409 => match told() {
             Some(size) if size != old => Ok(Said::At(size)),
-            // It is as far as we are, and what it has is another tree.
-            Some(_) if old == size => forked("it signed another history of the same length"),
+            // It is as far as we are, and what it has is another tree; it need not say how far that is.
+            _ if old == size => forked("it signed another history of the same length"),
             _ => refused("it does not say over how many other entries it signed last"),
         },
         422 => forked("this trail does not continue what it signed before"),
@@ -219,8 +245,19 @@ mod tests {
     }
 
     #[test]
-    fn that_histories_part_is_not_told_from_an_answer_without_a_size() {
-        assert_eq!(of(409, "text/plain", "", 7), Err(Code::Refused));
+    fn that_histories_of_one_length_part_is_told_without_a_size() {
+        assert_eq!(of(409, "text/plain", "", 7), Err(Code::Forked));
+        assert_eq!(of(409, SIZE, "12\n", 7), Ok(12), "it is elsewhere");
+        assert_eq!(of(409, "text/plain", "", 9), Err(Code::Refused), "it says nothing");
+    }
+
+    #[test]
+    fn a_witness_says_when_to_come_again() {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("120"));
+        let judged = judged(StatusCode::TOO_MANY_REQUESTS, &headers, b"", (7, 9));
+        let wanted = judged.err().and_then(|unpublished| unpublished.wanted);
+        assert_eq!(wanted, Some(std::time::Duration::from_secs(120)));
     }
 
     #[test]

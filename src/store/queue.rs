@@ -4,7 +4,7 @@ mod growth;
 mod ours;
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -120,6 +120,8 @@ pub(super) struct Queue {
     pub(super) ours: Ours,
     /// Why nothing is recorded any more, until the next start.
     condemned: OnceLock<String>,
+    /// Somebody else wrote to the database since it was opened.
+    disturbed: AtomicBool,
     /// Why the last erasure left traces in the file, if it did.
     traces: Mutex<Option<String>>,
 }
@@ -165,6 +167,7 @@ impl Queue {
             written: Written::default(),
             ours: Ours::default(),
             condemned: OnceLock::new(),
+            disturbed: AtomicBool::new(false),
             traces: Mutex::default(),
         }
     }

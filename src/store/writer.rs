@@ -49,6 +49,8 @@ struct Writer {
     place: Place,
     /// The file that `connection` writes to.
     file: FileId,
+    /// What SQLite counts of the commits of others, as `connection` saw it first.
+    others: i64,
     progress: Arc<Progress>,
     path: PathBuf,
 }
@@ -90,6 +92,7 @@ pub(super) fn start(
 ) -> Result<JoinHandle<()>, OpenError> {
     let place = entries::last_place(&connection).map_err(|source| open::explain(path, source))?;
     let file = file_id(path).map_err(|source| open::unusable(path, source))?;
+    let others = others(&connection).map_err(|source| open::explain(path, source))?;
     queue.begins(place.seq);
     let mut writer = Writer {
         queue,
@@ -97,6 +100,7 @@ pub(super) fn start(
         connection: Some(connection),
         place,
         file,
+        others,
         progress,
         path: path.to_owned(),
     };
@@ -104,6 +108,13 @@ pub(super) fn start(
         .name("store-writer".to_owned())
         .spawn(move || writer.run())
         .map_err(|source| open::unusable(path, source))
+}
+
+/// Changes with every commit of another connection, and with none of this one.
+fn others(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))
 }
 
 impl Writer {
@@ -137,6 +148,7 @@ impl Writer {
         });
         match written {
             Ok(verdicts) => {
+                self.mind_others();
                 self.place = tail.place;
                 let entries = self.place.seq - before.seq;
                 self.queue.reached(self.place.seq, tail.leaves);
@@ -173,6 +185,17 @@ impl Writer {
         match file_id(&self.path) {
             Ok(found) if found == self.file => Ok(()),
             _ => Err(GroupError::Replaced),
+        }
+    }
+
+    /// What a start reads before this is not of one piece where somebody else wrote.
+    fn mind_others(&self) {
+        if self.queue.is_disturbed() {
+            return;
+        }
+        match self.connection.as_ref().map(others) {
+            Some(Ok(now)) if now == self.others => {}
+            Some(_) | None => self.queue.disturb(),
         }
     }
 
@@ -272,6 +295,8 @@ impl Writer {
         // SECURITY: the time in the database's last row may be anybody's, and every later entry and checkpoint would have it or
         // a later one: ours is the one that counts. Test: `the_time_goes_on_from_what_was_written_not_from_what_is_found`.
         *doubt = None;
+        // In between anybody may have written.
+        self.queue.disturb();
         self.connection = Some(connection);
         if is_to_clean {
             self.clean();

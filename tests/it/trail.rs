@@ -122,7 +122,7 @@ fn verified(database: &Path, against: &Against) -> Report {
 }
 
 /// What the second verifier says of each file.
-fn second(key: &str, more: &[&str], files: &[PathBuf]) -> Vec<bool> {
+pub(crate) fn second(key: &str, more: &[&str], files: &[PathBuf]) -> Vec<bool> {
     let mut command = Command::new(python());
     command
         .arg(root().join("tests/verify.py"))

@@ -170,12 +170,13 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
             1_795_183_500,
         ),
         log_key_retired("runplane/0123+01234567+AQ=="),
-        anchor_failed(None, "unwritable"),
-        anchor_published(None),
+        sidecar::anchor_failed(None, "unwritable", 0),
+        sidecar::anchor_published(None, 0),
         erased_values(),
         vec![Change::Append(erase::of_approval(&granted, "owner"))],
-        anchor_failed(Some("webhook"), "unreachable"),
-        anchor_published(Some("witness:witness.example/w1")),
+        sidecar::anchor_failed(Some("webhook"), "unreachable", 0),
+        sidecar::anchor_published(Some("witness:witness.example/w1"), 0),
+        sidecar::anchor_failed(Some("webhook"), "refused", 94),
     ]
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::entry::{Member, Members, Values};
 use super::grants::Grants;
+use super::steps::Steps;
 use super::{Findings, Place};
 use crate::model::change::ApprovalRow;
 use crate::store::{Cell, Evidence, Line, ReadError, Table};
@@ -29,6 +30,7 @@ pub(super) struct Rows {
     people: HashMap<String, Told>,
     pauses: HashMap<String, Told>,
     grants: Grants,
+    steps: Steps,
     /// Rows that an earlier build wrote without committing to them.
     pub(super) uncommitted: u64,
 }
@@ -36,6 +38,7 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         self.grants.entry(seq, kind, members);
+        self.steps.entry(seq, kind, members);
         let (told, name, gone) = match kind {
             "registry" if members.text("entity") == Some("agent") => (&mut self.agents, members.text("name"), false),
             "registry" => (&mut self.people, members.text("name"), false),
@@ -96,6 +99,7 @@ impl Rows {
                 );
             }
         }
+        self.steps.end(findings);
         self.grants.end(evidence, findings)
     }
 

@@ -32,6 +32,27 @@ impl LastNote {
         &self.path
     }
 
+    /// Where [`LastNote::keep_denied`] puts what it holds.
+    pub fn denied(&self) -> PathBuf {
+        let mut path = self.path.as_os_str().to_owned();
+        path.push(".denied");
+        path.into()
+    }
+
+    /// Puts what it holds aside, unless what lies there is over as much: its signer says that it is none of theirs.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub fn keep_denied(&self) -> Result<(), KeyError> {
+        let aside = Self { path: self.denied() };
+        let size = |note: &str| Note::parse(note).map_or(0, |note| note.claims().size);
+        let Some(note) = self.read()? else { return Ok(()) };
+        match aside.read()? {
+            Some(before) if size(&before) >= size(&note) => Ok(()),
+            Some(_) | None => aside.keep(&note),
+        }
+    }
+
     /// The note; `None`: there is no such file.
     ///
     /// # Errors
@@ -95,6 +116,19 @@ mod tests {
         assert_eq!(fs::read_dir(state.path()).unwrap().count(), 1, "no draft is left");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
         assert!(matches!(last.read(), Err(KeyError::LaxMode { .. })));
+    }
+
+    #[test]
+    fn of_what_is_denied_the_longest_is_kept() {
+        let state = tempfile::tempdir().unwrap();
+        let last = LastNote::of(state.path());
+        last.keep_denied().unwrap();
+        assert!(!last.denied().exists(), "there is nothing");
+        for (size, longest) in [(7, 7), (3, 7), (9, 9)] {
+            last.keep(&note(size)).unwrap();
+            last.keep_denied().unwrap();
+            assert_eq!(fs::read_to_string(last.denied()).unwrap(), note(longest));
+        }
     }
 
     #[test]

@@ -31,6 +31,15 @@ impl Queue {
         self.condemned.get_or_init(|| why.to_owned());
     }
 
+    /// Somebody else wrote to the database.
+    pub(in crate::store) fn disturb(&self) {
+        self.disturbed.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::store) fn is_disturbed(&self) -> bool {
+        self.disturbed.load(Ordering::Relaxed)
+    }
+
     pub(in crate::store) fn condemned(&self) -> Option<&str> {
         self.condemned.get().map(String::as_str)
     }

@@ -6,10 +6,14 @@ use rusqlite::Connection;
 
 use super::anchors::start;
 use super::{ANCHORED, GRANT, changed, database, second, stop, triggers};
-use crate::harness::{Origin, Session, Sidecar, Wire, eventually};
+use crate::harness::{Origin, Session, Sidecar, Wire, eventually, said};
 
-/// Changes an entry that no checkpoint is over, as the sidecar itself would have written it. False: all are sealed.
-fn forge(sidecar: &Sidecar) -> bool {
+/// A decision, as the sidecar itself would have written it.
+const ACCESS: &str = "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"access\":\"read\"', '\"access\":\"admin\"') AS BLOB)
+    WHERE kind = 'decided' AND seq > (SELECT max(size) FROM checkpoints)";
+
+/// Changes an entry that no checkpoint is over. False: all are sealed.
+fn forge(sidecar: &Sidecar, sql: &str) -> bool {
     let connection = Connection::open(database(sidecar)).unwrap();
     connection.busy_timeout(Duration::from_secs(20)).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -17,13 +21,7 @@ fn forge(sidecar: &Sidecar) -> bool {
     for (name, _) in &triggers {
         connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
     }
-    let forged = connection
-        .execute(
-            "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"access\":\"read\"', '\"access\":\"admin\"') AS BLOB)
-            WHERE kind = 'decided' AND seq > (SELECT max(size) FROM checkpoints)",
-            [],
-        )
-        .unwrap();
+    let forged = connection.execute(sql, []).unwrap();
     for (_, made) in &triggers {
         connection.execute_batch(made).unwrap();
     }
@@ -65,7 +63,7 @@ fn a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_
     let mut client = Session::stripe(&sidecar);
     loop {
         client.call("balance").assert_ok();
-        if forge(&sidecar) {
+        if forge(&sidecar, ACCESS) {
             break;
         }
     }
@@ -93,6 +91,17 @@ fn a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_
     assert!(!sidecar.ended().success(), "its end is not on record");
     let published = std::fs::read_to_string(sidecar.home().join("published.checkpoint")).unwrap();
     assert_eq!(published, signed);
+    // A restart does not make that unsaid.
+    let refused = start(&sidecar);
+    assert!(
+        refused.contains("found that the trail had been changed: entry ")
+            && refused.contains("audit verify")
+            && refused.contains("dangerously_accept_rollback"),
+        "{refused}"
+    );
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = std::fs::read_to_string(&configuration).unwrap();
+    std::fs::write(&configuration, format!("{yaml}dangerously_accept_rollback: true\n")).unwrap();
     // A start holds what is behind the last checkpoint to nothing, and says so.
     sidecar.restart();
     let boots = sidecar.trail().of_kind("boot");
@@ -100,6 +109,76 @@ fn a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_
         boots[1]["unsealed"] != "0" && boots[1]["unsealed_held"] == "to nothing",
         "{boots:?}"
     );
+    assert!(boots[1]["changed_found"].as_str().unwrap().ends_with('Z'), "{boots:?}");
+    stop(&sidecar);
+    std::fs::write(&configuration, yaml).unwrap();
+    sidecar.restart();
+    assert_eq!(sidecar.trail().of_kind("boot").len(), 3);
+}
+
+/// The operator has it signed all the same; the tree and all rows fit then.
+#[test]
+fn consent_that_was_taken_out_of_the_trail_is_missed_by_a_start_and_by_both_verifiers() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).hold("1s").start();
+    let key = sidecar.told(&["audit", "key"]).trim().to_owned();
+    let unsaid =
+        "UPDATE entries SET kind = 'escalated', bytes = CAST(replace(CAST(bytes AS TEXT), '\"kind\":\"approved\"',
+        '\"kind\":\"escalated\"') AS BLOB) WHERE kind = 'approved' AND seq > (SELECT max(size) FROM checkpoints)";
+    let mut client = Session::stripe(&sidecar);
+    for charge in 1.. {
+        let refund = format!("refund ch_{charge} amount=90000");
+        let held = client.call(&refund).approval();
+        sidecar.approve(&held);
+        client.call(&refund).assert_ok();
+        sidecar.kill9();
+        if forge(&sidecar, unsaid) {
+            break;
+        }
+        sidecar.restart();
+        client = Session::stripe(&sidecar);
+    }
+    let missed = "an approval was spent that people had not given";
+    let refused = start(&sidecar);
+    assert!(refused.contains(missed), "{refused}");
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = std::fs::read_to_string(&configuration).unwrap();
+    std::fs::write(&configuration, yaml + "dangerously_accept_rollback: true\n").unwrap();
+    sidecar.restart();
+    stop(&sidecar);
+    let database = database(&sidecar);
+    let output = sidecar.cli(&["audit", "verify", "--key", &key, database.to_str().unwrap()]);
+    let told = said(&output);
+    assert!(output.status.code() == Some(1) && told.contains(missed), "{told}");
+    assert_eq!(second(&key, &[], &[database]), [false]);
+}
+
+/// It is as before whenever it is looked at, and was not in between.
+#[test]
+fn what_is_changed_while_a_start_reads_is_not_taken_up() {
+    let sidecar = Sidecar::new().start();
+    stop(&sidecar);
+    let connection = Connection::open(database(&sidecar)).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    let refused = std::thread::scope(|scope| {
+        let (ended, running) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            // Until the other end is dropped.
+            while running.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                let unseen = "BEGIN IMMEDIATE; INSERT INTO pauses VALUES ('x', 'x', NULL, 1); DELETE FROM pauses WHERE agent = 'x'; COMMIT";
+                connection.execute_batch(unseen).unwrap();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let refused = start(&sidecar);
+        drop(ended);
+        refused
+    });
+    assert!(
+        refused.contains("another program wrote to the database while it was read"),
+        "{refused}"
+    );
+    sidecar.restart();
 }
 
 /// While nothing runs, and with all that is signed left as it is.

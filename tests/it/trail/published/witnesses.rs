@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{WITNESS, entries, get, size, stripe, told, verify};
 use crate::harness::{Configuration, Receiver, Session, Sidecar, eventually, files, free_port};
+use crate::trail::anchors::start;
 use crate::trail::{database, second, stop};
 
 /// A witness at this port signs each, too.
@@ -126,13 +127,20 @@ fn a_witness_that_is_elsewhere_is_asked_again_from_where_it_is() {
     // It forgot.
     drop(witness);
     let witness = Receiver::of_checkpoints_at(port, &log_key(&sidecar), "honest");
-    let before = kept_size(&sidecar);
+    let (before, signed) = (kept_size(&sidecar), fs::read_to_string(kept(&sidecar)).unwrap());
     Session::stripe(&sidecar).call("balance").assert_ok();
     eventually("it signed once more", || kept_size(&sidecar) > before);
     let got = witness.got();
     let statuses: Vec<&Value> = got.iter().map(|one| &one["status"]).collect();
     assert_eq!(statuses[..2], [409, 200], "{got:#?}");
     assert_eq!(got[1]["old"], "old 0");
+    // Its word stays, against its own.
+    let denied = sidecar.home().join("state/log.witness.849f66ac.denied");
+    assert_eq!(fs::read_to_string(denied).unwrap(), signed);
+    let name = "witness:witness.test/w1";
+    eventually("it is on record", || {
+        told(&sidecar, name).ends_with(&["denied".to_owned(), "published".to_owned()])
+    });
 }
 
 /// All that lies on this machine is that of yesterday, and whole in itself.
@@ -166,6 +174,12 @@ fn a_trail_that_was_set_back_with_all_beside_it_is_told_by_a_witness() {
 
     sidecar.restart();
     eventually("it is shorter than what was signed", || since() == ["ahead"]);
+    assert!(sidecar.prints(&["this trail is not the one that a witness signed"]));
+    let ready = get(&sidecar, "/ready");
+    assert!(
+        ready.contains("witness_contradicts") && !ready.contains("anchor_failing"),
+        "not as an outage: {ready}"
+    );
     let mut client = Session::stripe(&sidecar);
     for _ in 0..15 {
         client.call("balance").assert_ok();
@@ -207,8 +221,43 @@ fn what_a_witness_did_not_sign_is_not_kept() {
                 .contains("it answered without a signature of witness.test/w1+849f66ac+")
         });
         assert!(!kept(&sidecar).exists(), "{how}");
+        eventually("it is on record", || {
+            told(&sidecar, name).contains(&"invalid".to_owned())
+        });
         assert!(!told(&sidecar, name).contains(&"published".to_owned()), "{how}");
     }
+}
+
+#[test]
+fn the_key_of_the_log_is_no_witness() {
+    let sidecar = Sidecar::new().start();
+    let key = sidecar.told(&["audit", "key"]).trim().to_owned();
+    stop(&sidecar);
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = fs::read_to_string(&configuration).unwrap();
+    let witness =
+        format!("audit: {{ publish: {{ witnesses: [ {{ url: \"https://witness.test/w1\", key: \"{key}\" }} ] }} }}\n");
+    fs::write(&configuration, yaml + &witness).unwrap();
+    let refused = start(&sidecar);
+    assert!(refused.contains("is the key of this log itself"), "{refused}");
+}
+
+/// What an outage left on record is taken up by the next run, which says that it is over.
+#[test]
+fn a_restart_knows_which_places_failed() {
+    let port = free_port();
+    let (_origin, configuration) = stripe();
+    let sidecar = witnessed(configuration, port).start();
+    make_known(&sidecar);
+    let name = "witness:witness.test/w1";
+    eventually("it is on record", || told(&sidecar, name) == ["unreachable"]);
+    sidecar.restart();
+    eventually("it was tried again", || {
+        get(&sidecar, "/ready").contains("anchor_failing")
+    });
+    assert_eq!(told(&sidecar, name), ["unreachable"], "once");
+    let _witness = Receiver::of_checkpoints_at(port, &log_key(&sidecar), "honest");
+    eventually("it goes on", || told(&sidecar, name) == ["unreachable", "published"]);
 }
 
 #[test]
