@@ -230,7 +230,6 @@ impl Sealer {
             grow(before, known, &all, &from, &reader).map(|grown| (grown, reader))
         });
         let (grown, reader) = grown.await.map_err(|_| SealError::Died)??;
-        self.reader = Some(reader);
         let Grown {
             sealed,
             full,
@@ -252,6 +251,8 @@ impl Sealer {
         };
         store.write(vec![Change::Sealed(Box::new(seal))]).await?;
         store.sealed(size);
+        // Not before: what it read may have been another file, which no commit succeeds on.
+        self.reader = Some(reader);
         self.known = Some(Known { size, root, seconds });
         self.sealed = Some(Sealed { edge, ordinal, seconds });
         // Behind the commit: a file that is some behind is gone on from, and one that is ahead is not.

@@ -36,7 +36,9 @@ pub async fn run<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send 
 /// Linux counts niceness by thread, and lets anybody be nicer.
 fn step_back() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+    if rustix::process::getpriority_process(None).is_ok_and(|niceness| niceness < NICENESS)
+        && let Err(error) = rustix::process::setpriority_process(None, NICENESS)
+    {
         tracing::debug!(%error, "work in the background has the priority of calls");
     }
 }

@@ -249,7 +249,7 @@ impl Entry {
             .map(|(name, member)| (Name("", name), member.told()));
         let commitments = self.values.iter();
         let commitments = commitments.map(|(name, value)| (Name("commit_", name), Told::Digest(&value.commitment)));
-        // Three runs that are in order: sorting merges them.
+        // Nearly in order already: members, commitments, and what every entry has.
         let mut all: Vec<(Name<'_>, Told<'_>)> =
             members.chain(commitments).chain(agent).chain(call).chain(own).collect();
         all.sort_by(|(one, _), (other, _)| one.order(other));

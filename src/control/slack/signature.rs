@@ -78,7 +78,8 @@ impl Seen {
 
     /// SECURITY: who saw a request of Slack's, and sends it again or changes it, decides nothing by it: one signature counts once, for five
     /// minutes, and none counts that was made before we began to remember them, or that may have been forgotten by a clock that is set
-    /// back. Tests: `a_request_counts_once`, `what_is_old_or_yet_to_come_does_not_count`, `not_a_byte_may_be_another`,
+    /// back. What a run before this one saw counts again if the clock is set back by more than it is old, within five minutes: the
+    /// approval's own state and revision stop it then. Tests: `a_request_counts_once`, `what_is_old_or_yet_to_come_does_not_count`, `not_a_byte_may_be_another`,
     /// `a_clock_that_was_wrong_at_the_start_is_no_matter_once_it_is_right`, `a_clock_that_is_set_back_brings_no_request_back`.
     fn verify_at(
         &self,

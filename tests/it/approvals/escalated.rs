@@ -51,7 +51,11 @@ forbid (principal, action == Action::"process_refund", resource);
     let id = sidecar.next_held();
     client.receive().assert_refused("approval_expired");
     let late = approve("mona", &id);
-    assert!(!late.status.success(), "{}", said(&late));
+    assert!(
+        !late.status.success() && said(&late).contains("expired"),
+        "{}",
+        said(&late)
+    );
     assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
     let entries = |kind: &str| sidecar.trail().of_kind(kind).len();
     eventually("its end is on record", || entries("expired") == 1);
