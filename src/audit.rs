@@ -101,7 +101,7 @@ pub use sidecar::{
     paused, person_put, reload, resumed, shutdown,
 };
 pub use standing::{Money, Standing, Stood, Verdict};
-pub use turns::{Failing, Fault, Turns, failing};
+pub use turns::{Failing, Fault, Turns, contradicts, failing};
 pub use verify::{Against, Finding, Findings, Place, Point, Report, recallable, verify, with_earlier};
 
 /// The sets in force, as SHA-256 (hex), for the record.

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::audit::{Failing, Fault, Signed, Turns};
+use crate::audit::{Failing, Fault, Signed, Turns, contradicts};
 use crate::io::drain;
 use crate::metrics::{Metrics, Publisher};
 use crate::model::secret::random_bytes;
@@ -121,6 +121,14 @@ pub fn start(config: &Config, parts: Parts) -> (Newest, Running) {
     let witnesses = witnesses.map(|witness| Place::Witness(Box::new(witness::Asked::new(witness, &parts.state))));
     for place in webhook.chain(witnesses) {
         let course = Course::new(place.name(), &parts.failing);
+        // A restart does not make unsaid what a witness said.
+        if parts
+            .failing
+            .get(&Some(place.name()))
+            .is_some_and(|word| contradicts(word))
+        {
+            (parts.told)(&course.name, Came::Contradicted);
+        }
         tasks.spawn(keep(parts.clone(), (place, course), signed.clone(), ends.clone()));
     }
     (Newest(newest), Running { ending, tasks })
@@ -154,7 +162,7 @@ enum Code {
     Ahead,
     /// A witness signed a trail that this one does not continue.
     Forked,
-    /// A witness says that it did not sign what is kept with its signature.
+    /// A witness says that it did not sign what is kept with its signature, and this trail continues.
     Denied,
     /// That the checkpoint continues what a witness has cannot be shown from the database.
     Unproven,
@@ -178,7 +186,7 @@ impl Code {
 
     /// Whether this trail is not the one that a witness signed.
     fn contradicts(self) -> bool {
-        matches!(self, Code::Ahead | Code::Forked)
+        contradicts(self.as_str())
     }
 
     fn fault(self) -> Fault {

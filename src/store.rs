@@ -287,6 +287,11 @@ impl Store {
         !self.inner.queue.is_disturbed()
     }
 
+    /// That somebody changed the trail; nothing is recorded any more then.
+    pub fn changed(&self) -> Option<&str> {
+        self.inner.queue.changed()
+    }
+
     /// Why nothing is recorded any more.
     pub fn condemned(&self) -> Option<&str> {
         self.inner.queue.condemned()

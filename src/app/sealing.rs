@@ -160,12 +160,13 @@ impl Sealing {
     /// # Errors
     /// If something cannot be written, or somebody else wrote since the database was opened.
     pub(super) async fn begin(&mut self, store: &Store) -> anyhow::Result<()> {
-        // What the run before found is on record by `boot`.
-        self.finding.forget().context("state/trail.changed cannot be removed")?;
         let caught_up = self.catch_up(store).await;
         self.finding.keep(store);
         caught_up?;
         of_one_piece(store)?;
+        // SECURITY: what the run before found is on record by `boot`, and that is signed now; a start that came to nothing leaves it
+        // for the next one. Test: `what_is_changed_while_a_start_reads_is_not_taken_up`.
+        self.finding.forget().context("state/trail.changed cannot be removed")?;
         self.record(store)
             .await
             .context("the failure of the anchor cannot be recorded")?;
@@ -253,8 +254,8 @@ impl Sealing {
                 }
             }
         }
-        if store.condemned().is_some() {
-            tracing::error!("the end of the trail has no checkpoint: it was changed");
+        if let Some(why) = store.condemned() {
+            tracing::error!(why, "the end of the trail has no checkpoint");
         } else if let Err(error) = self.catch_up(&store).await {
             tracing::error!(error = format!("{error:#}"), "the end of the trail has no checkpoint");
             self.publish();

@@ -14,6 +14,10 @@ use crate::store::{ReadError, Reader};
 const MOST: usize = 6;
 /// What is no outage has room beside that.
 const MOST_BESIDE: usize = 12;
+/// What speaks against this trail has room of its own, which nothing else takes.
+const MOST_AGAINST: usize = 12;
+/// A place that says so signed another trail, or more of it.
+const AGAINST: [&str; 2] = ["ahead", "forked"];
 const WITHIN: Duration = Duration::from_secs(60 * 60);
 /// Entries that are read at a time.
 const PAGE: u32 = 1_000;
@@ -46,6 +50,11 @@ pub fn failing(reader: &Reader) -> Result<Failing, ReadError> {
     }
 }
 
+/// Whether a reason on record says that a place signed another trail than this one, or more of it.
+pub fn contradicts(word: &str) -> bool {
+    AGAINST.contains(&word)
+}
+
 #[derive(Deserialize)]
 struct Told {
     event: String,
@@ -74,19 +83,21 @@ pub struct Turns {
     skipped: i64,
     /// When the last entries were made.
     made: VecDeque<Instant>,
+    /// The same of those that speak against this trail, or say that this is over.
+    against: VecDeque<Instant>,
 }
 
 impl Turns {
     /// Of the place `to`, if that is not the file; `recorded`: why it failed as the last run ended.
     pub fn new(to: Option<String>, recorded: Option<String>) -> Self {
         let seen = recorded.clone();
-        let (skipped, made) = (0, VecDeque::new());
         Self {
             to,
             recorded,
             seen,
-            skipped,
-            made,
+            skipped: 0,
+            made: VecDeque::new(),
+            against: VecDeque::new(),
         }
     }
 
@@ -103,15 +114,16 @@ impl Turns {
         if turned || self.seen.is_none() {
             self.seen = word.map(str::to_owned);
         }
-        while self
-            .made
-            .front()
-            .is_some_and(|made| now.duration_since(*made) >= WITHIN)
-        {
-            self.made.pop_front();
+        let most = match (self.is_against(word), no_outage) {
+            (true, _) => MOST_AGAINST,
+            (false, true) => MOST_BESIDE,
+            (false, false) => MOST,
+        };
+        let made = self.made_of(word);
+        while made.front().is_some_and(|made| now.duration_since(*made) >= WITHIN) {
+            made.pop_front();
         }
-        let most = if no_outage { MOST_BESIDE } else { MOST };
-        if self.made.len() >= most || !turns(self.recorded.as_deref()) {
+        if made.len() >= most || !turns(self.recorded.as_deref()) {
             self.skipped = self.skipped.saturating_add(i64::from(turned));
             return None;
         }
@@ -124,9 +136,23 @@ impl Turns {
 
     /// That is on record.
     pub fn is_made(&mut self, now: Instant, reason: Option<Fault>) {
-        self.recorded = reason.map(|reason| reason.word.to_owned());
+        let word = reason.map(|reason| reason.word);
+        self.made_of(word).push_back(now);
+        self.recorded = word.map(str::to_owned);
         self.skipped = 0;
-        self.made.push_back(now);
+    }
+
+    /// Whether it speaks against this trail, or ends that something did.
+    fn is_against(&self, word: Option<&str>) -> bool {
+        word.or(self.recorded.as_deref()).is_some_and(contradicts)
+    }
+
+    /// When the entries were made that share their room with this one.
+    fn made_of(&mut self, word: Option<&str>) -> &mut VecDeque<Instant> {
+        match self.is_against(word) {
+            true => &mut self.against,
+            false => &mut self.made,
+        }
     }
 }
 
@@ -173,6 +199,27 @@ mod tests {
         assert!(told(&mut turns, now, AHEAD).unwrap().contains("ahead"));
         assert_eq!(told(&mut turns, now, AHEAD), None, "once");
         assert_eq!(told(&mut turns, now, DOWN), None);
+    }
+
+    /// Whoever answers in the place of a witness cannot use up the room for that.
+    #[test]
+    fn what_speaks_against_this_trail_and_that_it_is_over_have_room_of_their_own() {
+        let odd = |word| {
+            let is_no_outage = true;
+            Some(Fault { word, is_no_outage })
+        };
+        let (now, mut turns) = (Instant::now(), Turns::new(None, None));
+        for _ in 0..50 {
+            told(&mut turns, now, odd("denied"));
+            told(&mut turns, now, odd("invalid"));
+            told(&mut turns, now, None);
+        }
+        assert_eq!(told(&mut turns, now, odd("denied")), None, "no room is left");
+        assert!(told(&mut turns, now, AHEAD).unwrap().contains("ahead"));
+        assert!(told(&mut turns, now, odd("forked")).unwrap().contains("forked"));
+        assert!(told(&mut turns, now, None).unwrap().contains("published"));
+        let more = (0..50).filter(|_| told(&mut turns, now, AHEAD).is_some() | told(&mut turns, now, None).is_some());
+        assert_eq!(more.count(), 5, "it is bounded, too");
     }
 
     #[test]

@@ -199,13 +199,20 @@ impl Readiness {
                 "send calls to another one, or start it again once it has ended",
             )
         });
-        let changed = self.store.condemned().is_some();
+        let changed = self.store.changed().is_some();
         let trail = changed.then(|| {
             Reason::new(
                 "trail_changed",
                 "the trail in the database is not what was written there: nothing is signed, recorded or sent any more",
                 "read the sidecar's log, keep a copy of the database, and start again with one that can be trusted",
             )
+        });
+        let trail = trail.or_else(|| {
+            self.store.condemned().map(|_| Reason::new(
+                "trail_unavailable",
+                "no checkpoint could be signed for so long that nothing is recorded any more, and nothing leaves that is not recorded",
+                "read the sidecar's log for the cause (a full disk, above all), and start it again once that is gone",
+            ))
         });
         let trail = trail.or_else(|| {
             (!self.store.is_writable()).then(|| Reason::new(
@@ -277,6 +284,8 @@ impl Readiness {
     /// Entries without a checkpoint grow, and who could write the database could change them.
     fn unsealed(&self, now: Instant) -> Option<Reason> {
         let since = *self.unsealed.read().unwrap_or_else(PoisonError::into_inner);
+        // Nothing is tried again in a trail that is not gone on with: that is a reason by itself.
+        let since = since.filter(|_| self.store.condemned().is_none());
         let lasted = now.saturating_duration_since(since?);
         (lasted >= UNSEALED_FOR).then(|| {
             let minutes = lasted.as_secs() / 60;

@@ -10,9 +10,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use super::{Code, Unpublished};
 use crate::audit::{self, ProveError, Signed};
 use crate::io::keys::LastNote;
-use crate::model::note::{Note, WitnessKey};
+use crate::model::merkle::root_at;
+use crate::model::note::{Checkpoint, Note, WitnessKey};
 use crate::notify::retry_after;
-use crate::store::{OpenError, Store};
+use crate::store::{Reader, Store};
 use crate::upstream::Errands;
 
 const AGENT: &str = concat!("runplane/", env!("CARGO_PKG_VERSION"));
@@ -36,8 +37,17 @@ pub(super) struct Asked {
     witness: Witness,
     /// What it signed last, with that signature.
     file: LastNote,
+    /// The same, as it was read or kept.
+    kept: Option<Kept>,
     /// Entries that this is over, as far as it stands by it.
     size: u64,
+}
+
+/// A checkpoint with the signature of a witness.
+#[derive(Clone)]
+struct Kept {
+    note: String,
+    claims: Checkpoint,
 }
 
 /// What an answer means.
@@ -55,12 +65,12 @@ impl Asked {
         if let Err(error) = &kept {
             tracing::warn!(%error, "what the witness signed last is asked of it");
         }
-        let note = kept.ok().flatten().and_then(|text| Note::parse(&text).ok());
-        let signed = note.filter(|note| matches!(note.cosigned_by(&witness.key), Ok(Some(_))));
+        let kept = kept.ok().flatten().and_then(|note| Kept::new(note, &witness.key));
         Self {
             witness,
             file,
-            size: signed.map_or(0, |note| note.claims().size),
+            size: kept.as_ref().map_or(0, |kept| kept.claims.size),
+            kept,
         }
     }
 
@@ -75,9 +85,13 @@ impl Asked {
         store: &Store,
         signed: &Signed,
     ) -> Result<(), Unpublished> {
+        // A log of another name is another log to a witness.
+        if self.kept.as_ref().is_some_and(|kept| !kept.is_of_the_log_of(signed)) {
+            (self.kept, self.size) = (None, 0);
+        }
         let mut old = self.size.min(signed.size);
         for _ in 0..ROUNDS {
-            let body = body(store, old, signed).await?;
+            let body = body(store, self.kept.clone(), old, signed).await?;
             match self.ask(errands, body, (old, signed.size)).await? {
                 Said::Signed(lines) => return self.keep(signed, &lines).await,
                 Said::At(size) if size > signed.size => {
@@ -88,7 +102,7 @@ impl Asked {
                     );
                     return Err(failed(Code::Ahead, why));
                 }
-                Said::At(size) if size < self.size => return Err(self.denied(size)),
+                Said::At(size) if size < self.size => return Err(self.denied(size).await),
                 Said::At(size) => old = size,
             }
         }
@@ -97,16 +111,23 @@ impl Asked {
     }
 
     /// It forgot, or was set back itself: what it signed stays, as the word against its own, and it is asked again from where it says
-    /// it is.
-    fn denied(&mut self, size: u64) -> Unpublished {
-        let kept = std::mem::replace(&mut self.size, size);
-        if let Err(error) = self.file.keep_denied() {
-            self.size = kept;
-            return failed(Code::Unkept, error.to_string());
-        }
+    /// it is. That this trail continues it is known by then.
+    async fn denied(&mut self, size: u64) -> Unpublished {
+        let Some(kept) = self.kept.clone() else {
+            return failed(Code::Refused, format!("it says that it is at {size} entries"));
+        };
+        let (file, note) = (self.file.clone(), kept.note);
+        let aside = tokio::task::spawn_blocking(move || file.keep_denied(&note)).await;
+        let aside = match aside {
+            Ok(Ok(Some(path))) => format!("it is in `{}` now", path.display()),
+            Ok(Ok(None)) => "so many of that kind are kept already that this one is not".to_owned(),
+            Ok(Err(error)) => return failed(Code::Unkept, error.to_string()),
+            Err(error) => return failed(Code::Unkept, error.to_string()),
+        };
+        self.size = size;
         let why = format!(
-            "the witness is at {size} entries, and its signature is kept of a checkpoint over {kept}: it is in `{}` now",
-            self.file.denied().display()
+            "the witness is at {size} entries, and its signature is here of a checkpoint of this trail over {}: {aside}",
+            kept.claims.size
         );
         failed(Code::Denied, why)
     }
@@ -129,14 +150,12 @@ impl Asked {
             failed(Code::Invalid, why)
         })?;
         let (file, size) = (self.file.clone(), signed.size);
-        if size < self.size {
-            return Err(self.denied(size));
-        }
         let path: PathBuf = file.path().to_owned();
+        let now = Kept::new(note.clone(), &self.witness.key);
         let kept = tokio::task::spawn_blocking(move || file.keep(&note)).await;
         match kept {
             Ok(Ok(())) => {
-                self.size = size;
+                (self.kept, self.size) = (now, size);
                 tracing::info!(witness = self.name(), entries = size, file = %path.display(), "cosigned");
                 Ok(())
             }
@@ -146,21 +165,61 @@ impl Asked {
     }
 }
 
+impl Kept {
+    /// `None`: the witness has not signed it.
+    fn new(note: String, witness: &WitnessKey) -> Option<Self> {
+        let parsed = Note::parse(&note).ok()?;
+        let is_signed = matches!(parsed.cosigned_by(witness), Ok(Some(_)));
+        let claims = parsed.claims().clone();
+        is_signed.then_some(Self { note, claims })
+    }
+
+    fn is_of_the_log_of(&self, signed: &Signed) -> bool {
+        signed.note.lines().next() == Some(&self.claims.origin)
+    }
+
+    /// That the trail up to the checkpoint `signed` of it continues this.
+    ///
+    /// SECURITY: who sets back the trail, and has the witness forget, would have its own signature look like its fault, and the shorter
+    /// trail signed. Test: `a_trail_that_was_set_back_is_told_by_what_is_kept_of_a_witness_that_forgot`.
+    fn continues(&self, reader: &Reader, signed: &Checkpoint) -> Result<(), Unpublished> {
+        let Checkpoint { size, root, .. } = &self.claims;
+        let against = |code, what: &str| {
+            let why = format!(
+                "the witness signed a checkpoint of this log over {size} entries, which is kept here, and {what}: the trail was set back, or                  copied"
+            );
+            Err(failed(code, why))
+        };
+        if signed.size < *size {
+            return against(Code::Ahead, &format!("this one is over {}", signed.size));
+        }
+        match root_at(reader, *size) {
+            Ok(found) if found == *root => Ok(()),
+            Ok(_) => against(Code::Forked, "the first ones of this trail are others"),
+            Err(error) => Err(failed(Code::Unproven, error.to_string())),
+        }
+    }
+}
+
 fn failed(code: Code, why: String) -> Unpublished {
     let wanted = None;
     Unpublished { code, why, wanted }
 }
 
-/// The request, by which the witness sees that the checkpoint continues what it has.
-async fn body(store: &Store, old: u64, signed: &Signed) -> Result<String, Unpublished> {
+/// The request, by which the witness sees that the checkpoint continues what it has. It continues what is kept.
+async fn body(store: &Store, kept: Option<Kept>, old: u64, signed: &Signed) -> Result<String, Unpublished> {
     let (store, note) = (store.clone(), signed.note.clone());
     let proven = tokio::task::spawn_blocking(move || {
-        let reader = store.reader().map_err(|error: OpenError| ProveError::from(error))?;
-        audit::extension(&reader, old, &note)
+        let unproven = |error: ProveError| failed(Code::Unproven, error.to_string());
+        let reader = store.reader().map_err(|error| unproven(error.into()))?;
+        let signed = Note::parse(&note).map_err(|error| unproven(error.into()))?;
+        if let Some(kept) = kept {
+            kept.continues(&reader, signed.claims())?;
+        }
+        audit::extension(&reader, old, &note).map_err(unproven)
     });
     match proven.await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => Err(failed(Code::Unproven, error.to_string())),
+        Ok(proven) => proven,
         Err(error) => Err(failed(Code::Unproven, error.to_string())),
     }
 }
@@ -180,17 +239,18 @@ fn judged(
         })
     };
     let forked = |why: &str| Err(failed(Code::Forked, format!("it answered {status}: {why}")));
-    let told = || {
-        let kind = headers.get(CONTENT_TYPE)?.as_bytes();
-        let size = text.strip_suffix('\n').unwrap_or(text).parse::<u64>().ok()?;
-        kind.starts_with(SIZE.as_bytes()).then_some(size)
-    };
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let is_size = kind.trim().eq_ignore_ascii_case(SIZE);
+    let told = || text.strip_suffix('\n').unwrap_or(text).parse::<u64>().ok();
     match status.as_u16() {
         200 => Ok(Said::Signed(text.to_owned())),
         403 => {
             refused("it does not trust the key that signed: give it the public key of this log (`runplane audit key`)")
         }
         404 => refused("it does not know this log; or `url` is not its submission prefix"),
+        // Whatever stands before it may answer so, too.
+        409 if !is_size => refused("not as a witness says over how many entries it signed last"),
         409 => match told() {
             Some(size) if size != old => Ok(Said::At(size)),
             // It is as far as we are, and what it has is another tree; it need not say how far that is.
@@ -246,9 +306,13 @@ mod tests {
 
     #[test]
     fn that_histories_of_one_length_part_is_told_without_a_size() {
-        assert_eq!(of(409, "text/plain", "", 7), Err(Code::Forked));
+        assert_eq!(of(409, SIZE, "", 7), Err(Code::Forked));
+        assert_eq!(of(409, "Text/X.tlog.size; charset=utf-8", "", 7), Err(Code::Forked));
+        for kind in ["text/plain", "text/html", "text/x.tlog.sizes", ""] {
+            assert_eq!(of(409, kind, "", 7), Err(Code::Refused), "not of a witness: {kind}");
+        }
         assert_eq!(of(409, SIZE, "12\n", 7), Ok(12), "it is elsewhere");
-        assert_eq!(of(409, "text/plain", "", 9), Err(Code::Refused), "it says nothing");
+        assert_eq!(of(409, SIZE, "", 9), Err(Code::Refused), "it says nothing");
     }
 
     #[test]

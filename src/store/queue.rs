@@ -120,6 +120,8 @@ pub(super) struct Queue {
     pub(super) ours: Ours,
     /// Why nothing is recorded any more, until the next start.
     condemned: OnceLock<String>,
+    /// The same, if it is that somebody changed the trail.
+    changed: OnceLock<String>,
     /// Somebody else wrote to the database since it was opened.
     disturbed: AtomicBool,
     /// Why the last erasure left traces in the file, if it did.
@@ -167,6 +169,7 @@ impl Queue {
             written: Written::default(),
             ours: Ours::default(),
             condemned: OnceLock::new(),
+            changed: OnceLock::new(),
             disturbed: AtomicBool::new(false),
             traces: Mutex::default(),
         }

@@ -34,7 +34,7 @@ impl Finding {
     /// `a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_any_more`.
     ///
     /// # Errors
-    /// If one is there, and the operator does not go on with it.
+    /// If one is there, and the operator does not go on with it; or if what is there could not be removed once that is on record.
     pub(super) fn accepted(&self, config: &Config) -> anyhow::Result<Option<String>> {
         let Some((when, what)) = self.read() else {
             return Ok(None);
@@ -44,6 +44,11 @@ impl Finding {
             "{}: at {when} the sidecar found that the trail had been changed: {what}. It has signed and recorded nothing since. Keep a copy of the \
              database and look at it with `runplane audit verify`, which can hold what is behind the last checkpoint to nothing; then restore it \
              from a backup. To go on with the database that is there now, which is recorded, set `dangerously_accept_rollback: true` for one start",
+            self.path.display()
+        );
+        anyhow::ensure!(
+            !self.path.is_dir() || self.path.is_symlink(),
+            "{}: a directory is there, and no sidecar made it; move it away",
             self.path.display()
         );
         tracing::error!(
@@ -78,9 +83,9 @@ impl Finding {
         }
     }
 
-    /// Keeps why nothing is recorded any more. What was found first stays; what cannot be written is tried again.
+    /// Keeps what change was found. What was found first stays; what cannot be written is tried again.
     pub(super) fn keep(&mut self, store: &Store) {
-        let Some(why) = store.condemned().filter(|_| !self.kept) else {
+        let Some(why) = store.changed().filter(|_| !self.kept) else {
             return;
         };
         match self.create(why) {
@@ -102,6 +107,11 @@ impl Finding {
             .open(&self.path)?;
         file.write_all(format!("{} {what}\n", Timestamp::now()).as_bytes())?;
         file.sync_all()?;
+        self.sync()
+    }
+
+    /// What the directory says of it is on disk.
+    fn sync(&self) -> io::Result<()> {
         let state = self.path.parent().unwrap_or(Path::new("."));
         File::open(state)?.sync_all()
     }
@@ -112,8 +122,9 @@ impl Finding {
     /// If the file cannot be removed.
     pub(super) fn forget(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) => self.sync(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }
@@ -154,6 +165,9 @@ mod tests {
             );
         }
         finding.forget().unwrap();
+        fs::create_dir(&finding.path).unwrap();
+        assert!(finding.read().unwrap().1.contains("no file") && finding.forget().is_err());
+        fs::remove_dir(&finding.path).unwrap();
         symlink("nowhere", &finding.path).unwrap();
         assert!(finding.read().is_some());
         assert!(finding.create("one").is_err());

@@ -174,4 +174,7 @@ fn that_nothing_can_be_sealed_is_a_note_once_it_lasts() {
     assert!(note.fix.contains("runplane_audit_seals_total"), "{note:?}");
     readiness.seals(true);
     assert!(readiness.unsealed(later()).is_none());
+    readiness.seals(false);
+    readiness.store.condemn("entry 7 is another");
+    assert!(readiness.unsealed(later()).is_none(), "nothing is tried again");
 }

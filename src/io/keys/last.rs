@@ -1,5 +1,7 @@
 //! What the key of the log signed last, in a file beside it: who can write the database alone cannot take that back.
 
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{KeyError, load_up_to};
@@ -7,6 +9,8 @@ use crate::io::replace::replace;
 use crate::model::note::{MAX_NOTE, Note, WitnessKey};
 
 const FILE: &str = "log.last";
+/// That many of a witness's words against its own are enough to know it by.
+const MOST_DENIED: usize = 16;
 
 /// `log.last`: the checkpoint that was signed last, as its note. It may be some behind: it is written once they are on disk.
 #[derive(Clone, Debug)]
@@ -32,25 +36,50 @@ impl LastNote {
         &self.path
     }
 
-    /// Where [`LastNote::keep_denied`] puts what it holds.
-    pub fn denied(&self) -> PathBuf {
-        let mut path = self.path.as_os_str().to_owned();
-        path.push(".denied");
-        path.into()
-    }
-
-    /// Puts what it holds aside, unless what lies there is over as much: its signer says that it is none of theirs.
+    /// Keeps a note beside it whose signer says that it is none of theirs: `log.witness.ID.denied-SIZE-ROOT`. Where it lies; `None`: so
+    /// many are kept that this one is not.
     ///
     /// # Errors
-    /// If it cannot be read or written.
-    pub fn keep_denied(&self) -> Result<(), KeyError> {
-        let aside = Self { path: self.denied() };
-        let size = |note: &str| Note::parse(note).map_or(0, |note| note.claims().size);
-        let Some(note) = self.read()? else { return Ok(()) };
-        match aside.read()? {
-            Some(before) if size(&before) >= size(&note) => Ok(()),
-            Some(_) | None => aside.keep(&note),
+    /// If it is no checkpoint, or cannot be written.
+    pub fn keep_denied(&self, note: &str) -> Result<Option<PathBuf>, KeyError> {
+        let parsed = Note::parse(note).map_err(|_| KeyError::NotANote(self.path.clone()))?;
+        let claims = parsed.claims();
+        let root = hex::encode(claims.root.get(..8).unwrap_or_default());
+        let prefix = self.denied();
+        let aside = Self {
+            path: self.path.with_file_name(format!("{prefix}{}-{root}", claims.size)),
+        };
+        let is_same = |before: &str| Note::parse(before).is_ok_and(|before| before.claims() == claims);
+        if matches!(aside.read(), Ok(Some(before)) if is_same(&before)) {
+            return Ok(Some(aside.path));
         }
+        if self.count_of(&prefix)? >= MOST_DENIED {
+            return Ok(None);
+        }
+        // Whatever else lies there is not what it should be.
+        aside.keep(note)?;
+        Ok(Some(aside.path))
+    }
+
+    /// What the names of denied ones begin with.
+    fn denied(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        format!("{}.denied-", name.to_string_lossy())
+    }
+
+    fn count_of(&self, prefix: &str) -> Result<usize, KeyError> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let names = fs::read_dir(directory).and_then(|files| {
+            files
+                .map(|file| file.map(|file| file.file_name()))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let names = names.map_err(|source| KeyError::Unusable {
+            path: directory.to_owned(),
+            source,
+        })?;
+        let begins = |name: &&OsString| name.to_string_lossy().starts_with(prefix);
+        Ok(names.iter().filter(begins).count())
     }
 
     /// The note; `None`: there is no such file.
@@ -81,7 +110,6 @@ impl LastNote {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::super::LogKey;
@@ -90,8 +118,11 @@ mod tests {
     use crate::model::note::Checkpoint;
 
     fn note(size: u64) -> String {
+        note_over(size, [1; 32])
+    }
+
+    fn note_over(size: u64, root: [u8; 32]) -> String {
         let key = LogKey::new("runplane/test", &Secret::new([3; 32])).unwrap();
-        let root = [1; 32];
         key.sign(
             &Checkpoint {
                 origin: "runplane/test".to_owned(),
@@ -119,16 +150,42 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_denied_the_longest_is_kept() {
+    fn what_is_denied_is_kept_by_its_size_and_root() {
         let state = tempfile::tempdir().unwrap();
         let last = LastNote::of(state.path());
-        last.keep_denied().unwrap();
-        assert!(!last.denied().exists(), "there is nothing");
-        for (size, longest) in [(7, 7), (3, 7), (9, 9)] {
-            last.keep(&note(size)).unwrap();
-            last.keep_denied().unwrap();
-            assert_eq!(fs::read_to_string(last.denied()).unwrap(), note(longest));
+        let notes = [note(7), note_over(7, [2; 32]), note(3)];
+        let kept = notes.each_ref().map(|note| last.keep_denied(note).unwrap().unwrap());
+        let names = kept.each_ref().map(|path| path.file_name().unwrap().to_str().unwrap());
+        assert_eq!(
+            names,
+            ["7-0101010101010101", "7-0202020202020202", "3-0101010101010101"]
+                .map(|end| format!("log.last.denied-{end}"))
+        );
+        for (path, note) in kept.iter().zip(&notes) {
+            assert_eq!(&fs::read_to_string(path).unwrap(), note);
+            assert_eq!(last.keep_denied(note).unwrap().as_ref(), Some(path), "it is there");
         }
+        // What cannot be read, or is something else, is no hindrance.
+        fs::set_permissions(&kept[0], fs::Permissions::from_mode(0o604)).unwrap();
+        fs::write(&kept[1], "Dear diary\n").unwrap();
+        for (path, note) in kept.iter().zip(&notes) {
+            last.keep_denied(note).unwrap().unwrap();
+            assert_eq!(&fs::read_to_string(path).unwrap(), note);
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert!(last.keep_denied("Dear diary\n").is_err());
+    }
+
+    #[test]
+    fn so_many_that_are_denied_are_kept_and_of_more_nobody_says_so() {
+        let state = tempfile::tempdir().unwrap();
+        let last = LastNote::of(state.path());
+        let kept: Vec<bool> = (1..20)
+            .map(|size| last.keep_denied(&note(size)).unwrap().is_some())
+            .collect();
+        assert_eq!(kept.iter().filter(|kept| **kept).count(), MOST_DENIED);
+        assert!(last.keep_denied(&note(1)).unwrap().is_some(), "it is there");
+        assert_eq!(fs::read_dir(state.path()).unwrap().count(), MOST_DENIED);
     }
 
     #[test]

@@ -158,6 +158,13 @@ fn consent_that_was_taken_out_of_the_trail_is_missed_by_a_start_and_by_both_veri
 fn what_is_changed_while_a_start_reads_is_not_taken_up() {
     let sidecar = Sidecar::new().start();
     stop(&sidecar);
+    // Nor does such a start forget what the run before found.
+    let finding = sidecar.home().join("state/trail.changed");
+    let found = "2026-11-22T07:31:04.000Z entry 7 is another\n";
+    std::fs::write(&finding, found).unwrap();
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = std::fs::read_to_string(&configuration).unwrap();
+    std::fs::write(&configuration, format!("{yaml}dangerously_accept_rollback: true\n")).unwrap();
     let connection = Connection::open(database(&sidecar)).unwrap();
     connection.busy_timeout(Duration::from_secs(20)).unwrap();
     let refused = std::thread::scope(|scope| {
@@ -178,7 +185,26 @@ fn what_is_changed_while_a_start_reads_is_not_taken_up() {
         refused.contains("another program wrote to the database while it was read"),
         "{refused}"
     );
+    assert_eq!(std::fs::read_to_string(&finding).unwrap(), found);
     sidecar.restart();
+    assert!(!finding.exists(), "it is on record");
+    stop(&sidecar);
+    std::fs::write(&configuration, yaml).unwrap();
+    sidecar.restart();
+}
+
+/// What could not be removed in the end is told before anything is recorded.
+#[test]
+fn a_directory_in_the_place_of_what_was_found_is_told_before_boot() {
+    let sidecar = Sidecar::new().section("dangerously_accept_rollback: true").start();
+    stop(&sidecar);
+    let finding = sidecar.home().join("state/trail.changed");
+    std::fs::create_dir(&finding).unwrap();
+    let refused = start(&sidecar);
+    assert!(refused.contains("a directory is there"), "{refused}");
+    std::fs::remove_dir(&finding).unwrap();
+    sidecar.restart();
+    assert_eq!(sidecar.trail().of_kind("boot").len(), 2);
 }
 
 /// While nothing runs, and with all that is signed left as it is.

@@ -36,6 +36,13 @@ fn kept(sidecar: &Sidecar) -> PathBuf {
     sidecar.home().join("state/log.witness.849f66ac")
 }
 
+/// What it signed, and says that it did not.
+fn denied(sidecar: &Sidecar) -> Vec<PathBuf> {
+    let mut found = files(&sidecar.home().join("state"));
+    found.retain(|file| file.to_str().unwrap().contains(".denied"));
+    found
+}
+
 fn kept_size(sidecar: &Sidecar) -> u64 {
     fs::read_to_string(kept(sidecar)).map_or(0, |note| size(&note))
 }
@@ -135,8 +142,15 @@ fn a_witness_that_is_elsewhere_is_asked_again_from_where_it_is() {
     assert_eq!(statuses[..2], [409, 200], "{got:#?}");
     assert_eq!(got[1]["old"], "old 0");
     // Its word stays, against its own.
-    let denied = sidecar.home().join("state/log.witness.849f66ac.denied");
-    assert_eq!(fs::read_to_string(denied).unwrap(), signed);
+    let [kept] = &denied(&sidecar)[..] else {
+        panic!("{:?}", denied(&sidecar))
+    };
+    assert_eq!(&fs::read_to_string(kept).unwrap(), &signed);
+    let name = kept.file_name().unwrap().to_str().unwrap();
+    assert!(
+        name.starts_with(&format!("log.witness.849f66ac.denied-{before}-")),
+        "{name}"
+    );
     let name = "witness:witness.test/w1";
     eventually("it is on record", || {
         told(&sidecar, name).ends_with(&["denied".to_owned(), "published".to_owned()])
@@ -156,20 +170,18 @@ fn a_trail_that_was_set_back_with_all_beside_it_is_told_by_a_witness() {
     let name = "witness:witness.test/w1";
     let before = told(&sidecar, name).len();
     let since = || told(&sidecar, name).split_off(before);
-    let (state, yesterday) = (sidecar.home().join("state"), sidecar.home().join("yesterday"));
-    copy(&state, &yesterday);
-    sidecar.restart();
-    let mut client = Session::stripe(&sidecar);
-    for _ in 0..10 {
-        client.call("balance").assert_ok();
-    }
-    stop(&sidecar);
-    let end = entries(&sidecar);
-    assert_eq!(kept_size(&sidecar), end);
-    let cosigned = sidecar.home().join("cosigned");
-    fs::copy(kept(&sidecar), &cosigned).unwrap();
-    files(&state).iter().for_each(|file| fs::remove_file(file).unwrap());
-    copy(&yesterday, &state);
+    let (mut end, cosigned) = (0, sidecar.home().join("cosigned"));
+    set_back(&sidecar, || {
+        sidecar.restart();
+        let mut client = Session::stripe(&sidecar);
+        for _ in 0..10 {
+            client.call("balance").assert_ok();
+        }
+        stop(&sidecar);
+        end = entries(&sidecar);
+        assert_eq!(kept_size(&sidecar), end);
+        fs::copy(kept(&sidecar), &cosigned).unwrap();
+    });
     let forked_from = kept_size(&sidecar);
 
     sidecar.restart();
@@ -194,6 +206,62 @@ fn a_trail_that_was_set_back_with_all_beside_it_is_told_by_a_witness() {
         &["--witness", WITNESS, "--checkpoint", cosigned.to_str().unwrap()],
     );
     assert!(code == Some(1) && told.starts_with("CHANGED: "), "{told}");
+}
+
+/// With what the witness signed since beside it, the witness having nothing of that any more.
+#[test]
+fn a_trail_that_was_set_back_is_told_by_what_is_kept_of_a_witness_that_forgot() {
+    let port = free_port();
+    let (_origin, configuration) = stripe();
+    let sidecar = witnessed(configuration, port).start();
+    make_known(&sidecar);
+    let witness = Receiver::of_checkpoints_at(port, &log_key(&sidecar), "honest");
+    eventually("it signed", || kept_size(&sidecar) > 0);
+    stop(&sidecar);
+    let name = "witness:witness.test/w1";
+    let before = told(&sidecar, name).len();
+    let since = || told(&sidecar, name).split_off(before);
+    set_back(&sidecar, || {
+        sidecar.restart();
+        let mut client = Session::stripe(&sidecar);
+        for _ in 0..10 {
+            client.call("balance").assert_ok();
+        }
+        stop(&sidecar);
+        let signed = fs::read_to_string(kept(&sidecar)).unwrap();
+        fs::write(
+            sidecar
+                .home()
+                .join("yesterday")
+                .join(kept(&sidecar).file_name().unwrap()),
+            signed,
+        )
+        .unwrap();
+    });
+    drop(witness);
+    let witness = Receiver::of_checkpoints_at(port, &log_key(&sidecar), "honest");
+    let signed = kept_size(&sidecar);
+    sidecar.restart();
+    eventually("it is shorter than what was signed", || since() == ["ahead"]);
+    let mut client = Session::stripe(&sidecar);
+    for _ in 0..15 {
+        client.call("balance").assert_ok();
+    }
+    eventually("it is another one", || since() == ["ahead", "forked"]);
+    assert_eq!(kept_size(&sidecar), signed, "nothing was signed of it");
+    assert!(
+        witness.got().is_empty() && denied(&sidecar).is_empty(),
+        "it is not the witness's fault"
+    );
+}
+
+/// Has `run` done, and puts all that the sidecar has back to where it was before.
+fn set_back(sidecar: &Sidecar, run: impl FnOnce()) {
+    let (state, yesterday) = (sidecar.home().join("state"), sidecar.home().join("yesterday"));
+    copy(&state, &yesterday);
+    run();
+    files(&state).iter().for_each(|file| fs::remove_file(file).unwrap());
+    copy(&yesterday, &state);
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -256,8 +324,26 @@ fn a_restart_knows_which_places_failed() {
         get(&sidecar, "/ready").contains("anchor_failing")
     });
     assert_eq!(told(&sidecar, name), ["unreachable"], "once");
-    let _witness = Receiver::of_checkpoints_at(port, &log_key(&sidecar), "honest");
+    let witness = Receiver::of_checkpoints_at(port, &log_key(&sidecar), "honest");
     eventually("it goes on", || told(&sidecar, name) == ["unreachable", "published"]);
+    // What a witness says of the trail stays, too, when it is away.
+    stop(&sidecar);
+    set_back(&sidecar, || {
+        sidecar.restart();
+        let mut client = Session::stripe(&sidecar);
+        for _ in 0..10 {
+            client.call("balance").assert_ok();
+        }
+        stop(&sidecar);
+    });
+    sidecar.restart();
+    eventually("it is on record, too", || {
+        told(&sidecar, name).last().unwrap() == "ahead"
+    });
+    drop(witness);
+    sidecar.restart();
+    let ready = get(&sidecar, "/ready");
+    assert!(ready.contains("witness_contradicts"), "{ready}");
 }
 
 #[test]
