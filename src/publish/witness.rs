@@ -186,7 +186,8 @@ impl Kept {
         let Checkpoint { size, root, .. } = &self.claims;
         let against = |code, what: &str| {
             let why = format!(
-                "the witness signed a checkpoint of this log over {size} entries, which is kept here, and {what}: the trail was set back, or                  copied"
+                "the witness signed a checkpoint of this log over {size} entries, which is kept here, and {what}: the trail was set back, or \
+                 copied"
             );
             Err(failed(code, why))
         };
