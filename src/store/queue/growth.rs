@@ -29,6 +29,8 @@ impl Queue {
     /// Nothing is to be recorded any more, for this reason; the first one counts. What nobody waits for is written all the same.
     pub(in crate::store) fn condemn(&self, why: &str) {
         self.condemned.get_or_init(|| why.to_owned());
+        // Whoever signs keeps it for the next start.
+        self.grown.notify_one();
     }
 
     /// Somebody else wrote to the database.
