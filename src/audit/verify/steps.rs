@@ -136,9 +136,11 @@ mod tests {
             }
             let mut findings = Findings::default();
             steps.end(&mut findings);
-            let first = findings.told.first().map(|finding| match finding.place {
-                Place::Entry(seq) => seq,
-                _ => panic!("{line}"),
+            let first = findings.told.first().map(|finding| {
+                let Place::Entry(seq) = finding.place else {
+                    panic!("{line}");
+                };
+                seq
             });
             assert_eq!(first, said["wrong"].as_u64(), "{line}");
         }
