@@ -465,28 +465,72 @@ class Calls:
             self.end(call, row, {}, decided, values, None)
 
 
+# What may become of an approval: from where, where to, and what it is otherwise.
+STEPS = {
+    "held": (("asked", "given"), "asked", "people were asked again about an approval that was spent or over"),
+    "approved": (("asked",), "given", "people consented to what they were not asked"),
+    "denied": (("asked", "given"), "over", "an approval ended that was not open"),
+    "expired": (("asked", "given"), "over", "an approval ended that was not open"),
+    "cancelled": (("asked",), "over", "an approval ended that was not open"),
+    "consumed": (("given",), "spent", "an approval was spent that people had not given"),
+    "returned": (("spent",), "given", "an approval was given back that was not spent"),
+}
+
+
+class Steps:
+    """Where each approval stands, with the entry of the last grant that is part of the consent."""
+
+    def __init__(self):
+        self.stands = {}
+        # The entry before let this call go by this approval: what is spent on it has to follow.
+        self.owed = None
+
+    def entry(self, seq, kind, members):
+        self.paid(kind, members)
+        name = members.get("approval")
+        if kind == "decided" and members.get("decision") == "ALLOW" and name is not None:
+            self.owed = (seq, name, members.get("call"))
+        if kind in STEPS:
+            self.step(seq, kind, name, members)
+
+    def paid(self, kind, members):
+        owed, self.owed = self.owed, None
+        if owed is None:
+            return
+        spent = (members.get("approval"), members.get("call")) == owed[1:]
+        if kind != "consumed" or not spent or not all(isinstance(word, str) for word in owed[1:]):
+            raise Wrong(f"entry {owed[0]}: a call was let go by an approval that was not spent on it")
+
+    def step(self, seq, kind, name, members):
+        if not isinstance(name, str):
+            raise Wrong(f"entry {seq}: it does not say which approval it is about")
+        if name not in self.stands:
+            if kind != "held":
+                raise Wrong(f"entry {seq}: it is about an approval that nobody was asked for")
+            self.stands[name] = ("asked", None)
+            return
+        (now, last), (before, after, wrong) = self.stands[name], STEPS[kind]
+        granted = kind == "approved" and isinstance(members.get("grant"), str)
+        pending = kind == "approved" and members.get("state") == "pending"
+        # Several grants are one consent, an entry each.
+        more = granted and not pending and now == "given" and last == seq - 1
+        if now not in before and not more:
+            raise Wrong(f"entry {seq}: {wrong}")
+        self.stands[name] = ("asked" if pending else after, seq if granted else None)
+
+    def finish(self):
+        self.paid(None, {})
+
+
 class Rows:
     """The last entry of each approval, agent, person and pause, and the place of the first."""
 
     def __init__(self):
         self.told = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}
-        # Approvals that people were asked for: whether there is consent that is not spent.
-        self.consented = {}
-
-    def step(self, seq, kind, members):
-        if kind not in ("held", "approved", "denied", "expired", "cancelled", "returned", "consumed"):
-            return
-        name = members["approval"]
-        if kind != "held" and name not in self.consented:
-            raise Wrong(f"entry {seq}: it is about an approval that nobody was asked for")
-        if kind == "consumed" and not self.consented[name]:
-            raise Wrong(f"entry {seq}: an approval was spent that people had not given")
-        still = kind == "approved" and self.consented[name]
-        given = kind == "returned" or kind == "approved" and members.get("state") != "pending"
-        self.consented[name] = still or given
+        self.steps = Steps()
 
     def entry(self, seq, kind, members):
-        self.step(seq, kind, members)
+        self.steps.entry(seq, kind, members)
         if kind == "registry":
             table, name = {"agent": "agents"}.get(members["entity"], "people"), members["name"]
         elif kind == "pause":
@@ -502,6 +546,7 @@ class Rows:
         told[name] = (ordinal, seq, members.get("event") == "resumed")
 
     def finish(self, database):
+        self.steps.finish()
         for table, told in self.told.items():
             cursor = database.execute(f"SELECT * FROM {table}")
             names = [column[0] for column in cursor.description]

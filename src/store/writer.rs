@@ -41,6 +41,18 @@ enum RecoverError {
     Group(#[from] GroupError),
 }
 
+impl RecoverError {
+    /// Whether somebody else wrote what is there: that it goes away does not mend it.
+    fn is_change(&self) -> bool {
+        match self {
+            RecoverError::Shorter { .. } | RecoverError::Longer { .. } | RecoverError::Group(GroupError::Replaced) => {
+                true
+            }
+            RecoverError::Open(_) | RecoverError::Database(_) | RecoverError::Reader | RecoverError::Group(_) => false,
+        }
+    }
+}
+
 struct Writer {
     queue: Arc<Queue>,
     connect: Connect,
@@ -182,8 +194,8 @@ impl Writer {
 
     /// What is written to a file that was removed or replaced is gone with the next start.
     fn refuse_another_file(&self) -> Result<(), GroupError> {
-        match file_id(&self.path) {
-            Ok(found) if found == self.file => Ok(()),
+        match file_id(&self.path).map_err(GroupError::Removed)? {
+            found if found == self.file => Ok(()),
             _ => Err(GroupError::Replaced),
         }
     }
@@ -247,7 +259,10 @@ impl Writer {
                     tracing::info!(entries = self.place.seq, "the trail can be written again");
                     return true;
                 }
-                Err(error) => tracing::error!(%error, "the trail still cannot be written"),
+                Err(error) => {
+                    tracing::error!(%error, "the trail still cannot be written");
+                    self.mind_change(&error);
+                }
             }
             if closing {
                 return false;
@@ -255,6 +270,17 @@ impl Writer {
             // Checking a large database takes time: most of it is left to others.
             pause = (pause * 2).min(LONGEST_PAUSE).max(began.elapsed() * 5);
         }
+    }
+
+    /// SECURITY: somebody else wrote the trail, and a start could hold that to nothing: it would take up, and sign, consent that
+    /// nobody gave. So it stays known, even if all is put back. Test:
+    /// `an_entry_that_somebody_else_put_behind_ours_is_known_until_the_next_start`.
+    fn mind_change(&self, error: &RecoverError) {
+        if !error.is_change() || self.queue.condemned().is_some() {
+            return;
+        }
+        self.queue.condemn(&error.to_string());
+        tracing::error!(%error, "the trail was changed: nothing is signed or recorded any more");
     }
 
     fn reopen(&mut self, doubt: &mut Option<Doubt>) -> Result<(), RecoverError> {

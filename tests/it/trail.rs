@@ -7,6 +7,7 @@ mod erased;
 mod keys;
 mod mutations;
 mod published;
+mod steps;
 
 use std::fs;
 use std::path::{Path, PathBuf};

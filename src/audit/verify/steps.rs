@@ -1,52 +1,119 @@
-//! The steps of each approval in their order: people are asked, consent, and that is spent once.
+//! The steps of each approval in their order: people are asked, consent, and that is spent once, on the call that goes by it.
 
 use std::collections::HashMap;
 
 use super::entry::Members;
 use super::{Findings, Place};
 
-/// What the entries say of each approval so far: whether there is consent that is not spent.
+/// Where an approval stands, by its entries so far.
+#[derive(Clone, Copy, Debug)]
+enum Stands {
+    /// Some rules may have the consent they want, and others not yet.
+    Asked,
+    /// Where people had said so beforehand: the place of the last entry that has a grant.
+    Given(Option<i64>),
+    Spent,
+    /// Denied, expired or withdrawn.
+    Over,
+}
+
+/// A call that an entry let go by an approval.
+#[derive(Debug)]
+struct Gone {
+    seq: i64,
+    approval: Option<String>,
+    call: Option<String>,
+}
+
+/// What the entries say of each approval so far.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    consented: HashMap<String, bool>,
+    stands: HashMap<String, Stands>,
+    /// The entry before let it go: this one has to say what was spent on it, for both are written in one piece.
+    gone: Option<Gone>,
     wrong: Vec<(i64, &'static str)>,
 }
 
 impl Steps {
     /// SECURITY: who writes entries (with the key, or before a checkpoint is over them) could have an approval spent that nobody
-    /// gave, with rows that fit. Test: `what_was_spent_has_been_consented_to_before`.
+    /// gave, or once more, with rows that fit. Tests: `what_was_spent_has_been_consented_to_before`,
+    /// `both_verifiers_know_the_steps_of_an_approval`.
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
-        if !matches!(
-            kind,
-            "held" | "approved" | "denied" | "expired" | "cancelled" | "returned" | "consumed"
-        ) {
-            return;
+        if let Some(gone) = self.gone.take() {
+            self.paid(&gone, kind, members);
         }
-        let Some(approval) = members.text("approval") else {
-            return;
-        };
-        let Some(consented) = self.consented.get_mut(approval) else {
-            if kind != "held" {
-                self.wrong
-                    .push((seq, "it is about an approval that nobody was asked for"));
-            }
-            self.consented.insert(approval.to_owned(), false);
-            return;
-        };
         match kind {
-            // Some rules may still wait for their people.
-            "approved" => *consented |= members.text("state") != Some("pending"),
-            "returned" => *consented = true,
-            "consumed" if !*consented => self
-                .wrong
-                .push((seq, "an approval was spent that people had not given")),
-            _ => *consented = false,
+            "decided" if members.text("decision") == Some("ALLOW") && members.get("approval").is_some() => {
+                self.gone = Some(Gone {
+                    seq,
+                    approval: members.text("approval").map(str::to_owned),
+                    call: members.text("call").map(str::to_owned),
+                });
+            }
+            "held" | "approved" | "denied" | "expired" | "cancelled" | "returned" | "consumed" => {
+                if let Err(wrong) = self.step(seq, kind, members) {
+                    self.wrong.push((seq, wrong));
+                }
+            }
+            _ => {}
         }
     }
 
+    fn paid(&mut self, gone: &Gone, kind: &str, members: &Members<'_>) {
+        let is = |name, said: &Option<String>| said.is_some() && members.text(name) == said.as_deref();
+        if kind != "consumed" || !is("approval", &gone.approval) || !is("call", &gone.call) {
+            let wrong = "a call was let go by an approval that was not spent on it";
+            self.wrong.push((gone.seq, wrong));
+        }
+    }
+
+    fn step(&mut self, seq: i64, kind: &str, members: &Members<'_>) -> Result<(), &'static str> {
+        let approval = members
+            .text("approval")
+            .ok_or("it does not say which approval it is about")?;
+        match self.stands.get_mut(approval) {
+            // What is wrong changes nothing.
+            Some(stands) => *stands = stands.after(seq, kind, members)?,
+            None => {
+                self.stands.insert(approval.to_owned(), Stands::Asked);
+                if kind != "held" {
+                    return Err("it is about an approval that nobody was asked for");
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn end(&mut self, findings: &mut Findings) {
+        if let Some(gone) = self.gone.take() {
+            self.paid(&gone, "", &Members::default());
+        }
         for (seq, wrong) in self.wrong.drain(..) {
             findings.add(Place::Entry(u64::try_from(seq).unwrap_or_default()), wrong);
+        }
+    }
+}
+
+impl Stands {
+    /// The same table as [`crate::model::State::may_become`], but that an approval's entries tell more than its states.
+    fn after(self, seq: i64, kind: &str, members: &Members<'_>) -> Result<Self, &'static str> {
+        use Stands::{Asked, Given, Over, Spent};
+        let granted = members.text("grant").map(|_| seq);
+        let enough = members.text("state") != Some("pending");
+        match (kind, self) {
+            ("held", Asked | Given(_)) => Ok(Asked),
+            ("approved", Asked) if !enough => Ok(Asked),
+            ("approved", Asked) => Ok(Given(granted)),
+            // Several grants are one consent, and each has an entry, one behind the other.
+            ("approved", Given(Some(last))) if enough && granted.is_some() && last == seq - 1 => Ok(Given(granted)),
+            ("denied" | "expired", Asked | Given(_)) | ("cancelled", Asked) => Ok(Over),
+            ("consumed", Given(_)) => Ok(Spent),
+            ("returned", Spent) => Ok(Given(None)),
+            ("held", _) => Err("people were asked again about an approval that was spent or over"),
+            ("approved", _) => Err("people consented to what they were not asked"),
+            ("consumed", _) => Err("an approval was spent that people had not given"),
+            ("returned", _) => Err("an approval was given back that was not spent"),
+            _ => Err("an approval ended that was not open"),
         }
     }
 }
@@ -55,46 +122,27 @@ impl Steps {
 mod tests {
     use super::*;
 
-    /// What is wrong with these steps of one approval.
-    fn wrong(steps: &[(&str, &str)]) -> u64 {
-        let mut all = Steps::default();
-        for (seq, (kind, state)) in (1..).zip(steps) {
-            let bytes = format!("{{\"approval\":\"apr_1\",\"kind\":\"{kind}\",\"state\":\"{state}\"}}");
-            all.entry(seq, kind, &Members::read(bytes.as_bytes()).unwrap());
-        }
-        let mut findings = Findings::default();
-        all.end(&mut findings);
-        findings.count
-    }
-
-    const HELD: (&str, &str) = ("held", "pending");
-    const ONE_OF_TWO: (&str, &str) = ("approved", "pending");
-    const APPROVED: (&str, &str) = ("approved", "approved");
-    const SPENT: (&str, &str) = ("consumed", "consumed");
-    const RETURNED: (&str, &str) = ("returned", "returned");
-
+    /// Entries of one trail, and the place of the first that is wrong; the second verifier has them in `tests/it/trail/steps.rs`.
     #[test]
     fn what_was_spent_has_been_consented_to_before() {
-        for steps in [
-            &[HELD, APPROVED, SPENT][..],
-            &[HELD, ONE_OF_TWO, APPROVED, SPENT, RETURNED, SPENT],
-            &[HELD, APPROVED, HELD, APPROVED, SPENT],
-            &[HELD, APPROVED, ("expired", "expired")],
-            &[HELD, ("denied", "denied")],
-        ] {
-            assert_eq!(wrong(steps), 0, "{steps:?}");
-        }
-        for steps in [
-            &[HELD, SPENT][..],
-            &[HELD, SPENT, APPROVED],
-            &[HELD, ONE_OF_TWO, SPENT],
-            &[HELD, APPROVED, SPENT, SPENT],
-            &[HELD, APPROVED, HELD, SPENT],
-            &[HELD, APPROVED, ("expired", "expired"), SPENT],
-            &[APPROVED],
-            &[SPENT],
-        ] {
-            assert_eq!(wrong(steps), 1, "{steps:?}");
+        let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/steps.jsonl");
+        for line in std::fs::read_to_string(table).unwrap().lines() {
+            let said: serde_json::Value = serde_json::from_str(line).unwrap();
+            let mut steps = Steps::default();
+            for (seq, entry) in (1..).zip(said["entries"].as_array().unwrap()) {
+                let bytes = entry.to_string();
+                let members = Members::read(bytes.as_bytes()).unwrap();
+                steps.entry(seq, members.text("kind").unwrap(), &members);
+            }
+            let mut findings = Findings::default();
+            steps.end(&mut findings);
+            let first = findings.told.first().map(|finding| {
+                let Place::Entry(seq) = finding.place else {
+                    panic!("{line}");
+                };
+                seq
+            });
+            assert_eq!(first, said["wrong"].as_u64(), "{line}");
         }
     }
 }

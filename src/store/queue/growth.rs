@@ -30,6 +30,8 @@ impl Queue {
     pub(in crate::store) fn condemn(&self, why: &str) {
         self.changed.get_or_init(|| why.to_owned());
         self.condemned.get_or_init(|| why.to_owned());
+        // Whoever signs keeps it for the next start.
+        self.grown.notify_one();
     }
 
     /// Somebody else wrote to the database.
