@@ -477,21 +477,36 @@ STEPS = {
 }
 
 
+# The states of the row of an approval that stands so.
+STATES = {
+    None: (),
+    "asked": ("pending",),
+    "given": ("approved", "returned"),
+    "spent": ("consumed",),
+    "over": ("denied", "expired", "cancelled"),
+}
+
+
 class Steps:
-    """Where each approval stands, with the entry of the last grant that is part of the consent."""
+    """Where each approval stands, with the entry of the last grant that is part of the consent, or the call it was spent on."""
 
     def __init__(self):
         self.stands = {}
         # The entry before let this call go by this approval: what is spent on it has to follow.
         self.owed = None
+        # The call that the entry before ended, of which nothing was sent.
+        self.unsent = None
 
     def entry(self, seq, kind, members):
         self.paid(kind, members)
+        unsent, self.unsent = self.unsent, None
+        if kind == "outcome" and members.get("outcome") == "not_sent":
+            self.unsent = members.get("call")
         name = members.get("approval")
         if kind == "decided" and members.get("decision") == "ALLOW" and name is not None:
             self.owed = (seq, name, members.get("call"))
         if kind in STEPS:
-            self.step(seq, kind, name, members)
+            self.step(seq, kind, name, members, unsent)
 
     def paid(self, kind, members):
         owed, self.owed = self.owed, None
@@ -501,7 +516,7 @@ class Steps:
         if kind != "consumed" or not spent or not all(isinstance(word, str) for word in owed[1:]):
             raise Wrong(f"entry {owed[0]}: a call was let go by an approval that was not spent on it")
 
-    def step(self, seq, kind, name, members):
+    def step(self, seq, kind, name, members, unsent):
         if not isinstance(name, str):
             raise Wrong(f"entry {seq}: it does not say which approval it is about")
         if name not in self.stands:
@@ -516,7 +531,15 @@ class Steps:
         more = granted and not pending and now == "given" and last == seq - 1
         if now not in before and not more:
             raise Wrong(f"entry {seq}: {wrong}")
-        self.stands[name] = ("asked" if pending else after, seq if granted else None)
+        call = members.get("call")
+        if kind == "returned" and (not isinstance(call, str) or not call == unsent == last):
+            raise Wrong(f"entry {seq}: an approval was given back, and nothing says that its call was not sent")
+        kept = {"consumed": call, "approved": seq if granted else None}.get(kind)
+        self.stands[name] = ("asked" if pending else after, kept)
+
+    def fits(self, name, state):
+        """Whether an approval is in this state by its entries."""
+        return state in STATES[self.stands.get(name, (None,))[0]]
 
     def finish(self):
         self.paid(None, {})
@@ -580,6 +603,8 @@ class Rows:
             raise Wrong(f"approvals: the columns of {row['id']}")
         if row["fingerprint"].hex() != kept["fingerprint"]:
             raise Wrong(f"approvals: the fingerprint of {row['id']}")
+        if not self.steps.fits(row["id"], row["state"]):
+            raise Wrong(f"approvals: the state of {row['id']} is not what its entries come to")
         return row["row"]
 
     def agents(self, row, _):

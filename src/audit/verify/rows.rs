@@ -119,6 +119,10 @@ impl Rows {
         let Some(text) = row_text(table, line, told.ordinal) else {
             return Ok(Some("its columns do not fit each other"));
         };
+        let state = line.cell(3).text().unwrap_or_default();
+        if table == Table::Approvals && !self.steps.is(line.cell(1).text().unwrap_or_default(), state) {
+            return Ok(Some("its state is not what its entries come to"));
+        }
         let members = Members::read(&bytes).unwrap_or_default();
         let values = committed.as_deref().and_then(Values::read).unwrap_or_default();
         Ok(

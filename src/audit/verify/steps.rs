@@ -6,13 +6,14 @@ use super::entry::Members;
 use super::{Findings, Place};
 
 /// Where an approval stands, by its entries so far.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Stands {
     /// Some rules may have the consent they want, and others not yet.
     Asked,
     /// Where people had said so beforehand: the place of the last entry that has a grant.
     Given(Option<i64>),
-    Spent,
+    /// On this call.
+    Spent(Option<Box<str>>),
     /// Denied, expired or withdrawn.
     Over,
 }
@@ -31,18 +32,25 @@ pub(super) struct Steps {
     stands: HashMap<String, Stands>,
     /// The entry before let it go: this one has to say what was spent on it, for both are written in one piece.
     gone: Option<Gone>,
+    /// The call that the entry before ended, of which nothing was sent: only what was spent on it is given back, in one piece with
+    /// that.
+    unsent: Option<Box<str>>,
     wrong: Vec<(i64, &'static str)>,
 }
 
 impl Steps {
     /// SECURITY: who writes entries (with the key, or before a checkpoint is over them) could have an approval spent that nobody
     /// gave, or once more, with rows that fit. Tests: `what_was_spent_has_been_consented_to_before`,
-    /// `both_verifiers_know_the_steps_of_an_approval`.
+    /// `both_verifiers_know_the_steps_of_an_approval`, `a_yes_that_is_only_in_its_row_is_not_taken_up`.
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         if let Some(gone) = self.gone.take() {
             self.paid(&gone, kind, members);
         }
+        let unsent = self.unsent.take();
         match kind {
+            "outcome" if members.text("outcome") == Some("not_sent") => {
+                self.unsent = members.text("call").map(Into::into);
+            }
             "decided" if members.text("decision") == Some("ALLOW") && members.get("approval").is_some() => {
                 self.gone = Some(Gone {
                     seq,
@@ -51,7 +59,7 @@ impl Steps {
                 });
             }
             "held" | "approved" | "denied" | "expired" | "cancelled" | "returned" | "consumed" => {
-                if let Err(wrong) = self.step(seq, kind, members) {
+                if let Err(wrong) = self.step(seq, kind, members, unsent.as_deref()) {
                     self.wrong.push((seq, wrong));
                 }
             }
@@ -67,13 +75,13 @@ impl Steps {
         }
     }
 
-    fn step(&mut self, seq: i64, kind: &str, members: &Members<'_>) -> Result<(), &'static str> {
+    fn step(&mut self, seq: i64, kind: &str, members: &Members<'_>, unsent: Option<&str>) -> Result<(), &'static str> {
         let approval = members
             .text("approval")
             .ok_or("it does not say which approval it is about")?;
         match self.stands.get_mut(approval) {
             // What is wrong changes nothing.
-            Some(stands) => *stands = stands.after(seq, kind, members)?,
+            Some(stands) => *stands = stands.after(seq, kind, members, unsent)?,
             None => {
                 self.stands.insert(approval.to_owned(), Stands::Asked);
                 if kind != "held" {
@@ -82,6 +90,17 @@ impl Steps {
             }
         }
         Ok(())
+    }
+
+    /// Whether an approval is in this state by its entries. One that no entry tells of is in none.
+    pub(super) fn is(&self, approval: &str, state: &str) -> bool {
+        match self.stands.get(approval) {
+            Some(Stands::Asked) => state == "pending",
+            Some(Stands::Given(_)) => matches!(state, "approved" | "returned"),
+            Some(Stands::Spent(_)) => state == "consumed",
+            Some(Stands::Over) => matches!(state, "denied" | "expired" | "cancelled"),
+            None => false,
+        }
     }
 
     pub(super) fn end(&mut self, findings: &mut Findings) {
@@ -96,8 +115,9 @@ impl Steps {
 
 impl Stands {
     /// The same table as [`crate::model::State::may_become`], but that an approval's entries tell more than its states.
-    fn after(self, seq: i64, kind: &str, members: &Members<'_>) -> Result<Self, &'static str> {
+    fn after(&self, seq: i64, kind: &str, members: &Members<'_>, unsent: Option<&str>) -> Result<Self, &'static str> {
         use Stands::{Asked, Given, Over, Spent};
+        let call = members.text("call");
         let granted = members.text("grant").map(|_| seq);
         let enough = members.text("state") != Some("pending");
         match (kind, self) {
@@ -105,10 +125,11 @@ impl Stands {
             ("approved", Asked) if !enough => Ok(Asked),
             ("approved", Asked) => Ok(Given(granted)),
             // Several grants are one consent, and each has an entry, one behind the other.
-            ("approved", Given(Some(last))) if enough && granted.is_some() && last == seq - 1 => Ok(Given(granted)),
+            ("approved", Given(Some(last))) if enough && granted.is_some() && *last == seq - 1 => Ok(Given(granted)),
             ("denied" | "expired", Asked | Given(_)) | ("cancelled", Asked) => Ok(Over),
-            ("consumed", Given(_)) => Ok(Spent),
-            ("returned", Spent) => Ok(Given(None)),
+            ("consumed", Given(_)) => Ok(Spent(call.map(Into::into))),
+            ("returned", Spent(on)) if call.is_some() && call == unsent && call == on.as_deref() => Ok(Given(None)),
+            ("returned", Spent(_)) => Err("an approval was given back, and nothing says that its call was not sent"),
             ("held", _) => Err("people were asked again about an approval that was spent or over"),
             ("approved", _) => Err("people consented to what they were not asked"),
             ("consumed", _) => Err("an approval was spent that people had not given"),
