@@ -274,7 +274,7 @@ impl Writer {
 
     /// SECURITY: somebody else wrote the trail, and a start could hold that to nothing: it would take up, and sign, consent that
     /// nobody gave. So it stays known, even if all is put back. Test:
-    /// `an_entry_that_somebody_else_put_behind_ours_is_known_until_the_next_start`.
+    /// `an_entry_that_somebody_else_put_behind_ours_is_not_taken_up_by_the_next_start`.
     fn mind_change(&self, error: &RecoverError) {
         if !error.is_change() || self.queue.condemned().is_some() {
             return;

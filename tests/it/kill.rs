@@ -254,6 +254,10 @@ fn killed_at_random_points_under_mixed_load() {
     let given = |name: &str| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
     let seed = given("RUNPLANE_TEST_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let kills = given("RUNPLANE_TEST_KILLS").unwrap_or(ROUND);
+    assert!(
+        kills > 0,
+        "RUNPLANE_TEST_KILLS=0 would find nothing, and say that all is well"
+    );
     println!("the seed of this run: RUNPLANE_TEST_SEED={seed}");
     let (mut all, mut released) = (Found::default(), 0);
     for first in (0..kills).step_by(ROUND.try_into().unwrap()) {
@@ -277,13 +281,13 @@ fn round(seed: u64, points: Range<u64>) -> (Found, usize) {
     let (origin, sidecar) = house();
     let early: Arc<Mutex<Vec<String>>> = asks::unannounced(&origin, sidecar.home());
     let mut dice = Dice::new(seed.wrapping_add(points.start));
-    let (mut answered, mut last, mut released) = (Vec::new(), Found::default(), 0);
+    let (mut answered, mut released) = (Vec::new(), 0);
     for point in points {
         let span = Duration::from_millis(20 + dice.below(400));
         let (got, died) = load::until_killed(&sidecar, seed.wrapping_add(1000 * point), span);
         answered.extend(got);
         let before = books::standing(sidecar.home());
-        last = check_after(&sidecar, &origin, &answered, &early);
+        check_after(&sidecar, &origin, &answered, &early);
         tell(&origin, &died, [&before, &books::standing(sidecar.home())]);
         assert_works(&sidecar, STRIPE);
         // What was pending is pending again, and goes through once.
@@ -307,7 +311,8 @@ fn round(seed: u64, points: Range<u64>) -> (Found, usize) {
     let told = sidecar.told(&["audit", "verify", "--key", &key, database.to_str().unwrap()]);
     assert!(told.starts_with("OK: "), "I3: {told}");
     assert_eq!(second(&key, &[], &[database]), [true], "I3");
-    (last, released)
+    // What went through since the last kill, too.
+    (check_after(&sidecar, &origin, &answered, &early), released)
 }
 
 /// Puts what was under way into the table: what the trail said of it when the process died, what the origin saw, and what the

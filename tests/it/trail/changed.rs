@@ -1,5 +1,6 @@
 //! Who can write the database while the sidecar runs, and what comes of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -116,15 +117,23 @@ fn a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_
     assert_eq!(sidecar.trail().of_kind("boot").len(), 3);
 }
 
-/// The operator has it signed all the same; the tree and all rows fit then.
+/// Nobody consented, or it was given back without having been spent.
 #[test]
 fn consent_that_was_taken_out_of_the_trail_is_missed_by_a_start_and_by_both_verifiers() {
+    missed("escalated", "an approval was spent that people had not given");
+    missed("returned", "an approval was given back that was not spent");
+}
+
+/// The operator has it signed all the same; the tree and all rows fit then.
+fn missed(instead: &str, missed: &str) {
     let origin = Origin::stripe();
     let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).hold("1s").start();
     let key = sidecar.told(&["audit", "key"]).trim().to_owned();
-    let unsaid =
-        "UPDATE entries SET kind = 'escalated', bytes = CAST(replace(CAST(bytes AS TEXT), '\"kind\":\"approved\"',
-        '\"kind\":\"escalated\"') AS BLOB) WHERE kind = 'approved' AND seq > (SELECT max(size) FROM checkpoints)";
+    let unsaid = format!(
+        "UPDATE entries SET kind = '{instead}',
+        bytes = CAST(replace(CAST(bytes AS TEXT), '\"kind\":\"approved\"', '\"kind\":\"{instead}\"') AS BLOB)
+        WHERE kind = 'approved' AND seq > (SELECT max(size) FROM checkpoints)"
+    );
     let mut client = Session::stripe(&sidecar);
     for charge in 1.. {
         let refund = format!("refund ch_{charge} amount=90000");
@@ -132,13 +141,12 @@ fn consent_that_was_taken_out_of_the_trail_is_missed_by_a_start_and_by_both_veri
         sidecar.approve(&held);
         client.call(&refund).assert_ok();
         sidecar.kill9();
-        if forge(&sidecar, unsaid) {
+        if forge(&sidecar, &unsaid) {
             break;
         }
         sidecar.restart();
         client = Session::stripe(&sidecar);
     }
-    let missed = "an approval was spent that people had not given";
     let refused = start(&sidecar);
     assert!(refused.contains(missed), "{refused}");
     let configuration = sidecar.home().join("runplane.yaml");
@@ -268,15 +276,10 @@ fn who_keeps_checkpoints_out_of_the_database_is_found() {
 }
 
 /// What would be whole in itself: the entry of a pause's end once more, and the pause gone.
-#[test]
-fn behind_the_end_of_a_run_nobody_decides_anything() {
-    let sidecar = Sidecar::new().start();
-    let pause = ["pause", "--agent", "ops-bot", "--reason", "sleeps"];
-    sidecar.told(&pause);
-    sidecar.told(&["resume", "--agent", "ops-bot"]);
-    sidecar.told(&pause);
-    stop(&sidecar);
-    let connection = Connection::open(database(&sidecar)).unwrap();
+fn unpause(database: &Path) {
+    let connection = Connection::open(database).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     let resumed = "SELECT seq, bytes FROM entries WHERE kind = 'pause' ORDER BY seq LIMIT 1 OFFSET 1";
     let (seq, bytes): (i64, Vec<u8>) = connection
         .query_row(resumed, [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -293,10 +296,48 @@ fn behind_the_end_of_a_run_nobody_decides_anything() {
         .unwrap();
     let values = "INSERT INTO entry_values SELECT ?1, committed FROM entry_values WHERE seq = ?2";
     connection.execute(values, [end + 1, seq]).unwrap();
-    connection.execute("DELETE FROM pauses", []).unwrap();
-    drop(connection);
+    connection.execute_batch("DELETE FROM pauses; COMMIT").unwrap();
+}
+
+const PAUSE: [&str; 5] = ["pause", "--agent", "ops-bot", "--reason", "sleeps"];
+
+#[test]
+fn behind_the_end_of_a_run_nobody_decides_anything() {
+    let sidecar = Sidecar::new().start();
+    sidecar.told(&PAUSE);
+    sidecar.told(&["resume", "--agent", "ops-bot"]);
+    sidecar.told(&PAUSE);
+    stop(&sidecar);
+    unpause(&database(&sidecar));
     let refused = start(&sidecar);
     assert!(refused.contains("behind the end of the last run"), "{refused}");
+}
+
+/// The run has no signed end; what is behind its last checkpoint is held to nothing but what the sidecar knew.
+#[test]
+fn an_entry_that_somebody_else_put_behind_ours_is_not_taken_up_by_the_next_start() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).start();
+    sidecar.told(&PAUSE);
+    sidecar.told(&["resume", "--agent", "ops-bot"]);
+    sidecar.told(&PAUSE);
+    let mut client = Session::stripe(&sidecar);
+    client.call("balance").assert_ok();
+    unpause(&database(&sidecar));
+    client.call("charge 100").assert_refused("audit_unavailable");
+    eventually("it is told", || {
+        let ready = sidecar.api("GET", "/ready", &sidecar.owner_key(), None);
+        ready.status == 503 && ready.text().contains("trail_changed")
+    });
+    let kept = sidecar.home().join("state/trail.changed");
+    eventually("it is kept", || kept.exists());
+    sidecar.kill9();
+    let refused = start(&sidecar);
+    assert!(
+        refused.contains("found that the trail had been changed: the trail ends at")
+            && refused.contains("somebody else put entries there"),
+        "{refused}"
+    );
 }
 
 #[test]
