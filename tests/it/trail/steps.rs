@@ -2,9 +2,13 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use runplane::model::entry::hmac_sha256;
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
 
-use crate::harness::{bounded, python, root, said};
+use super::anchors::start;
+use super::{database, second, stop};
+use crate::harness::{Origin, Session, Sidecar, bounded, python, root, said};
 
 /// The place of the first wrong entry of each line, by the class that reads a whole trail.
 const ASK: &str = r"
@@ -36,4 +40,59 @@ fn both_verifiers_know_the_steps_of_an_approval() {
         let expected: Value = serde_json::from_str(line).unwrap();
         assert_eq!(told, expected["wrong"].to_string(), "{line}");
     }
+}
+
+/// Everything fits but what people said: the row, what its last entry commits to, and the entry.
+#[test]
+fn a_yes_that_is_only_in_its_row_is_not_taken_up() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).hold("1s").start();
+    let mut client = Session::stripe(&sidecar);
+    let held = client.call("refund ch_1 amount=90000").approval();
+    let key = sidecar.told(&["audit", "key"]).trim().to_owned();
+    stop(&sidecar);
+    say_yes(&Connection::open(database(&sidecar)).unwrap(), &held);
+    let told = "its state is not what its entries come to";
+    let refused = start(&sidecar);
+    assert!(refused.contains(told) && refused.contains(&held), "{refused}");
+    let database = database(&sidecar);
+    let output = sidecar.cli(&["audit", "verify", "--key", &key, database.to_str().unwrap()]);
+    assert!(
+        output.status.code() == Some(1) && said(&output).contains(told),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(second(&key, &[], &[database]), [false]);
+    origin.assert_untouched();
+}
+
+/// As somebody would have it who can write the database: with an entry that nobody takes for a step.
+fn say_yes(connection: &Connection, approval: &str) {
+    let row = "SELECT row, (SELECT bytes FROM entries WHERE kind = 'held' LIMIT 1) FROM approvals WHERE id = ?1";
+    let (row, held): (String, Vec<u8>) = connection
+        .query_row(row, [approval], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let last = "SELECT max(seq), max(time) FROM entries";
+    let (end, time): (i64, i64) = connection
+        .query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let until = time + 3_600_000;
+    let mut row: Value = serde_json::from_str(&row).unwrap();
+    (row["state"], row["decided"], row["grant_expires"]) = ("approved".into(), time.into(), until.into());
+    let (row, salt) = (row.to_string(), [7; 16]);
+    let put = "UPDATE approvals SET state = 'approved', decided = ?2, grant_expires = ?3, row = ?4 WHERE id = ?1";
+    connection.execute(put, params![approval, time, until, row]).unwrap();
+    let held: Value = serde_json::from_slice(&held).unwrap();
+    let entry = json!({
+        "agent": held["agent"], "approval": approval, "call": held["call"], "commit_row": hex::encode(hmac_sha256(&salt, row.as_bytes())),
+        "groups": "approver", "kind": "escalated", "revision": 1, "rules": "", "seq": end + 1, "time": time, "v": 1,
+    });
+    let put = "INSERT INTO entries (seq, time, kind, call, bytes) VALUES (?1, ?2, 'escalated', ?3, ?4)";
+    let call = held["call"].as_str();
+    connection
+        .execute(put, params![end + 1, time, call, entry.to_string().into_bytes()])
+        .unwrap();
+    let values = json!({ "row": { "salt": hex::encode(salt) } }).to_string();
+    let put = "INSERT INTO entry_values (seq, committed) VALUES (?1, ?2)";
+    connection.execute(put, params![end + 1, values]).unwrap();
 }
