@@ -16,7 +16,6 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method};
 use runplane::audit::{self, Period, Ruling};
 use runplane::gate::{Config, Gate, Memory, Replayed, Rules, Sources};
-use runplane::io::background;
 use runplane::mapping::Mappings;
 use runplane::model::money::Rates;
 use runplane::model::{
@@ -250,16 +249,15 @@ fn of_swap(_: &mut Criterion) {
     assert!(median <= AT_MOST, "calls are delayed by {median:?}");
 }
 
-/// Decides calls, one after another, while this runs in the background: how many, and what the longest took.
+/// Decides calls, one after another, while this runs beside: how many, and what the longest took.
 fn decide_during(gate: &Arc<Gate>, work: impl FnOnce() + Send + 'static) -> (u64, Duration) {
     let action = understand(gate.rules().mappings(), &refund());
     let done = Arc::new(AtomicBool::new(false));
     let told = done.clone();
-    background::start("swap", move || {
+    let beside = std::thread::spawn(move || {
         work();
         told.store(true, Ordering::Release);
-    })
-    .unwrap();
+    });
     let (mut calls, mut longest) = (0, Duration::ZERO);
     while !done.load(Ordering::Acquire) {
         let (call, action) = (refund(), action.clone());
@@ -268,6 +266,7 @@ fn decide_during(gate: &Arc<Gate>, work: impl FnOnce() + Send + 'static) -> (u64
         longest = longest.max(start.elapsed());
         calls += 1;
     }
+    beside.join().unwrap();
     (calls, longest)
 }
 

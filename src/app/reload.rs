@@ -22,7 +22,6 @@ use crate::budget::{Coming, RecallError};
 use crate::config::Config;
 use crate::control::health::Readiness;
 use crate::gate::{Gate, Rules};
-use crate::io::background;
 use crate::io::watch::Watch;
 use crate::model::inert::inert;
 use crate::model::{Diagnostic, Timestamp};
@@ -146,7 +145,7 @@ impl Reload {
         let (config, store, before) = (self.config.clone(), self.store.clone(), self.gate.rules());
         let (seen, own, gone) = (self.seen.take(), self.own.clone(), std::mem::take(&mut self.gone));
         let known: BTreeSet<String> = gone.keys().cloned().collect();
-        let read = background::run("load", move || {
+        let read = tokio::task::spawn_blocking(move || {
             let sources = super::sources(&config.home, &config.home.policies())?;
             let digests = sources.digests();
             let names = sources.own();
