@@ -2,8 +2,8 @@
 //! then what these become when bytes of them are changed, for a bounded time.
 //!
 //! An input that leads where none led before is kept for the rest of the run, and changed further. `RUNPLANE_TEST_SEED` makes other
-//! inputs of them, `RUNPLANE_FUZZ_SECONDS` more. What fails is made as small as it gets in a moment and written to `target/fuzz/NAME/`: once
-//! mended, it belongs in the corpus.
+//! inputs of them, `RUNPLANE_FUZZ_SECONDS` as many as that time allows. What fails is made as small as it gets in a moment and written to
+//! `target/fuzz/NAME/`: once mended, it belongs in the corpus.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -21,8 +21,9 @@ use mutate::Dice;
 
 /// The same each time, so that what fails in a change fails by that change.
 const SEED: u64 = 1;
-/// How long a target is fuzzed.
+/// How long a target is fuzzed, at most, and with how many inputs: a machine that is faster does not fail where others pass.
 const SECONDS: f64 = 3.0;
+const INPUTS: usize = 1_000;
 /// What no input takes of a processor, in a build for tests.
 const SLOW: Duration = Duration::from_secs(2);
 /// What is not waited for.
@@ -53,7 +54,9 @@ impl Target {
         let seed = std::env::var("RUNPLANE_TEST_SEED").ok();
         let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(SEED);
         let seconds = std::env::var("RUNPLANE_FUZZ_SECONDS").ok();
-        let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
+        let seconds: Option<f64> = seconds.and_then(|text| text.parse().ok());
+        let most = seconds.map_or(INPUTS, |_| usize::MAX);
+        let span = Duration::from_secs_f64(seconds.unwrap_or(SECONDS));
         let (name, longest) = (self.name, self.longest);
         println!("{name}: RUNPLANE_TEST_SEED={seed}");
         let trying: Trying = Arc::new(Mutex::new((Instant::now(), Vec::new())));
@@ -62,9 +65,7 @@ impl Target {
         // An overflow of the stack ends the process: all that it tells is the thread's name.
         let thread = std::thread::Builder::new().name(format!("{name} RUNPLANE_TEST_SEED={seed}"));
         let work = move || {
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                self.run(seed, Duration::from_secs_f64(seconds), &told)
-            }));
+            let result = catch_unwind(AssertUnwindSafe(|| self.run(seed, (span, most), &told)));
             done.send(result).expect("the test waits for it");
         };
         let worker = thread.spawn(work).unwrap();
@@ -89,7 +90,7 @@ impl Target {
     }
 
     /// How many inputs were tried, or the one that failed.
-    fn run(&self, seed: u64, span: Duration, trying: &Trying) -> Result<usize, (PathBuf, String)> {
+    fn run(&self, seed: u64, (span, most): (Duration, usize), trying: &Trying) -> Result<usize, (PathBuf, String)> {
         let corpus = corpus(self.name);
         let mut pool: Vec<Vec<u8>> = Vec::new();
         let mut seen = HashSet::new();
@@ -100,7 +101,7 @@ impl Target {
             tried += 1;
         }
         let (start, saved) = (Instant::now(), pool.len());
-        while start.elapsed() < span {
+        while start.elapsed() < span && tried < most {
             let mut dice = Dice::new(seed.wrapping_add(tried as u64));
             let input = mutate::changed(&pool, self.words, self.longest, &mut dice);
             let outcome = self.tried(&input, trying)?;
@@ -228,7 +229,9 @@ mod tests {
 
     fn failure(check: fn(&[u8]) -> String) -> (Vec<u8>, String) {
         let trying = Arc::new(Mutex::new((Instant::now(), Vec::new())));
-        let (file, failure) = target(check).run(7, Duration::from_secs(20), &trying).unwrap_err();
+        let (file, failure) = target(check)
+            .run(7, (Duration::from_secs(20), usize::MAX), &trying)
+            .unwrap_err();
         let input = std::fs::read(&file).unwrap();
         std::fs::remove_file(file).unwrap();
         (input, failure)
