@@ -68,6 +68,8 @@ impl Rows {
 
     /// After the last entry.
     pub(super) fn end(&mut self, evidence: &Evidence, findings: &mut Findings) -> Result<(), ReadError> {
+        // What an entry says wrong goes before the row that comes of it.
+        self.steps.end(findings);
         for (table, mut told) in [
             (Table::Approvals, std::mem::take(&mut self.approvals)),
             (Table::Agents, std::mem::take(&mut self.agents)),
@@ -99,7 +101,6 @@ impl Rows {
                 );
             }
         }
-        self.steps.end(findings);
         self.grants.end(evidence, findings)
     }
 

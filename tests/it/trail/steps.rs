@@ -79,8 +79,9 @@ fn say_yes(connection: &Connection, approval: &str) {
     let until = time + 3_600_000;
     let mut row: Value = serde_json::from_str(&row).unwrap();
     (row["state"], row["decided"], row["grant_expires"]) = ("approved".into(), time.into(), until.into());
+    row["revision"] = (row["revision"].as_i64().unwrap() + 1).into();
     let (row, salt) = (row.to_string(), [7; 16]);
-    let put = "UPDATE approvals SET state = 'approved', decided = ?2, grant_expires = ?3, row = ?4 WHERE id = ?1";
+    let put = "UPDATE approvals SET state = 'approved', revision = revision + 1, decided = ?2, grant_expires = ?3, row = ?4 WHERE id = ?1";
     connection.execute(put, params![approval, time, until, row]).unwrap();
     let held: Value = serde_json::from_slice(&held).unwrap();
     let entry = json!({

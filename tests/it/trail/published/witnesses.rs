@@ -358,8 +358,8 @@ fn a_witness_that_does_not_know_the_log_or_its_key_says_so() {
     assert!(sidecar.prints(&["404", "it does not know this log"]));
     // Another key under the name of this log.
     let key = sidecar.told(&["audit", "key"]).trim().to_owned();
-    let mut parts: Vec<&str> = key.split('+').collect();
-    let other = WITNESS.split('+').next_back().unwrap();
+    let mut parts: Vec<&str> = key.splitn(3, '+').collect();
+    let other = WITNESS.splitn(3, '+').last().unwrap();
     *parts.last_mut().unwrap() = other;
     fs::write(&file, parts.join("+")).unwrap();
     assert!(sidecar.prints(&["403", "it does not trust the key that signed"]));
