@@ -152,7 +152,7 @@ impl Target {
 }
 
 /// For how long this thread has had a processor; where the system does not tell, the time that went by.
-fn worked() -> Duration {
+pub(crate) fn worked() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let spent = told.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
