@@ -51,6 +51,7 @@ type Trying = Arc<Mutex<(Instant, Vec<u8>)>>;
 impl Target {
     /// Fuzzes it for as long as a test may take.
     pub(crate) fn fuzz(self) {
+        // Not set, or no number: as in every run; what is taken is printed.
         let seed = std::env::var("RUNPLANE_TEST_SEED").ok();
         let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(SEED);
         let seconds = std::env::var("RUNPLANE_FUZZ_SECONDS").ok();

@@ -168,6 +168,7 @@ impl Asked {
 impl Kept {
     /// `None`: the witness has not signed it.
     fn new(note: String, witness: &WitnessKey) -> Option<Self> {
+        // Whatever is wrong with it, it is no signature of the witness: that is asked for again.
         let parsed = Note::parse(&note).ok()?;
         let is_signed = matches!(parsed.cosigned_by(witness), Ok(Some(_)));
         let claims = parsed.claims().clone();
