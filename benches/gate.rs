@@ -217,12 +217,12 @@ fn of_risk(criterion: &mut Criterion) {
 
 /// 10,000 rules are loaded and put in force while calls are decided, as the sidecar does it, even where loading, forgetting
 /// and deciding share two cores: none of these is to take longer than 5 ms. What else the machine does delays calls, too, so
-/// each swap stands beside the same time without one, and it is the median of the longest that counts.
+/// each swap stands beside the same time without one.
 fn of_swap(_: &mut Criterion) {
     const SWAPS: usize = 5;
     const AT_MOST: Duration = Duration::from_millis(5);
     let gate = Arc::new(Gate::new(rules(10_000)));
-    let mut longest = Vec::new();
+    let mut longest = Duration::ZERO;
     for more in 1..=SWAPS {
         let swap = {
             let gate = gate.clone();
@@ -242,11 +242,9 @@ fn of_swap(_: &mut Criterion) {
         eprintln!(
             "swap/10000 rules: {calls} calls in {took:.1?}, the longest in {slowest:.1?}; {without:.1?} without a swap"
         );
-        longest.push(slowest);
+        longest = longest.max(slowest);
     }
-    longest.sort_unstable();
-    let median = *longest.get(SWAPS / 2).unwrap();
-    assert!(median <= AT_MOST, "calls are delayed by {median:?}");
+    assert!(longest <= AT_MOST, "a call was delayed by {longest:?}");
 }
 
 /// Decides calls, one after another, while this runs beside: how many, and what the longest took.
