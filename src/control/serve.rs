@@ -28,6 +28,10 @@ use crate::io::{proof, tls};
 
 /// Connections at a time. Whoever can reach the port could otherwise use up our file descriptors, and with them the proxy's.
 const CONNECTIONS: usize = 64;
+/// Places that stay free of connections which are kept between two questions: for the people who decide.
+const SPARE: usize = CONNECTIONS / 2;
+/// Where agents ask before they act (`proxy::guard`).
+const QUESTIONS: &str = "/api/v1/guard";
 /// A request is read and answered within this, else its connection is given to others.
 const ANSWER: Duration = Duration::from_secs(30);
 /// What is under way when we stop may take this long.
@@ -85,12 +89,13 @@ pub async fn serve(
             tracing::debug!(%peer, "one connection more than a peer may have");
             continue;
         };
-        let (router, tls, graceful) = (router.clone(), tls.clone(), graceful.watcher());
+        let (router, tls, graceful, places) = (router.clone(), tls.clone(), graceful.watcher(), places.clone());
         tokio::spawn(async move {
             let Some(stream) = tls::accept(tls.as_deref(), stream).await else {
                 return;
             };
-            let service = service_fn(move |request| answer(router.clone(), peer, request));
+            let all = places.clone();
+            let service = service_fn(move |request| answer(router.clone(), all.clone(), peer, request));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(bounds.head)
@@ -168,15 +173,24 @@ fn machine(address: IpAddr) -> IpAddr {
     }
 }
 
-async fn answer(router: Router, peer: SocketAddr, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(
+    router: Router,
+    places: Arc<Semaphore>,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
+    // The key goes where the proof came from, so who was shown one goes on.
     let proves = request.uri().path() == proof::PATH;
+    let asks = request.uri().path() == QUESTIONS;
     let mut answer = match timeout(ANSWER, router.oneshot(request)).await {
         Ok(Ok(answered)) => answered,
         Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
     };
-    // One answer for each connection; only who was shown a proof goes on, for the key goes where the proof came from.
-    if !proves {
+    // Otherwise one answer for each connection. An agent that asks before each of its actions would spend a third of the
+    // time on connecting.
+    let goes_on = proves || asks && answer.status() == StatusCode::OK && places.available_permits() >= SPARE;
+    if !goes_on {
         answer
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -194,7 +208,12 @@ mod tests {
     async fn serving(bounds: Bounds) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/live", axum::routing::get(|| async { "alive" }));
+        let router = Router::new()
+            .route("/live", axum::routing::get(|| async { "alive" }))
+            .route(
+                QUESTIONS,
+                axum::routing::get(|| async { "asked" }).post(|| async { StatusCode::FORBIDDEN }),
+            );
         tokio::spawn(serve(listener, None, router, bounds, std::future::pending()));
         address
     }
@@ -241,6 +260,42 @@ mod tests {
                 break;
             }
         }
+    }
+
+    /// Asks once, and tells whether the connection goes on.
+    async fn goes_on(stream: &mut TcpStream, method: &str, path: &str) -> bool {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\ncontent-length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        if head.contains("content-length: 5") {
+            stream.read_exact(&mut [0; 5]).await.unwrap();
+        }
+        !head.contains("connection: close")
+    }
+
+    #[tokio::test]
+    async fn who_asks_before_each_action_keeps_the_connection_while_places_are_left_for_people() {
+        let address = serving(Bounds::CONTROL).await;
+        let mut agent = from("127.0.0.1", address).await;
+        assert!(goes_on(&mut agent, "GET", QUESTIONS).await);
+        assert!(goes_on(&mut agent, "GET", QUESTIONS).await, "a second time");
+        assert!(!goes_on(&mut agent, "POST", QUESTIONS).await, "it was refused");
+        let mut person = from("127.0.0.1", address).await;
+        assert!(!goes_on(&mut person, "GET", "/live").await);
+        drop((agent, person));
+        let mut pool = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut agent = from("127.0.0.1", address).await;
+            if goes_on(&mut agent, "GET", QUESTIONS).await {
+                pool.push(agent);
+            }
+        }
+        // The two before may not have left yet.
+        assert!((SPARE - 2..=SPARE).contains(&pool.len()), "{} are kept", pool.len());
     }
 
     #[tokio::test]

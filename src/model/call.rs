@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, UPGRADE};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::{CallId, Refusal, Timestamp};
 
@@ -268,7 +268,26 @@ pub struct FieldSource {
     pub content: Vec<u8>,
 }
 
+/// Bytes of content up to which it may lie in what the connection read ahead, beside the head.
+const READ_AHEAD: usize = 64 << 10;
+
 impl Call {
+    /// Copies the head and a short content out of the buffer that the connection read them into: a call that waits would
+    /// keep all of it.
+    pub fn lies_apart(&mut self) {
+        for value in self.headers.values_mut() {
+            if let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes()) {
+                copy.set_sensitive(value.is_sensitive());
+                *value = copy;
+            }
+        }
+        if let Body::Captured(bytes) | Body::Coded(Coded { wire: bytes, .. }) = &mut self.body
+            && bytes.len() <= READ_AHEAD
+        {
+            *bytes = Bytes::copy_from_slice(bytes);
+        }
+    }
+
     pub fn facts(&self) -> Facts {
         Facts {
             agent: self.caller.agent.clone(),
@@ -283,11 +302,8 @@ impl Call {
 mod tests {
     use super::*;
 
-    #[test]
-    fn debug_of_a_call_shows_no_header_path_query_or_body() {
-        let mut headers = HeaderMap::new();
-        headers.insert("authorization", http::HeaderValue::from_static("Bearer hunter2"));
-        let call = Call {
+    fn post(headers: HeaderMap, body: Body) -> Call {
+        Call {
             id: CallId::random(),
             origin: Origin::Wire,
             caller: Caller {
@@ -305,8 +321,31 @@ mod tests {
             path: "/services/hunter2".to_owned(),
             query: Some("token=hunter2".to_owned()),
             headers,
-            body: Body::Captured(Bytes::from_static(b"hunter2")),
-        };
+            body,
+        }
+    }
+
+    #[test]
+    fn a_call_that_waits_keeps_nothing_of_what_its_connection_read() {
+        let read = Bytes::from(b"Bearer hunter2 and a content".to_vec());
+        let mut headers = HeaderMap::new();
+        let mut value = HeaderValue::from_maybe_shared(read.slice(..14)).unwrap();
+        value.set_sensitive(true);
+        headers.insert("authorization", value);
+        let mut call = post(headers, Body::Captured(read.slice(19..)));
+        assert!(!read.is_unique());
+        call.lies_apart();
+        assert!(read.is_unique());
+        let value = &call.headers["authorization"];
+        assert_eq!((value.as_bytes(), value.is_sensitive()), (&read[..14], true));
+        assert_eq!(call.body.captured(), Some(&read[19..]));
+    }
+
+    #[test]
+    fn debug_of_a_call_shows_no_header_path_query_or_body() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("Bearer hunter2"));
+        let call = post(headers, Body::Captured(Bytes::from_static(b"hunter2")));
         let saying = Saying {
             name: "hunter2".to_owned(),
             value: "hunter2".into(),

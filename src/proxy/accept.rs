@@ -228,12 +228,14 @@ async fn answer(
 }
 
 /// The requests inside a tunnel whose TLS we ended, in the protocol that ALPN agreed on.
-pub(super) async fn inside<S>(parts: &Arc<Parts>, connection: Arc<Connection>, stream: TlsStream<S>)
+///
+/// The stream is boxed, as is what only some connections become: each connection has the memory for it all its life.
+pub(super) async fn inside<S>(parts: &Arc<Parts>, connection: Arc<Connection>, stream: Box<TlsStream<S>>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     match stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        true => http2::requests(parts, connection, stream).await,
+        true => Box::pin(http2::requests(parts, connection, stream)).await,
         false => requests(parts, connection, stream).await,
     }
 }

@@ -175,11 +175,13 @@ pub(super) async fn run(parts: &Arc<Parts>, outer: Connection, opened: Opened) {
         () = stopping(parts.draining.clone()) => None,
     };
     match first {
-        Some(HANDSHAKE) => match handshake(&parts.metrics, &mut inner, tls, Prefixed::new(early, stream)).await {
-            Ok(stream) => accept::inside(parts, Arc::new(inner), stream).await,
-            Err(refusal) => refused(parts, &inner, &refusal).await,
-        },
-        Some(_) => tunnel(parts, &inner, id, stream, early).await,
+        Some(HANDSHAKE) => {
+            match Box::pin(handshake(&parts.metrics, &mut inner, tls, Prefixed::new(early, stream))).await {
+                Ok(stream) => accept::inside(parts, Arc::new(inner), stream).await,
+                Err(refusal) => refused(parts, &inner, &refusal).await,
+            }
+        }
+        Some(_) => Box::pin(tunnel(parts, &inner, id, stream, early)).await,
         None => {}
     }
 }
@@ -207,7 +209,7 @@ async fn handshake(
     connection: &mut Connection,
     tls: Arc<ServerConfig>,
     stream: Prefixed<Stream>,
-) -> Result<TlsStream<Prefixed<Stream>>, Refusal> {
+) -> Result<Box<TlsStream<Prefixed<Stream>>>, Refusal> {
     let Some(tunnel) = &mut connection.tunnel else {
         return Err(Refusal::new(Reason::Malformed, "TLS without a tunnel"));
     };
@@ -217,7 +219,7 @@ async fn handshake(
         start.into_stream(tls).await
     };
     let error = match timeout(HANDSHAKE_WITHIN, finish).await {
-        Ok(Ok(stream)) => return Ok(stream),
+        Ok(Ok(stream)) => return Ok(Box::new(stream)),
         Ok(Err(error)) => error,
         Err(_) => io::ErrorKind::TimedOut.into(),
     };

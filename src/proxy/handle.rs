@@ -104,7 +104,7 @@ async fn send(
     approved: Option<Working>,
 ) -> Result<Response<Body>, Refused> {
     if let Some(leaving) = leaving.filter(|_| permit.get().call().opens_stream()) {
-        return stream::open(parts, permit, record, leaving, approved).await;
+        return Box::pin(stream::open(parts, permit, record, leaving, approved)).await;
     }
     let (answer, refused) = (permit.get().action().answer.clone(), say::Draft::of(permit.get()));
     let method = permit.get().call().method.clone();

@@ -69,6 +69,7 @@ pub async fn wait(
     mut hold: Hold,
     asked: Instant,
 ) -> Result<Approved, Refused> {
+    hold.call.lies_apart();
     let wait = match hold.call.origin {
         Origin::Wire => Wait::start(parts.patience.of(hold.call.header("user-agent"))),
         // Who states an action is answered at once.
@@ -86,12 +87,13 @@ pub async fn wait(
         credentials: credentials.clone(),
     };
     let score = hold.action.score();
-    let mut step = join(parts, &asking, rules, hold).await?;
+    // What waits is small: the steps before and after it are allocated where they are taken.
+    let mut step = Box::pin(join(parts, &asking, rules, hold)).await?;
     parts.metrics.decided(asked, score);
     loop {
         match step {
             Step::Go(approved) => return Ok(*approved),
-            Step::Wait(held) => step = decided(parts, &asking, *held).await?,
+            Step::Wait(held) => step = decided(parts, &asking, held).await?,
         }
     }
 }
@@ -219,7 +221,7 @@ async fn put(
 }
 
 /// Waits for people, and acts on what they said.
-async fn decided(parts: &Parts, asking: &Asking, mut held: Held) -> Result<Step, Refused> {
+async fn decided(parts: &Parts, asking: &Asking, mut held: Box<Held>) -> Result<Step, Refused> {
     let wake = tokio::select! {
         biased;
         wake = held.ticket.decided(&asking.wait) => wake,
@@ -240,7 +242,7 @@ async fn decided(parts: &Parts, asking: &Asking, mut held: Held) -> Result<Step,
         | Wake::TimeUp(_) => None,
     };
     let refusal = match wake {
-        Wake::Approved(claim) => return release(parts, asking, claim, held).await,
+        Wake::Approved(claim) => return Box::pin(release(parts, asking, claim, *held)).await,
         Wake::TooLate(standing) => say::repeat(&standing),
         Wake::Denied(standing) => say::denied(&standing),
         Wake::Cancelled(standing) => say::cancelled(&standing),

@@ -111,7 +111,14 @@ impl Slot {
             // An error says that the agent left before the answer was out.
             && let Ok(agent) = agent.await
         {
-            carry(parts, &standing, record, TokioIo::new(agent), TokioIo::new(provider)).await;
+            Box::pin(carry(
+                parts,
+                &standing,
+                record,
+                TokioIo::new(agent),
+                TokioIo::new(provider),
+            ))
+            .await;
         }
     }
 }
