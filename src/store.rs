@@ -13,7 +13,7 @@
 //!
 //! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
 //! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals` (`alike`: those that are alike), `grants`,
-//! `registry`, `pauses`, `habits`, `outbox`, `tree`; `erase` takes values out of them; `find` reads calls and entries as people ask for them,
+//! `registry`, `pauses`, `habits`, `outbox`, `tree`; `erase` takes values out of them, `prune` the first entries; `find` reads calls and entries as people ask for them,
 //! `evidence` all but what people are told for `verify`.
 
 mod alike;
@@ -32,6 +32,7 @@ mod habits;
 mod open;
 mod outbox;
 mod pauses;
+mod prune;
 mod queue;
 mod reader;
 mod registry;
@@ -63,6 +64,7 @@ pub use evidence::{Cell, Evidence, Line, Lines, Query, Table};
 pub use find::{CallQuery, Consent, Cursor, Found, Order, Written};
 pub use finish::to_its_end;
 pub use open::OpenError;
+pub use prune::{Bare, Gone};
 pub use reader::{ReadError, Reader};
 pub use tree::Checkpoint;
 pub use written::Wrote;
@@ -289,6 +291,16 @@ impl Store {
     /// Waits until so many entries are without a checkpoint that one is due.
     pub async fn grown(&self) {
         self.inner.queue.grown().await;
+    }
+
+    /// Has a checkpoint signed soon, if anything is without one.
+    pub fn seal_soon(&self) {
+        self.inner.queue.seal_soon();
+    }
+
+    /// The last entry that a checkpoint is over.
+    pub fn is_sealed_up_to(&self) -> i64 {
+        self.inner.queue.sealed_up_to()
     }
 
     /// A checkpoint over the first `size` entries is on disk.

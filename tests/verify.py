@@ -280,6 +280,7 @@ SCHEMAS = {
     9: "8b35813bb01379100e26eaf66eb22f07844f29b6d929f461709ec1aa6a56fcbc",
     10: "ca23903f78e414de23f82586756232f1be9da082ea3a9f2b1b9f36e253fe159a",
     11: "9f8dc2cbc67b90a1bca420c5209433400cc471468712df31d28c5aaeefa1339a",
+    12: "6858dbcaea67577b9490bd56d0a5343b6c530e946520037770fbad24056ac323",
 }
 STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
 
@@ -349,11 +350,83 @@ def has(ranges, place):
     return at >= 0 and place <= ranges[at][1]
 
 
+class Pruned:
+    """The beginning of the trail that an entry says to be gone, as an order said that was signed before."""
+
+    def __init__(self, database):
+        self.database, self.to, self.by, self.kept, self.last, self.tile = database, 0, None, [], None, (None, b"")
+        self.rows = {"calls": 0, "approvals": 0, "grants": 0}
+        if database.execute("PRAGMA user_version").fetchone()[0] < 12:
+            return
+        row = database.execute("SELECT upto, by FROM pruned").fetchone()
+        if row is None:
+            return
+        said = self.said(row[1])
+        if said is None or said["to"] != row[0]:
+            raise Wrong("pruned: no entry says that so much was pruned")
+        self.to, self.by, self.kept = row[0], row[1], said["ranges"]
+        self.rows = {name: said[name] for name in self.rows}
+
+    def entry_at(self, seq):
+        row = self.database.execute("SELECT bytes FROM entries WHERE seq = ?", [seq]).fetchone()
+        members = json.loads(row[0]) if row else {}
+        return members if members.get("kind") == "pruned" and members.get("seq") == seq else {}
+
+    def said(self, by):
+        members = self.entry_at(by)
+        names = "to from order calls approvals grants".split()
+        if members.get("event") != "done" or any(type(members.get(name)) is not int or members[name] < 0 for name in names):
+            return None
+        ranges = places_of(members["kept"], members["to"] + 1) if "kept" in members else []
+        if ranges is None or not members["to"] < members["order"] < by:
+            return None
+        return {**members, "ranges": ranges}
+
+    def has(self, seq):
+        return seq <= self.to and not has(self.kept, seq)
+
+    def leaf(self, seq):
+        index, at = divmod(seq - 1, 256)
+        if self.tile[0] != index:
+            row = self.database.execute("SELECT hashes FROM tiles WHERE level = 0 AND n = ?", [index]).fetchone()
+            self.tile = (index, row[0] if row else b"")
+        hash_ = self.tile[1][32 * at : 32 * at + 32]
+        if len(hash_) != 32:
+            raise Wrong(f"entry {seq} was pruned, and its hash is missing")
+        return hash_
+
+    def entry(self, seq, kind, members, sealed):
+        """sealed: how many entries the last checkpoint before this one is over."""
+        if self.has(seq):
+            raise Wrong(f"entry {self.by}: it says that entry {seq} was pruned, and that is there")
+        if kind != "pruned" or members.get("event") == "ordered":
+            return
+        said = self.said(seq)
+        if said is None:
+            raise Wrong(f"entry {seq}: it does not say what was pruned")
+        order = self.entry_at(said["order"])
+        if order.get("event") != "ordered" or said["to"] > order["to"]:
+            raise Wrong(f"entry {seq}: nobody ordered that so much is pruned")
+        if said["order"] > sealed:
+            raise Wrong(f"entry {seq}: what was ordered to be pruned was not signed before it was")
+        if self.last and said["from"] != self.last[1] + 1:
+            raise Wrong(f"entry {seq}: it does not go on from what was pruned before")
+        self.last = (seq, said["to"])
+
+    def finish(self):
+        if self.last and self.last != (self.by, self.to):
+            raise Wrong(f"entry {self.last[0]}: it says that the entries up to {self.last[1]} were pruned, and they are there")
+        if not self.to:
+            return ""
+        kept = sum(last - first + 1 for first, last in self.kept)
+        return f", 1 to {self.to} were pruned, as entry {self.by} says, but for {kept}"
+
+
 class Erased:
     """What is said to be erased, held against the entries that say so."""
 
-    def __init__(self, database):
-        self.database, self.by, self.count = database, {}, 0
+    def __init__(self, database, pruned):
+        self.database, self.by, self.count, self.pruned = database, {}, 0, pruned
 
     def said(self, by):
         row = self.database.execute("SELECT bytes FROM entries WHERE seq = ? AND kind = 'erased'", [by]).fetchone()
@@ -381,7 +454,9 @@ class Erased:
         said = self.by.pop(seq, None) or self.said(seq)
         if said is None:
             raise Wrong(f"entry {seq}: it does not say what it erased")
-        if said["left"]:
+        # Of what was pruned since, nobody can count what was erased.
+        partly = said["places"][0][0] <= self.pruned and said["left"] > 0
+        if said["left"] and not partly:
             raise Wrong(f"entry {seq}: what it says it erased is there, or was removed otherwise")
 
 
@@ -397,8 +472,8 @@ def told(value):
 
 
 class Calls:
-    def __init__(self, rows):
-        self.rows, self.ordinal, self.open = rows, 0, {}
+    def __init__(self, rows, before):
+        self.rows, self.ordinal, self.open = rows, before, {}
 
     def entry(self, kind, members, values):
         call = members.get("call")
@@ -468,8 +543,8 @@ class Calls:
 class Rows:
     """The last entry of each approval, agent, person and pause, and the place of the first."""
 
-    def __init__(self):
-        self.told = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}
+    def __init__(self, before):
+        self.told, self.before = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}, before
 
     def entry(self, seq, kind, members):
         if kind == "registry":
@@ -483,7 +558,11 @@ class Rows:
         else:
             return
         told = self.told[table]
-        ordinal = told[name][0] if name in told else len(told) + 1
+        before = self.before if table == "approvals" else 0
+        if kind == "erased" and before and name not in told:
+            # What is left of an approval was erased before it was pruned.
+            return
+        ordinal = told[name][0] if name in told else len(told) + before + 1
         told[name] = (ordinal, seq, members.get("event") == "resumed")
 
     def finish(self, database):
@@ -540,12 +619,14 @@ class Rows:
 class Grants:
     """What the entries say of each grant: which of them it was, who gave it where, how often it was used, and its end."""
 
-    def __init__(self):
-        self.told = {}
+    def __init__(self, before):
+        self.told, self.before = {}, before
 
     def entry(self, seq, kind, members):
+        if kind == "erased" and self.before and members.get("grant") not in self.told:
+            return
         if kind == "grant" and members["event"] == "given":
-            place = len(self.told) + 1
+            place = len(self.told) + self.before + 1
             self.told[members["grant"]] = {"ordinal": place, "seq": seq, "used": 0, "ended": None, "ended_by": None}
         elif kind == "grant":
             self.told[members["grant"]].update(ended=members["ended"], ended_by=members.get("person"))
@@ -622,6 +703,10 @@ class Clock:
         elif not self.forgiven and self.back is None:
             self.back, self.checkpoints_back = seq, 0
 
+    def pruned(self):
+        """What is gone may have said that the clock was set back, or why nothing was signed."""
+        self.forgiven = self.explained = True
+
     def checkpoint(self, ordinal, seconds):
         before = self.sealed or self.began or seconds
         if seconds < before or self.entry_time // 1000 > seconds:
@@ -679,6 +764,7 @@ class Checkpoints:
         self.turns = turns
         self.rows = rows_of(database, "SELECT ordinal, size, note FROM checkpoints ORDER BY ordinal")
         self.keys, self.published, self.clock, self.ordinal = keys, published, clock, 0
+        self.over = 0
         self.next = self.read()
 
     def read(self):
@@ -708,6 +794,7 @@ class Checkpoints:
             if size != tree.size or root != tree.root():
                 raise Wrong(f"an entry up to {tree.size} is not what checkpoint {self.ordinal} was signed over")
             self.clock.checkpoint(self.ordinal, seconds)
+            self.over = size
             self.next = self.read()
         if self.published and self.published[0] == tree.size:
             if self.published[1] != tree.root():
@@ -754,18 +841,26 @@ def verify_trail(path, keys, published):
         raise Wrong("not a database of runplane")
     check_schema(database)
     sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
-    tree, clock, rows, grants, tiles, turns = Tree(), Clock(), Rows(), Grants(), Tiles(sealed), Turns()
-    checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database)
-    calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"))
+    tree, clock, tiles, turns, pruned = Tree(), Clock(), Tiles(sealed), Turns(), Pruned(database)
+    rows, grants = Rows(pruned.rows["approvals"]), Grants(pruned.rows["grants"])
+    checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database, pruned.to)
+    calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"), pruned.rows["calls"])
     checkpoints.hold(tree)
     entries = "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq"
     for row in rows_of(database, entries):
         seq = row[0]
+        while tree.size + 1 < seq and pruned.has(tree.size + 1):
+            hash_ = pruned.leaf(tree.size + 1)
+            clock.pruned()
+            tree.push(hash_)
+            tiles.push(hash_)
+            checkpoints.hold(tree)
         if seq != tree.size + 1:
             raise Wrong(f"entry {tree.size + 1} is missing, or another stands before it")
         members = read_entry(row)
         values = read_values(seq, row[5], members, erased)
         erased.entry(seq, row[2], members)
+        pruned.entry(seq, row[2], members, checkpoints.over)
         clock.entry(seq, row[1], row[2], members)
         turns.entry(row[2], members)
         hash_ = leaf(row[4])
@@ -782,6 +877,7 @@ def verify_trail(path, keys, published):
     loose = "SELECT seq FROM entry_values WHERE seq NOT IN (SELECT seq FROM entries)"
     if database.execute(loose).fetchone():
         raise Wrong("values without an entry")
+    told_of = pruned.finish()
     calls.finish()
     rows.finish(database)
     grants.finish(database)
@@ -792,7 +888,7 @@ def verify_trail(path, keys, published):
     if damage != ("ok",):
         raise Wrong(f"a page or an index: {damage[0]}")
     gone = f", {erased.count} values erased" if erased.count else ""
-    return f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}{gone}"
+    return f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}{gone}{told_of}"
 
 
 def hashes_of(lines):

@@ -9,6 +9,7 @@ mod entry;
 mod erased;
 mod grants;
 mod keys;
+mod pruned;
 mod rows;
 mod start;
 #[cfg(test)]
@@ -21,12 +22,15 @@ use crate::model::note::{Note, NoteError, Signed, VerifierKey};
 use crate::store::{Evidence, Line, ReadError, Table};
 
 use calls::Calls;
-use entry::{Member, Members, Values};
+pub(super) use entry::Members;
+use entry::{Member, Values};
 use erased::Erased;
+use pruned::Pruned;
 use rows::Rows;
 use tree::Tree;
 
 pub use keys::with_earlier;
+pub use pruned::PrunedPart;
 pub(super) use rows::PauseRow;
 pub use start::recallable;
 pub use tree::Point;
@@ -148,6 +152,8 @@ pub struct Report {
     pub hidden: u64,
     /// Values that were erased, as entries say.
     pub erased: u64,
+    /// What was pruned: of those entries their hashes alone are there.
+    pub pruned: Option<PrunedPart>,
     /// Rows of projections that an earlier build did not commit to, wholly or but for their times.
     pub uncommitted: u64,
     pub findings: Findings,
@@ -176,6 +182,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
     let sealed = u64::try_from(evidence.sealed()?.unwrap_or_default()).unwrap_or_default();
     let (mut checkpoints, mut calls) = (evidence.query(Table::Checkpoints)?, evidence.query(Table::Calls)?);
     let mut entries = evidence.query(Table::Entries)?;
+    let pruned = Pruned::read(evidence, &mut findings)?;
     let published = against.published.clone();
     let mut trail = Trail {
         tree: Tree::new(
@@ -186,11 +193,12 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
             sealed,
             &mut findings,
         )?,
-        calls: Calls::new(calls.lines()?),
-        rows: Rows::default(),
+        calls: Calls::new(calls.lines()?, pruned.rows()),
+        rows: Rows::behind(&pruned),
         values: 0,
         hidden: 0,
-        erased: Erased::default(),
+        erased: Erased::behind(pruned.to()),
+        pruned,
     };
     let mut lines = entries.lines()?;
     while let Some(line) = lines.line()? {
@@ -208,10 +216,12 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         values,
         hidden,
         erased,
+        pruned,
     } = trail;
     let entries = tree.size();
     progress(entries, all);
     let ended = tree.end(&mut findings)?;
+    let pruned = pruned.end(&mut findings);
     calls.end(&mut findings)?;
     rows.end(evidence, &mut findings)?;
     let mut loose = evidence.query(Table::LooseValues)?;
@@ -231,6 +241,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         values,
         hidden,
         erased: erased.count,
+        pruned,
         uncommitted: rows.uncommitted + calls.untimed,
         findings,
     })
@@ -244,6 +255,7 @@ struct Trail<'q> {
     values: u64,
     hidden: u64,
     erased: Erased,
+    pruned: Pruned,
 }
 
 impl Trail<'_> {
@@ -259,6 +271,12 @@ impl Trail<'_> {
             return Ok(true);
         };
         while self.tree.size() + 1 < seq {
+            if self.pruned.has(self.tree.size() + 1)
+                && let Some(hash) = self.pruned.leaf(evidence, self.tree.size() + 1)?
+            {
+                self.tree.pruned(hash, findings)?;
+                continue;
+            }
             findings.add(Place::Entry(self.tree.size() + 1), "it is missing");
             if !self.tree.missing(findings)? {
                 return Ok(false);
@@ -277,6 +295,8 @@ impl Trail<'_> {
         let values = self.values(seq, line, &members, findings);
         let kind = members.text("kind").unwrap_or_default();
         self.tree.turns.entry(kind, &members);
+        let sealed = self.tree.last.map_or(0, |last| last.size);
+        self.pruned.entry(evidence, (seq, sealed), (kind, &members), findings)?;
         self.tree
             .entry((seq, line.cell(1).int().unwrap_or_default(), kind, bytes), findings)?;
         self.calls.entry(kind, &members, &values, findings)?;

@@ -61,6 +61,11 @@ impl Places {
         self.0.get(at).is_some_and(|range| range.contains(&place))
     }
 
+    /// The first of them.
+    pub fn begins(&self) -> i64 {
+        self.0.first().map_or(i64::MAX, |range| *range.start())
+    }
+
     pub fn count(&self) -> u64 {
         let counts = self
             .0

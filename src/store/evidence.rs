@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement};
 use super::connect::Stamp;
 use super::open::{OpenError, explain};
 use super::reader::ReadError;
-use super::{connect, schema, tree};
+use super::{Gone, connect, prune, schema, tree};
 use crate::model::merkle::Hash;
 
 /// A database at one moment.
@@ -227,6 +227,17 @@ impl Evidence {
         Ok(statement
             .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?)
+    }
+
+    /// What was pruned, as its row says.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn gone(&self) -> Result<Option<Gone>, ReadError> {
+        match self.version < schema::PRUNED {
+            true => Ok(None),
+            false => Ok(prune::gone(&self.connection)?),
+        }
     }
 
     /// What kind of entry stands there.

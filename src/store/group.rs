@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::entries::Tail;
 use super::queue::{Answer, Submission};
-use super::{CommitError, approvals, calls, entries, erase, grants, habits, outbox, pauses, registry, tree};
+use super::{CommitError, approvals, calls, entries, erase, grants, habits, outbox, pauses, prune, registry, tree};
 use crate::model::{Change, Timestamp};
 
 /// Why one submission was not written.
@@ -152,6 +152,7 @@ fn apply(connection: &Connection, tail: &mut Tail, changes: &[Change]) -> Result
             Change::CallErased(call) => erase::call(connection, call)?,
             Change::ApprovalErased(row) => erase::approval(connection, row)?,
             Change::GrantErased(grant) => erase::grant(connection, grant)?,
+            Change::Pruned(pruning) => prune::prune(connection, tail.place.seq, pruning)?,
         }
     }
     Ok(())

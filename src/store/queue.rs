@@ -89,6 +89,7 @@ impl Submission {
             | Change::Paused(_)
             | Change::ValuesErased(_)
             | Change::GrantErased(_)
+            | Change::Pruned(_)
             | Change::Resumed(_) => None,
         });
         call.map_or("none", |call| call.as_str())

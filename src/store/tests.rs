@@ -5,6 +5,7 @@ mod erasure;
 mod failures;
 mod opening;
 mod outbox;
+mod pruning;
 pub(crate) mod sample;
 mod steps;
 mod tables;

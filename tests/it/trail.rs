@@ -6,6 +6,7 @@ mod changed;
 mod erased;
 mod keys;
 mod mutations;
+mod pruned;
 mod published;
 
 use std::fs;

@@ -6,7 +6,14 @@ use crate::model::entry::Kind;
 use crate::model::inert::inert;
 use crate::store::Store;
 
-const DECIDED_BY_PEOPLE: [Kind; 5] = [Kind::Approved, Kind::Erased, Kind::Grant, Kind::Pause, Kind::Registry];
+const DECIDED_BY_PEOPLE: [Kind; 6] = [
+    Kind::Approved,
+    Kind::Erased,
+    Kind::Grant,
+    Kind::Pause,
+    Kind::Pruned,
+    Kind::Registry,
+];
 
 /// Holds the tables that this start takes up to the entries, and these to what was signed. What is wrong with them, where the
 /// operator goes on with that.

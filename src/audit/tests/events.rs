@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::change::{AgentRow, ApprovalRow, Carried, Denial, PersonRow};
+use crate::model::month::Month;
 use crate::model::observed::{Trial, Would};
 use crate::model::outbox::{Attempt, Channel, Delivery, DeliveryState, End};
 use crate::model::pause::{Pause, Whom};
@@ -176,7 +177,17 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
         vec![Change::Append(erase::of_approval(&granted, "owner"))],
         anchor_failed(Some("webhook"), "unreachable"),
         anchor_published(Some("witness:witness.example/w1")),
+        Prune::sample().ordered(Month::of(Timestamp(1_795_183_500_000)), &by()),
+        Prune::sample().pieces()[0].changes(45, &by()),
+        Prune::sample().ordered(Month::of(Timestamp(1_795_183_500_000)), &By::Retention { months: 13 }),
     ]
+}
+
+fn by() -> By<'static> {
+    By::Person {
+        name: "owner",
+        reason: "they are old",
+    }
 }
 
 fn erased_values() -> Vec<Change> {

@@ -117,10 +117,11 @@ struct Score {
 }
 
 impl<'q> Calls<'q> {
-    pub(super) fn new(rows: Lines<'q>) -> Self {
+    /// `before`: rows that were pruned, those of calls first.
+    pub(super) fn new(rows: Lines<'q>, [before, ..]: [i64; 3]) -> Self {
         Self {
             rows,
-            ordinal: 0,
+            ordinal: before,
             open: HashMap::new(),
             apart: false,
             untimed: 0,

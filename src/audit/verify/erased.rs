@@ -13,6 +13,8 @@ use crate::store::{Evidence, ReadError};
 pub(super) struct Erased {
     /// By the place of the entry. `None`: no entry there says that anything is erased.
     by: BTreeMap<i64, Option<Said>>,
+    /// The last entry that was pruned: of what was erased there, nobody can count how much it was.
+    pruned: i64,
     /// Values.
     pub(super) count: u64,
 }
@@ -39,6 +41,14 @@ impl Said {
 }
 
 impl Erased {
+    /// `pruned`: the last entry that is gone.
+    pub(super) fn behind(pruned: u64) -> Self {
+        Self {
+            pruned: i64::try_from(pruned).unwrap_or(i64::MAX),
+            ..Self::default()
+        }
+    }
+
     /// The values beside the entry `seq`.
     ///
     /// SECURITY: who takes a value away could write beside it that it was erased. Test:
@@ -81,6 +91,7 @@ impl Erased {
         let said = self.by.remove(&seq).flatten().or_else(|| Said::read(seq, members));
         let wrong = match said {
             None => "it does not say what it erased",
+            Some(said) if said.places.begins() <= self.pruned && said.found <= said.values => return,
             Some(said) if said.found != said.values => "what it says it erased is there, or was removed otherwise",
             Some(_) => return,
         };

@@ -21,12 +21,23 @@ struct Told {
 
 /// What the entries say of all grants, by their ids.
 #[derive(Debug, Default)]
-pub(super) struct Grants(HashMap<String, Told>);
+pub(super) struct Grants {
+    told: HashMap<String, Told>,
+    /// Grants that were pruned.
+    before: i64,
+}
 
 impl Grants {
+    pub(super) fn behind(before: i64) -> Self {
+        Self {
+            told: HashMap::new(),
+            before,
+        }
+    }
+
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         let Some(id) = members.text("grant") else { return };
-        let ordinal = i64::try_from(self.0.len()).unwrap_or(i64::MAX) + 1;
+        let ordinal = i64::try_from(self.told.len()).unwrap_or(i64::MAX) + self.before + 1;
         match (kind, members.text("event")) {
             ("grant", Some("given")) => {
                 let told = Told {
@@ -35,21 +46,21 @@ impl Grants {
                     used: 0,
                     ended: None,
                 };
-                self.0.insert(id.to_owned(), told);
+                self.told.insert(id.to_owned(), told);
             }
             ("grant", _) => {
-                if let Some(told) = self.0.get_mut(id) {
+                if let Some(told) = self.told.get_mut(id) {
                     told.ended = Some((members.int("ended"), members.text("person").map(str::to_owned)));
                 }
             }
             // It commits to what is left of it.
             ("erased", _) => {
-                if let Some(told) = self.0.get_mut(id) {
+                if let Some(told) = self.told.get_mut(id) {
                     told.seq = seq;
                 }
             }
             ("approved", _) => {
-                if let Some(told) = self.0.get_mut(id) {
+                if let Some(told) = self.told.get_mut(id) {
                     told.used += 1;
                 }
             }
@@ -64,7 +75,7 @@ impl Grants {
         let mut lines = query.lines()?;
         while let Some(line) = lines.line()? {
             let id = line.cell(1).text().unwrap_or_default().to_owned();
-            let wrong = match self.0.remove(&id) {
+            let wrong = match self.told.remove(&id) {
                 None => Some("no entry tells of it"),
                 Some(told) => told.wrong(evidence, &line)?,
             };
@@ -72,7 +83,7 @@ impl Grants {
                 findings.add(place(id), wrong);
             }
         }
-        let mut left: Vec<String> = self.0.drain().map(|(id, _)| id).collect();
+        let mut left: Vec<String> = self.told.drain().map(|(id, _)| id).collect();
         left.sort();
         for id in left {
             findings.add(place(id), "the entries tell of it, and it is missing");

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::entry::{Member, Members, Values};
 use super::grants::Grants;
+use super::pruned::Pruned;
 use super::{Findings, Place};
 use crate::model::change::ApprovalRow;
 use crate::store::{Cell, Evidence, Line, ReadError, Table};
@@ -29,11 +30,24 @@ pub(super) struct Rows {
     people: HashMap<String, Told>,
     pauses: HashMap<String, Told>,
     grants: Grants,
+    /// Approvals that were pruned.
+    before: i64,
     /// Rows that an earlier build wrote without committing to them.
     pub(super) uncommitted: u64,
 }
 
 impl Rows {
+    /// Those that `pruned` left.
+    pub(super) fn behind(pruned: &Pruned) -> Self {
+        let [_, before, grants] = pruned.rows();
+        let grants = Grants::behind(grants);
+        Self {
+            grants,
+            before,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         self.grants.entry(seq, kind, members);
         let (told, name, gone) = match kind {
@@ -54,10 +68,17 @@ impl Rows {
             _ => return,
         };
         let Some(name) = name else { return };
+        // Approvals are counted from those that were pruned on.
+        let before = match kind {
+            "registry" | "pause" => 0,
+            _ => self.before,
+        };
         match told.get_mut(name) {
             Some(told) => (told.seq, told.gone) = (seq, gone),
+            // What is left of an approval was erased before it was pruned.
+            None if kind == "erased" && before > 0 => {}
             None => {
-                let ordinal = i64::try_from(told.len()).unwrap_or(i64::MAX) + 1;
+                let ordinal = i64::try_from(told.len()).unwrap_or(i64::MAX) + before + 1;
                 told.insert(name.to_owned(), Told { ordinal, seq, gone });
             }
         }

@@ -3,6 +3,7 @@
 use super::calls::Calls;
 use super::entry::{Members, Values};
 use super::erased::Erased;
+use super::pruned::Pruned;
 use super::rows::Rows;
 use super::{Findings, Place, columns_fit};
 use crate::model::merkle::{self, Edge, Hash};
@@ -20,9 +21,15 @@ use crate::store::{Evidence, ReadError, Table};
 pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, ReadError> {
     let mut findings = Findings::default();
     let (mut calls, mut entries) = (evidence.query(Table::Calls)?, evidence.query(Table::Entries)?);
-    let (mut calls, mut rows) = (Calls::new(calls.lines()?), Rows::default());
-    let (mut edge, mut lines, mut erased) = (Edge::default(), entries.lines()?, Erased::default());
+    let mut pruned = Pruned::read(evidence, &mut findings)?;
+    let (mut calls, mut rows) = (Calls::new(calls.lines()?, pruned.rows()), Rows::behind(&pruned));
+    let (mut edge, mut lines, mut erased) = (Edge::default(), entries.lines()?, Erased::behind(pruned.to()));
     while let Some(line) = lines.line()? {
+        while pruned.has(edge.size() + 1)
+            && let Some(hash) = pruned.leaf(evidence, edge.size() + 1)?
+        {
+            edge.push(hash, drop);
+        }
         let seq = edge.size() + 1;
         if line.cell(0).int().and_then(|found| u64::try_from(found).ok()) != Some(seq) {
             findings.add(Place::Entry(seq), "it is missing, or another stands before it");
@@ -51,6 +58,7 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
         }
         let kind = members.text("kind").unwrap_or_default();
         let (values, place) = (values.unwrap_or_default(), i64::try_from(seq).unwrap_or(i64::MAX));
+        pruned.entry(evidence, (seq, sealed.0), (kind, &members), &mut findings)?;
         calls.entry(kind, &members, &values, &mut findings)?;
         erased.entry(evidence, place, &values, &mut findings)?;
         erased.says(place, kind, &members, &mut findings);
@@ -59,6 +67,8 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
     if edge.size() < sealed.0 {
         findings.add(Place::Entry(edge.size() + 1), "it is missing");
     }
+    // What was pruned is told by `verify`; here it is only held to what says so.
+    pruned.end(&mut findings);
     calls.end(&mut findings)?;
     rows.end(evidence, &mut findings)?;
     Ok(findings)

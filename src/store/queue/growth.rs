@@ -42,6 +42,14 @@ impl Queue {
         self.tell_of_growth();
     }
 
+    pub(in crate::store) fn seal_soon(&self) {
+        self.grown.notify_one();
+    }
+
+    pub(in crate::store) fn sealed_up_to(&self) -> i64 {
+        self.sealed.load(Ordering::Relaxed)
+    }
+
     fn tell_of_growth(&self) {
         if self.reached.load(Ordering::Relaxed) - self.sealed.load(Ordering::Relaxed) >= SEAL_AFTER {
             self.grown.notify_one();

@@ -1,0 +1,420 @@
+//! Months are pruned: what is left proves itself as before, and both verifiers tell what went from what is missing.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use runplane::model::Timestamp;
+use runplane::model::month::Month;
+use rusqlite::Connection;
+
+use super::{GRANT, Recorded, changed, database, second, stop, triggers};
+use crate::harness::{Origin, Session, Sidecar, said};
+
+const REASON: [&str; 2] = ["--reason", "they are old"];
+
+/// The first month that is always kept.
+fn last_month() -> Month {
+    Month::of(Timestamp::now()).before(1)
+}
+
+fn prune(sidecar: &Sidecar, more: &[&str]) -> String {
+    let before = last_month().to_string();
+    sidecar.told(&[&["audit", "prune", "--before", &before][..], &REASON, more].concat())
+}
+
+/// Makes all that is recorded so much older, as a sidecar would have written it that starts on it for the first time: it signs it
+/// anew. The sidecar is stopped.
+fn age(sidecar: &Sidecar, days: i64) {
+    let connection = Connection::open(database(sidecar)).unwrap();
+    let triggers = triggers(&connection);
+    for (trigger, _) in &triggers {
+        connection.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
+    }
+    let by = days * 24 * 60 * 60 * 1_000;
+    connection
+        .execute(
+            "UPDATE entries SET time = time - ?1, bytes = CAST(replace(replace(CAST(bytes AS TEXT),
+                '\"time\":' || time || ',', '\"time\":' || (time - ?1) || ','), '\"boot_id\":\"', '\"boot_id\":\"x') AS BLOB)",
+            [by],
+        )
+        .unwrap();
+    connection
+        .execute_batch("DELETE FROM checkpoints; DELETE FROM tiles")
+        .unwrap();
+    for (_, made) in &triggers {
+        connection.execute_batch(made).unwrap();
+    }
+    for file in ["state/log.last", "published.checkpoint"] {
+        let _was_there = fs::remove_file(sidecar.home().join(file)).is_ok();
+    }
+}
+
+fn verify(key: &str, path: &Path, sidecar: &Sidecar) -> String {
+    let told = sidecar.told(&["audit", "verify", "--key", key, path.to_str().unwrap()]);
+    assert!(told.starts_with("OK: "), "{told}");
+    assert_eq!(second(key, &[], &[path.to_owned()]), [true]);
+    told
+}
+
+/// A trail of which the first half is old, its sidecar running.
+fn old(calls: u32) -> Recorded {
+    let recorded = Recorded::with_calls(calls);
+    age(&recorded.sidecar, 200);
+    recorded.sidecar.restart();
+    recorded
+}
+
+#[test]
+fn months_that_are_over_are_pruned_and_what_is_kept_verifies_as_before() {
+    let recorded = old(130);
+    let (sidecar, key) = (&recorded.sidecar, &recorded.key);
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    let call = sidecar.trail().of_kind("outcome")[0]["call"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    sidecar.told(&["audit", "prove", &call, "--out", out]);
+    let proof = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    let early = directory.path().join("early.checkpoint");
+    fs::copy(sidecar.home().join("published.checkpoint"), &early).unwrap();
+    let before = sidecar.trail().entries().len();
+    let would = prune(sidecar, &["--dry-run"]);
+    assert!(would.starts_with("Would prune ") && would.contains(" KiB"), "{would}");
+    assert_eq!(sidecar.trail().entries().len(), before);
+    let told = prune(sidecar, &[]);
+    assert!(
+        told.starts_with("Pruned ") && told.contains("proofs hold as before"),
+        "{told}"
+    );
+    let left = sidecar.trail().entries();
+    assert!(left.len() < before / 4, "{} of {before}", left.len());
+    let said_by = sidecar.trail().of_kind("pruned");
+    let events: Vec<&str> = said_by.iter().filter_map(|entry| entry["event"].as_str()).collect();
+    assert_eq!(events, ["ordered", "done"]);
+    let (done, month) = (&said_by[1], Month::of(Timestamp(left[0]["time"].as_i64().unwrap())));
+    assert_eq!((&done["from"], &done["person"]), (&1.into(), &"owner".into()));
+    assert_eq!(done["months"].as_str(), Some(&*month.to_string()));
+
+    // Beside the running sidecar, after its next start, and after the file was written anew.
+    let told = verify(key, &database(sidecar), sidecar);
+    assert!(
+        told.contains(&format!("  pruned       entries 1 to {} were pruned on", done["to"])),
+        "{told}"
+    );
+    assert!(told.contains("what the entries up to"), "{told}");
+    let mut client = Session::stripe(sidecar);
+    client.call("balance").assert_ok();
+    sidecar.restart();
+    let mut client = Session::stripe(sidecar);
+    client.call("balance").assert_ok();
+    let held = client.call("refund ch_9 amount=90000").approval();
+    sidecar.approve(&held);
+    client.call("refund ch_9 amount=90000").assert_ok();
+    let agents = sidecar.told(&["agents", "list"]);
+    assert!(agents.contains("ops-bot") && agents.contains("old-bot"), "{agents}");
+    sidecar.told(&["resume", "--agent", "ops-bot"]);
+    stop(sidecar);
+    Connection::open(database(sidecar))
+        .unwrap()
+        .execute_batch("VACUUM")
+        .unwrap();
+    verify(key, &database(sidecar), sidecar);
+
+    // What was proven before is proven still; of what went, nothing more can be.
+    assert_eq!(second(key, &[], std::slice::from_ref(&proof)), [true]);
+    let continued = directory.path().join("consistency");
+    fs::write(
+        &continued,
+        sidecar.told(&["audit", "consistency", early.to_str().unwrap()]),
+    )
+    .unwrap();
+    assert_eq!(second(key, &["--old", early.to_str().unwrap()], &[continued]), [true]);
+    let output = sidecar.cli(&[
+        "audit",
+        "verify",
+        "--key",
+        key,
+        "--checkpoint",
+        early.to_str().unwrap(),
+        database(sidecar).to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", said(&output));
+    let gone = sidecar.cli(&["audit", "prove", "100", "--out", out]);
+    assert!(
+        gone.status.code() == Some(1) && said(&gone).contains("entry 100 was pruned on "),
+        "{}",
+        said(&gone)
+    );
+    let last = left.last().unwrap()["seq"].to_string();
+    sidecar.told(&["audit", "prove", &last, "--out", out]);
+    for command in [
+        &["audit", "stats"][..],
+        &["audit", "export"],
+        &["replay", "--since", "300d"],
+        &["targets"],
+    ] {
+        let output = sidecar.cli(command);
+        assert!(
+            output.status.success() && said(&output).contains("were pruned on"),
+            "{command:?}: {}",
+            said(&output)
+        );
+    }
+    let page = directory.path().join("report.html");
+    sidecar.told(&["audit", "report", "--from", "300d", "-o", page.to_str().unwrap()]);
+    assert!(
+        fs::read_to_string(page)
+            .unwrap()
+            .contains("Not all of the period is there")
+    );
+}
+
+/// Again and again: what stayed of the first time goes with the second where it counts no more, and rows are counted on.
+#[test]
+fn a_trail_is_pruned_again() {
+    let recorded = old(3);
+    let (sidecar, key) = (&recorded.sidecar, &recorded.key);
+    prune(sidecar, &[]);
+    assert!(prune(sidecar, &[]).starts_with("Nothing is pruned"));
+    let mut client = Session::stripe(sidecar);
+    client.call("balance").assert_ok();
+    let denied = client.call("refund ch_2 amount=90000").approval();
+    sidecar.deny(&denied, "no");
+    sidecar.told(&["resume", "--agent", "ops-bot"]);
+    sidecar.told(&["agents", "disable", "ops-bot"]);
+    stop(sidecar);
+    // Its checkpoints cannot be signed anew without the entries that went: it is the clock that goes on.
+    verify(key, &database(sidecar), sidecar);
+    let trail = sidecar.trail();
+    let kept = trail
+        .entries()
+        .iter()
+        .filter(|entry| entry["seq"].as_i64() < Some(100))
+        .count();
+    assert!(kept > 3, "keys, people and agents: {kept}");
+    sidecar.restart();
+    Session::stripe(sidecar).call("balance").assert_ok();
+    stop(sidecar);
+    verify(key, &database(sidecar), sidecar);
+}
+
+#[test]
+fn what_is_pruned_is_told_from_what_is_missing() {
+    let recorded = old(130);
+    let (sidecar, key) = (&recorded.sidecar, &recorded.key);
+    stop(sidecar);
+    let directory = tempfile::tempdir().unwrap();
+    let whole = directory.path().join("whole.db");
+    fs::copy(database(sidecar), &whole).unwrap();
+    sidecar.restart();
+    prune(sidecar, &[]);
+    stop(sidecar);
+    verify(key, &database(sidecar), sidecar);
+    let attach = format!("ATTACH '{}' AS whole", whole.display());
+    let upto = "(SELECT upto FROM pruned)";
+    let back = "INSERT INTO entries SELECT * FROM whole.entries WHERE seq = 100;
+        INSERT INTO entry_values SELECT * FROM whole.entry_values WHERE seq = 100; DETACH whole";
+    let further = "UPDATE pruned SET upto = upto + 1; DELETE FROM entries WHERE seq = (SELECT upto FROM pruned);
+        DELETE FROM entry_values WHERE seq = (SELECT upto FROM pruned)";
+    for (name, change, told) in [
+        (
+            "behind",
+            format!("DELETE FROM entries WHERE seq = {upto} + 2"),
+            "it is missing",
+        ),
+        (
+            "kept",
+            format!("DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries WHERE seq <= {upto})"),
+            "it is missing",
+        ),
+        ("back", format!("{attach}; {back}"), "is there"),
+        ("further", further.to_owned(), "no entry says that so much was pruned"),
+        ("unsaid", "DELETE FROM pruned".to_owned(), "it is missing"),
+        (
+            "another",
+            "UPDATE pruned SET by = by - 1".to_owned(),
+            "no entry says that so much was pruned",
+        ),
+        (
+            "row",
+            "DELETE FROM calls WHERE ordinal = (SELECT min(ordinal) FROM calls)".to_owned(),
+            "calls",
+        ),
+        ("person", "DELETE FROM people WHERE name = 'bob'".to_owned(), "people"),
+        (
+            "hash",
+            "UPDATE tiles SET hashes = zeroblob(32) || substr(hashes, 33) WHERE level = 0 AND n = 0".to_owned(),
+            "tile",
+        ),
+    ] {
+        let path = changed(&directory, &format!("{name}.db"), &database(sidecar), |connection| {
+            connection.execute_batch(&change).unwrap();
+        });
+        assert_eq!(second(key, &[], std::slice::from_ref(&path)), [false], "{name}");
+        let output = sidecar.cli(&["audit", "verify", "--key", key, path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(said(&output).contains(told), "{name}: {}", said(&output));
+    }
+    // Said behind the last checkpoint, by somebody who has the file and not the key.
+    let forged = changed(&directory, "forged.db", &whole, |connection| {
+        let last = "(SELECT max(seq) FROM entries)";
+        let time = "(SELECT max(time) FROM entries)";
+        for more in [
+            format!(
+                "'{{\"entries\":99,\"event\":\"ordered\",\"from\":1,\"kind\":\"pruned\",\"seq\":' || {last} + 1 || ',\"time\":' || {time} || ',\"to\":1,\"v\":1}}'"
+            ),
+            format!(
+                "'{{\"approvals\":0,\"calls\":0,\"entries\":1,\"event\":\"done\",\"from\":1,\"grants\":0,\"kind\":\"pruned\",\"order\":' || {last} || ',\"seq\":' || ({last} + 1) || ',\"time\":' || {time} || ',\"to\":1,\"v\":1}}'"
+            ),
+        ] {
+            let more = more.replace(&format!("|| {last} + 1 ||"), &format!("|| ({last} + 1) ||"));
+            let sql = format!(
+                "INSERT INTO entries (seq, time, kind, bytes) SELECT {last} + 1, {time}, 'pruned', CAST({more} AS BLOB)"
+            );
+            connection.execute(&sql, []).unwrap();
+        }
+        connection
+            .execute_batch(&format!("INSERT INTO pruned VALUES (1, 1, {last}); DELETE FROM entries WHERE seq = 1; DELETE FROM entry_values WHERE seq = 1"))
+            .unwrap();
+    });
+    assert_eq!(second(key, &[], std::slice::from_ref(&forged)), [false]);
+    let output = sidecar.cli(&["audit", "verify", "--key", key, forged.to_str().unwrap()]);
+    assert!(
+        said(&output).contains("was not signed before it was"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn what_is_open_is_not_pruned() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).hold("1s").start();
+    let key = sidecar.told(&["audit", "key"]).trim().to_owned();
+    let mut client = Session::stripe(&sidecar);
+    client.call("balance").assert_ok();
+    sidecar.told(&[&GRANT[..], &["--uses", "2"]].concat());
+    let pending = client.call("refund ch_1 amount=99000").approval();
+    client.call("balance").assert_ok();
+    stop(&sidecar);
+    age(&sidecar, 100);
+    sidecar.restart();
+    let before = Month::of(Timestamp::now()).to_string();
+    let output = sidecar.cli(&[&["audit", "prune", "--before", &before][..], &REASON].concat());
+    assert!(
+        !output.status.success() && said(&output).contains("the last whole one are always kept"),
+        "{}",
+        said(&output)
+    );
+    let told = prune(&sidecar, &[]);
+    assert!(
+        told.starts_with("Pruned ") && told.contains("Kept from there on, though older: the grant "),
+        "{told}"
+    );
+    assert_eq!(sidecar.trail().of_kind("grant").len(), 1);
+    sidecar.deny(&pending, "no");
+    assert_eq!(sidecar.trail().of_kind("held").len(), 1);
+    stop(&sidecar);
+    verify(&key, &database(&sidecar), &sidecar);
+}
+
+/// It is evidence.
+#[test]
+fn what_was_changed_is_not_pruned() {
+    let recorded = old(3);
+    let sidecar = &recorded.sidecar;
+    let connection = Connection::open(database(sidecar)).unwrap();
+    let (name, made): (String, String) = connection
+        .query_row(
+            "SELECT name, sql FROM sqlite_schema WHERE name = 'entries_stay'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    let changed =
+        "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"v\":1', '\"v\":2') AS BLOB) WHERE seq = 20";
+    assert_eq!(connection.execute(changed, []).unwrap(), 1);
+    connection.execute_batch(&made).unwrap();
+    let before = last_month().to_string();
+    let output = sidecar.cli(&[&["audit", "prune", "--before", &before][..], &REASON].concat());
+    assert!(
+        !output.status.success() && said(&output).contains("entry 20 is not what was signed"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(sidecar.trail().of_kind("pruned").len(), 0);
+}
+
+#[test]
+fn a_kill_in_the_middle_leaves_it_pruned_or_not() {
+    let recorded = old(60);
+    let (sidecar, key) = (&recorded.sidecar, &recorded.key);
+    let mut gone = false;
+    for wait in [0, 20, 60, 90, 120, 150, 180, 240, 400] {
+        thread::scope(|scope| {
+            let before = last_month().to_string();
+            let pruning =
+                scope.spawn(move || sidecar.cli(&[&["audit", "prune", "--before", &before][..], &REASON].concat()));
+            thread::sleep(Duration::from_millis(wait));
+            sidecar.kill9();
+            pruning.join().unwrap();
+        });
+        verify(key, &database(sidecar), sidecar);
+        let done = sidecar
+            .trail()
+            .of_kind("pruned")
+            .iter()
+            .any(|entry| entry["event"] == "done");
+        let first = sidecar.trail().of_kind("outcome")[0]["seq"].as_i64().unwrap();
+        assert_eq!(done, first > 100, "{wait} ms: {first}");
+        gone |= done;
+        sidecar.restart();
+    }
+    if !gone {
+        prune(sidecar, &[]);
+    }
+    stop(sidecar);
+    verify(key, &database(sidecar), sidecar);
+}
+
+#[test]
+fn what_is_older_than_the_configuration_keeps_goes_by_itself() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .section("audit: { retention: { months: 5 } }")
+        .start();
+    let key = sidecar.told(&["audit", "key"]).trim().to_owned();
+    let output = sidecar.cli(&["check"]);
+    assert!(
+        output.status.success() && said(&output).contains("Articles 19(1) and 26(6)"),
+        "{}",
+        said(&output)
+    );
+    let mut client = Session::stripe(&sidecar);
+    for _ in 0..5 {
+        client.call("balance").assert_ok();
+    }
+    stop(&sidecar);
+    age(&sidecar, 60);
+    sidecar.restart();
+    Session::stripe(&sidecar).call("balance").assert_ok();
+    stop(&sidecar);
+    assert_eq!(sidecar.trail().of_kind("pruned").len(), 0, "two months are kept");
+    age(&sidecar, 200);
+    sidecar.restart();
+    let until = Instant::now() + Duration::from_secs(20);
+    while sidecar.trail().of_kind("pruned").len() < 2 {
+        assert!(Instant::now() < until, "nothing was pruned");
+        thread::sleep(Duration::from_millis(100));
+    }
+    Session::stripe(&sidecar).call("balance").assert_ok();
+    stop(&sidecar);
+    assert_eq!(sidecar.trail().of_kind("pruned")[1]["retention"], 5);
+    assert_eq!(sidecar.trail().of_kind("outcome").len(), 1);
+    verify(&key, &database(&sidecar), &sidecar);
+}
