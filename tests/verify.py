@@ -280,7 +280,7 @@ SCHEMAS = {
     9: "8b35813bb01379100e26eaf66eb22f07844f29b6d929f461709ec1aa6a56fcbc",
     10: "ca23903f78e414de23f82586756232f1be9da082ea3a9f2b1b9f36e253fe159a",
     11: "9f8dc2cbc67b90a1bca420c5209433400cc471468712df31d28c5aaeefa1339a",
-    12: "6858dbcaea67577b9490bd56d0a5343b6c530e946520037770fbad24056ac323",
+    12: "c3e2e630945dcd78df57e393e78e90530c351e647957db7df962a9995c729437",
 }
 STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
 
@@ -358,7 +358,7 @@ class Pruned:
         self.rows = {"calls": 0, "approvals": 0, "grants": 0}
         if database.execute("PRAGMA user_version").fetchone()[0] < 12:
             return
-        row = database.execute("SELECT upto, by FROM pruned").fetchone()
+        row = database.execute("SELECT upto, by FROM pruned WHERE only = 1").fetchone()
         if row is None:
             return
         said = self.said(row[1])
@@ -543,7 +543,8 @@ class Calls:
 class Rows:
     """The last entry of each approval, agent, person and pause, and the place of the first."""
 
-    def __init__(self, before):
+    def __init__(self, pruned):
+        self.pruned, before = pruned.to, pruned.rows["approvals"]
         self.told, self.before = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}, before
 
     def entry(self, seq, kind, members):
@@ -559,7 +560,7 @@ class Rows:
             return
         told = self.told[table]
         before = self.before if table == "approvals" else 0
-        if kind == "erased" and before and name not in told:
+        if kind == "erased" and self.pruned and name not in told:
             # What is left of an approval was erased before it was pruned.
             return
         ordinal = told[name][0] if name in told else len(told) + before + 1
@@ -619,11 +620,11 @@ class Rows:
 class Grants:
     """What the entries say of each grant: which of them it was, who gave it where, how often it was used, and its end."""
 
-    def __init__(self, before):
-        self.told, self.before = {}, before
+    def __init__(self, pruned):
+        self.told, self.before, self.pruned = {}, pruned.rows["grants"], pruned.to
 
     def entry(self, seq, kind, members):
-        if kind == "erased" and self.before and members.get("grant") not in self.told:
+        if kind == "erased" and self.pruned and members.get("grant") not in self.told:
             return
         if kind == "grant" and members["event"] == "given":
             place = len(self.told) + self.before + 1
@@ -842,7 +843,7 @@ def verify_trail(path, keys, published):
     check_schema(database)
     sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
     tree, clock, tiles, turns, pruned = Tree(), Clock(), Tiles(sealed), Turns(), Pruned(database)
-    rows, grants = Rows(pruned.rows["approvals"]), Grants(pruned.rows["grants"])
+    rows, grants = Rows(pruned), Grants(pruned)
     checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database, pruned.to)
     calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"), pruned.rows["calls"])
     checkpoints.hold(tree)

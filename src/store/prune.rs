@@ -77,7 +77,7 @@ fn exactly(fits: bool) -> Result<(), Refused> {
 
 pub(super) fn gone(connection: &Connection) -> rusqlite::Result<Option<Gone>> {
     connection
-        .prepare_cached("SELECT upto, by FROM pruned")?
+        .prepare_cached("SELECT upto, by FROM pruned WHERE only = 1")?
         .query_row([], |row| {
             Ok(Gone {
                 upto: row.get(0)?,

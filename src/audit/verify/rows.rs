@@ -30,8 +30,9 @@ pub(super) struct Rows {
     people: HashMap<String, Told>,
     pauses: HashMap<String, Told>,
     grants: Grants,
-    /// Approvals that were pruned.
+    /// Approvals that were pruned, as far as others follow them; and whether anything was.
     before: i64,
+    pruned: bool,
     /// Rows that an earlier build wrote without committing to them.
     pub(super) uncommitted: u64,
 }
@@ -44,6 +45,7 @@ impl Rows {
         Self {
             grants,
             before,
+            pruned: pruned.to() > 0,
             ..Self::default()
         }
     }
@@ -76,7 +78,7 @@ impl Rows {
         match told.get_mut(name) {
             Some(told) => (told.seq, told.gone) = (seq, gone),
             // What is left of an approval was erased before it was pruned.
-            None if kind == "erased" && before > 0 => {}
+            None if kind == "erased" && self.pruned => {}
             None => {
                 let ordinal = i64::try_from(told.len()).unwrap_or(i64::MAX) + before + 1;
                 told.insert(name.to_owned(), Told { ordinal, seq, gone });

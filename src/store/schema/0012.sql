@@ -13,7 +13,7 @@ BEGIN SELECT RAISE(ABORT, 'an entry says what is pruned'); END;
 
 CREATE TRIGGER pruned_further BEFORE UPDATE ON pruned
 WHEN (SELECT kind FROM entries ORDER BY seq DESC LIMIT 1) IS NOT 'pruned' OR NEW.by IS NOT (SELECT max(seq) FROM entries)
-    OR NEW.upto <= OLD.upto
+    OR NEW.upto <= OLD.upto OR NEW.by <= OLD.by
 BEGIN SELECT RAISE(ABORT, 'an entry says what is pruned'); END;
 
 CREATE TRIGGER pruned_remains BEFORE DELETE ON pruned

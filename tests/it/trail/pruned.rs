@@ -58,11 +58,32 @@ fn verify(key: &str, path: &Path, sidecar: &Sidecar) -> String {
     told
 }
 
+/// A trail with one of each row, and nobody is asked any more. Its sidecar is stopped.
+fn answered(calls: u32) -> Recorded {
+    let recorded = Recorded::with_calls(calls);
+    let sidecar = &recorded.sidecar;
+    sidecar.restart();
+    for pending in sidecar.approvals("pending") {
+        sidecar.deny(pending["id"].as_str().unwrap(), "no");
+    }
+    stop(sidecar);
+    recorded
+}
+
 /// A trail of which the first half is old, its sidecar running.
 fn old(calls: u32) -> Recorded {
-    let recorded = Recorded::with_calls(calls);
+    let recorded = answered(calls);
     age(&recorded.sidecar, 200);
     recorded.sidecar.restart();
+    Session::stripe(&recorded.sidecar).call("balance").assert_ok();
+    recorded
+}
+
+/// Of which the first half was pruned, its sidecar stopped.
+pub(super) fn pruned() -> Recorded {
+    let recorded = old(3);
+    prune(&recorded.sidecar, &[]);
+    stop(&recorded.sidecar);
     recorded
 }
 
@@ -172,31 +193,39 @@ fn months_that_are_over_are_pruned_and_what_is_kept_verifies_as_before() {
     );
 }
 
-/// Again and again: what stayed of the first time goes with the second where it counts no more, and rows are counted on.
+/// What stayed the first time goes with the second where it counts no more, and rows are counted on.
 #[test]
 fn a_trail_is_pruned_again() {
-    let recorded = old(3);
+    let recorded = answered(3);
     let (sidecar, key) = (&recorded.sidecar, &recorded.key);
-    prune(sidecar, &[]);
-    assert!(prune(sidecar, &[]).starts_with("Nothing is pruned"));
+    age(sidecar, 100);
+    sidecar.restart();
     let mut client = Session::stripe(sidecar);
     client.call("balance").assert_ok();
-    let denied = client.call("refund ch_2 amount=90000").approval();
+    let denied = client.call("refund ch_8 amount=90000").approval();
     sidecar.deny(&denied, "no");
     sidecar.told(&["resume", "--agent", "ops-bot"]);
     sidecar.told(&["agents", "disable", "ops-bot"]);
     stop(sidecar);
-    // Its checkpoints cannot be signed anew without the entries that went: it is the clock that goes on.
-    verify(key, &database(sidecar), sidecar);
-    let trail = sidecar.trail();
-    let kept = trail
-        .entries()
-        .iter()
-        .filter(|entry| entry["seq"].as_i64() < Some(100))
-        .count();
-    assert!(kept > 3, "keys, people and agents: {kept}");
+    age(sidecar, 100);
     sidecar.restart();
     Session::stripe(sidecar).call("balance").assert_ok();
+    let first = Month::of(Timestamp::now()).before(5).to_string();
+    let told = sidecar.told(&[&["audit", "prune", "--before", &first][..], &REASON].concat());
+    assert!(told.starts_with("Pruned "), "{told}");
+    let of_ops_bot = |kind: &str| {
+        let entries = sidecar.trail().of_kind(kind);
+        let name = if kind == "pause" { "agent" } else { "name" };
+        entries.iter().filter(|entry| entry[name] == "ops-bot").count()
+    };
+    assert_eq!((of_ops_bot("registry"), of_ops_bot("pause")), (2, 2));
+    verify(key, &database(sidecar), sidecar);
+    assert!(prune(sidecar, &[]).starts_with("Pruned "));
+    assert_eq!((of_ops_bot("registry"), of_ops_bot("pause")), (1, 0));
+    assert!(prune(sidecar, &[]).starts_with("Nothing is pruned"));
+    verify(key, &database(sidecar), sidecar);
+    sidecar.restart();
+    Session::stripe(sidecar).call("refund ch_3 amount=90000").approval();
     stop(sidecar);
     verify(key, &database(sidecar), sidecar);
 }
@@ -247,7 +276,7 @@ fn what_is_pruned_is_told_from_what_is_missing() {
         (
             "hash",
             "UPDATE tiles SET hashes = zeroblob(32) || substr(hashes, 33) WHERE level = 0 AND n = 0".to_owned(),
-            "tile",
+            "CHANGED",
         ),
     ] {
         let path = changed(&directory, &format!("{name}.db"), &database(sidecar), |connection| {
