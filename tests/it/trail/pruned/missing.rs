@@ -53,7 +53,8 @@ fn what_is_pruned_is_told_from_what_is_missing() {
         ("person", "DELETE FROM people WHERE name = 'bob'".to_owned(), "people"),
         (
             "hash",
-            "UPDATE tiles SET hashes = zeroblob(32) || substr(hashes, 33) WHERE level = 0 AND n = 0".to_owned(),
+            "UPDATE tiles SET hashes = CAST(zeroblob(32) || substr(hashes, 33) AS BLOB) WHERE level = 0 AND n = 0"
+                .to_owned(),
             "CHANGED",
         ),
     ] {
