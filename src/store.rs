@@ -53,6 +53,7 @@ use tokio::sync::watch;
 
 use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
 use crate::model::grant::GrantRow;
+use crate::model::merkle::Hash;
 use crate::model::pause::Pause;
 use crate::model::{ApprovalId, Change, Timestamp};
 
@@ -303,9 +304,14 @@ impl Store {
         self.inner.queue.sealed_up_to()
     }
 
-    /// A checkpoint over the first `size` entries is on disk.
-    pub fn sealed(&self, size: u64) {
-        self.inner.queue.sealed(i64::try_from(size).unwrap_or(i64::MAX));
+    /// A checkpoint over the first `size` entries is on disk, which have this root.
+    pub fn sealed(&self, size: u64, root: Hash) {
+        self.inner.queue.sealed(size, root);
+    }
+
+    /// What was signed last: so many entries, and their root. From memory: who can write the database does not say it.
+    pub fn signed(&self) -> (u64, Hash) {
+        self.inner.queue.signed()
     }
 
     /// When the last entry of the trail was written.

@@ -12,6 +12,7 @@
 import argparse
 import base64
 import bisect
+import datetime
 import hashlib
 import hmac
 import json
@@ -350,11 +351,25 @@ def has(ranges, place):
     return at >= 0 and place <= ranges[at][1]
 
 
+def month_begins(text):
+    """The second in which a month begins; None: it is none."""
+    if type(text) is not str or not re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", text, re.ASCII) or text < "0001":
+        return None
+    return datetime.datetime(int(text[:4]), int(text[5:]), 1, tzinfo=datetime.timezone.utc).timestamp()
+
+
+def claimed_seconds(note):
+    """When a checkpoint says that it was signed, which is believed in its turn."""
+    times = [int.from_bytes(data[4:12], "big") for _, data in read_note(note)[3] if len(data) == 76]
+    return max(times, default=0)
+
+
 class Pruned:
     """The beginning of the trail that an entry says to be gone, as an order said that was signed before."""
 
     def __init__(self, database):
         self.database, self.to, self.by, self.kept, self.last, self.tile = database, 0, None, [], None, (None, b"")
+        self.order, self.forward = None, []
         self.rows = {"calls": 0, "approvals": 0, "grants": 0}
         if database.execute("PRAGMA user_version").fetchone()[0] < 12:
             return
@@ -372,15 +387,36 @@ class Pruned:
         members = json.loads(row[0]) if row else {}
         return members if members.get("kind") == "pruned" and members.get("seq") == seq else {}
 
-    def said(self, by):
-        members = self.entry_at(by)
-        names = "to from order calls approvals grants".split()
-        if members.get("event") != "done" or any(type(members.get(name)) is not int or members[name] < 0 for name in names):
+    def range_of(self, seq, event, names):
+        """The entry with the places it is about; None: it does not say them."""
+        members = self.entry_at(seq)
+        if members.get("event") != event or any(type(members.get(name)) is not int or members[name] < 0 for name in names):
             return None
-        ranges = places_of(members["kept"], members["to"] + 1) if "kept" in members else []
-        if ranges is None or not members["to"] < members["order"] < by:
+        kept = members.get("kept")
+        ranges = [] if kept is None else places_of(kept, members["to"] + 1) if type(kept) is str else None
+        if ranges is None or not 1 <= members["from"] <= members["to"] < seq:
             return None
         return {**members, "ranges": ranges}
+
+    def said(self, by):
+        said = self.range_of(by, "done", "to from order calls approvals grants".split())
+        return said if said and said["to"] < said["order"] < by else None
+
+    def ordered(self, seq):
+        order = self.range_of(seq, "ordered", ["to", "from", "time"])
+        before = month_begins(order.get("before")) if order else None
+        if before is None or type(order.get("months")) is not str:
+            raise Wrong(f"entry {seq}: it does not say what is to be pruned")
+        now = datetime.datetime.fromtimestamp(order["time"] / 1000, datetime.timezone.utc)
+        last_month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=1)
+        if before > last_month.replace(day=1).timestamp():
+            raise Wrong(f"entry {seq}: it orders months to be pruned that are always kept")
+        notes = "SELECT note FROM checkpoints WHERE size <= ? ORDER BY ordinal DESC LIMIT 1"
+        note = self.database.execute(notes, [order["to"]]).fetchone()
+        later = sum(by for place, by in self.forward if place > order["to"])
+        if note and claimed_seconds(note[0]) * 1000 + later >= before * 1000:
+            raise Wrong(f"entry {seq}: it orders to be pruned what was not signed before those months were over")
+        return order
 
     def has(self, seq):
         return seq <= self.to and not has(self.kept, seq)
@@ -399,18 +435,27 @@ class Pruned:
         """sealed: how many entries the last checkpoint before this one is over."""
         if self.has(seq):
             raise Wrong(f"entry {self.by}: it says that entry {seq} was pruned, and that is there")
-        if kind != "pruned" or members.get("event") == "ordered":
+        if kind == "boot":
+            # An order is of the run that gave it.
+            self.order = None
+        if kind == "gap" and members.get("set_forward_ms", 0) > 0:
+            self.forward.append((seq, members["set_forward_ms"]))
+        if kind != "pruned":
+            return
+        if members.get("event") == "ordered":
+            self.order = self.ordered(seq)
             return
         said = self.said(seq)
         if said is None:
             raise Wrong(f"entry {seq}: it does not say what was pruned")
-        order = self.entry_at(said["order"])
-        if order.get("event") != "ordered" or said["to"] > order["to"]:
-            raise Wrong(f"entry {seq}: nobody ordered that so much is pruned")
+        if self.order is None or said["order"] != self.order["seq"] or said["to"] > self.order["to"]:
+            raise Wrong(f"entry {seq}: nobody ordered that so much is pruned, or a start or another order came since")
         if said["order"] > sealed:
             raise Wrong(f"entry {seq}: what was ordered to be pruned was not signed before it was")
         if self.last and said["from"] != self.last[1] + 1:
             raise Wrong(f"entry {seq}: it does not go on from what was pruned before")
+        if said["ranges"] != [(first, min(last, said["to"])) for first, last in self.order["ranges"] if first <= said["to"]]:
+            raise Wrong(f"entry {seq}: it does not keep what was ordered to be kept")
         self.last = (seq, said["to"])
 
     def finish(self):
@@ -454,9 +499,13 @@ class Erased:
         said = self.by.pop(seq, None) or self.said(seq)
         if said is None:
             raise Wrong(f"entry {seq}: it does not say what it erased")
-        # Of what was pruned since, nobody can count what was erased.
-        partly = said["places"][0][0] <= self.pruned and said["left"] > 0
-        if said["left"] and not partly:
+        # Of what was pruned since, nobody can count what was erased: one value at least of each entry, one by each name at most.
+        gone = 0
+        for first, last in said["places"]:
+            last = min(last, self.pruned.to)
+            kept = sum(max(min(last, other[1]) - max(first, other[0]) + 1, 0) for other in self.pruned.kept)
+            gone += max(last - first + 1, 0) - kept
+        if not gone <= said["left"] <= gone * len(said["names"]):
             raise Wrong(f"entry {seq}: what it says it erased is there, or was removed otherwise")
 
 
@@ -844,7 +893,7 @@ def verify_trail(path, keys, published):
     sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
     tree, clock, tiles, turns, pruned = Tree(), Clock(), Tiles(sealed), Turns(), Pruned(database)
     rows, grants = Rows(pruned), Grants(pruned)
-    checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database, pruned.to)
+    checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database, pruned)
     calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"), pruned.rows["calls"])
     checkpoints.hold(tree)
     entries = "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq"

@@ -56,7 +56,8 @@ impl Retention {
             Err(error) => return Err(error),
         };
         let by = By::Retention { months };
-        let pruned = control::prune(&self.store, &self.one_at_a_time, before, &by).await?;
+        let counts = || control::may_be_pruned(&self.gate.rules(), before, now);
+        let pruned = control::prune(&self.store, &self.one_at_a_time, before, &by, counts).await?;
         if let Some((from, to)) = pruned.range {
             let (entries, held) = (pruned.entries, pruned.held);
             tracing::info!(

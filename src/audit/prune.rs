@@ -2,17 +2,21 @@
 //! hashes stay, and with them every proof.
 
 mod cut;
+mod held;
+#[cfg(test)]
+mod tests;
 
 use crate::model::change::Pruning;
 use crate::model::entry::{Committed, Kind};
 use crate::model::erasure::spell;
-use crate::model::merkle::{self, Hash, Tiles as _};
+use crate::model::merkle::Hash;
 use crate::model::month::Month;
 use crate::model::{Change, Entry, Timestamp};
-use crate::store::{Bare, Gone, ReadError, Reader};
+use crate::store::{Gone, ReadError, Reader};
 
 use super::verify::Members;
 use cut::Cuts;
+use held::{Held, Old};
 
 /// Entries read at once.
 const PAGE: u32 = 1_000;
@@ -29,6 +33,11 @@ pub enum PruneError {
          `runplane audit verify`"
     )]
     Changed(i64),
+    #[error(
+        "nothing is pruned: the first {0} entries are not what was signed, and what may be evidence of that stays. Look at it with `runplane \
+         audit verify`"
+    )]
+    Another(u64),
 }
 
 /// What goes.
@@ -61,47 +70,47 @@ pub enum By<'a> {
 }
 
 impl Prune {
-    /// What goes of the months before `before`, up to the place `most`.
+    /// What goes of the months before `before`, up to the place `most`. `signed`: how many entries were signed last, and their
+    /// root, from elsewhere than the database.
     ///
     /// # Errors
     /// If the database cannot be read, or is not what was signed.
-    pub fn plan(reader: &Reader, before: Timestamp, most: i64) -> Result<Self, PruneError> {
+    pub fn plan(reader: &Reader, signed: (u64, Hash), before: Timestamp, most: i64) -> Result<Self, PruneError> {
         let gone = reader.gone()?;
-        let sealed = reader.checkpoint()?.map_or(0, |last| last.size);
-        let most = most.min(i64::try_from(sealed).unwrap_or(i64::MAX));
+        let most = most.min(i64::try_from(signed.0).unwrap_or(i64::MAX));
         let begins = gone.map_or(0, |gone| gone.upto);
         if reader.first_at(before)?.saturating_sub(1).min(most) <= begins {
             return Ok(Self::default());
         }
-        let most = set_forward(reader, before)?.min(most);
-        if most <= begins {
-            let held = "the clock was set forward since: they are newer than they look".to_owned();
+        let mut old = Old::find(reader, before, most)?;
+        if old.last <= begins {
+            let held =
+                "the clock was set forward since, or they were signed later: they are newer than they look".to_owned();
             return Ok(Self {
-                pieces: Vec::new(),
                 held: Some(held),
+                ..Self::default()
             });
         }
-        let mut cuts = Cuts::new(most, rows_before(reader, gone)?);
-        let (mut from, mut next, mut tile) = (1, begins + 1, (u64::MAX, Vec::new()));
+        let mut cuts = Cuts::new(old.last, rows_before(reader, gone)?);
+        let (mut from, mut trail) = (1, Held::new(reader, signed, begins));
         loop {
             let page = reader.bare(from, PAGE)?;
             let Some(last) = page.last() else { break };
             from = last.seq.saturating_add(1);
             for entry in &page {
-                if entry.seq > begins {
-                    if entry.seq != next {
-                        return Err(PruneError::Changed(next));
-                    }
-                    next += 1;
-                }
-                if entry.seq <= most && !is_signed(reader, entry, &mut tile)? {
-                    return Err(PruneError::Changed(entry.seq));
-                }
-                let members = Members::read(&entry.bytes).ok_or(PruneError::Changed(entry.seq))?;
+                let members = trail.entry(entry)?;
+                old.entry(entry, &members);
                 cuts.entry(entry, &members);
             }
         }
+        trail.end()?;
+        old.end()?;
         cuts.still_open(reader)?;
+        while let Some(last) = cuts.all.last()
+            && old.signed_before(reader, last.seq)? < last.seq
+        {
+            cuts.all.pop();
+        }
         let held = cuts.held.take().map(|(_, held)| held);
         let pieces = pieces(reader, gone, &cuts)?;
         Ok(Self { pieces, held })
@@ -138,17 +147,22 @@ impl Prune {
             .with("event", "ordered")
             .with("from", from)
             .with("months", self.months())
-            .with("to", to);
+            .with("to", to)
+            .with_some("kept", self.pieces.last().and_then(Piece::kept));
         vec![Change::Append(by.told(entry))]
     }
 }
 
 impl Piece {
+    fn kept(&self) -> Option<String> {
+        let kept = &self.pruning.kept;
+        (!kept.is_empty()).then(|| spell(kept))
+    }
+
     /// The entry that says so, and what it takes away. `order`: the entry that was signed before.
     pub fn changes(&self, order: i64, by: &By<'_>) -> Vec<Change> {
         let Pruning {
             upto,
-            kept,
             entries,
             follows: [calls, approvals, grants],
             ..
@@ -163,7 +177,7 @@ impl Piece {
             .with("months", spelled(self.months))
             .with("order", order)
             .with("to", *upto)
-            .with_some("kept", (!kept.is_empty()).then(|| spell(kept)));
+            .with_some("kept", self.kept());
         vec![
             Change::Append(by.told(entry)),
             Change::Pruned(Box::new(self.pruning.clone())),
@@ -187,26 +201,6 @@ fn spelled((first, last): (Month, Month)) -> String {
     }
 }
 
-/// The last place before `time`, where the clock that was set forward later makes older entries newer than they look.
-fn set_forward(reader: &Reader, time: Timestamp) -> Result<i64, PruneError> {
-    let mut gaps: Vec<(i64, i64)> = Vec::new();
-    super::erase::each(reader, &[Kind::Gap.as_str()], |gap| {
-        let members = Members::read(&gap.bytes);
-        let forward = members.and_then(|members| members.int("set_forward_ms"));
-        gaps.push((gap.seq, forward.unwrap_or_default().max(0)));
-    })?;
-    let (mut last, mut begins) = (i64::MAX, time);
-    loop {
-        let place = reader.first_at(begins)?.saturating_sub(1);
-        if place >= last {
-            return Ok(place);
-        }
-        last = place;
-        let later = gaps.iter().filter(|(seq, _)| *seq > place).map(|(_, forward)| *forward);
-        begins = Timestamp(time.0.saturating_sub(later.fold(0, i64::saturating_add)));
-    }
-}
-
 /// What was pruned before of calls, approvals and grants, as the entry says.
 fn rows_before(reader: &Reader, gone: Option<Gone>) -> Result<[i64; 3], PruneError> {
     let Some(Gone { by, .. }) = gone else {
@@ -222,16 +216,6 @@ fn rows_before(reader: &Reader, gone: Option<Gone>) -> Result<[i64; 3], PruneErr
     }
 }
 
-/// SECURITY: who changed an entry would have it pruned, and with it what tells. Test: `what_was_changed_is_not_pruned`.
-fn is_signed(reader: &Reader, entry: &Bare, tile: &mut (u64, Vec<Hash>)) -> Result<bool, PruneError> {
-    let index = u64::try_from(entry.seq - 1).unwrap_or_default();
-    if tile.0 != index / 256 {
-        *tile = (index / 256, reader.tile(0, index / 256, 1)?);
-    }
-    let at = usize::try_from(index % 256).unwrap_or_default();
-    Ok(tile.1.get(at) == Some(&merkle::leaf(&entry.bytes)))
-}
-
 fn pieces(reader: &Reader, gone: Option<Gone>, cuts: &Cuts) -> Result<Vec<Piece>, PruneError> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut from = gone.map_or(1, |gone| gone.upto.saturating_add(1));
@@ -241,12 +225,14 @@ fn pieces(reader: &Reader, gone: Option<Gone>, cuts: &Cuts) -> Result<Vec<Piece>
         Some(gone) => cuts.kept_before(gone.upto),
     };
     let (mut month, mut emptied) = (None, [false; 3]);
+    // What the last one keeps, each of them does: the order says it, which is signed.
+    let stays = cuts.all.last().map(|last| cuts.kept(last.seq)).unwrap_or_default();
     for (at, cut) in cuts.all.iter().enumerate() {
         let is_last = at + 1 == cuts.all.len();
         if cut.seq < from || (!is_last && cut.seq - from < PIECE) {
             continue;
         }
-        let kept = cuts.kept(cut.seq);
+        let kept: Vec<i64> = stays.iter().copied().filter(|seq| *seq <= cut.seq).collect();
         let stay = i64::try_from(kept.len()).unwrap_or(i64::MAX);
         let (mut rows, mut follows) = (cut.rows, cut.rows);
         let behind = reader.are_behind(cut.rows)?;

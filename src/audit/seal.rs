@@ -150,7 +150,7 @@ impl Sealer {
             (sealed, Some(known)) => (sealed?, Last::From(known.size)),
             (sealed, None) => (sealed?, Last::Unknown),
         };
-        store.sealed(sealed.edge.size());
+        store.sealed(sealed.edge.size(), sealed.edge.root());
         Ok(Self {
             keys,
             file,
@@ -237,7 +237,7 @@ impl Sealer {
             tiles: full.into_iter().chain(edge.partial()).collect(),
         };
         store.write(vec![Change::Sealed(Box::new(seal))]).await?;
-        store.sealed(size);
+        store.sealed(size, root);
         self.known = Some(Known { size, root, seconds });
         self.sealed = Some(Sealed { edge, ordinal, seconds });
         // Behind the commit: a file that is some behind is gone on from, and one that is ahead is not.

@@ -19,7 +19,7 @@ mod tree;
 use std::fmt;
 
 use crate::model::note::{Note, NoteError, Signed, VerifierKey};
-use crate::store::{Evidence, Line, ReadError, Table};
+use crate::store::{Bare, Cell, Evidence, Line, ReadError, Table};
 
 use calls::Calls;
 pub(super) use entry::Members;
@@ -197,7 +197,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         rows: Rows::behind(&pruned),
         values: 0,
         hidden: 0,
-        erased: Erased::behind(pruned.to()),
+        erased: Erased::behind(&pruned),
         pruned,
     };
     let mut lines = entries.lines()?;
@@ -330,10 +330,21 @@ impl Trail<'_> {
 
 /// Whether the columns beside the bytes say the same.
 fn columns_fit(line: &Line<'_>, members: &Members<'_>) -> bool {
-    let is = |column, name: &str| members.get(name).is_some_and(|member| member.is(line.cell(column)));
+    cells_fit([0, 1, 2, 3].map(|column| line.cell(column)), members)
+}
+
+/// The same of an entry that is to be pruned.
+pub(super) fn is_as_written(entry: &Bare, members: &Members<'_>) -> bool {
+    let call = entry.call.as_deref().map_or(Cell::Null, Cell::Text);
+    let (seq, time) = (Cell::Int(entry.seq), Cell::Int(entry.time.0));
+    cells_fit([seq, time, Cell::Text(&entry.kind), call], members)
+}
+
+fn cells_fit([seq, time, kind, call]: [Cell<'_>; 4], members: &Members<'_>) -> bool {
+    let is = |cell, name: &str| members.get(name).is_some_and(|member| member.is(cell));
     let call = match members.get("call") {
-        Some(call) => call.is(line.cell(3)),
-        None => line.cell(3) == crate::store::Cell::Null,
+        Some(member) => member.is(call),
+        None => call == Cell::Null,
     };
-    is(0, "seq") && is(1, "time") && is(2, "kind") && call && members.get("v") == Some(&Member::Int(1))
+    is(seq, "seq") && is(time, "time") && is(kind, "kind") && call && members.get("v") == Some(&Member::Int(1))
 }

@@ -47,7 +47,9 @@ pub(super) struct New {
 pub enum PruningError {
     #[error("nothing is pruned: the current month and the last whole one are always kept, so `before` is at most {0}")]
     TooLate(Month),
-    #[error("nothing is pruned: the budget `{budget}` counts calls since {since}, so `before` is at most {most}")]
+    #[error(
+        "nothing (more) is pruned: the budget `{budget}` counts calls since {since}, so `before` is at most {most}"
+    )]
     Counted {
         budget: Arc<str>,
         since: Timestamp,
@@ -90,7 +92,8 @@ pub(super) async fn prune(
             name: &person.name,
             reason: &reason,
         };
-        let pruned = carry_out(&parts.store, &parts.pruning, before, &by).await?;
+        let counts = || may_go(&parts.gate.rules(), before, Timestamp::now());
+        let pruned = carry_out(&parts.store, &parts.pruning, before, &by, counts).await?;
         if let Some((from, to)) = pruned.range {
             parts
                 .notices
@@ -127,7 +130,7 @@ fn is_over(counted: Option<(Arc<str>, Timestamp)>, before: Month, now: Timestamp
     }
 }
 
-/// Prunes what is older than `before`, piece by piece.
+/// Prunes what is older than `before`, piece by piece, for as long as it may go.
 ///
 /// SECURITY: the order is signed before anything goes: behind the last checkpoint, who can write the database while nothing runs could
 /// say that the beginning was pruned. Test: `what_is_pruned_is_told_from_what_is_missing`.
@@ -139,29 +142,40 @@ pub async fn carry_out(
     one_at_a_time: &Mutex<()>,
     before: Month,
     by: &By<'_>,
+    may_go: impl Fn() -> Result<(), PruningError>,
 ) -> Result<Pruned, PruningError> {
     let _one_at_a_time = one_at_a_time.lock().await;
-    let mut plan = planned(store, before, i64::MAX).await?;
-    let pruned = told(&plan);
-    let Some((_, to)) = plan.range() else {
-        return Ok(pruned);
-    };
-    let begins = i64::try_from(store.entries()).unwrap_or(i64::MAX);
-    store.write(plan.ordered(before, by)).await?;
-    let order = order_behind(store, begins).await?;
-    is_signed(store, order).await?;
+    let (mut most, mut first) = (i64::MAX, None);
     for _ in 0..ATTEMPTS {
-        match in_pieces(store, &plan, order, by).await {
-            Err(PruningError::Commit(CommitError::Lost)) => plan = planned(store, before, to).await?,
+        may_go()?;
+        let plan = planned(store, before, most).await?;
+        let pruned = first.get_or_insert_with(|| told(&plan)).clone();
+        let Some((_, to)) = plan.range() else {
+            return Ok(pruned);
+        };
+        most = to;
+        let begins = i64::try_from(store.entries()).unwrap_or(i64::MAX);
+        store.write(plan.ordered(before, by)).await?;
+        let order = order_behind(store, begins).await?;
+        is_signed(store, order).await?;
+        match in_pieces(store, &plan, order, by, &may_go).await {
+            Err(PruningError::Commit(CommitError::Lost)) => {}
             done => return done.map(|()| pruned),
         }
     }
     Err(PruningError::Changing)
 }
 
-/// Between two pieces the writer is left to the calls for as long as one took.
-async fn in_pieces(store: &Store, plan: &Prune, order: i64, by: &By<'_>) -> Result<(), PruningError> {
+/// Between two pieces the writer is left to the calls for as long as one took; and rules may have come into force that count more.
+async fn in_pieces(
+    store: &Store,
+    plan: &Prune,
+    order: i64,
+    by: &By<'_>,
+    may_go: impl Fn() -> Result<(), PruningError>,
+) -> Result<(), PruningError> {
     for piece in plan.pieces() {
+        may_go()?;
         let began = Instant::now();
         store.write(piece.changes(order, by)).await?;
         sleep(began.elapsed().max(Duration::from_millis(5))).await;
@@ -173,7 +187,7 @@ async fn planned(store: &Store, before: Month, most: i64) -> Result<Prune, Pruni
     let store = store.clone();
     let plan = tokio::task::spawn_blocking(move || {
         let reader = store.reader().map_err(ReadError::from)?;
-        Prune::plan(&reader, before.begins(), most)
+        Prune::plan(&reader, store.signed(), before.begins(), most)
     });
     Ok(plan.await.map_err(|_| PruningError::Died)??)
 }
@@ -225,9 +239,9 @@ impl From<PruningError> for Problem {
     fn from(error: PruningError) -> Self {
         match error {
             PruningError::TooLate(_) => Self::unprocessable(error.to_string()),
-            PruningError::Counted { .. } | PruningError::Plan(PruneError::Changed(_)) | PruningError::Changing => {
-                Self::conflict(error.to_string())
-            }
+            PruningError::Counted { .. }
+            | PruningError::Plan(PruneError::Changed(_) | PruneError::Another(_))
+            | PruningError::Changing => Self::conflict(error.to_string()),
             PruningError::Commit(error) => error.into(),
             PruningError::Plan(PruneError::Read(_)) | PruningError::Unsigned | PruningError::Died => {
                 tracing::error!(%error, "the record could not be pruned");

@@ -284,6 +284,14 @@ impl Evidence {
         Ok(tree::last(&self.connection)?.map(|last| last.note))
     }
 
+    /// The note of the last checkpoint over at most `size` entries.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn note_up_to(&self, size: i64) -> Result<Option<String>, ReadError> {
+        Ok(tree::note_up_to(&self.connection, size)?)
+    }
+
     /// Place of the last entry; 0 before the first.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ pub struct Bare {
     pub seq: i64,
     pub time: Timestamp,
     pub kind: String,
+    pub call: Option<String>,
     pub bytes: Vec<u8>,
 }
 
@@ -90,13 +91,14 @@ pub(super) fn gone(connection: &Connection) -> rusqlite::Result<Option<Gone>> {
 /// Entries from there on, at most `limit` of them.
 fn bare(connection: &Connection, from: i64, limit: u32) -> rusqlite::Result<Vec<Bare>> {
     connection
-        .prepare_cached("SELECT seq, time, kind, bytes FROM entries WHERE seq >= ?1 ORDER BY seq LIMIT ?2")?
+        .prepare_cached("SELECT seq, time, kind, call, bytes FROM entries WHERE seq >= ?1 ORDER BY seq LIMIT ?2")?
         .query_map(params![from, limit], |row| {
             Ok(Bare {
                 seq: row.get(0)?,
                 time: Timestamp(row.get(1)?),
                 kind: row.get(2)?,
-                bytes: row.get(3)?,
+                call: row.get(3)?,
+                bytes: row.get(4)?,
             })
         })?
         .collect()

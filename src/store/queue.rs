@@ -15,6 +15,7 @@ use ours::Ours;
 use super::CommitError;
 use super::written::Written;
 use crate::model::Change;
+use crate::model::merkle::Hash;
 
 /// Commits that may wait. At the rate of one fsync for each full group this is some milliseconds of work; more waiting
 /// than this means that the disk has stopped, and each call would hold memory while its client gives up.
@@ -115,6 +116,8 @@ pub(super) struct Queue {
     reached: AtomicI64,
     /// Place of the last entry that a checkpoint is over.
     sealed: AtomicI64,
+    /// How many entries that is, and their root.
+    signed: Mutex<(u64, Hash)>,
     /// Told once so many entries wait for a checkpoint.
     grown: Notify,
     pub(super) written: Written,
@@ -162,6 +165,7 @@ impl Queue {
             wake: Condvar::new(),
             reached: AtomicI64::new(0),
             sealed: AtomicI64::new(0),
+            signed: Mutex::default(),
             grown: Notify::new(),
             written: Written::default(),
             ours: Ours::default(),

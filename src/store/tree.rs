@@ -52,6 +52,14 @@ pub(super) fn last(connection: &Connection) -> rusqlite::Result<Option<Checkpoin
         .optional()
 }
 
+/// The note of the last checkpoint over at most `size` entries.
+pub(super) fn note_up_to(connection: &Connection, size: i64) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT note FROM checkpoints WHERE size <= ?1 ORDER BY ordinal DESC LIMIT 1")?
+        .query_row([size], |row| row.get(0))
+        .optional()
+}
+
 /// The hashes of a tile; empty where there is none.
 pub(super) fn tile(connection: &Connection, level: u32, index: u64) -> rusqlite::Result<Vec<Hash>> {
     let mut statement = connection.prepare_cached("SELECT hashes FROM tiles WHERE level = ?1 AND n = ?2")?;

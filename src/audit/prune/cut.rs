@@ -74,6 +74,10 @@ impl Cuts {
         for (place, what, id) in of.into_iter().filter_map(|(place, what, id)| Some((place, what, id?))) {
             self.about((place, what), id, seq);
         }
+        // What went counts by its order: both go, or none.
+        if let Some(order) = members.int("order").filter(|_| entry.kind == "pruned") {
+            self.reaches(order, seq, || format!("what was ordered to be pruned by entry {order}"));
+        }
         if !within {
             return;
         }

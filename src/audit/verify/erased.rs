@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
 use super::entry::{Members, Values};
+use super::pruned::Pruned;
 use super::{Findings, Place};
 use crate::model::erasure::Places;
 use crate::store::{Evidence, ReadError};
@@ -13,8 +14,8 @@ use crate::store::{Evidence, ReadError};
 pub(super) struct Erased {
     /// By the place of the entry. `None`: no entry there says that anything is erased.
     by: BTreeMap<i64, Option<Said>>,
-    /// The last entry that was pruned: of what was erased there, nobody can count how much it was.
-    pruned: i64,
+    /// The last entry that was pruned, and which before it were kept: of what was erased there, nobody can count how much it was.
+    pruned: (i64, Places),
     /// Values.
     pub(super) count: u64,
 }
@@ -38,15 +39,31 @@ impl Said {
             found: 0,
         })
     }
+
+    /// Whether it took away as many values as were found and as may have been beside those of its entries that are `gone`: one at
+    /// least of each, and at most one by each name.
+    fn may_be(&self, gone: i64) -> bool {
+        let most = i64::try_from(self.names.len()).unwrap_or(i64::MAX);
+        let went = self.values.saturating_sub(self.found);
+        (gone..=gone.saturating_mul(most)).contains(&went)
+    }
 }
 
 impl Erased {
-    /// `pruned`: the last entry that is gone.
-    pub(super) fn behind(pruned: u64) -> Self {
+    /// What `pruned` left.
+    pub(super) fn behind(pruned: &Pruned) -> Self {
         Self {
-            pruned: i64::try_from(pruned).unwrap_or(i64::MAX),
+            pruned: pruned.but_for(),
             ..Self::default()
         }
+    }
+
+    /// How many of these places are gone.
+    fn gone(&self, places: &Places) -> i64 {
+        let (to, kept) = &self.pruned;
+        let before = places.up_to(*to);
+        let gone = before.count().saturating_sub(before.common(kept));
+        i64::try_from(gone).unwrap_or(i64::MAX)
     }
 
     /// The values beside the entry `seq`.
@@ -91,9 +108,8 @@ impl Erased {
         let said = self.by.remove(&seq).flatten().or_else(|| Said::read(seq, members));
         let wrong = match said {
             None => "it does not say what it erased",
-            Some(said) if said.places.begins() <= self.pruned && said.found <= said.values => return,
-            Some(said) if said.found != said.values => "what it says it erased is there, or was removed otherwise",
-            Some(_) => return,
+            Some(said) if said.may_be(self.gone(&said.places)) => return,
+            Some(_) => "what it says it erased is there, or was removed otherwise",
         };
         findings.add(Place::Entry(u64::try_from(seq).unwrap_or_default()), wrong);
     }

@@ -6,7 +6,12 @@ use super::{Findings, Place};
 use crate::model::Timestamp;
 use crate::model::erasure::Places;
 use crate::model::merkle::Hash;
+use crate::model::month::Month;
+use crate::model::note::Note;
 use crate::store::{Evidence, Gone, ReadError};
+
+#[cfg(test)]
+mod tests;
 
 /// Entries that were pruned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +23,8 @@ pub struct PrunedPart {
     pub time: Timestamp,
     /// Entries before `to` that are there.
     pub kept: u64,
+    /// By whom that was ordered last.
+    pub ordered: Option<Ordered>,
 }
 
 /// What an entry says to be gone.
@@ -25,7 +32,7 @@ pub struct PrunedPart {
 struct Said {
     to: u64,
     from: u64,
-    order: i64,
+    order: u64,
     kept: Places,
     rows: [i64; 3],
     time: Timestamp,
@@ -33,21 +40,13 @@ struct Said {
 
 impl Said {
     /// The entry `by`; `None`: it does not say that anything went.
-    fn read(by: i64, members: &Members<'_>) -> Option<Self> {
-        let says = members.text("kind") == Some("pruned") && members.text("event") == Some("done");
-        if !says || members.int("seq") != Some(by) {
-            return None;
-        }
-        let to = members.int("to").filter(|to| *to < by)?;
-        let order = members.int("order").filter(|order| *order > to && *order < by)?;
-        let kept = match members.text("kept") {
-            None => Places::default(),
-            Some(kept) => Places::read(kept, to.checked_add(1)?)?,
-        };
+    fn read(by: u64, members: &Members<'_>) -> Option<Self> {
+        let (from, to, kept) = range(by, members, "done")?;
+        let order = place(members, "order").filter(|order| *order > to && *order < by)?;
         let row = |name| members.int(name).filter(|row| *row >= 0);
         Some(Self {
-            to: u64::try_from(to).ok()?,
-            from: u64::try_from(members.int("from")?).ok()?,
+            to,
+            from,
             order,
             kept,
             rows: [row("calls")?, row("approvals")?, row("grants")?],
@@ -56,13 +55,91 @@ impl Said {
     }
 }
 
+/// What an entry says to be pruned next.
+#[derive(Clone, Debug)]
+struct Order {
+    seq: u64,
+    to: u64,
+    kept: Places,
+    /// What is older goes.
+    before: Month,
+    time: Timestamp,
+    told: Ordered,
+}
+
+impl Order {
+    fn read(seq: u64, members: &Members<'_>) -> Option<Self> {
+        let (_, to, kept) = range(seq, members, "ordered")?;
+        Some(Self {
+            seq,
+            to,
+            kept,
+            before: Month::parse(members.text("before")?)?,
+            time: Timestamp(members.int("time")?),
+            told: Ordered {
+                by: members.text("person").map(str::to_owned),
+                months: members.text("months")?.to_owned(),
+            },
+        })
+    }
+
+    /// Why so much was not to be pruned. `forward`: places at which the clock was set forward, and how far.
+    ///
+    /// SECURITY: the times of entries go with them; who had the sidecar order what was young is told by what was signed over them
+    /// then. Test: `what_was_young_is_not_taken_for_pruned`.
+    fn wrong(&self, evidence: &Evidence, forward: &[(u64, i64)]) -> Result<Option<&'static str>, ReadError> {
+        if self.before > Month::of(self.time).before(1) {
+            return Ok(Some("it orders months to be pruned that are always kept"));
+        }
+        let note = evidence.note_up_to(i64::try_from(self.to).unwrap_or(i64::MAX))?;
+        // One that cannot be read is told in its turn, and so is one that nobody signed.
+        let Some(signed) = note.and_then(|note| Some(Note::parse(&note).ok()?.claimed_seconds())) else {
+            return Ok(None);
+        };
+        let later = forward.iter().filter(|(seq, _)| *seq > self.to).map(|(_, by)| *by);
+        let signed = i64::try_from(signed).unwrap_or(i64::MAX).saturating_mul(1_000);
+        let young = later.fold(signed, i64::saturating_add) >= self.before.begins().0;
+        Ok(young.then_some("it orders to be pruned what was not signed before those months were over"))
+    }
+}
+
+/// Who ordered it, where that was a person, and which months went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    pub by: Option<String>,
+    pub months: String,
+}
+
+/// `from`, `to` and `kept` of the entry `seq`.
+fn range(seq: u64, members: &Members<'_>, event: &str) -> Option<(u64, u64, Places)> {
+    let says = members.text("kind") == Some("pruned") && members.text("event") == Some(event);
+    let (from, to) = (place(members, "from")?, place(members, "to")?);
+    if !says || place(members, "seq") != Some(seq) || from < 1 || to < from || to >= seq {
+        return None;
+    }
+    let behind = i64::try_from(to).ok()?.checked_add(1)?;
+    let kept = match members.text("kept") {
+        None => Places::default(),
+        Some(kept) => Places::read(kept, behind)?,
+    };
+    Some((from, to, kept))
+}
+
+fn place(members: &Members<'_>, name: &str) -> Option<u64> {
+    members.int(name).and_then(|place| u64::try_from(place).ok())
+}
+
 /// What is gone, and what entries say of that.
 #[derive(Debug, Default)]
 pub(super) struct Pruned {
     /// By the row of `pruned`, and the entry that it names.
-    gone: Option<(i64, Said)>,
-    /// The last entry that says so, as they come.
-    last: Option<(i64, u64)>,
+    gone: Option<(u64, Said)>,
+    /// The order by which something may go, as the entries come.
+    order: Option<Order>,
+    /// The last entry that says so, and what was ordered.
+    last: Option<(u64, u64, Option<Ordered>)>,
+    /// Where the clock was set forward, and how far.
+    forward: Vec<(u64, i64)>,
     /// Hashes of entries that are gone.
     tile: (u64, Vec<Hash>),
 }
@@ -77,9 +154,10 @@ impl Pruned {
             return Ok(pruned);
         };
         let entry = evidence.entry(by)?;
+        let (by, upto) = (u64::try_from(by).unwrap_or_default(), u64::try_from(upto).ok());
         let members = entry.as_ref().and_then(|(bytes, _)| Members::read(bytes));
         let said = members.and_then(|members| Said::read(by, &members));
-        match said.filter(|said| i64::try_from(said.to) == Ok(upto)) {
+        match said.filter(|said| Some(said.to) == upto) {
             Some(said) => pruned.gone = Some((by, said)),
             None => findings.add(
                 Place::Row("pruned", "1".to_owned()),
@@ -92,6 +170,13 @@ impl Pruned {
     /// The last entry that is gone; 0: none is.
     pub(super) fn to(&self) -> u64 {
         self.gone.as_ref().map_or(0, |(_, said)| said.to)
+    }
+
+    /// The last entry that is gone, and those before it that are not.
+    pub(super) fn but_for(&self) -> (i64, Places) {
+        let gone = self.gone.as_ref();
+        let kept = gone.map(|(_, said)| said.kept.clone()).unwrap_or_default();
+        (i64::try_from(self.to()).unwrap_or(i64::MAX), kept)
     }
 
     /// Rows of calls, approvals and grants that are gone.
@@ -119,8 +204,9 @@ impl Pruned {
     /// An entry that is there. `sealed`: how many entries the last checkpoint before it is over.
     ///
     /// SECURITY: who can write the database while nothing runs could say behind the last checkpoint that the beginning was pruned,
-    /// and remove it: what is believed is an order that a checkpoint is over that was signed before anything went. Test:
-    /// `what_is_pruned_is_told_from_what_is_missing`.
+    /// and remove it, or have that signed by the next start: what is believed is an order that was signed before anything went, in
+    /// the run that gave it, and what it says stays. Tests: `what_is_pruned_is_told_from_what_is_missing`,
+    /// `an_order_that_no_run_gave_takes_nothing_away`.
     pub(super) fn entry(
         &mut self,
         evidence: &Evidence,
@@ -135,34 +221,21 @@ impl Pruned {
                 "it says that the entries up to {} were pruned, and entry {seq} is there",
                 said.to
             );
-            findings.add(Place::Entry(u64::try_from(*by).unwrap_or_default()), &wrong);
+            findings.add(Place::Entry(*by), &wrong);
         }
-        if kind != "pruned" || members.text("event") == Some("ordered") {
-            return Ok(());
-        }
-        let place = i64::try_from(seq).unwrap_or(i64::MAX);
-        let wrong = match Said::read(place, members) {
-            None => Some("it does not say what was pruned"),
-            Some(said) => {
-                let follows = self.last.is_none_or(|(_, to)| said.from == to.saturating_add(1));
-                let order = evidence.entry(said.order)?;
-                let order = order.as_ref().and_then(|(bytes, _)| Members::read(bytes));
-                let ordered = order.is_some_and(|order| {
-                    let reaches = order.int("to").and_then(|to| u64::try_from(to).ok());
-                    order.text("kind") == Some("pruned")
-                        && order.text("event") == Some("ordered")
-                        && order.int("seq") == Some(said.order)
-                        && reaches.is_some_and(|reaches| said.to <= reaches)
-                });
-                let signed = u64::try_from(said.order).is_ok_and(|order| order <= sealed);
-                self.last = Some((place, said.to));
-                match (follows, ordered, signed) {
-                    (true, true, true) => None,
-                    (false, ..) => Some("it does not go on from what was pruned before"),
-                    (_, false, _) => Some("nobody ordered that so much is pruned"),
-                    (.., false) => Some("what was ordered to be pruned was not signed before it was"),
-                }
+        let wrong = match (kind, members.text("event")) {
+            ("boot", _) => {
+                self.order = None;
+                None
             }
+            ("gap", _) => {
+                let by = members.int("set_forward_ms").filter(|by| *by > 0);
+                self.forward.extend(by.map(|by| (seq, by)));
+                None
+            }
+            ("pruned", Some("ordered")) => self.ordered(evidence, seq, members)?,
+            ("pruned", _) => self.done(seq, sealed, members),
+            _ => None,
         };
         if let Some(wrong) = wrong {
             findings.add(Place::Entry(seq), wrong);
@@ -170,20 +243,60 @@ impl Pruned {
         Ok(())
     }
 
+    fn ordered(
+        &mut self,
+        evidence: &Evidence,
+        seq: u64,
+        members: &Members<'_>,
+    ) -> Result<Option<&'static str>, ReadError> {
+        self.order = Order::read(seq, members);
+        match &self.order {
+            None => Ok(Some("it does not say what is to be pruned")),
+            Some(order) => order.wrong(evidence, &self.forward),
+        }
+    }
+
+    fn done(&mut self, seq: u64, sealed: u64, members: &Members<'_>) -> Option<&'static str> {
+        let Some(said) = Said::read(seq, members) else {
+            return Some("it does not say what was pruned");
+        };
+        let follows = self
+            .last
+            .as_ref()
+            .is_none_or(|(_, to, _)| said.from == to.saturating_add(1));
+        let order = self.order.as_ref().filter(|order| order.seq == said.order);
+        self.last = Some((seq, said.to, order.map(|order| order.told.clone())));
+        let Some(order) = order.filter(|order| said.to <= order.to) else {
+            return Some("nobody ordered that so much is pruned, or a start or another order came since");
+        };
+        if !follows {
+            return Some("it does not go on from what was pruned before");
+        }
+        if order.seq > sealed {
+            return Some("what was ordered to be pruned was not signed before it was");
+        }
+        let to = i64::try_from(said.to).unwrap_or(i64::MAX);
+        (said.kept != order.kept.up_to(to)).then_some("it does not keep what was ordered to be kept")
+    }
+
     /// After the last entry.
-    pub(super) fn end(&self, findings: &mut Findings) -> Option<PrunedPart> {
+    pub(super) fn end(self, findings: &mut Findings) -> Option<PrunedPart> {
         let gone = self.gone.as_ref().map(|(by, said)| (*by, said.to));
-        if let Some((by, to)) = self.last.filter(|last| Some(*last) != gone) {
+        if let Some((by, to, _)) = &self.last
+            && gone != Some((*by, *to))
+        {
             let wrong = format!(
                 "it says that the entries up to {to} were pruned, and they are there, or more than they are gone"
             );
-            findings.add(Place::Entry(u64::try_from(by).unwrap_or_default()), &wrong);
+            findings.add(Place::Entry(*by), &wrong);
         }
-        self.gone.as_ref().map(|(by, said)| PrunedPart {
+        let ordered = self.last.and_then(|(.., ordered)| ordered);
+        self.gone.map(|(by, said)| PrunedPart {
             to: said.to,
-            by: *by,
+            by: i64::try_from(by).unwrap_or(i64::MAX),
             time: said.time,
             kept: said.kept.count(),
+            ordered,
         })
     }
 }

@@ -23,7 +23,7 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
     let (mut calls, mut entries) = (evidence.query(Table::Calls)?, evidence.query(Table::Entries)?);
     let mut pruned = Pruned::read(evidence, &mut findings)?;
     let (mut calls, mut rows) = (Calls::new(calls.lines()?, pruned.rows()), Rows::behind(&pruned));
-    let (mut edge, mut lines, mut erased) = (Edge::default(), entries.lines()?, Erased::behind(pruned.to()));
+    let (mut edge, mut lines, mut erased) = (Edge::default(), entries.lines()?, Erased::behind(&pruned));
     while let Some(line) = lines.line()? {
         while pruned.has(edge.size() + 1)
             && let Some(hash) = pruned.leaf(evidence, edge.size() + 1)?

@@ -1,5 +1,6 @@
 //! How far the trail has grown, how far it is sealed, and that it is not gone on with.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::Queue;
@@ -35,11 +36,17 @@ impl Queue {
         self.condemned.get().map(String::as_str)
     }
 
-    /// A checkpoint is on disk that is over the entries up to there.
-    pub(in crate::store) fn sealed(&self, place: i64) {
-        self.sealed.store(place, Ordering::Relaxed);
-        self.written.sealed(u64::try_from(place).unwrap_or_default());
+    /// A checkpoint is on disk that is over so many entries, which have this root.
+    pub(in crate::store) fn sealed(&self, size: u64, root: Hash) {
+        *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = (size, root);
+        self.sealed
+            .store(i64::try_from(size).unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.written.sealed(size);
         self.tell_of_growth();
+    }
+
+    pub(in crate::store) fn signed(&self) -> (u64, Hash) {
+        *self.signed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(in crate::store) fn seal_soon(&self) {

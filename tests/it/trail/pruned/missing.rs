@@ -72,7 +72,7 @@ fn what_is_pruned_is_told_from_what_is_missing() {
         let time = "(SELECT max(time) FROM entries)";
         for more in [
             format!(
-                "'{{\"entries\":99,\"event\":\"ordered\",\"from\":1,\"kind\":\"pruned\",\"seq\":' || {last} + 1 || ',\"time\":' || {time} || ',\"to\":1,\"v\":1}}'"
+                "'{{\"before\":\"2020-01\",\"entries\":99,\"event\":\"ordered\",\"from\":1,\"kind\":\"pruned\",\"months\":\"2019-12\",\"seq\":' || {last} + 1 || ',\"time\":' || {time} || ',\"to\":1,\"v\":1}}'"
             ),
             format!(
                 "'{{\"approvals\":0,\"calls\":0,\"entries\":1,\"event\":\"done\",\"from\":1,\"grants\":0,\"kind\":\"pruned\",\"order\":' || {last} || ',\"seq\":' || ({last} + 1) || ',\"time\":' || {time} || ',\"to\":1,\"v\":1}}'"

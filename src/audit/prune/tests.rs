@@ -1,0 +1,168 @@
+//! What is pruned of a trail, as it is told by what was signed.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::audit::Sealer;
+use crate::io::keys::{LastNote, LogKey};
+use crate::model::{CallId, Secret};
+use crate::store::Store;
+
+/// Of the trail's entries: long before, and a moment before the present.
+const OLD: i64 = 1_700_000_000_000;
+const NEW: i64 = 1_790_000_000_000;
+
+/// A database whose entries are written by hand, each with its time.
+struct Trail {
+    _directory: TempDir,
+    path: PathBuf,
+}
+
+impl Trail {
+    fn new(entries: &[(i64, Entry)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state").join("runplane.db");
+        drop(Store::open(&path).unwrap());
+        let trail = Self {
+            _directory: directory,
+            path,
+        };
+        trail.write(entries);
+        trail
+    }
+
+    fn write(&self, entries: &[(i64, Entry)]) {
+        let connection = Connection::open(&self.path).unwrap();
+        for (time, entry) in entries {
+            let next = "SELECT coalesce(max(seq), 0) + 1 FROM entries";
+            let seq: i64 = connection.query_row(next, [], |row| row.get(0)).unwrap();
+            let (kind, call) = (entry.kind.as_str(), entry.call.as_ref().map(CallId::as_str));
+            let bytes = entry.bytes(seq, Timestamp(*time));
+            let insert = "INSERT INTO entries (seq, time, kind, call, bytes) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let row = rusqlite::params![seq, time, kind, call, bytes];
+            connection.execute(insert, row).unwrap();
+        }
+    }
+
+    async fn signed(&self) -> (u64, Hash) {
+        let store = Store::open(&self.path).unwrap();
+        let key = LogKey::new("runplane/test", &Secret::new([3; 32])).unwrap();
+        let mut sealer = Sealer::open(&store, key, LastNote::of(self.path.parent().unwrap()), false).unwrap();
+        sealer.seal(&store).await.unwrap();
+        store.signed()
+    }
+
+    /// Changed past its triggers.
+    fn change(&self, sql: &str) {
+        let connection = Connection::open(&self.path).unwrap();
+        let made = |name: &str| -> String {
+            let made = "SELECT sql FROM sqlite_schema WHERE name = ?1";
+            connection.query_row(made, [name], |row| row.get(0)).unwrap()
+        };
+        let triggers = ["entries_stay", "tiles_grow"].map(|name| (name, made(name)));
+        for (name, _) in &triggers {
+            connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        }
+        connection.execute_batch(sql).unwrap();
+        for (_, made) in &triggers {
+            connection.execute_batch(made).unwrap();
+        }
+    }
+
+    fn plan(&self, signed: (u64, Hash)) -> Result<Prune, PruneError> {
+        plan(&self.path, signed)
+    }
+}
+
+fn plan(path: &Path, signed: (u64, Hash)) -> Result<Prune, PruneError> {
+    let before = Month::of(Timestamp(NEW)).begins();
+    Prune::plan(&Reader::open(path).unwrap(), signed, before, i64::MAX)
+}
+
+fn boots(times: &[i64]) -> Vec<(i64, Entry)> {
+    times.iter().map(|time| (*time, Entry::new(Kind::Boot))).collect()
+}
+
+/// Two entries that are old, and three that are not.
+fn two_are_old() -> Vec<(i64, Entry)> {
+    boots(&[OLD, OLD + 1, NEW, NEW + 1, NEW + 2])
+}
+
+#[tokio::test]
+async fn what_is_old_is_told_by_what_was_signed() {
+    let trail = Trail::new(&two_are_old());
+    let signed = trail.signed().await;
+    assert_eq!(trail.plan(signed).unwrap().range(), Some((1, 2)));
+    let bytes = "bytes = CAST(replace(CAST(bytes AS TEXT), '\"time\":179', '\"time\":17') AS BLOB)";
+    for (name, change) in [
+        ("time", "UPDATE entries SET time = 1 WHERE seq <= 4".to_owned()),
+        ("kind", "UPDATE entries SET kind = 'gap' WHERE seq = 2".to_owned()),
+        ("call", "UPDATE entries SET call = 'call_1' WHERE seq = 5".to_owned()),
+        (
+            "time and bytes",
+            format!("UPDATE entries SET time = time - 1773000000000, {bytes} WHERE seq BETWEEN 3 AND 4"),
+        ),
+    ] {
+        let trail = Trail::new(&two_are_old());
+        let signed = trail.signed().await;
+        trail.change(&change);
+        let plan = trail.plan(signed);
+        assert!(matches!(plan, Err(PruneError::Changed(_))), "{name}: {plan:?}");
+    }
+}
+
+/// A tile lies where the entries do.
+#[tokio::test]
+async fn a_tile_that_was_changed_with_its_entry_does_not_bear_it_out() {
+    let trail = Trail::new(&two_are_old());
+    let signed = trail.signed().await;
+    let forged = Entry::new(Kind::Boot).bytes(3, Timestamp(OLD + 2));
+    trail.change(&format!(
+        "UPDATE entries SET time = {}, bytes = CAST('{}' AS BLOB) WHERE seq = 3",
+        OLD + 2,
+        String::from_utf8(forged.clone()).unwrap()
+    ));
+    assert!(matches!(trail.plan(signed), Err(PruneError::Changed(3))));
+    let hash = hex::encode(crate::model::merkle::leaf(&forged));
+    trail.change(&format!(
+        "UPDATE tiles SET hashes = CAST(substr(hashes, 1, 64) || x'{hash}' || substr(hashes, 97) AS BLOB) WHERE level = 0"
+    ));
+    let plan = trail.plan(signed);
+    assert!(matches!(plan, Err(PruneError::Another(5))), "{plan:?}");
+}
+
+/// Once entries are gone, their times are told by what was signed over them.
+#[tokio::test]
+async fn what_was_signed_late_is_not_old() {
+    let trail = Trail::new(&boots(&[OLD, OLD + 1]));
+    trail.signed().await;
+    trail.write(&boots(&[NEW, NEW + 1]));
+    let signed = trail.signed().await;
+    assert_eq!(trail.plan(signed).unwrap().range(), Some((1, 1)));
+}
+
+/// Else the order is gone by which the entry counts that says what went.
+#[tokio::test]
+async fn an_order_goes_with_what_was_done_by_it_or_not_at_all() {
+    let pruned = |event: &str| Entry::new(Kind::Pruned).with("event", event);
+    let mut entries = boots(&[OLD, OLD + 1]);
+    entries.push((OLD + 2, pruned("ordered")));
+    entries.push((OLD + 3, pruned("done").with("order", 3_i64)));
+    entries.push((OLD + 4, Entry::new(Kind::Boot)));
+    entries.push((OLD + 5, pruned("done").with("order", 3_i64)));
+    let behind = boots(&[OLD + 6, NEW]);
+    let trail = Trail::new(&[&entries[..], &behind].concat());
+    let signed = trail.signed().await;
+    let cuts = |most| {
+        let mut cuts = Cuts::new(most, [0; 3]);
+        for entry in &Reader::open(&trail.path).unwrap().bare(1, 99).unwrap() {
+            cuts.entry(entry, &Members::read(&entry.bytes).unwrap());
+        }
+        cuts.all.iter().map(|cut| cut.seq).collect::<Vec<_>>()
+    };
+    assert_eq!((cuts(8), cuts(5)), (vec![1, 2, 6, 7, 8], vec![1, 2]));
+    assert_eq!(trail.plan(signed).unwrap().range(), Some((1, 7)));
+}
