@@ -218,6 +218,7 @@ impl Sidecar {
             gate: gate.clone(),
             store: store.clone(),
             one_at_a_time: pruning,
+            until: sealing.until(),
         };
         let sealing = sealing.start(&store, (&parts.metrics, &readiness), publishing);
         let reload = Reload::new(config, gate, store, authority, notices, readiness.clone())?;

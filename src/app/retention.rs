@@ -1,4 +1,4 @@
-//! `audit.retention`: what is older goes by itself, at start and once a day.
+//! `audit.retention`: what is older goes by itself, at start and once a day. At start, by what was signed before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub(super) struct Retention {
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
     pub(super) one_at_a_time: Arc<Mutex<()>>,
+    /// When the last entry was written that an earlier run has signed.
+    pub(super) until: Option<Timestamp>,
 }
 
 /// Goes on until `stop`, in whose way no piece stands: each is written whole or not at all.
@@ -29,9 +31,13 @@ pub(super) async fn keep(retention: Retention, stop: impl Future<Output = ()>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let prune = async {
+        let mut up_for_a_day = false;
         loop {
             ticks.tick().await;
-            match retention.prune(months).await {
+            let now = believed(Timestamp::now(), retention.until, up_for_a_day);
+            up_for_a_day = true;
+            let Some(now) = now else { continue };
+            match retention.prune(months, now).await {
                 Ok(()) => {}
                 Err(error) => tracing::error!(%error, "what is older than `audit.retention` says could not be pruned"),
             }
@@ -44,8 +50,7 @@ pub(super) async fn keep(retention: Retention, stop: impl Future<Output = ()>) {
 }
 
 impl Retention {
-    async fn prune(&self, months: u32) -> Result<(), PruningError> {
-        let now = Timestamp::now();
+    async fn prune(&self, months: u32, now: Timestamp) -> Result<(), PruningError> {
         let before = Month::of(now).before(months);
         let before = match control::may_be_pruned(&self.gate.rules(), before, now) {
             Ok(()) => before,
@@ -69,5 +74,31 @@ impl Retention {
             );
         }
         Ok(())
+    }
+}
+
+/// By which time it is told what is old. `None`: it is not known yet. `until`: when the last entry was written that was signed before
+/// this start.
+///
+/// SECURITY: a machine may come up years ahead, before it is told the time, and all would be old. Test:
+/// `a_clock_that_is_ahead_at_start_is_not_believed`.
+fn believed(now: Timestamp, until: Option<Timestamp>, up_for_a_day: bool) -> Option<Timestamp> {
+    match up_for_a_day {
+        true => Some(now),
+        false => until.map(|until| now.min(until)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_ahead_at_start_is_not_believed() {
+        let (now, until) = (Timestamp(9_000), Timestamp(5_000));
+        assert_eq!(believed(now, Some(until), false), Some(until));
+        assert_eq!(believed(until, Some(now), false), Some(until));
+        assert_eq!(believed(now, None, false), None, "nothing was signed");
+        assert_eq!(believed(now, None, true), Some(now));
     }
 }

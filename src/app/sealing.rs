@@ -15,7 +15,7 @@ use crate::control::health::Readiness;
 use crate::io::drain;
 use crate::io::keys::{LastNote, LogKeys};
 use crate::metrics::{Metrics, Publisher, Sealed};
-use crate::model::Change;
+use crate::model::{Change, Timestamp};
 use crate::publish::{self, Newest};
 use crate::store::{CommitError, Store};
 
@@ -58,6 +58,8 @@ pub(super) struct Sealing {
     unsealed: u64,
     /// What the last checkpoint is over is all of a run, its end too, or there was none.
     ended: bool,
+    /// When the last entry was written that it is over.
+    until: Option<Timestamp>,
 }
 
 impl Sealing {
@@ -84,6 +86,7 @@ impl Sealing {
             },
         };
         Ok(Self {
+            until: audit::written(&store.reader()?, sealer.size())?,
             unsealed: store.entries().saturating_sub(sealer.size()),
             follows: !fresh && sealer.is_new(&store.reader()?)?,
             sealer,
@@ -114,6 +117,11 @@ impl Sealing {
         .chain((self.unsealed > 0 || !self.ended).then(|| ("unsealed_held", "to nothing".to_owned())))
         .chain(self.taken_up.clone().map(|changed| ("changed_accepted", changed)))
         .collect()
+    }
+
+    /// When the last entry was written that an earlier run has signed; to be asked before this one signs.
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     /// The public half of a key that signs from now on, as auditors keep it.
