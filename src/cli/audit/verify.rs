@@ -242,9 +242,17 @@ pub(super) fn tell(report: &Report, witnessed: Option<&Witnessed>, out: &mut dyn
         )?;
     }
     if let Some(pruned) = &report.pruned {
+        let (months, by) = match &pruned.ordered {
+            None => (String::new(), String::new()),
+            Some(ordered) => {
+                let by = ordered.by.as_deref().map_or("`audit.retention`".into(), inert);
+                (format!(" ({})", inert(&ordered.months)), format!(", ordered by {by}"))
+            }
+        };
         writeln!(
             out,
-            "  pruned       entries 1 to {} were pruned on {}, as entry {} says; {} of them are kept, and the hashes of all still prove the rest",
+            "  pruned       entries 1 to {} were pruned, the last of them{months} on {}, as entry {} says{by}; {} of them are kept, and the hashes \
+             of all still prove the rest",
             pruned.to, pruned.time, pruned.by, pruned.kept
         )?;
     }
