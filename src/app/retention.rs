@@ -64,13 +64,13 @@ impl Retention {
         let counts = || control::may_be_pruned(&self.gate.rules(), before, now);
         let pruned = control::prune(&self.store, &self.one_at_a_time, before, &by, counts).await?;
         if let Some((from, to)) = pruned.range {
-            let (entries, held) = (pruned.entries, pruned.held);
-            tracing::info!(
-                from,
-                to,
-                entries,
+            let entries = pruned.entries;
+            tracing::info!(from, to, entries, "pruned what is older than `audit.retention` says");
+        }
+        if let Some(held) = pruned.held {
+            tracing::warn!(
                 held,
-                "pruned what is older than `audit.retention` says"
+                "more is kept than `audit.retention` says: something goes on behind it, or is open"
             );
         }
         Ok(())

@@ -283,7 +283,7 @@ fn pieces(reader: &Reader, gone: Option<Gone>, cuts: &Cuts) -> Result<Vec<Piece>
 #[cfg(test)]
 impl Prune {
     /// One piece.
-    pub(super) fn sample() -> Self {
+    pub(crate) fn sample() -> Self {
         let month = Month::of(Timestamp(1_795_183_500_000));
         let pruning = Pruning {
             upto: 9,

@@ -255,6 +255,21 @@ impl From<PruningError> for Problem {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn what_comes_to_count_meanwhile_is_not_pruned() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("state").join("runplane.db")).unwrap();
+        let most = Month::parse("2026-02").unwrap();
+        let by = By::Retention { months: 13 };
+        let pruned = in_pieces(&store, &Prune::sample(), 1, &by, || Err(PruningError::TooLate(most))).await;
+        assert!(matches!(pruned, Err(PruningError::TooLate(_))), "{pruned:?}");
+        let pruned = in_pieces(&store, &Prune::sample(), 1, &by, || Ok(())).await;
+        assert!(
+            matches!(pruned, Err(PruningError::Commit(_))),
+            "it is tried: {pruned:?}"
+        );
+    }
+
     /// A window of 30 days reaches over February.
     #[test]
     fn what_counts_is_not_pruned() {

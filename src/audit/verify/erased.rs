@@ -114,3 +114,38 @@ impl Erased {
         findings.add(Place::Entry(u64::try_from(seq).unwrap_or_default()), wrong);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two entries that are gone, of three: so one value is left of them by one name, and two at most by two.
+    #[test]
+    fn of_what_was_pruned_no_less_was_erased_than_may_have_been() {
+        let may_be = |names: &[&str], (values, found)| {
+            let said = Said {
+                places: Places::default(),
+                names: names.iter().map(|name| (*name).to_owned()).collect(),
+                values,
+                found,
+            };
+            said.may_be(2)
+        };
+        let one: Vec<i64> = (0..=3).filter(|found| may_be(&["summary"], (3, *found))).collect();
+        let two: Vec<i64> = (0..=5)
+            .filter(|found| may_be(&["fields", "summary"], (5, *found)))
+            .collect();
+        assert_eq!((one, two), (vec![1], vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn what_is_gone_of_an_erasure_is_counted() {
+        let of = |text: &str| Places::read(text, 99).unwrap();
+        let erased = Erased {
+            pruned: (20, of("3,7-9")),
+            ..Erased::default()
+        };
+        let gone = ["1-4,8,30", "3,7-8", "21-30", "19-22"].map(|places| erased.gone(&of(places)));
+        assert_eq!(gone, [3, 0, 0, 2]);
+    }
+}
