@@ -454,7 +454,10 @@ class Pruned:
             raise Wrong(f"entry {seq}: what was ordered to be pruned was not signed before it was")
         if self.last and said["from"] != self.last[1] + 1:
             raise Wrong(f"entry {seq}: it does not go on from what was pruned before")
-        if said["ranges"] != [(first, min(last, said["to"])) for first, last in self.order["ranges"] if first <= said["to"]]:
+        ordered = [(first, min(last, said["to"])) for first, last in self.order["ranges"] if first <= said["to"]]
+        # What goes on behind a piece stays until that goes, too.
+        within = all(any(one <= first and last <= other for one, other in said["ranges"]) for first, last in ordered)
+        if not within or (said["to"] == self.order["to"] and said["ranges"] != ordered):
             raise Wrong(f"entry {seq}: it does not keep what was ordered to be kept")
         self.last = (seq, said["to"])
 
@@ -521,24 +524,32 @@ def told(value):
 
 
 class Calls:
-    def __init__(self, rows, before):
-        self.rows, self.ordinal, self.open = rows, before, {}
+    def __init__(self, rows, pruned):
+        self.rows, self.open, self.pruned, self.stayed = rows, {}, pruned, 0
+        self.ordinal = pruned.rows["calls"]
 
-    def entry(self, kind, members, values):
+    def entry(self, seq, kind, members, values):
         call = members.get("call")
         if kind == "decided" and call:
-            self.decided(call, members, {name: told(value) for name, value in values.items()})
+            self.decided(seq, call, members, {name: told(value) for name, value in values.items()})
         elif kind == "outcome" and call:
             self.ended(call, members, values)
 
-    def decided(self, call, members, values):
+    def decided(self, seq, call, members, values):
         row, before, _ = self.open.pop(call, (None, None, None))
         if row is None or before["decision"] != "REQUIRE_APPROVAL":
-            self.ordinal += 1
             found = next(self.rows, None)
             row = dict(zip(CALLS, found)) if found else {}
-            if row.get("ordinal") != self.ordinal or row.get("id") != call:
-                raise Wrong(f"calls: row {self.ordinal} is not of {call}")
+            ordinal = row.get("ordinal")
+            if seq <= self.pruned.to and type(ordinal) is int and self.stayed < ordinal <= self.pruned.rows["calls"]:
+                # Of a call that goes on: how many before it were pruned is not known any more.
+                self.stayed = ordinal
+            else:
+                self.ordinal += 1
+                if ordinal != self.ordinal:
+                    raise Wrong(f"calls: row {self.ordinal} is not of {call}")
+            if row.get("id") != call:
+                raise Wrong(f"calls: row {ordinal} is not of {call}")
         if members["decision"] == "BLOCK":
             end = {"outcome": "not_sent", "ended": members.get("began", row["closed"])}
             self.end(call, row, end, members, values, None)
@@ -593,8 +604,8 @@ class Rows:
     """The last entry of each approval, agent, person and pause, and the place of the first."""
 
     def __init__(self, pruned):
-        self.pruned, before = pruned.to, pruned.rows["approvals"]
-        self.told, self.before = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}, before
+        self.pruned, self.before, self.behind = pruned.to, pruned.rows["approvals"], 0
+        self.told = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}
 
     def entry(self, seq, kind, members):
         if kind == "registry":
@@ -608,11 +619,13 @@ class Rows:
         else:
             return
         told = self.told[table]
-        before = self.before if table == "approvals" else 0
         if kind == "erased" and self.pruned and name not in told:
             # What is left of an approval was erased before it was pruned.
             return
-        ordinal = told[name][0] if name in told else len(told) + before + 1
+        ordinal = told[name][0] if name in told else None
+        if name not in told and table == "approvals" and seq > self.pruned:
+            self.behind += 1
+            ordinal = self.before + self.behind
         told[name] = (ordinal, seq, members.get("event") == "resumed")
 
     def finish(self, database):
@@ -645,7 +658,9 @@ class Rows:
         kept = parsed(row["row"], "approvals")
         plain = "id revision state created expires decided grant_expires consumed_by consumed".split()
         same = all(row[name] == kept[name] for name in plain)
-        if not same or row["ordinal"] != ordinal or row["agent"] != kept["facts"]["agent"]:
+        # Of one that stayed, it is not known how many before it were pruned.
+        counted = row["ordinal"] == ordinal if ordinal else 1 <= row["ordinal"] <= self.before
+        if not same or not counted or row["agent"] != kept["facts"]["agent"]:
             raise Wrong(f"approvals: the columns of {row['id']}")
         if row["fingerprint"].hex() != kept["fingerprint"]:
             raise Wrong(f"approvals: the fingerprint of {row['id']}")
@@ -670,13 +685,14 @@ class Grants:
     """What the entries say of each grant: which of them it was, who gave it where, how often it was used, and its end."""
 
     def __init__(self, pruned):
-        self.told, self.before, self.pruned = {}, pruned.rows["grants"], pruned.to
+        self.told, self.before, self.pruned, self.behind = {}, pruned.rows["grants"], pruned.to, 0
 
     def entry(self, seq, kind, members):
         if kind == "erased" and self.pruned and members.get("grant") not in self.told:
             return
         if kind == "grant" and members["event"] == "given":
-            place = len(self.told) + self.before + 1
+            self.behind += seq > self.pruned
+            place = self.before + self.behind if seq > self.pruned else None
             self.told[members["grant"]] = {"ordinal": place, "seq": seq, "used": 0, "ended": None, "ended_by": None}
         elif kind == "grant":
             self.told[members["grant"]].update(ended=members["ended"], ended_by=members.get("person"))
@@ -699,6 +715,9 @@ class Grants:
             told_by_row = {key: kept[key] for key in ("id", "agent", "uses", "created", "expires")}
             expected = {**told, **told_by_row, "person": kept["vote"]["person"]}
             seq = expected.pop("seq")
+            if expected["ordinal"] is None and type(row["ordinal"]) is int and 1 <= row["ordinal"] <= self.before:
+                # Of one that stayed, it is not known how many before it were pruned.
+                expected["ordinal"] = row["ordinal"]
             for column, value in expected.items():
                 if row[column] != value or type(row[column]) is not type(value):
                     raise Wrong(f"grants: `{column}` of {name}")
@@ -894,7 +913,7 @@ def verify_trail(path, keys, published):
     tree, clock, tiles, turns, pruned = Tree(), Clock(), Tiles(sealed), Turns(), Pruned(database)
     rows, grants = Rows(pruned), Grants(pruned)
     checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database, pruned)
-    calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"), pruned.rows["calls"])
+    calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"), pruned)
     checkpoints.hold(tree)
     entries = "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq"
     for row in rows_of(database, entries):
@@ -916,7 +935,7 @@ def verify_trail(path, keys, published):
         hash_ = leaf(row[4])
         tree.push(hash_)
         tiles.push(hash_)
-        calls.entry(row[2], members, values)
+        calls.entry(seq, row[2], members, values)
         rows.entry(seq, row[2], members)
         grants.entry(seq, row[2], members)
         checkpoints.hold(tree)

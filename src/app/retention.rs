@@ -63,15 +63,19 @@ impl Retention {
         let by = By::Retention { months };
         let counts = || control::may_be_pruned(&self.gate.rules(), before, now);
         let pruned = control::prune(&self.store, &self.one_at_a_time, before, &by, counts).await?;
-        if let Some((from, to)) = pruned.range {
-            let entries = pruned.entries;
-            tracing::info!(from, to, entries, "pruned what is older than `audit.retention` says");
-        }
-        if let Some(held) = pruned.held {
-            tracing::warn!(
-                held,
-                "more is kept than `audit.retention` says: something goes on behind it, or is open"
-            );
+        match (pruned.range, pruned.held) {
+            (Some((from, to)), kept) => {
+                let entries = pruned.entries;
+                tracing::info!(
+                    from,
+                    to,
+                    entries,
+                    kept,
+                    "pruned what is older than `audit.retention` says"
+                );
+            }
+            (None, Some(held)) => tracing::warn!(held, "more is kept than `audit.retention` says"),
+            (None, None) => {}
         }
         Ok(())
     }

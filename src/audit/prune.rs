@@ -15,12 +15,12 @@ use crate::model::{Change, Entry, Timestamp};
 use crate::store::{Gone, ReadError, Reader};
 
 use super::verify::Members;
-use cut::Cuts;
+use cut::{Cut, Cuts};
 use held::{Held, Old};
 
 /// Entries read at once.
 const PAGE: u32 = 1_000;
-/// Entries of one piece, where nothing reaches over its end: a commit that holds up those behind it for some hundredths of a second.
+/// Entries of one piece: a commit that holds up those behind it for some hundredths of a second.
 const PIECE: i64 = 2_000;
 
 /// Why nothing is pruned.
@@ -44,7 +44,7 @@ pub enum PruneError {
 #[derive(Debug, Default)]
 pub struct Prune {
     pieces: Vec<Piece>,
-    /// What keeps entries of those months, in words.
+    /// What keeps entries of those months, or which of them stay, in words.
     pub held: Option<String>,
 }
 
@@ -91,7 +91,7 @@ impl Prune {
                 ..Self::default()
             });
         }
-        let mut cuts = Cuts::new(old.last, rows_before(reader, gone)?);
+        let mut cuts = Cuts::new((begins, old.last), PIECE, rows_before(reader, gone)?);
         let (mut from, mut trail) = (1, Held::new(reader, signed, begins));
         loop {
             let page = reader.bare(from, PAGE)?;
@@ -105,14 +105,9 @@ impl Prune {
         }
         trail.end()?;
         old.end()?;
-        cuts.still_open(reader)?;
-        while let Some(last) = cuts.all.last()
-            && old.signed_before(reader, last.seq)? < last.seq
-        {
-            cuts.all.pop();
-        }
-        let held = cuts.held.take().map(|(_, held)| held);
-        let pieces = pieces(reader, gone, &cuts)?;
+        cuts.keep_what_goes_on(reader)?;
+        let held = cuts.all.last().and_then(Cut::goes_on);
+        let pieces = pieces(reader, begins, cuts)?;
         Ok(Self { pieces, held })
     }
 
@@ -227,39 +222,28 @@ fn rows_before(reader: &Reader, gone: Option<Gone>) -> Result<[i64; 3], PruneErr
     }
 }
 
-fn pieces(reader: &Reader, gone: Option<Gone>, cuts: &Cuts) -> Result<Vec<Piece>, PruneError> {
+fn pieces(reader: &Reader, begins: i64, cuts: Cuts) -> Result<Vec<Piece>, PruneError> {
     let mut pieces: Vec<Piece> = Vec::new();
-    let mut from = gone.map_or(1, |gone| gone.upto.saturating_add(1));
-    // Entries that stayed until now.
-    let mut left = match gone {
-        None => 0,
-        Some(gone) => cuts.kept_before(gone.upto),
-    };
-    let (mut month, mut emptied) = (None, [false; 3]);
-    // What the last one keeps, each of them does: the order says it, which is signed.
-    let stays = cuts.all.last().map(|last| cuts.kept(last.seq)).unwrap_or_default();
-    for (at, cut) in cuts.all.iter().enumerate() {
-        let is_last = at + 1 == cuts.all.len();
-        if cut.seq < from || (!is_last && cut.seq - from < PIECE) {
-            continue;
-        }
-        let kept: Vec<i64> = stays.iter().copied().filter(|seq| *seq <= cut.seq).collect();
-        let stay = i64::try_from(kept.len()).unwrap_or(i64::MAX);
+    // `left`: entries that stayed until now.
+    let (mut from, mut left) = (begins.saturating_add(1), cuts.left);
+    let (mut month, mut emptied) = (None, [None; 3]);
+    for cut in cuts.all {
+        let stay = i64::try_from(cut.kept.len()).unwrap_or(i64::MAX);
         let (mut rows, mut follows) = (cut.rows, cut.rows);
-        let behind = reader.are_behind(cut.rows)?;
+        let (behind, last) = (reader.are_behind(cut.rows)?, reader.last_of(&cut.open)?);
         for place in 0..3 {
-            // A table of which all rows went begins anew.
-            if let (Some(row), Some(follow), Some(emptied), Some(false)) = (
+            // A table of which all rows went, but for those that stay, goes on behind these.
+            if let (Some(row), Some(follow), Some(emptied), Some(false), Some(last)) = (
                 rows.get_mut(place),
                 follows.get_mut(place),
                 emptied.get_mut(place),
                 behind.get(place),
+                last.get(place),
             ) {
-                *follow = 0;
-                if *emptied {
-                    *row = 0;
+                *follow = *last;
+                if let Some(before) = emptied.replace(*last) {
+                    *row = before;
                 }
-                *emptied = true;
             }
         }
         let last = Month::of(cut.time);
@@ -270,8 +254,9 @@ fn pieces(reader: &Reader, gone: Option<Gone>, cuts: &Cuts) -> Result<Vec<Piece>
             pruning: Pruning {
                 upto: cut.seq,
                 entries: cut.seq - from + 1 + left - stay,
-                kept,
+                kept: cut.kept,
                 rows,
+                open: cut.open,
                 follows,
             },
         });
@@ -290,6 +275,7 @@ impl Prune {
             kept: vec![1, 2, 4],
             entries: 6,
             rows: [3, 1, 0],
+            open: [const { Vec::new() }; 3],
             follows: [3, 1, 0],
         };
         let piece = Piece {

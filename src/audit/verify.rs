@@ -193,7 +193,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
             sealed,
             &mut findings,
         )?,
-        calls: Calls::new(calls.lines()?, pruned.rows()),
+        calls: Calls::new(calls.lines()?, &pruned),
         rows: Rows::behind(&pruned),
         values: 0,
         hidden: 0,
@@ -299,7 +299,7 @@ impl Trail<'_> {
         self.pruned.entry(evidence, (seq, sealed), (kind, &members), findings)?;
         self.tree
             .entry((seq, line.cell(1).int().unwrap_or_default(), kind, bytes), findings)?;
-        self.calls.entry(kind, &members, &values, findings)?;
+        self.calls.entry((seq, kind), &members, &values, findings)?;
         let place = i64::try_from(seq).unwrap_or(i64::MAX);
         self.erased.entry(evidence, place, &values, findings)?;
         self.erased.says(place, kind, &members, findings);

@@ -142,6 +142,8 @@ pub struct Pruning {
     pub entries: i64,
     /// The last row of the calls, approvals and grants that are told of there, by its ordinal.
     pub rows: [i64; 3],
+    /// The ids of those of each that stay: they are open, or go on behind the entries.
+    pub open: [Vec<String>; 3],
     /// What the ordinal of the next row of each is one more than, as the entry says.
     pub follows: [i64; 3],
 }

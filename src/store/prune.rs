@@ -37,7 +37,7 @@ pub(super) fn prune(connection: &Connection, by: i64, pruning: &Pruning) -> Resu
         let first = "INSERT INTO pruned (only, upto, by) VALUES (1, ?1, ?2)";
         connection.prepare_cached(first)?.execute([pruning.upto, by])?;
     }
-    let kept = serde_json::Value::from(pruning.kept.as_slice()).to_string();
+    let kept = json(&pruning.kept);
     let mut gone = 0;
     for table in ["entry_values", "entries"] {
         let sql = format!("DELETE FROM {table} WHERE seq <= ?1 AND seq NOT IN (SELECT value FROM json_each(?2))");
@@ -45,31 +45,55 @@ pub(super) fn prune(connection: &Connection, by: i64, pruning: &Pruning) -> Resu
     }
     exactly(i64::try_from(gone).ok() == Some(pruning.entries))?;
     let [calls, approvals, grants] = pruning.rows;
-    let of_approvals = "approval IN (SELECT id FROM approvals WHERE ordinal <= ?1)";
-    let open: bool = connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM calls WHERE ordinal <= ?1 AND outcome IS NULL)
-                OR EXISTS (SELECT 1 FROM approvals WHERE ordinal <= ?2 AND state IN ('pending', 'approved', 'returned'))
-                OR EXISTS (SELECT 1 FROM grants WHERE ordinal <= ?3 AND ended IS NULL AND used < uses)",
-        )?
-        .query_row([calls, approvals, grants], |row| row.get(0))?;
-    exactly(!open)?;
-    for (sql, upto) in [
-        (format!("DELETE FROM deliveries WHERE {of_approvals}"), approvals),
-        (format!("DELETE FROM posts WHERE {of_approvals}"), approvals),
-        ("DELETE FROM calls WHERE ordinal <= ?1".to_owned(), calls),
-        ("DELETE FROM approvals WHERE ordinal <= ?1".to_owned(), approvals),
-        ("DELETE FROM grants WHERE ordinal <= ?1".to_owned(), grants),
+    let [open_calls, open_approvals, open_grants] = pruning.open.each_ref().map(|ids| json(ids));
+    let goes = "ordinal <= ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
+    let of_approvals = format!("approval IN (SELECT id FROM approvals WHERE {goes})");
+    for (table, open, upto, ids) in [
+        ("calls", "outcome IS NULL", calls, &open_calls),
+        (
+            "approvals",
+            "state IN ('pending', 'approved', 'returned')",
+            approvals,
+            &open_approvals,
+        ),
+        ("grants", "ended IS NULL AND used < uses", grants, &open_grants),
     ] {
-        connection.prepare_cached(&sql)?.execute([upto])?;
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {goes} AND {open})");
+        let is_open: bool = connection
+            .prepare_cached(&sql)?
+            .query_row(params![upto, ids], |row| row.get(0))?;
+        exactly(!is_open)?;
     }
-    let follows: [i64; 3] = connection
-        .prepare_cached(
-            "SELECT coalesce((SELECT min(ordinal) FROM calls) - 1, 0), coalesce((SELECT min(ordinal) FROM approvals) - 1, 0),
-                coalesce((SELECT min(ordinal) FROM grants) - 1, 0)",
-        )?
-        .query_row([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+    for (table, which, upto, ids) in [
+        ("deliveries", &*of_approvals, approvals, &open_approvals),
+        ("posts", &*of_approvals, approvals, &open_approvals),
+        ("calls", goes, calls, &open_calls),
+        ("approvals", goes, approvals, &open_approvals),
+        ("grants", goes, grants, &open_grants),
+    ] {
+        let sql = format!("DELETE FROM {table} WHERE {which}");
+        connection.prepare_cached(&sql)?.execute(params![upto, ids])?;
+    }
+    let mut follows = [0; 3];
+    for ((table, ids), follow) in [
+        ("calls", open_calls),
+        ("approvals", open_approvals),
+        ("grants", open_grants),
+    ]
+    .into_iter()
+    .zip(&mut follows)
+    {
+        let sql = format!(
+            "SELECT coalesce((SELECT ordinal - 1 FROM {table} WHERE id NOT IN (SELECT value FROM json_each(?1)) ORDER BY ordinal LIMIT 1),
+                (SELECT max(ordinal) FROM {table}), 0)"
+        );
+        *follow = connection.prepare_cached(&sql)?.query_row([ids], |row| row.get(0))?;
+    }
     exactly(follows == pruning.follows)
+}
+
+fn json<T: Clone + Into<serde_json::Value>>(list: &[T]) -> String {
+    serde_json::Value::from(list).to_string()
 }
 
 fn exactly(fits: bool) -> Result<(), Refused> {
@@ -114,6 +138,19 @@ fn are_behind(connection: &Connection, rows: [i64; 3]) -> rusqlite::Result<[bool
         .query_row(rows, |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
 }
 
+/// The last ordinal among these calls, approvals and grants; 0 for none.
+fn last_of(connection: &Connection, ids: &[Vec<String>; 3]) -> rusqlite::Result<[i64; 3]> {
+    let mut last = [0; 3];
+    for ((table, ids), last) in ["calls", "approvals", "grants"].into_iter().zip(ids).zip(&mut last) {
+        let sql =
+            format!("SELECT coalesce(max(ordinal), 0) FROM {table} WHERE id IN (SELECT value FROM json_each(?1))");
+        *last = connection
+            .prepare_cached(&sql)?
+            .query_row([json(ids)], |row| row.get(0))?;
+    }
+    Ok(last)
+}
+
 /// Bytes of some entries with their values.
 fn weight(connection: &Connection, upto: i64) -> rusqlite::Result<i64> {
     connection.query_row(
@@ -147,6 +184,14 @@ impl Reader {
     /// If the database cannot be read.
     pub fn are_behind(&self, rows: [i64; 3]) -> Result<[bool; 3], ReadError> {
         Ok(are_behind(&self.connection, rows)?)
+    }
+
+    /// The last ordinal among these calls, approvals and grants, by their ids; 0 for none.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn last_of(&self, ids: &[Vec<String>; 3]) -> Result<[i64; 3], ReadError> {
+        Ok(last_of(&self.connection, ids)?)
     }
 
     /// Bytes of the entries up to the place `upto`, with their values.

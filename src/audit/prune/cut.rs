@@ -1,22 +1,23 @@
-//! Places at which the trail can be cut: nothing that begins before them goes on behind them.
+//! Where the trail is cut: after every so many entries. What goes on behind a cut stays, with all that was told of it before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::PruneError;
 use crate::audit::verify::Members;
 use crate::model::Timestamp;
-use crate::store::{Bare, Reader};
-
-/// Places that are kept in mind; of more, every second one.
-const MOST: usize = 64 * 1024;
+use crate::model::erasure::Places;
+use crate::store::{Bare, ReadError, Reader};
 
 /// Right behind an entry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Cut {
     pub(super) seq: i64,
     pub(super) time: Timestamp,
     /// Rows of calls, approvals and grants that are told of before it.
     pub(super) rows: [i64; 3],
+    /// What stays.
+    pub(super) kept: Vec<i64>,
+    /// Calls, approvals and grants whose rows stay, by their ids.
+    pub(super) open: [Vec<String>; 3],
 }
 
 /// What an entry that may have to stay is about.
@@ -28,34 +29,63 @@ enum State {
     Pause(String),
 }
 
+/// A call that has not ended.
+#[derive(Debug)]
+struct Open {
+    held: bool,
+    entries: Vec<i64>,
+}
+
+/// An approval, a grant or an order, from its first entry on.
+#[derive(Debug, Default)]
+struct Span {
+    /// Those that may go.
+    entries: Vec<i64>,
+    /// The last entry about it, or no end where it is open.
+    last: i64,
+    /// Approvals by a grant.
+    by: BTreeSet<String>,
+}
+
 pub(super) struct Cuts {
     pub(super) all: Vec<Cut>,
+    /// What is gone goes up to there.
+    begins: i64,
     /// No cut is behind it.
     most: i64,
+    /// Entries between two cuts.
+    piece: i64,
     rows: [i64; 3],
-    /// The first entry of each approval and grant, and of each call that has not ended; whether that is held.
-    approvals: HashMap<String, i64>,
-    grants: HashMap<String, i64>,
-    open: HashMap<String, bool>,
+    open: HashMap<String, Open>,
+    approvals: HashMap<String, Span>,
+    grants: HashMap<String, Span>,
+    orders: HashMap<i64, Span>,
     /// Whether the entry ends what it is about.
     states: Vec<(i64, State, bool)>,
-    /// What reaches behind the last cut there could be, and where it begins.
-    pub(super) held: Option<(i64, String)>,
-    /// When the first entry was written that was not kept before.
+    /// Entries that say of which others values were erased.
+    erasures: Vec<(i64, Places)>,
+    /// How many entries stayed when those before were pruned.
+    pub(super) left: i64,
+    /// When the first entry was written that goes.
     pub(super) first: Option<Timestamp>,
 }
 
 impl Cuts {
-    pub(super) fn new(most: i64, rows: [i64; 3]) -> Self {
+    /// `rows`: of calls, approvals and grants that are told of up to `begins`.
+    pub(super) fn new((begins, most): (i64, i64), piece: i64, rows: [i64; 3]) -> Self {
         Self {
             all: Vec::new(),
+            begins,
             most,
+            piece,
             rows,
+            open: HashMap::new(),
             approvals: HashMap::new(),
             grants: HashMap::new(),
-            open: HashMap::new(),
+            orders: HashMap::new(),
             states: Vec::new(),
-            held: None,
+            erasures: Vec::new(),
+            left: 0,
             first: None,
         }
     }
@@ -64,138 +94,213 @@ impl Cuts {
     pub(super) fn entry(&mut self, entry: &Bare, members: &Members<'_>) {
         let (seq, within) = (entry.seq, entry.seq <= self.most);
         if let (Some(call), true) = (members.text("call"), within) {
-            self.call(&entry.kind, call, members);
+            self.call(seq, &entry.kind, call, members);
+        }
+        if entry.kind == "erased" && within {
+            self.erased(seq, members);
         }
         let approval = members
             .text("approval")
             .filter(|_| is_of_approval(&entry.kind, members));
         let grant = members.text("grant").filter(|_| entry.kind != "erased");
-        let of = [(1, "approval", approval), (2, "grant", grant)];
-        for (place, what, id) in of.into_iter().filter_map(|(place, what, id)| Some((place, what, id?))) {
-            self.about((place, what), id, seq);
+        if let Some(id) = approval {
+            let is_new = about(&mut self.approvals, id.to_owned(), seq, within);
+            self.count(1, is_new && seq > self.begins);
         }
-        // What went counts by its order: both go, or none.
-        if let Some(order) = members.int("order").filter(|_| entry.kind == "pruned") {
-            self.reaches(order, seq, || format!("what was ordered to be pruned by entry {order}"));
+        if let Some(id) = grant {
+            let is_new = about(&mut self.grants, id.to_owned(), seq, within);
+            self.count(2, is_new && seq > self.begins);
+        }
+        // How often a grant was used is told by the approvals by it.
+        if let (Some(approval), Some(grant)) = (approval, grant)
+            && let Some(grant) = self.grants.get_mut(grant)
+        {
+            grant.by.insert(approval.to_owned());
+        }
+        // What went counts by its order.
+        if entry.kind == "pruned" {
+            match members.int("order") {
+                Some(order) => {
+                    if let Some(order) = self.orders.get_mut(&order) {
+                        order.last = seq;
+                    }
+                }
+                None => {
+                    about(&mut self.orders, seq, seq, within);
+                }
+            }
         }
         if !within {
             return;
         }
-        if let Some((state, ends)) = state(seq, &entry.kind, members) {
-            self.states.push((seq, state, ends));
+        if seq <= self.begins {
+            self.left += 1;
         } else {
             self.first.get_or_insert(entry.time);
         }
-        if self.open.is_empty() {
-            self.all.push(Cut {
-                seq,
-                time: entry.time,
-                rows: self.rows,
-            });
+        if let Some((state, ends)) = state(seq, &entry.kind, members) {
+            self.states.push((seq, state, ends));
         }
-        if self.all.len() > MOST {
-            let mut odd = false;
-            self.all.retain(|_| {
-                odd = !odd;
-                odd
-            });
+        if seq > self.begins && (seq == self.most || (seq - self.begins) % self.piece == 0) {
+            self.cut(seq, entry.time);
         }
     }
 
-    fn call(&mut self, kind: &str, call: &str, members: &Members<'_>) {
-        match (kind, members.text("decision")) {
-            ("decided", decision) => {
-                if self.open.remove(call) != Some(true) {
-                    self.count(0);
-                }
+    fn call(&mut self, seq: i64, kind: &str, call: &str, members: &Members<'_>) {
+        match kind {
+            "decided" => {
+                let decision = members.text("decision");
+                let before = self.open.remove(call).filter(|open| open.held);
+                self.count(0, before.is_none() && seq > self.begins);
                 if decision != Some("BLOCK") {
-                    self.open.insert(call.to_owned(), decision == Some("REQUIRE_APPROVAL"));
+                    let mut entries = before.map(|open| open.entries).unwrap_or_default();
+                    entries.push(seq);
+                    let held = decision == Some("REQUIRE_APPROVAL");
+                    self.open.insert(call.to_owned(), Open { held, entries });
                 }
             }
-            ("outcome", _) => {
+            "outcome" => {
                 self.open.remove(call);
             }
             _ => {}
         }
     }
 
-    fn count(&mut self, place: usize) {
+    /// What was erased goes on no longer for that; but where it stays, what says so does, too.
+    fn erased(&mut self, seq: i64, members: &Members<'_>) {
+        let of = |name: &str| members.text(name).unwrap_or_default().to_owned();
+        let approval = self.approvals.get_mut(&of("approval"));
+        for span in approval.into_iter().chain(self.grants.get_mut(&of("grant"))) {
+            span.entries.push(seq);
+        }
+        if let Some(places) = members.text("entries").and_then(|places| Places::read(places, seq)) {
+            self.erasures.push((seq, places));
+        }
+    }
+
+    fn count(&mut self, place: usize, is_new: bool) {
         if let Some(rows) = self.rows.get_mut(place) {
-            *rows += 1;
+            *rows += i64::from(is_new);
         }
     }
 
-    /// An entry about an approval or a grant: no cut is between this one and the first.
-    fn about(&mut self, (place, what): (usize, &str), id: &str, seq: i64) {
-        let known = if place == 1 {
-            &mut self.approvals
-        } else {
-            &mut self.grants
-        };
-        match known.get(id).copied() {
-            Some(first) => self.reaches(first, seq, || {
-                format!("the {what} {id}, which goes on until entry {seq}")
-            }),
-            None if seq <= self.most => {
-                known.insert(id.to_owned(), seq);
-                self.count(place);
-            }
-            None => {}
-        }
+    fn cut(&mut self, seq: i64, time: Timestamp) {
+        self.all.push(Cut {
+            seq,
+            time,
+            rows: self.rows,
+            kept: self
+                .open
+                .values()
+                .flat_map(|open| open.entries.iter().copied())
+                .collect(),
+            open: [self.open.keys().cloned().collect(), Vec::new(), Vec::new()],
+        });
     }
 
-    fn reaches(&mut self, first: i64, seq: i64, told: impl FnOnce() -> String) {
-        while self.all.last().is_some_and(|cut| cut.seq >= first) {
-            self.all.pop();
-        }
-        if seq > self.most && self.held.as_ref().is_none_or(|(before, _)| first < *before) {
-            self.held = Some((first, told()));
-        }
-    }
-
-    /// After the last entry: what people are still asked, and what still counts.
-    pub(super) fn still_open(&mut self, reader: &Reader) -> Result<(), PruneError> {
-        if self.all.is_empty() {
-            self.held
-                .get_or_insert((self.most, "calls that have not ended".to_owned()));
-        }
-        let mut found: Vec<(i64, String)> = Vec::new();
-        for (id, first) in &self.approvals {
+    /// After the last entry: what people are still asked, and what still counts, has no end.
+    ///
+    /// SECURITY: a cut keeps all of what goes on behind it: else who was asked, what was spent of a grant and which calls are open would
+    /// be forgotten, and what ends there would look forged. Test: `what_goes_on_behind_a_cut_stays`.
+    pub(super) fn keep_what_goes_on(&mut self, reader: &Reader) -> Result<(), ReadError> {
+        for (id, span) in &mut self.approvals {
             let row = id.parse().ok().map(|id| reader.approval(&id)).transpose()?.flatten();
-            let open = row.filter(|row| row.state.is_open());
-            found.extend(open.map(|row| (*first, format!("the approval {id}, which is {}", row.state.as_str()))));
+            if row.is_some_and(|row| row.state.is_open()) {
+                span.last = i64::MAX;
+            }
         }
         for row in reader.all_grants()? {
-            let open = row.ended.is_none() && row.used < row.grant.uses;
-            let first = self.grants.get(row.grant.id.as_str()).filter(|_| open);
-            found.extend(first.map(|first| (*first, format!("the grant {}, which is open", row.grant.id))));
+            if let Some(span) = self.grants.get_mut(row.grant.id.as_str())
+                && row.ended.is_none()
+                && row.used < row.grant.uses
+            {
+                span.last = i64::MAX;
+            }
         }
-        for (first, told) in found {
-            self.reaches(first, i64::MAX, || told);
+        for grant in self.grants.values() {
+            for approval in &grant.by {
+                if let Some(approval) = self.approvals.get_mut(approval) {
+                    approval.last = approval.last.max(grant.last);
+                }
+            }
+        }
+        for span in self.orders.values() {
+            for cut in crossed(&mut self.all, span) {
+                cut.kept.extend(span.until(cut.seq));
+            }
+        }
+        for (place, spans) in [(1, &self.approvals), (2, &self.grants)] {
+            for (id, span) in spans {
+                for cut in crossed(&mut self.all, span) {
+                    cut.kept.extend(span.until(cut.seq));
+                    if let Some(open) = cut.open.get_mut(place) {
+                        open.push(id.clone());
+                    }
+                }
+            }
+        }
+        let states = self.all.last().map(|last| self.states_at(last.seq)).unwrap_or_default();
+        for cut in &mut self.all {
+            cut.kept.extend(states.iter().copied().filter(|seq| *seq <= cut.seq));
+            let erasures = self.erasures.iter().filter(|(seq, _)| *seq <= cut.seq);
+            let of_kept = erasures.filter(|(_, places)| cut.kept.iter().any(|seq| places.has(*seq)));
+            let by: Vec<i64> = of_kept.map(|(seq, _)| *seq).collect();
+            cut.kept.extend(by);
+            cut.kept.sort_unstable();
+            cut.kept.dedup();
         }
         Ok(())
     }
 
-    /// Entries up to `seq` that stay: who may call and decide, who is paused, and the keys of the log.
-    pub(super) fn kept(&self, seq: i64) -> Vec<i64> {
+    /// Who may call and decide, who is paused, and the keys of the log: what says so of the entries up to `seq`. What the last cut
+    /// keeps of that, each of them does.
+    fn states_at(&self, seq: i64) -> Vec<i64> {
         let mut last: HashMap<&State, (i64, bool)> = HashMap::new();
         for (place, state, ends) in self.states.iter().filter(|(place, ..)| *place <= seq) {
             last.insert(state, (*place, *ends));
         }
-        let mut kept: Vec<i64> = last
-            .into_values()
-            .filter(|(_, ends)| !ends)
-            .map(|(place, _)| place)
-            .collect();
-        kept.sort_unstable();
-        kept
+        let last = last.into_values().filter(|(_, ends)| !ends);
+        last.map(|(place, _)| place).collect()
     }
+}
 
-    /// How many entries up to there are left of an earlier pruning: each of them is about such a state.
-    pub(super) fn kept_before(&self, seq: i64) -> i64 {
-        let left = self.states.iter().filter(|(place, ..)| *place <= seq).count();
-        i64::try_from(left).unwrap_or(i64::MAX)
+impl Cut {
+    /// What goes on behind it, in words.
+    pub(super) fn goes_on(&self) -> Option<String> {
+        let [calls, approvals, grants] = self.open.each_ref().map(Vec::len);
+        (calls + approvals + grants > 0)
+            .then(|| format!("what is open, or goes on since ({calls} calls, {approvals} approvals, {grants} grants)"))
     }
+}
+
+impl Span {
+    fn until(&self, seq: i64) -> impl Iterator<Item = i64> {
+        self.entries.iter().copied().take_while(move |place| *place <= seq)
+    }
+}
+
+/// An entry about something; whether that is the first one, of those that may go.
+fn about<Id: std::hash::Hash + Eq>(spans: &mut HashMap<Id, Span>, id: Id, seq: i64, within: bool) -> bool {
+    if !within {
+        if let Some(span) = spans.get_mut(&id) {
+            span.last = span.last.max(seq);
+        }
+        return false;
+    }
+    let span = spans.entry(id).or_default();
+    span.entries.push(seq);
+    span.last = seq;
+    span.entries.len() == 1
+}
+
+/// The cuts between the first entry about something and the last one.
+fn crossed<'a>(cuts: &'a mut [Cut], span: &Span) -> impl Iterator<Item = &'a mut Cut> {
+    let first = span.entries.first().copied().unwrap_or(i64::MAX);
+    let (begins, ends) = (
+        cuts.partition_point(|cut| cut.seq < first),
+        cuts.partition_point(|cut| cut.seq < span.last),
+    );
+    cuts.iter_mut().take(ends).skip(begins)
 }
 
 /// As the verifier tells them from others.

@@ -144,25 +144,69 @@ async fn what_was_signed_late_is_not_old() {
     assert_eq!(trail.plan(signed).unwrap().range(), Some((1, 1)));
 }
 
+/// Cuts after every so many of the first entries: what each keeps, and which calls, approvals and grants.
+fn cuts(trail: &Trail, piece: i64, most: i64) -> Vec<Cut> {
+    let reader = Reader::open(&trail.path).unwrap();
+    let mut cuts = Cuts::new((0, most), piece, [0; 3]);
+    for entry in &reader.bare(1, 99).unwrap() {
+        cuts.entry(entry, &Members::read(&entry.bytes).unwrap());
+    }
+    cuts.keep_what_goes_on(&reader).unwrap();
+    cuts.all
+}
+
 /// Else the order is gone by which the entry counts that says what went.
 #[tokio::test]
-async fn an_order_goes_with_what_was_done_by_it_or_not_at_all() {
+async fn an_order_stays_for_as_long_as_what_was_done_by_it() {
     let pruned = |event: &str| Entry::new(Kind::Pruned).with("event", event);
     let mut entries = boots(&[OLD, OLD + 1]);
     entries.push((OLD + 2, pruned("ordered")));
     entries.push((OLD + 3, pruned("done").with("order", 3_i64)));
-    entries.push((OLD + 4, Entry::new(Kind::Boot)));
+    entries.push((OLD + 4, Entry::new(Kind::Shutdown)));
     entries.push((OLD + 5, pruned("done").with("order", 3_i64)));
     let behind = boots(&[OLD + 6, NEW]);
     let trail = Trail::new(&[&entries[..], &behind].concat());
+    let kept: Vec<Vec<i64>> = cuts(&trail, 1, 7).into_iter().map(|cut| cut.kept).collect();
+    let order = || vec![3];
+    assert_eq!(kept, [vec![], vec![], order(), order(), order(), vec![], vec![]]);
+    let last = cuts(&trail, 9, 5);
+    assert_eq!(
+        (last.len(), &last[0].kept),
+        (1, &order()),
+        "one was done behind all cuts"
+    );
     let signed = trail.signed().await;
-    let cuts = |most| {
-        let mut cuts = Cuts::new(most, [0; 3]);
-        for entry in &Reader::open(&trail.path).unwrap().bare(1, 99).unwrap() {
-            cuts.entry(entry, &Members::read(&entry.bytes).unwrap());
-        }
-        cuts.all.iter().map(|cut| cut.seq).collect::<Vec<_>>()
-    };
-    assert_eq!((cuts(8), cuts(5)), (vec![1, 2, 6, 7, 8], vec![1, 2]));
     assert_eq!(trail.plan(signed).unwrap().range(), Some((1, 7)));
+}
+
+/// At no moment is nothing open, and all of it is pruned but for that.
+#[test]
+fn what_goes_on_behind_a_cut_stays() {
+    let calls = [CallId::random(), CallId::random()];
+    let decided = |call: &CallId| Entry::new(Kind::Decided).call(call).with("decision", "ALLOW");
+    let outcome = |call: &CallId| Entry::new(Kind::Outcome).call(call);
+    let of = |kind: Kind, approval: &str| Entry::new(kind).with("approval", approval);
+    let entries = [
+        decided(&calls[0]),
+        decided(&calls[1]),
+        outcome(&calls[0]),
+        of(Kind::Held, "asked"),
+        Entry::new(Kind::Grant).with("event", "given").with("grant", "given"),
+        of(Kind::Approved, "used").with("grant", "given"),
+        of(Kind::Consumed, "used"),
+        of(Kind::Denied, "asked"),
+        outcome(&calls[1]),
+        of(Kind::Approved, "again").with("grant", "given"),
+        Entry::new(Kind::Boot),
+    ];
+    let entries: Vec<_> = (OLD..).zip(entries).collect();
+    let trail = Trail::new(&entries);
+    let cuts = cuts(&trail, 2, 10);
+    let kept: Vec<&[i64]> = cuts.iter().map(|cut| &*cut.kept).collect();
+    // The last uses of a grant tell of all that came by it.
+    assert_eq!(kept, [&[1, 2][..], &[2, 4], &[2, 4, 5, 6], &[2, 5, 6, 7], &[]]);
+    let second = [vec![calls[1].to_string()], vec!["asked".to_owned()], vec![]];
+    assert_eq!((&cuts[1].open, cuts[1].rows), (&second, [2, 1, 0]));
+    assert_eq!(cuts[3].open[1..], [vec!["used".to_owned()], vec!["given".to_owned()]]);
+    assert_eq!((cuts[4].goes_on(), cuts[4].rows), (None, [2, 3, 1]));
 }

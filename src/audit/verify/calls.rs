@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::entry::{Member, Members, Values};
+use super::pruned::Pruned;
 use super::{Findings, Place};
 use crate::model::erasure::ERASED;
 use crate::store::{Cell, Line, Lines, ReadError};
@@ -97,6 +98,9 @@ struct Open {
 pub(super) struct Calls<'q> {
     rows: Lines<'q>,
     ordinal: i64,
+    /// The last entry that was pruned, the last row that was counted there, and the last one of those that stayed.
+    pruned: (u64, i64),
+    stayed: i64,
     open: HashMap<String, Open>,
     /// Rows and entries went apart: from here on no row is that of an entry.
     apart: bool,
@@ -117,11 +121,14 @@ struct Score {
 }
 
 impl<'q> Calls<'q> {
-    /// `before`: rows that were pruned, those of calls first.
-    pub(super) fn new(rows: Lines<'q>, [before, ..]: [i64; 3]) -> Self {
+    /// Those that `pruned` left.
+    pub(super) fn new(rows: Lines<'q>, pruned: &Pruned) -> Self {
+        let [before, ..] = pruned.rows();
         Self {
             rows,
             ordinal: before,
+            pruned: (pruned.to(), before),
+            stayed: 0,
             open: HashMap::new(),
             apart: false,
             untimed: 0,
@@ -130,7 +137,7 @@ impl<'q> Calls<'q> {
 
     pub(super) fn entry(
         &mut self,
-        kind: &str,
+        (seq, kind): (u64, &str),
         members: &Members<'_>,
         values: &Values<'_>,
         findings: &mut Findings,
@@ -139,7 +146,7 @@ impl<'q> Calls<'q> {
             return Ok(());
         };
         match kind {
-            "decided" => self.decided(call, members, values, findings),
+            "decided" => self.decided((seq, call), members, values, findings),
             "outcome" => {
                 self.ended(call, members, values, findings);
                 Ok(())
@@ -150,14 +157,14 @@ impl<'q> Calls<'q> {
 
     fn decided(
         &mut self,
-        call: &str,
+        (seq, call): (u64, &str),
         members: &Members<'_>,
         values: &Values<'_>,
         findings: &mut Findings,
     ) -> Result<(), ReadError> {
         let row = match self.open.remove(call).filter(|open| open.held) {
             Some(open) => open.row,
-            None => match self.next(call, findings)? {
+            None => match self.next(seq, call, findings)? {
                 Some(row) => row,
                 None => return Ok(()),
             },
@@ -187,18 +194,25 @@ impl<'q> Calls<'q> {
     }
 
     /// The next row, which must be that of the call.
-    fn next(&mut self, call: &str, findings: &mut Findings) -> Result<Option<Row>, ReadError> {
-        self.ordinal += 1;
+    fn next(&mut self, seq: u64, call: &str, findings: &mut Findings) -> Result<Option<Row>, ReadError> {
         let row = self.rows.line()?.map(|line| Row::new(&line));
+        let ordinal = match row.as_ref().map(|row| row.get("ordinal")) {
+            // Of a call that goes on: how many before it were pruned is not known any more.
+            Some(Owned::Int(found)) if seq <= self.pruned.0 && (self.stayed + 1..=self.pruned.1).contains(found) => {
+                self.stayed = *found;
+                *found
+            }
+            _ => {
+                self.ordinal += 1;
+                self.ordinal
+            }
+        };
         match row {
-            Some(row) if row.is_int("ordinal", Some(self.ordinal)) && row.is_text("id", Some(call)) => Ok(Some(row)),
+            Some(row) if row.is_int("ordinal", Some(ordinal)) && row.is_text("id", Some(call)) => Ok(Some(row)),
             _ => {
                 self.apart = true;
-                let wrong = format!(
-                    "row {} should be of call {call}, as the entries have it, and is not",
-                    self.ordinal
-                );
-                findings.add(Place::Row("calls", self.ordinal.to_string()), &wrong);
+                let wrong = format!("row {ordinal} should be of call {call}, as the entries have it, and is not");
+                findings.add(Place::Row("calls", ordinal.to_string()), &wrong);
                 Ok(None)
             }
         }

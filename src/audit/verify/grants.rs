@@ -10,8 +10,8 @@ use crate::store::{Cell, Evidence, Line, ReadError, Table};
 /// What the entries say of one grant.
 #[derive(Clone, Debug)]
 struct Told {
-    /// Which of them it was, from 1.
-    ordinal: i64,
+    /// Which of them it was, from 1; `None`: it stayed where others before it were pruned.
+    ordinal: Option<i64>,
     /// The entry that gave it, or erased what it says.
     seq: i64,
     used: i64,
@@ -23,23 +23,29 @@ struct Told {
 #[derive(Debug, Default)]
 pub(super) struct Grants {
     told: HashMap<String, Told>,
-    /// Grants that were pruned.
+    /// Grants that were pruned, as far as others follow them, and the last entry that was.
     before: i64,
+    pruned: i64,
+    /// Grants that follow.
+    behind: i64,
 }
 
 impl Grants {
-    pub(super) fn behind(before: i64) -> Self {
+    pub(super) fn behind(before: i64, pruned: i64) -> Self {
         Self {
-            told: HashMap::new(),
             before,
+            pruned,
+            ..Self::default()
         }
     }
 
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         let Some(id) = members.text("grant") else { return };
-        let ordinal = i64::try_from(self.told.len()).unwrap_or(i64::MAX) + self.before + 1;
         match (kind, members.text("event")) {
             ("grant", Some("given")) => {
+                let is_counted = seq > self.pruned;
+                self.behind += i64::from(is_counted);
+                let ordinal = is_counted.then_some(self.before + self.behind);
                 let told = Told {
                     ordinal,
                     seq,
@@ -77,7 +83,7 @@ impl Grants {
             let id = line.cell(1).text().unwrap_or_default().to_owned();
             let wrong = match self.told.remove(&id) {
                 None => Some("no entry tells of it"),
-                Some(told) => told.wrong(evidence, &line)?,
+                Some(told) => told.wrong(evidence, &line, self.before)?,
             };
             if let Some(wrong) = wrong {
                 findings.add(place(id), wrong);
@@ -93,13 +99,15 @@ impl Grants {
 }
 
 impl Told {
-    fn wrong(&self, evidence: &Evidence, line: &Line<'_>) -> Result<Option<&'static str>, ReadError> {
+    /// `before`: how many were pruned.
+    fn wrong(&self, evidence: &Evidence, line: &Line<'_>, before: i64) -> Result<Option<&'static str>, ReadError> {
         let Some((bytes, committed)) = evidence.entry(self.seq)? else {
             return Ok(Some("the entry that made it is missing"));
         };
         let text = line.cell(10).text().unwrap_or_default();
         let fits = serde_json::from_str(text).is_ok_and(|grant| fits(line, &grant));
-        if !fits || line.cell(0).int() != Some(self.ordinal) {
+        let ordinals = self.ordinal.map_or(1..=before, |ordinal| ordinal..=ordinal);
+        if !fits || line.cell(0).int().is_none_or(|ordinal| !ordinals.contains(&ordinal)) {
             return Ok(Some("its columns do not fit each other"));
         }
         let members = Members::read(&bytes).unwrap_or_default();

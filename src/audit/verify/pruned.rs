@@ -275,8 +275,13 @@ impl Pruned {
         if order.seq > sealed {
             return Some("what was ordered to be pruned was not signed before it was");
         }
-        let to = i64::try_from(said.to).unwrap_or(i64::MAX);
-        (said.kept != order.kept.up_to(to)).then_some("it does not keep what was ordered to be kept")
+        // What goes on behind a piece stays until that goes, too.
+        let ordered = order.kept.up_to(i64::try_from(said.to).unwrap_or(i64::MAX));
+        let stays = match said.to == order.to {
+            true => said.kept == ordered,
+            false => ordered.common(&said.kept) == ordered.count(),
+        };
+        (!stays).then_some("it does not keep what was ordered to be kept")
     }
 
     /// After the last entry.

@@ -1,6 +1,7 @@
 //! Approvals, agents, people and pauses held against the last entry that made each: it commits to the whole row.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
@@ -14,8 +15,8 @@ use crate::store::{Cell, Evidence, Line, ReadError, Table};
 /// What the entries say of one row.
 #[derive(Clone, Copy, Debug)]
 struct Told {
-    /// Which of its table it was, from 1.
-    ordinal: i64,
+    /// Which of its table it was, from 1, of approvals; `None`: it stayed where others before it were pruned.
+    ordinal: Option<i64>,
     /// The last entry that wrote it.
     seq: i64,
     /// That entry removed it.
@@ -30,9 +31,11 @@ pub(super) struct Rows {
     people: HashMap<String, Told>,
     pauses: HashMap<String, Told>,
     grants: Grants,
-    /// Approvals that were pruned, as far as others follow them; and whether anything was.
+    /// Approvals that were pruned, as far as others follow them, and the last entry that was.
     before: i64,
-    pruned: bool,
+    pruned: i64,
+    /// Approvals that follow.
+    behind: i64,
     /// Rows that an earlier build wrote without committing to them.
     pub(super) uncommitted: u64,
 }
@@ -41,11 +44,11 @@ impl Rows {
     /// Those that `pruned` left.
     pub(super) fn behind(pruned: &Pruned) -> Self {
         let [_, before, grants] = pruned.rows();
-        let grants = Grants::behind(grants);
+        let pruned = i64::try_from(pruned.to()).unwrap_or(i64::MAX);
         Self {
-            grants,
+            grants: Grants::behind(grants, pruned),
             before,
-            pruned: pruned.to() > 0,
+            pruned,
             ..Self::default()
         }
     }
@@ -70,17 +73,15 @@ impl Rows {
             _ => return,
         };
         let Some(name) = name else { return };
-        // Approvals are counted from those that were pruned on.
-        let before = match kind {
-            "registry" | "pause" => 0,
-            _ => self.before,
-        };
         match told.get_mut(name) {
             Some(told) => (told.seq, told.gone) = (seq, gone),
             // What is left of an approval was erased before it was pruned.
-            None if kind == "erased" && self.pruned => {}
+            None if kind == "erased" && self.pruned > 0 => {}
             None => {
-                let ordinal = i64::try_from(told.len()).unwrap_or(i64::MAX) + before + 1;
+                // Approvals are counted from those that were pruned on.
+                let is_counted = !matches!(kind, "registry" | "pause") && seq > self.pruned;
+                self.behind += i64::from(is_counted);
+                let ordinal = is_counted.then_some(self.before + self.behind);
                 told.insert(name.to_owned(), Told { ordinal, seq, gone });
             }
         }
@@ -135,7 +136,8 @@ impl Rows {
         let Some((bytes, committed)) = evidence.entry(told.seq)? else {
             return Ok(Some("the entry that made it is missing"));
         };
-        let Some(text) = row_text(table, line, told.ordinal) else {
+        let ordinals = told.ordinal.map_or(1..=self.before, |ordinal| ordinal..=ordinal);
+        let Some(text) = row_text(table, line, &ordinals) else {
             return Ok(Some("its columns do not fit each other"));
         };
         let members = Members::read(&bytes).unwrap_or_default();
@@ -156,7 +158,7 @@ impl Rows {
 }
 
 /// The row as its entry commits to it. `None`: a column cannot be as it is.
-fn row_text(table: Table, line: &Line<'_>, ordinal: i64) -> Option<String> {
+fn row_text(table: Table, line: &Line<'_>, ordinals: &RangeInclusive<i64>) -> Option<String> {
     let quoted = |column| json(line.cell(column));
     match table {
         Table::Agents | Table::People => {
@@ -186,7 +188,8 @@ fn row_text(table: Table, line: &Line<'_>, ordinal: i64) -> Option<String> {
         Table::Approvals => {
             let text = line.cell(12).text()?;
             let row: ApprovalRow = serde_json::from_str(text).ok()?;
-            (approval_fits(line, &row) && line.cell(0).int() == Some(ordinal)).then(|| text.to_owned())
+            let counted = line.cell(0).int().is_some_and(|ordinal| ordinals.contains(&ordinal));
+            (approval_fits(line, &row) && counted).then(|| text.to_owned())
         }
         Table::Entries | Table::LooseValues | Table::Calls | Table::Grants | Table::Tiles | Table::Checkpoints => None,
     }

@@ -72,7 +72,7 @@ pub(super) async fn run(args: &Args, client: &Client, out: &mut (dyn Write + Sen
 
 fn held(pruned: &Pruned, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
     match &pruned.held {
-        Some(held) => writeln!(out, "Kept from there on, though older: {}.", inert(held)),
+        Some(held) => writeln!(out, "Kept, though older: {}.", inert(held)),
         None => Ok(()),
     }
 }

@@ -14,6 +14,7 @@ fn pruned(upto: i64, entries: i64, rows: [i64; 3], follows: [i64; 3]) -> Vec<Cha
         kept: vec![1],
         entries,
         rows,
+        open: [const { Vec::new() }; 3],
         follows,
     };
     vec![sample::entry(Kind::Pruned), Change::Pruned(Box::new(pruning))]
@@ -87,4 +88,47 @@ async fn a_row_that_comes_while_the_last_one_goes_is_not_lost() {
     assert_eq!(store.write(planned).await, Err(CommitError::Lost));
     store.write(pruned(3, 2, [1, 0, 0], [1, 0, 0])).await.unwrap();
     assert_eq!(store.open_calls().unwrap().len(), 1);
+}
+
+/// What is open stays with its row, which is then one of those before the others.
+#[tokio::test]
+async fn what_is_open_stays_where_all_around_it_goes() {
+    let (_directory, path, store) = fresh();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    let (open, ended) = (CallId::random(), CallId::random());
+    store.write(sample::decided(&open, "ALLOW")).await.unwrap();
+    store.write(sample::decided(&ended, "ALLOW")).await.unwrap();
+    store.write(sample::closed(&ended)).await.unwrap();
+    let pruned = |open: Vec<String>, kept: Vec<i64>, entries, follows| {
+        let pruning = Pruning {
+            upto: 4,
+            kept,
+            entries,
+            rows: [2, 0, 0],
+            open: [open, Vec::new(), Vec::new()],
+            follows: [follows, 0, 0],
+        };
+        vec![sample::entry(Kind::Pruned), Change::Pruned(Box::new(pruning))]
+    };
+    let without = store.write(pruned(Vec::new(), vec![1, 2], 2, 0)).await;
+    assert_eq!(without, Err(CommitError::Lost), "it is open");
+    let further = store.write(pruned(vec![open.to_string()], vec![1, 2], 2, 2)).await;
+    assert_eq!(further, Err(CommitError::Lost), "the next row is the second one again");
+    let reader = store.reader().unwrap();
+    let last = reader
+        .last_of(&[vec![open.to_string()], Vec::new(), Vec::new()])
+        .unwrap();
+    assert_eq!(last, [1, 0, 0]);
+    store
+        .write(pruned(vec![open.to_string()], vec![1, 2], 2, 1))
+        .await
+        .unwrap();
+    let left: Vec<i64> = reader.bare(1, 9).unwrap().iter().map(|entry| entry.seq).collect();
+    assert_eq!(left, [1, 2, 5]);
+    assert_eq!(store.open_calls().unwrap().len(), 1);
+    store.write(sample::decided(&CallId::random(), "ALLOW")).await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let ordinals = "SELECT group_concat(ordinal) FROM calls";
+    let ordinals: String = connection.query_row(ordinals, [], |row| row.get(0)).unwrap();
+    assert_eq!(ordinals, "1,2");
 }

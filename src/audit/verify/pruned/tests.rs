@@ -97,17 +97,24 @@ fn what_was_ordered_to_be_kept_is_kept() {
     let whole = [
         order(),
         done(10, (1, 2), Some("2")),
-        done(10, (3, 5), Some("2-3")),
+        done(10, (3, 5), Some("2-5")),
         done(10, (6, 9), Some("2-3,7")),
     ];
     assert_eq!(told(&path, 10, &whole), [""; 0]);
-    for kept in [None, Some("2"), Some("2-4"), Some("2-3,7")] {
+    let more = [order(), done(10, (1, 9), Some("2-4,7"))];
+    let wrong = "it does not keep what was ordered to be kept";
+    assert_eq!(
+        told(&path, 10, &more),
+        [wrong],
+        "nothing goes on behind the last piece but that"
+    );
+    for kept in [None, Some("2"), Some("3-4"), Some("2-3,7")] {
         let entries = [order(), done(10, (1, 6), kept)];
         assert_eq!(
             told(&path, 10, &entries),
             [match kept {
                 Some("2-3,7") => "it does not say what was pruned",
-                _ => "it does not keep what was ordered to be kept",
+                _ => wrong,
             }]
         );
     }
