@@ -25,7 +25,7 @@
 //! | `boot` | as given; `[boot_id]` `[uptime_ms]` of the machine | |
 //! | `reload` | `[errors]` `mappings` `policies` (what is in force from here on) `result` (`applied`, `refused`) | `[wrong]` |
 //! | `notification` | `[approval]` `[by]` `channel` `[event]` `result` (`given_up`, `disabled`, `enabled`) | `[error]` `receiver` |
-//! | `pruned` | `[approvals]` `[before]` `[calls]` `entries` `event` (`ordered`, `done`) `from` `[grants]` `[kept]` `months` `[order]` `[person]` `[retention]` (months) `to` | `[reason]` |
+//! | `pruned` | `[approvals]` `[before]` `[calls]` `entries` `event` (`ordered`, `done`) `from` `[grants]` `[kept]` `months` `[open_approvals]` `[open_calls]` `[open_grants]` (ordinals of rows that stay) `[order]` `[person]` `[retention]` (months) `to` | `[reason]` |
 //! | `shutdown` | | |
 //! | `gap` | `set_back_ms` or `set_forward_ms` | |
 //! | `key` | `event` (`made`, `rotated`, `retired`) `log_key` (of checkpoints from here on; until here, if `retired`) `previous`? `until`? (ms; it signs, too) | |

@@ -15,6 +15,7 @@ import bisect
 import datetime
 import hashlib
 import hmac
+import itertools
 import json
 import math
 import re
@@ -371,6 +372,7 @@ class Pruned:
         self.database, self.to, self.by, self.kept, self.last, self.tile = database, 0, None, [], None, (None, b"")
         self.order, self.forward = None, []
         self.rows = {"calls": 0, "approvals": 0, "grants": 0}
+        self.open = {"calls": [], "approvals": [], "grants": []}
         if database.execute("PRAGMA user_version").fetchone()[0] < 12:
             return
         row = database.execute("SELECT upto, by FROM pruned WHERE only = 1").fetchone()
@@ -381,6 +383,7 @@ class Pruned:
             raise Wrong("pruned: no entry says that so much was pruned")
         self.to, self.by, self.kept = row[0], row[1], said["ranges"]
         self.rows = {name: said[name] for name in self.rows}
+        self.open = {name: said[f"open_{name}"] for name in self.rows}
 
     def entry_at(self, seq):
         row = self.database.execute("SELECT bytes FROM entries WHERE seq = ?", [seq]).fetchone()
@@ -400,7 +403,14 @@ class Pruned:
 
     def said(self, by):
         said = self.range_of(by, "done", "to from order calls approvals grants".split())
-        return said if said and said["to"] < said["order"] < by else None
+        if said is None or not said["to"] < said["order"] < by:
+            return None
+        for name in self.rows:
+            open_ = said.get(f"open_{name}")
+            said[f"open_{name}"] = [] if open_ is None else places_of(open_, said[name] + 1)
+            if said[f"open_{name}"] is None:
+                return None
+        return said
 
     def ordered(self, seq):
         order = self.range_of(seq, "ordered", ["to", "from", "time"])
@@ -417,6 +427,12 @@ class Pruned:
         if note and claimed_seconds(note[0]) * 1000 + later >= before * 1000:
             raise Wrong(f"entry {seq}: it orders to be pruned what was not signed before those months were over")
         return order
+
+    def ordinals(self, table):
+        """Which row of a table each is, as the entries come that are the first about one: given the place of that."""
+        stayed = (place for first, last in self.open[table] for place in range(first, last + 1))
+        behind = itertools.count(self.rows[table] + 1)
+        return lambda seq: next(stayed, None) if seq <= self.to else next(behind)
 
     def has(self, seq):
         return seq <= self.to and not has(self.kept, seq)
@@ -525,8 +541,7 @@ def told(value):
 
 class Calls:
     def __init__(self, rows, pruned):
-        self.rows, self.open, self.pruned, self.stayed = rows, {}, pruned, 0
-        self.ordinal = pruned.rows["calls"]
+        self.rows, self.open, self.ordinals = rows, {}, pruned.ordinals("calls")
 
     def entry(self, seq, kind, members, values):
         call = members.get("call")
@@ -540,15 +555,8 @@ class Calls:
         if row is None or before["decision"] != "REQUIRE_APPROVAL":
             found = next(self.rows, None)
             row = dict(zip(CALLS, found)) if found else {}
-            ordinal = row.get("ordinal")
-            if seq <= self.pruned.to and type(ordinal) is int and self.stayed < ordinal <= self.pruned.rows["calls"]:
-                # Of a call that goes on: how many before it were pruned is not known any more.
-                self.stayed = ordinal
-            else:
-                self.ordinal += 1
-                if ordinal != self.ordinal:
-                    raise Wrong(f"calls: row {self.ordinal} is not of {call}")
-            if row.get("id") != call:
+            ordinal = self.ordinals(seq)
+            if ordinal is None or row.get("ordinal") != ordinal or row.get("id") != call:
                 raise Wrong(f"calls: row {ordinal} is not of {call}")
         if members["decision"] == "BLOCK":
             end = {"outcome": "not_sent", "ended": members.get("began", row["closed"])}
@@ -604,7 +612,7 @@ class Rows:
     """The last entry of each approval, agent, person and pause, and the place of the first."""
 
     def __init__(self, pruned):
-        self.pruned, self.before, self.behind = pruned.to, pruned.rows["approvals"], 0
+        self.pruned, self.ordinals = pruned.to, pruned.ordinals("approvals")
         self.told = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}
 
     def entry(self, seq, kind, members):
@@ -622,10 +630,7 @@ class Rows:
         if kind == "erased" and self.pruned and name not in told:
             # What is left of an approval was erased before it was pruned.
             return
-        ordinal = told[name][0] if name in told else None
-        if name not in told and table == "approvals" and seq > self.pruned:
-            self.behind += 1
-            ordinal = self.before + self.behind
+        ordinal = told[name][0] if name in told else self.ordinals(seq) if table == "approvals" else None
         told[name] = (ordinal, seq, members.get("event") == "resumed")
 
     def finish(self, database):
@@ -658,9 +663,7 @@ class Rows:
         kept = parsed(row["row"], "approvals")
         plain = "id revision state created expires decided grant_expires consumed_by consumed".split()
         same = all(row[name] == kept[name] for name in plain)
-        # Of one that stayed, it is not known how many before it were pruned.
-        counted = row["ordinal"] == ordinal if ordinal else 1 <= row["ordinal"] <= self.before
-        if not same or not counted or row["agent"] != kept["facts"]["agent"]:
+        if not same or ordinal is None or row["ordinal"] != ordinal or row["agent"] != kept["facts"]["agent"]:
             raise Wrong(f"approvals: the columns of {row['id']}")
         if row["fingerprint"].hex() != kept["fingerprint"]:
             raise Wrong(f"approvals: the fingerprint of {row['id']}")
@@ -685,14 +688,13 @@ class Grants:
     """What the entries say of each grant: which of them it was, who gave it where, how often it was used, and its end."""
 
     def __init__(self, pruned):
-        self.told, self.before, self.pruned, self.behind = {}, pruned.rows["grants"], pruned.to, 0
+        self.told, self.pruned, self.ordinals = {}, pruned.to, pruned.ordinals("grants")
 
     def entry(self, seq, kind, members):
         if kind == "erased" and self.pruned and members.get("grant") not in self.told:
             return
         if kind == "grant" and members["event"] == "given":
-            self.behind += seq > self.pruned
-            place = self.before + self.behind if seq > self.pruned else None
+            place = self.ordinals(seq)
             self.told[members["grant"]] = {"ordinal": place, "seq": seq, "used": 0, "ended": None, "ended_by": None}
         elif kind == "grant":
             self.told[members["grant"]].update(ended=members["ended"], ended_by=members.get("person"))
@@ -715,9 +717,6 @@ class Grants:
             told_by_row = {key: kept[key] for key in ("id", "agent", "uses", "created", "expires")}
             expected = {**told, **told_by_row, "person": kept["vote"]["person"]}
             seq = expected.pop("seq")
-            if expected["ordinal"] is None and type(row["ordinal"]) is int and 1 <= row["ordinal"] <= self.before:
-                # Of one that stayed, it is not known how many before it were pruned.
-                expected["ordinal"] = row["ordinal"]
             for column, value in expected.items():
                 if row[column] != value or type(row[column]) is not type(value):
                     raise Wrong(f"grants: `{column}` of {name}")

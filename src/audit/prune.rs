@@ -53,6 +53,8 @@ pub struct Prune {
 pub struct Piece {
     from: i64,
     months: (Month, Month),
+    /// The ordinals of the rows of calls, approvals and grants that stay.
+    stayed: [Vec<i64>; 3],
     pruning: Pruning,
 }
 
@@ -173,6 +175,12 @@ impl Piece {
             .with("order", order)
             .with("to", *upto)
             .with_some("kept", self.kept());
+        let stayed = ["open_calls", "open_approvals", "open_grants"]
+            .into_iter()
+            .zip(&self.stayed);
+        let entry = stayed.fold(entry, |entry, (name, stayed)| {
+            entry.with_some(name, (!stayed.is_empty()).then(|| spell(stayed)))
+        });
         vec![
             Change::Append(by.told(entry)),
             Change::Pruned(Box::new(self.pruning.clone())),
@@ -230,18 +238,19 @@ fn pieces(reader: &Reader, begins: i64, cuts: Cuts) -> Result<Vec<Piece>, PruneE
     for cut in cuts.all {
         let stay = i64::try_from(cut.kept.len()).unwrap_or(i64::MAX);
         let (mut rows, mut follows) = (cut.rows, cut.rows);
-        let (behind, last) = (reader.are_behind(cut.rows)?, reader.last_of(&cut.open)?);
+        let (behind, stayed) = (reader.are_behind(cut.rows)?, reader.ordinals(&cut.open)?);
         for place in 0..3 {
             // A table of which all rows went, but for those that stay, goes on behind these.
-            if let (Some(row), Some(follow), Some(emptied), Some(false), Some(last)) = (
+            let last = stayed.get(place).and_then(|stayed| stayed.last()).copied();
+            let last = last.unwrap_or_default();
+            if let (Some(row), Some(follow), Some(emptied), Some(false)) = (
                 rows.get_mut(place),
                 follows.get_mut(place),
                 emptied.get_mut(place),
                 behind.get(place),
-                last.get(place),
             ) {
-                *follow = *last;
-                if let Some(before) = emptied.replace(*last) {
+                *follow = last;
+                if let Some(before) = emptied.replace(last) {
                     *row = before;
                 }
             }
@@ -251,6 +260,7 @@ fn pieces(reader: &Reader, begins: i64, cuts: Cuts) -> Result<Vec<Piece>, PruneE
         pieces.push(Piece {
             from,
             months: (first, last),
+            stayed,
             pruning: Pruning {
                 upto: cut.seq,
                 entries: cut.seq - from + 1 + left - stay,
@@ -281,6 +291,7 @@ impl Prune {
         let piece = Piece {
             from: 1,
             months: (month.before(2), month.before(1)),
+            stayed: [const { Vec::new() }; 3],
             pruning,
         };
         Self {

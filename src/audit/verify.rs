@@ -183,6 +183,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
     let (mut checkpoints, mut calls) = (evidence.query(Table::Checkpoints)?, evidence.query(Table::Calls)?);
     let mut entries = evidence.query(Table::Entries)?;
     let pruned = Pruned::read(evidence, &mut findings)?;
+    let [ordinals, ..] = pruned.ordinals();
     let published = against.published.clone();
     let mut trail = Trail {
         tree: Tree::new(
@@ -193,7 +194,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
             sealed,
             &mut findings,
         )?,
-        calls: Calls::new(calls.lines()?, &pruned),
+        calls: Calls::new(calls.lines()?, ordinals),
         rows: Rows::behind(&pruned),
         values: 0,
         hidden: 0,
@@ -299,8 +300,8 @@ impl Trail<'_> {
         self.pruned.entry(evidence, (seq, sealed), (kind, &members), findings)?;
         self.tree
             .entry((seq, line.cell(1).int().unwrap_or_default(), kind, bytes), findings)?;
-        self.calls.entry((seq, kind), &members, &values, findings)?;
         let place = i64::try_from(seq).unwrap_or(i64::MAX);
+        self.calls.entry((place, kind), &members, &values, findings)?;
         self.erased.entry(evidence, place, &values, findings)?;
         self.erased.says(place, kind, &members, findings);
         self.rows.entry(place, kind, &members);

@@ -61,6 +61,13 @@ impl Places {
         self.0.get(at).is_some_and(|range| range.contains(&place))
     }
 
+    /// The first of them behind `place`.
+    pub fn after(&self, place: i64) -> Option<i64> {
+        let at = self.0.partition_point(|range| *range.end() <= place);
+        let range = self.0.get(at)?;
+        Some(place.saturating_add(1).max(*range.start()))
+    }
+
     /// Those of them up to `last`.
     #[must_use]
     pub fn up_to(&self, last: i64) -> Self {
@@ -124,6 +131,11 @@ mod tests {
         }
         assert_eq!(Places::read("1-99999999999999", 10), None);
         let of = |text: &str| Places::read(text, 99).unwrap();
+        let mut all = vec![0];
+        while let Some(next) = all.last().and_then(|place| of("2-4,6,98").after(*place)) {
+            all.push(next);
+        }
+        assert_eq!(all, [0, 2, 3, 4, 6, 98]);
         assert_eq!(of("1-4,6,8-20").common(&of("2,4-6,10-11,20-30")), 6);
     }
 }

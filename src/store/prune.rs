@@ -138,17 +138,17 @@ fn are_behind(connection: &Connection, rows: [i64; 3]) -> rusqlite::Result<[bool
         .query_row(rows, |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
 }
 
-/// The last ordinal among these calls, approvals and grants; 0 for none.
-fn last_of(connection: &Connection, ids: &[Vec<String>; 3]) -> rusqlite::Result<[i64; 3]> {
-    let mut last = [0; 3];
-    for ((table, ids), last) in ["calls", "approvals", "grants"].into_iter().zip(ids).zip(&mut last) {
-        let sql =
-            format!("SELECT coalesce(max(ordinal), 0) FROM {table} WHERE id IN (SELECT value FROM json_each(?1))");
-        *last = connection
+/// The ordinals of these calls, approvals and grants.
+fn ordinals(connection: &Connection, ids: &[Vec<String>; 3]) -> rusqlite::Result<[Vec<i64>; 3]> {
+    let mut found = [const { Vec::new() }; 3];
+    for ((table, ids), found) in ["calls", "approvals", "grants"].into_iter().zip(ids).zip(&mut found) {
+        let sql = format!("SELECT ordinal FROM {table} WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY ordinal");
+        *found = connection
             .prepare_cached(&sql)?
-            .query_row([json(ids)], |row| row.get(0))?;
+            .query_map([json(ids)], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
     }
-    Ok(last)
+    Ok(found)
 }
 
 /// Bytes of some entries with their values.
@@ -186,12 +186,12 @@ impl Reader {
         Ok(are_behind(&self.connection, rows)?)
     }
 
-    /// The last ordinal among these calls, approvals and grants, by their ids; 0 for none.
+    /// The ordinals of these calls, approvals and grants, by their ids, in order.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn last_of(&self, ids: &[Vec<String>; 3]) -> Result<[i64; 3], ReadError> {
-        Ok(last_of(&self.connection, ids)?)
+    pub fn ordinals(&self, ids: &[Vec<String>; 3]) -> Result<[Vec<i64>; 3], ReadError> {
+        Ok(ordinals(&self.connection, ids)?)
     }
 
     /// Bytes of the entries up to the place `upto`, with their values.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::entry::{Member, Members, Values};
-use super::pruned::Pruned;
+use super::pruned::Ordinals;
 use super::{Findings, Place};
 use crate::model::erasure::ERASED;
 use crate::store::{Cell, Line, Lines, ReadError};
@@ -97,10 +97,7 @@ struct Open {
 
 pub(super) struct Calls<'q> {
     rows: Lines<'q>,
-    ordinal: i64,
-    /// The last entry that was pruned, the last row that was counted there, and the last one of those that stayed.
-    pruned: (u64, i64),
-    stayed: i64,
+    ordinals: Ordinals,
     open: HashMap<String, Open>,
     /// Rows and entries went apart: from here on no row is that of an entry.
     apart: bool,
@@ -121,14 +118,10 @@ struct Score {
 }
 
 impl<'q> Calls<'q> {
-    /// Those that `pruned` left.
-    pub(super) fn new(rows: Lines<'q>, pruned: &Pruned) -> Self {
-        let [before, ..] = pruned.rows();
+    pub(super) fn new(rows: Lines<'q>, ordinals: Ordinals) -> Self {
         Self {
             rows,
-            ordinal: before,
-            pruned: (pruned.to(), before),
-            stayed: 0,
+            ordinals,
             open: HashMap::new(),
             apart: false,
             untimed: 0,
@@ -137,7 +130,7 @@ impl<'q> Calls<'q> {
 
     pub(super) fn entry(
         &mut self,
-        (seq, kind): (u64, &str),
+        (seq, kind): (i64, &str),
         members: &Members<'_>,
         values: &Values<'_>,
         findings: &mut Findings,
@@ -157,7 +150,7 @@ impl<'q> Calls<'q> {
 
     fn decided(
         &mut self,
-        (seq, call): (u64, &str),
+        (seq, call): (i64, &str),
         members: &Members<'_>,
         values: &Values<'_>,
         findings: &mut Findings,
@@ -194,28 +187,18 @@ impl<'q> Calls<'q> {
     }
 
     /// The next row, which must be that of the call.
-    fn next(&mut self, seq: u64, call: &str, findings: &mut Findings) -> Result<Option<Row>, ReadError> {
+    fn next(&mut self, seq: i64, call: &str, findings: &mut Findings) -> Result<Option<Row>, ReadError> {
+        let ordinal = self.ordinals.next(seq);
         let row = self.rows.line()?.map(|line| Row::new(&line));
-        let ordinal = match row.as_ref().map(|row| row.get("ordinal")) {
-            // Of a call that goes on: how many before it were pruned is not known any more.
-            Some(Owned::Int(found)) if seq <= self.pruned.0 && (self.stayed + 1..=self.pruned.1).contains(found) => {
-                self.stayed = *found;
-                *found
-            }
-            _ => {
-                self.ordinal += 1;
-                self.ordinal
-            }
-        };
-        match row {
-            Some(row) if row.is_int("ordinal", Some(ordinal)) && row.is_text("id", Some(call)) => Ok(Some(row)),
-            _ => {
-                self.apart = true;
-                let wrong = format!("row {ordinal} should be of call {call}, as the entries have it, and is not");
-                findings.add(Place::Row("calls", ordinal.to_string()), &wrong);
-                Ok(None)
-            }
+        let fits = |row: &Row| ordinal.is_some() && row.is_int("ordinal", ordinal) && row.is_text("id", Some(call));
+        let row = row.filter(fits);
+        if row.is_none() {
+            self.apart = true;
+            let ordinal = ordinal.unwrap_or_default();
+            let wrong = format!("row {ordinal} should be of call {call}, as the entries have it, and is not");
+            findings.add(Place::Row("calls", ordinal.to_string()), &wrong);
         }
+        Ok(row)
     }
 
     fn ended(&mut self, call: &str, members: &Members<'_>, values: &Values<'_>, findings: &mut Findings) {

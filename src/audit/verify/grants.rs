@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::entry::{Member, Members, Values};
+use super::pruned::Ordinals;
 use super::{Findings, Place};
 use crate::model::grant::Grant;
 use crate::store::{Cell, Evidence, Line, ReadError, Table};
@@ -10,7 +11,7 @@ use crate::store::{Cell, Evidence, Line, ReadError, Table};
 /// What the entries say of one grant.
 #[derive(Clone, Debug)]
 struct Told {
-    /// Which of them it was, from 1; `None`: it stayed where others before it were pruned.
+    /// Which of them it was, from 1.
     ordinal: Option<i64>,
     /// The entry that gave it, or erased what it says.
     seq: i64,
@@ -23,18 +24,13 @@ struct Told {
 #[derive(Debug, Default)]
 pub(super) struct Grants {
     told: HashMap<String, Told>,
-    /// Grants that were pruned, as far as others follow them, and the last entry that was.
-    before: i64,
-    pruned: i64,
-    /// Grants that follow.
-    behind: i64,
+    ordinals: Ordinals,
 }
 
 impl Grants {
-    pub(super) fn behind(before: i64, pruned: i64) -> Self {
+    pub(super) fn new(ordinals: Ordinals) -> Self {
         Self {
-            before,
-            pruned,
+            ordinals,
             ..Self::default()
         }
     }
@@ -43,9 +39,7 @@ impl Grants {
         let Some(id) = members.text("grant") else { return };
         match (kind, members.text("event")) {
             ("grant", Some("given")) => {
-                let is_counted = seq > self.pruned;
-                self.behind += i64::from(is_counted);
-                let ordinal = is_counted.then_some(self.before + self.behind);
+                let ordinal = self.ordinals.next(seq);
                 let told = Told {
                     ordinal,
                     seq,
@@ -83,7 +77,7 @@ impl Grants {
             let id = line.cell(1).text().unwrap_or_default().to_owned();
             let wrong = match self.told.remove(&id) {
                 None => Some("no entry tells of it"),
-                Some(told) => told.wrong(evidence, &line, self.before)?,
+                Some(told) => told.wrong(evidence, &line)?,
             };
             if let Some(wrong) = wrong {
                 findings.add(place(id), wrong);
@@ -99,15 +93,13 @@ impl Grants {
 }
 
 impl Told {
-    /// `before`: how many were pruned.
-    fn wrong(&self, evidence: &Evidence, line: &Line<'_>, before: i64) -> Result<Option<&'static str>, ReadError> {
+    fn wrong(&self, evidence: &Evidence, line: &Line<'_>) -> Result<Option<&'static str>, ReadError> {
         let Some((bytes, committed)) = evidence.entry(self.seq)? else {
             return Ok(Some("the entry that made it is missing"));
         };
         let text = line.cell(10).text().unwrap_or_default();
         let fits = serde_json::from_str(text).is_ok_and(|grant| fits(line, &grant));
-        let ordinals = self.ordinal.map_or(1..=before, |ordinal| ordinal..=ordinal);
-        if !fits || line.cell(0).int().is_none_or(|ordinal| !ordinals.contains(&ordinal)) {
+        if !fits || self.ordinal.is_none() || line.cell(0).int() != self.ordinal {
             return Ok(Some("its columns do not fit each other"));
         }
         let members = Members::read(&bytes).unwrap_or_default();

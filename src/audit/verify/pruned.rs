@@ -35,6 +35,8 @@ struct Said {
     order: u64,
     kept: Places,
     rows: [i64; 3],
+    /// The ordinals of those that stayed.
+    open: [Places; 3],
     time: Timestamp,
 }
 
@@ -44,12 +46,23 @@ impl Said {
         let (from, to, kept) = range(by, members, "done")?;
         let order = place(members, "order").filter(|order| *order > to && *order < by)?;
         let row = |name| members.int(name).filter(|row| *row >= 0);
+        let rows = [row("calls")?, row("approvals")?, row("grants")?];
+        let open = |name, rows: i64| match members.text(name) {
+            None => Some(Places::default()),
+            Some(open) => Places::read(open, rows.saturating_add(1)),
+        };
+        let [calls, approvals, grants] = rows;
         Some(Self {
             to,
             from,
             order,
             kept,
-            rows: [row("calls")?, row("approvals")?, row("grants")?],
+            rows,
+            open: [
+                open("open_calls", calls)?,
+                open("open_approvals", approvals)?,
+                open("open_grants", grants)?,
+            ],
             time: Timestamp(members.int("time")?),
         })
     }
@@ -129,6 +142,31 @@ fn place(members: &Members<'_>, name: &str) -> Option<u64> {
     members.int(name).and_then(|place| u64::try_from(place).ok())
 }
 
+/// The ordinals of the rows of a table, as the first entry about each comes.
+#[derive(Debug, Default)]
+pub(super) struct Ordinals {
+    /// The last entry that was pruned, and how many rows were told of up to there.
+    pruned: i64,
+    before: i64,
+    /// Those of them that stayed, and the last one that came.
+    open: Places,
+    stayed: i64,
+    /// Rows that came behind.
+    behind: i64,
+}
+
+impl Ordinals {
+    /// Of the row that the entry `seq` is the first one about; `None`: it should not be there.
+    pub(super) fn next(&mut self, seq: i64) -> Option<i64> {
+        if seq <= self.pruned {
+            self.stayed = self.open.after(self.stayed)?;
+            return Some(self.stayed);
+        }
+        self.behind += 1;
+        Some(self.before + self.behind)
+    }
+}
+
 /// What is gone, and what entries say of that.
 #[derive(Debug, Default)]
 pub(super) struct Pruned {
@@ -179,9 +217,20 @@ impl Pruned {
         (i64::try_from(self.to()).unwrap_or(i64::MAX), kept)
     }
 
-    /// Rows of calls, approvals and grants that are gone.
-    pub(super) fn rows(&self) -> [i64; 3] {
-        self.gone.as_ref().map_or([0; 3], |(_, said)| said.rows)
+    /// How the rows of calls, approvals and grants are counted that are left.
+    pub(super) fn ordinals(&self) -> [Ordinals; 3] {
+        let Some((_, said)) = &self.gone else {
+            return Default::default();
+        };
+        let pruned = i64::try_from(said.to).unwrap_or(i64::MAX);
+        let mut open = said.open.clone().into_iter();
+        said.rows.map(|before| Ordinals {
+            pruned,
+            before,
+            open: open.next().unwrap_or_default(),
+            stayed: 0,
+            behind: 0,
+        })
     }
 
     /// Whether an entry has to be gone.

@@ -1,13 +1,12 @@
 //! Approvals, agents, people and pauses held against the last entry that made each: it commits to the whole row.
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
 use super::entry::{Member, Members, Values};
 use super::grants::Grants;
-use super::pruned::Pruned;
+use super::pruned::{Ordinals, Pruned};
 use super::{Findings, Place};
 use crate::model::change::ApprovalRow;
 use crate::store::{Cell, Evidence, Line, ReadError, Table};
@@ -15,7 +14,7 @@ use crate::store::{Cell, Evidence, Line, ReadError, Table};
 /// What the entries say of one row.
 #[derive(Clone, Copy, Debug)]
 struct Told {
-    /// Which of its table it was, from 1, of approvals; `None`: it stayed where others before it were pruned.
+    /// Which of its table it was, from 1, of approvals.
     ordinal: Option<i64>,
     /// The last entry that wrote it.
     seq: i64,
@@ -31,11 +30,9 @@ pub(super) struct Rows {
     people: HashMap<String, Told>,
     pauses: HashMap<String, Told>,
     grants: Grants,
-    /// Approvals that were pruned, as far as others follow them, and the last entry that was.
-    before: i64,
-    pruned: i64,
-    /// Approvals that follow.
-    behind: i64,
+    /// Of approvals; and whether anything was pruned.
+    ordinals: Ordinals,
+    pruned: bool,
     /// Rows that an earlier build wrote without committing to them.
     pub(super) uncommitted: u64,
 }
@@ -43,12 +40,11 @@ pub(super) struct Rows {
 impl Rows {
     /// Those that `pruned` left.
     pub(super) fn behind(pruned: &Pruned) -> Self {
-        let [_, before, grants] = pruned.rows();
-        let pruned = i64::try_from(pruned.to()).unwrap_or(i64::MAX);
+        let [_, ordinals, grants] = pruned.ordinals();
         Self {
-            grants: Grants::behind(grants, pruned),
-            before,
-            pruned,
+            grants: Grants::new(grants),
+            ordinals,
+            pruned: pruned.to() > 0,
             ..Self::default()
         }
     }
@@ -76,12 +72,12 @@ impl Rows {
         match told.get_mut(name) {
             Some(told) => (told.seq, told.gone) = (seq, gone),
             // What is left of an approval was erased before it was pruned.
-            None if kind == "erased" && self.pruned > 0 => {}
+            None if kind == "erased" && self.pruned => {}
             None => {
-                // Approvals are counted from those that were pruned on.
-                let is_counted = !matches!(kind, "registry" | "pause") && seq > self.pruned;
-                self.behind += i64::from(is_counted);
-                let ordinal = is_counted.then_some(self.before + self.behind);
+                let ordinal = match kind {
+                    "registry" | "pause" => None,
+                    _ => self.ordinals.next(seq),
+                };
                 told.insert(name.to_owned(), Told { ordinal, seq, gone });
             }
         }
@@ -136,8 +132,7 @@ impl Rows {
         let Some((bytes, committed)) = evidence.entry(told.seq)? else {
             return Ok(Some("the entry that made it is missing"));
         };
-        let ordinals = told.ordinal.map_or(1..=self.before, |ordinal| ordinal..=ordinal);
-        let Some(text) = row_text(table, line, &ordinals) else {
+        let Some(text) = row_text(table, line, told.ordinal) else {
             return Ok(Some("its columns do not fit each other"));
         };
         let members = Members::read(&bytes).unwrap_or_default();
@@ -158,7 +153,7 @@ impl Rows {
 }
 
 /// The row as its entry commits to it. `None`: a column cannot be as it is.
-fn row_text(table: Table, line: &Line<'_>, ordinals: &RangeInclusive<i64>) -> Option<String> {
+fn row_text(table: Table, line: &Line<'_>, ordinal: Option<i64>) -> Option<String> {
     let quoted = |column| json(line.cell(column));
     match table {
         Table::Agents | Table::People => {
@@ -188,7 +183,7 @@ fn row_text(table: Table, line: &Line<'_>, ordinals: &RangeInclusive<i64>) -> Op
         Table::Approvals => {
             let text = line.cell(12).text()?;
             let row: ApprovalRow = serde_json::from_str(text).ok()?;
-            let counted = line.cell(0).int().is_some_and(|ordinal| ordinals.contains(&ordinal));
+            let counted = ordinal.is_some() && line.cell(0).int() == ordinal;
             (approval_fits(line, &row) && counted).then(|| text.to_owned())
         }
         Table::Entries | Table::LooseValues | Table::Calls | Table::Grants | Table::Tiles | Table::Checkpoints => None,

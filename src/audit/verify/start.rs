@@ -22,7 +22,8 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
     let mut findings = Findings::default();
     let (mut calls, mut entries) = (evidence.query(Table::Calls)?, evidence.query(Table::Entries)?);
     let mut pruned = Pruned::read(evidence, &mut findings)?;
-    let (mut calls, mut rows) = (Calls::new(calls.lines()?, &pruned), Rows::behind(&pruned));
+    let [ordinals, ..] = pruned.ordinals();
+    let (mut calls, mut rows) = (Calls::new(calls.lines()?, ordinals), Rows::behind(&pruned));
     let (mut edge, mut lines, mut erased) = (Edge::default(), entries.lines()?, Erased::behind(&pruned));
     while let Some(line) = lines.line()? {
         while pruned.has(edge.size() + 1)
@@ -59,7 +60,7 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
         let kind = members.text("kind").unwrap_or_default();
         let (values, place) = (values.unwrap_or_default(), i64::try_from(seq).unwrap_or(i64::MAX));
         pruned.entry(evidence, (seq, sealed.0), (kind, &members), &mut findings)?;
-        calls.entry((seq, kind), &members, &values, &mut findings)?;
+        calls.entry((place, kind), &members, &values, &mut findings)?;
         erased.entry(evidence, place, &values, &mut findings)?;
         erased.says(place, kind, &members, &mut findings);
         rows.entry(place, kind, &members);

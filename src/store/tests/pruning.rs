@@ -115,10 +115,10 @@ async fn what_is_open_stays_where_all_around_it_goes() {
     let further = store.write(pruned(vec![open.to_string()], vec![1, 2], 2, 2)).await;
     assert_eq!(further, Err(CommitError::Lost), "the next row is the second one again");
     let reader = store.reader().unwrap();
-    let last = reader
-        .last_of(&[vec![open.to_string()], Vec::new(), Vec::new()])
+    let ordinals = reader
+        .ordinals(&[vec![open.to_string()], Vec::new(), Vec::new()])
         .unwrap();
-    assert_eq!(last, [1, 0, 0]);
+    assert_eq!(ordinals, [vec![1], vec![], vec![]]);
     store
         .write(pruned(vec![open.to_string()], vec![1, 2], 2, 1))
         .await

@@ -155,3 +155,31 @@ fn what_was_young_is_not_taken_for_pruned() {
     let set = [gap(40 * 86_400_000), ordered("2026-10", 7, None)];
     assert_eq!(told(&path, 0, &set), [young]);
 }
+
+/// Of what goes on, the rows stay between those that are gone.
+#[test]
+fn rows_that_stayed_are_those_that_were_told() {
+    let counted = |open: &str| {
+        let entry = Entry::new(Kind::Pruned)
+            .with("approvals", 0_i64)
+            .with("calls", 5_i64)
+            .with("event", "done")
+            .with("from", 1_i64)
+            .with("grants", 0_i64)
+            .with("open_calls", open)
+            .with("order", 10_i64)
+            .with("to", 9_i64);
+        let bytes = entry.bytes(11, Timestamp(NOW));
+        let said = Said::read(11, &Members::read(&bytes).unwrap())?;
+        let pruned = Pruned {
+            gone: Some((11, said)),
+            ..Pruned::default()
+        };
+        let [calls, ..] = pruned.ordinals();
+        Some(calls)
+    };
+    let mut calls = counted("2,4-5").unwrap();
+    let told = [3, 4, 8, 9, 12, 13].map(|seq| calls.next(seq));
+    assert_eq!(told, [Some(2), Some(4), Some(5), None, Some(6), Some(7)]);
+    assert!(counted("6").is_none() && counted("a").is_none());
+}
