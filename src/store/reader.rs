@@ -334,14 +334,6 @@ impl Reader {
         Ok(tree::last(&self.connection)?)
     }
 
-    /// The note of the last checkpoint over at most `size` entries.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn note_up_to(&self, size: i64) -> Result<Option<String>, ReadError> {
-        Ok(tree::note_up_to(&self.connection, size)?)
-    }
-
     /// Gives the bytes of the entries behind the first `from` to `each`, at most `limit` of them.
     ///
     /// # Errors

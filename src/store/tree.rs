@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::calls::{one, unreadable};
 use super::group::Refused;
-use super::reader::ReadError;
+use super::reader::{ReadError, Reader};
 use crate::model::change::Seal;
 use crate::model::merkle::Hash;
 
@@ -95,6 +95,16 @@ pub(super) fn behind(
         each(row.get_ref(1)?.as_bytes().unwrap_or_default());
     }
     Ok(())
+}
+
+impl Reader {
+    /// The note of the last checkpoint over at most `size` entries.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn note_up_to(&self, size: i64) -> Result<Option<String>, ReadError> {
+        Ok(note_up_to(&self.connection, size)?)
+    }
 }
 
 fn number(number: u64) -> rusqlite::Result<i64> {
