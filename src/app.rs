@@ -147,14 +147,14 @@ impl Sidecar {
             ))
             .await?;
         store.write(sealing.turns()).await?;
+        let pauses = store.pauses()?;
         sealing.begin(&store).await?;
-
         for (key, value) in config.dangerous() {
             tracing::warn!("{key}: {value}");
         }
         config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         let paused = &rules.memory().paused;
-        store.pauses()?.iter().for_each(|pause| paused.put(pause));
+        pauses.iter().for_each(|pause| paused.put(pause));
         let banner = Banner {
             config: &config,
             listening: &addresses,

@@ -130,6 +130,23 @@ impl Approvals {
         Self::with_clocks(config, keys, rows, Clocks::system())
     }
 
+    /// On a machine whose clocks, both, are so many seconds further.
+    #[cfg(test)]
+    pub(crate) fn moved(
+        config: Config,
+        keys: Keys,
+        rows: Vec<ApprovalRow>,
+        moved: Arc<std::sync::atomic::AtomicU64>,
+    ) -> Self {
+        let by = move || Duration::from_secs(moved.load(std::sync::atomic::Ordering::SeqCst));
+        let wall = by.clone();
+        let clocks = Clocks::new(
+            Box::new(move || crate::model::Timestamp::now().plus(wall())),
+            Box::new(by),
+        );
+        Self::with_clocks(config, keys, rows, clocks)
+    }
+
     fn with_clocks(config: Config, keys: Keys, rows: Vec<ApprovalRow>, clocks: Clocks) -> Self {
         let memory = Memory::restore(&config, rows, clocks.now());
         Self {

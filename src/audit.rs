@@ -74,6 +74,7 @@ mod review;
 mod seal;
 mod sidecar;
 mod standing;
+mod turns;
 mod verify;
 
 #[cfg(test)]
@@ -101,10 +102,11 @@ pub use recorded::{RecordedCall, Unreplayable};
 pub use review::{Happened, Person, Review, Version, median};
 pub use seal::{Last, SealError, Sealer, Signed};
 pub use sidecar::{
-    agent_put, anchor_failed, anchor_published, authority_in_force, authority_next, boot, gap, log_key,
-    log_key_follows, log_key_retired, not_decided, paused, person_put, reload, resumed, shutdown,
+    agent_put, authority_in_force, authority_next, boot, gap, log_key, log_key_follows, log_key_retired, not_decided,
+    paused, person_put, reload, resumed, shutdown,
 };
 pub use standing::{Money, Standing, Stood, Verdict};
+pub use turns::{Failing, Fault, Turns, contradicts, failing};
 pub use verify::{Against, Finding, Findings, Place, Point, PrunedPart, Report, recallable, verify, with_earlier};
 
 /// The sets in force, as SHA-256 (hex), for the record.

@@ -33,6 +33,7 @@ use self::prepare::Prepared;
 use self::prices::Prices;
 use crate::audit::Digests;
 use crate::budget::{Budgets, Wording};
+use crate::io::background;
 use crate::labels::Labelling;
 use crate::mapping::Mappings;
 use crate::model::money::Rates;
@@ -107,7 +108,7 @@ fn forget(rules: Arc<Rules>) {
             thread::sleep(LOOK_EVERY);
         }
     };
-    if let Err(error) = thread::Builder::new().name("forget".to_owned()).spawn(wait) {
+    if let Err(error) = background::start("forget", wait) {
         tracing::warn!(%error, "no thread to forget the rules of before: whoever used them last does");
     }
 }
@@ -226,6 +227,11 @@ impl Rules {
             digests: sources.digests(),
             config,
         })
+    }
+
+    /// Makes ready what calls would else wait for that are judged by these instead of `before`.
+    pub fn take_over(&self, before: &Rules) {
+        self.mappings.read_as(&before.mappings);
     }
 
     pub fn mappings(&self) -> &Mappings {

@@ -64,6 +64,8 @@ pub enum ImportError {
         limit: usize,
         what: &'static str,
     },
+    #[error("{of}: what it says makes no mapping: {what}")]
+    Unmappable { of: String, what: String },
     #[error("the mapping that was made is not one: {0}")]
     NoMapping(String),
 }

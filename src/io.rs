@@ -1,10 +1,13 @@
 //! Floor 1: files of the home, keys, connections and TLS of our own ports, request bodies in memory and without their
-//! codings, and the end of work.
+//! codings, work in the background, and the end of work.
 
+pub mod background;
 pub mod body;
 pub mod coding;
 pub mod drain;
 pub mod embedded;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod keys;
 pub mod pkcs12;
 pub mod proof;

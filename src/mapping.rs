@@ -52,6 +52,7 @@ mod summary;
 mod tools;
 mod uncoded;
 pub mod vocabulary;
+mod warm;
 mod xml;
 
 pub use answer::{Reading, read_answer, wants_content};
@@ -375,7 +376,7 @@ impl Mappings {
             None => {
                 let (_, shelf) = self.generated.find(&call.authority, call.scheme)?;
                 // What cannot be used is refused where it is asked what the call means.
-                shelf.service(&self.vocabulary, None).ok()
+                shelf.service(&self.vocabulary, &self.services, None).ok()
             }
         }
     }

@@ -31,7 +31,7 @@ use crate::upstream::{Destination, Errands};
 
 pub use email::{Email, Encryption, Mailbox, ParseMailboxError};
 pub use slack::Slack;
-pub use webhook::{ParseSecretError, SigningSecrets, Webhook, judged};
+pub use webhook::{ParseSecretError, SigningSecrets, Webhook, judged, retry_after};
 
 /// `notifications:` of the configuration.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,8 @@
 //!
 //! - A task for each place. It is told of the newest checkpoint alone: what a place has missed is in the next one, so nothing
 //!   queues, however long it is away.
-//! - Attempts that fail are repeated, ever more slowly. That they begin to fail is on record once, and so is that they go on.
+//! - Attempts that fail are repeated, ever more slowly. That they begin to fail is on record once, and so is that they go on, so
+//!   often in an hour ([`Turns`]).
 //! - Nothing is read back: a start holds the trail to the file alone ([`crate::audit::Anchor`]).
 
 mod webhook;
@@ -11,13 +12,13 @@ mod witness;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::audit::{self, Signed};
+use crate::audit::{Failing, Fault, Signed, Turns, contradicts};
 use crate::io::drain;
 use crate::metrics::{Metrics, Publisher};
 use crate::model::secret::random_bytes;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub errands: Arc<Errands>,
     /// Where what witnesses signed last is kept.
     pub state: PathBuf,
+    /// What is on record of each place.
+    pub failing: Failing,
     pub told: Told,
     /// Whether we end, so that nothing more is recorded: the last entry is to be `shutdown`.
     pub ends: Ends,
@@ -64,8 +67,18 @@ pub struct Parts {
 /// Asked whether we end.
 pub type Ends = Box<dyn Fn() -> bool + Send + Sync>;
 
-/// Told of each place by its name whether checkpoints get there.
-pub type Told = Box<dyn Fn(&str, bool) + Send + Sync>;
+/// Told of each place by its name what became of a checkpoint there.
+pub type Told = Box<dyn Fn(&str, Came) + Send + Sync>;
+
+/// What became of a checkpoint at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    Published,
+    /// It did not get there.
+    Failed,
+    /// It speaks against what somebody else signed.
+    Contradicted,
+}
 
 /// Where the newest checkpoint is put down for all places.
 #[derive(Debug)]
@@ -107,7 +120,15 @@ pub fn start(config: &Config, parts: Parts) -> (Newest, Running) {
     let witnesses = config.witnesses.iter().cloned();
     let witnesses = witnesses.map(|witness| Place::Witness(Box::new(witness::Asked::new(witness, &parts.state))));
     for place in webhook.chain(witnesses) {
-        let course = Course::new(place.name());
+        let course = Course::new(place.name(), &parts.failing);
+        // A restart does not make unsaid what a witness said.
+        if parts
+            .failing
+            .get(&Some(place.name()))
+            .is_some_and(|word| contradicts(word))
+        {
+            (parts.told)(&course.name, Came::Contradicted);
+        }
         tasks.spawn(keep(parts.clone(), (place, course), signed.clone(), ends.clone()));
     }
     (Newest(newest), Running { ending, tasks })
@@ -141,6 +162,8 @@ enum Code {
     Ahead,
     /// A witness signed a trail that this one does not continue.
     Forked,
+    /// A witness says that it did not sign what is kept with its signature, and this trail continues.
+    Denied,
     /// That the checkpoint continues what a witness has cannot be shown from the database.
     Unproven,
     /// What a witness signed could not be kept.
@@ -155,14 +178,22 @@ impl Code {
             Code::Invalid => "invalid",
             Code::Ahead => "ahead",
             Code::Forked => "forked",
+            Code::Denied => "denied",
             Code::Unproven => "unproven",
             Code::Unkept => "unwritable",
         }
     }
 
-    /// Whether it speaks of the trail and not of the place.
-    fn is_of_the_trail(self) -> bool {
-        matches!(self, Code::Ahead | Code::Forked)
+    /// Whether this trail is not the one that a witness signed.
+    fn contradicts(self) -> bool {
+        contradicts(self.as_str())
+    }
+
+    fn fault(self) -> Fault {
+        Fault {
+            word: self.as_str(),
+            is_no_outage: self.contradicts() || matches!(self, Code::Denied | Code::Invalid),
+        }
     }
 }
 
@@ -212,7 +243,7 @@ async fn keep(
             () = &mut stopping => break,
         };
         parts.metrics.published(place.publisher(), tried.is_ok());
-        (parts.told)(&course.name, tried.is_ok());
+        (parts.told)(&course.name, came(&tried));
         there = tried.is_ok().then_some(signed).or(there);
         course.came_of(tried, &parts).await;
     }
@@ -229,6 +260,14 @@ async fn keep(
     }
 }
 
+fn came(tried: &Result<(), Unpublished>) -> Came {
+    match tried {
+        Ok(()) => Came::Published,
+        Err(unpublished) if unpublished.code.contradicts() => Came::Contradicted,
+        Err(_) => Came::Failed,
+    }
+}
+
 /// How publishing to one place goes.
 struct Course {
     /// Of the place.
@@ -238,16 +277,17 @@ struct Course {
     /// Until the next attempt; `None`: once there is something new.
     pause: Option<Duration>,
     /// What is on record of it.
-    recorded: Option<Code>,
+    turns: Turns,
 }
 
 impl Course {
-    fn new(name: String) -> Self {
+    fn new(name: String, failing: &Failing) -> Self {
+        let recorded = failing.get(&Some(name.clone())).cloned();
         Self {
+            turns: Turns::new(Some(name.clone()), recorded),
             name,
             failed: 0,
             pause: None,
-            recorded: None,
         }
     }
 
@@ -274,12 +314,7 @@ impl Course {
                 self.failed = self.failed.saturating_add(1);
                 let pause = pause(self.failed, wanted);
                 self.pause = Some(pause);
-                let seconds = pause.as_secs();
-                tracing::error!(
-                    to = self.name,
-                    why,
-                    "the checkpoint could not be published: tried again in {seconds} s"
-                );
+                self.log(code, &why, pause.as_secs());
                 Some(code)
             }
         };
@@ -288,18 +323,34 @@ impl Course {
         }
     }
 
+    fn log(&self, code: Code, why: &str, seconds: u64) {
+        let to = &self.name;
+        if code.contradicts() {
+            tracing::error!(
+                to,
+                why,
+                reason = code.as_str(),
+                "this trail is not the one that a witness signed: the database was set back or copied, or somebody else signs with its key; \
+                 asked again in {seconds} s"
+            );
+        } else {
+            tracing::error!(
+                to,
+                why,
+                reason = code.as_str(),
+                "the checkpoint could not be published: tried again in {seconds} s"
+            );
+        }
+    }
+
     /// Once when publishing begins to fail, and once when it goes on; and whatever is known of the trail by it.
     async fn record(&mut self, code: Option<Code>, store: &Store) {
-        let turned = match (self.recorded, code) {
-            (None, Some(code)) => audit::anchor_failed(Some(&self.name), code.as_str()),
-            (Some(before), Some(code)) if code != before && code.is_of_the_trail() => {
-                audit::anchor_failed(Some(&self.name), code.as_str())
-            }
-            (Some(_), None) => audit::anchor_published(Some(&self.name)),
-            (None, None) | (Some(_), Some(_)) => return,
+        let (now, reason) = (Instant::now(), code.map(Code::fault));
+        let Some(turned) = self.turns.turn(now, reason) else {
+            return;
         };
         match store.write(turned).await {
-            Ok(_) => self.recorded = code,
+            Ok(_) => self.turns.is_made(now, reason),
             Err(error) => tracing::error!(%error, to = self.name, "what became of the anchor is not on record"),
         }
     }

@@ -284,6 +284,17 @@ impl Store {
         self.inner.queue.condemn(why);
     }
 
+    /// Whether nobody else wrote to the database from when it was opened until the last commit: what was read in between is then
+    /// of one piece, but for what this process wrote.
+    pub fn is_undisturbed(&self) -> bool {
+        !self.inner.queue.is_disturbed()
+    }
+
+    /// That somebody changed the trail; nothing is recorded any more then.
+    pub fn changed(&self) -> Option<&str> {
+        self.inner.queue.changed()
+    }
+
     /// Why nothing is recorded any more.
     pub fn condemned(&self) -> Option<&str> {
         self.inner.queue.condemned()

@@ -435,7 +435,7 @@ class Pruned:
         return lambda seq: next(stayed, None) if seq <= self.to else next(behind)
 
     def has(self, seq):
-        return seq <= self.to and not has(self.kept, seq)
+        return 1 <= seq <= self.to and not has(self.kept, seq)
 
     def leaf(self, seq):
         index, at = divmod(seq - 1, 256)
@@ -608,14 +608,99 @@ class Calls:
             self.end(call, row, {}, decided, values, None)
 
 
+# What may become of an approval: from where, where to, and what it is otherwise.
+STEPS = {
+    "held": (("asked", "given"), "asked", "people were asked again about an approval that was spent or over"),
+    "approved": (("asked",), "given", "people consented to what they were not asked"),
+    "denied": (("asked", "given"), "over", "an approval ended that was not open"),
+    "expired": (("asked", "given"), "over", "an approval ended that was not open"),
+    "cancelled": (("asked",), "over", "an approval ended that was not open"),
+    "consumed": (("given",), "spent", "an approval was spent that people had not given"),
+    "returned": (("spent",), "given", "an approval was given back that was not spent"),
+}
+
+
+# The states of the row of an approval that stands so.
+STATES = {
+    None: (),
+    "asked": ("pending",),
+    "given": ("approved", "returned"),
+    "spent": ("consumed",),
+    "over": ("denied", "expired", "cancelled"),
+}
+
+
+class Steps:
+    """Where each approval stands, with the entry of the last grant that is part of the consent, or the call it was spent on."""
+
+    def __init__(self, gone=lambda seq: False):
+        # Whether an order took an entry away.
+        self.gone = gone
+        self.stands = {}
+        # The entry before let this call go by this approval: what is spent on it has to follow.
+        self.owed = None
+        # The call that the entry before ended, of which nothing was sent.
+        self.unsent = None
+
+    def entry(self, seq, kind, members):
+        self.paid(kind, members)
+        # Of an entry that was pruned nobody knows: it may have said so of the call that this one names.
+        unsent, self.unsent = members.get("call") if self.gone(seq - 1) else self.unsent, None
+        if kind == "outcome" and members.get("outcome") == "not_sent":
+            self.unsent = members.get("call")
+        name = members.get("approval")
+        if kind == "decided" and members.get("decision") == "ALLOW" and name is not None:
+            self.owed = (seq, name, members.get("call"))
+        if kind in STEPS:
+            self.step(seq, kind, name, members, unsent)
+
+    def paid(self, kind, members):
+        owed, self.owed = self.owed, None
+        if owed is None:
+            return
+        spent = (members.get("approval"), members.get("call")) == owed[1:]
+        if kind != "consumed" or not spent or not all(isinstance(word, str) for word in owed[1:]):
+            raise Wrong(f"entry {owed[0]}: a call was let go by an approval that was not spent on it")
+
+    def step(self, seq, kind, name, members, unsent):
+        if not isinstance(name, str):
+            raise Wrong(f"entry {seq}: it does not say which approval it is about")
+        if name not in self.stands:
+            if kind != "held":
+                raise Wrong(f"entry {seq}: it is about an approval that nobody was asked for")
+            self.stands[name] = ("asked", None)
+            return
+        (now, last), (before, after, wrong) = self.stands[name], STEPS[kind]
+        granted = kind == "approved" and isinstance(members.get("grant"), str)
+        pending = kind == "approved" and members.get("state") == "pending"
+        # Several grants are one consent, an entry each.
+        more = granted and not pending and now == "given" and last == seq - 1
+        if now not in before and not more:
+            raise Wrong(f"entry {seq}: {wrong}")
+        call = members.get("call")
+        if kind == "returned" and (not isinstance(call, str) or not call == unsent == last):
+            raise Wrong(f"entry {seq}: an approval was given back, and nothing says that its call was not sent")
+        kept = {"consumed": call, "approved": seq if granted else None}.get(kind)
+        self.stands[name] = ("asked" if pending else after, kept)
+
+    def fits(self, name, state):
+        """Whether an approval is in this state by its entries."""
+        return state in STATES[self.stands.get(name, (None,))[0]]
+
+    def finish(self):
+        self.paid(None, {})
+
+
 class Rows:
     """The last entry of each approval, agent, person and pause, and the place of the first."""
 
     def __init__(self, pruned):
         self.pruned, self.ordinals = pruned.to, pruned.ordinals("approvals")
         self.told = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}
+        self.steps = Steps(pruned.has)
 
     def entry(self, seq, kind, members):
+        self.steps.entry(seq, kind, members)
         if kind == "registry":
             table, name = {"agent": "agents"}.get(members["entity"], "people"), members["name"]
         elif kind == "pause":
@@ -634,6 +719,7 @@ class Rows:
         told[name] = (ordinal, seq, members.get("event") == "resumed")
 
     def finish(self, database):
+        self.steps.finish()
         for table, told in self.told.items():
             cursor = database.execute(f"SELECT * FROM {table}")
             names = [column[0] for column in cursor.description]
@@ -667,6 +753,8 @@ class Rows:
             raise Wrong(f"approvals: the columns of {row['id']}")
         if row["fingerprint"].hex() != kept["fingerprint"]:
             raise Wrong(f"approvals: the fingerprint of {row['id']}")
+        if not self.steps.fits(row["id"], row["state"]):
+            raise Wrong(f"approvals: the state of {row['id']} is not what its entries come to")
         return row["row"]
 
     def agents(self, row, _):

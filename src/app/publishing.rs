@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::audit::Failing;
 use crate::config::Config;
 use crate::control::health::Readiness;
 use crate::metrics::Metrics;
-use crate::publish::{self, Newest, Parts, Running};
+use crate::publish::{self, Came, Newest, Parts, Running};
 use crate::store::Store;
 use crate::upstream::{self, Errands};
 
@@ -37,14 +38,25 @@ impl Publishing {
         }))
     }
 
-    pub(super) fn start(self, store: &Store, metrics: &Arc<Metrics>, readiness: &Arc<Readiness>) -> (Newest, Running) {
+    /// `failing`: what is on record of each place.
+    pub(super) fn start(
+        self,
+        store: &Store,
+        (metrics, readiness): (&Arc<Metrics>, &Arc<Readiness>),
+        failing: Failing,
+    ) -> (Newest, Running) {
         let (telling, asking) = (readiness.clone(), readiness.clone());
         let parts = Parts {
             store: store.clone(),
             metrics: metrics.clone(),
             errands: self.errands,
             state: self.state,
-            told: Box::new(move |place, well| telling.publishes(place, well)),
+            failing,
+            told: Box::new(move |place, came| match came {
+                Came::Published => telling.publishes(place, true),
+                Came::Failed => telling.publishes(place, false),
+                Came::Contradicted => telling.contradicts(place),
+            }),
             ends: Box::new(move || asking.is_stopping()),
         };
         publish::start(&self.config, parts)

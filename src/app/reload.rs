@@ -142,15 +142,14 @@ impl Reload {
 
     /// Gives when to look again if nothing is told before.
     async fn reload(&mut self, cause: Cause) -> Duration {
-        let (config, store, running) = (self.config.clone(), self.store.clone(), self.gate.rules().digests());
-        let memory = self.gate.rules().memory().clone();
+        let (config, store, before) = (self.config.clone(), self.store.clone(), self.gate.rules());
         let (seen, own, gone) = (self.seen.take(), self.own.clone(), std::mem::take(&mut self.gone));
         let known: BTreeSet<String> = gone.keys().cloned().collect();
         let read = tokio::task::spawn_blocking(move || {
             let sources = super::sources(&config.home, &config.home.policies())?;
             let digests = sources.digests();
             let names = sources.own();
-            if digests == running {
+            if digests == before.digests() {
                 return Ok(Found::InForce(names));
             }
             // SECURITY: a directory that is replaced is empty for a while, and what is shipped may allow what the own rules
@@ -172,8 +171,9 @@ impl Reload {
                 vec![Diagnostic::of_file(database, error.to_string())]
             })?;
             let groups = super::groups(&config, &people);
-            let rules = Rules::load(&sources, Some(&groups), config.gate.clone(), &memory);
-            rules.map(|rules| Found::Rules(Box::new(rules), names))
+            let rules = Rules::load(&sources, Some(&groups), config.gate.clone(), before.memory())?;
+            rules.take_over(&before);
+            Ok(Found::Rules(Box::new(rules), names))
         });
         match read.await {
             Ok(Ok(Found::Rules(rules, names))) => return self.put_in_force(*rules, names, cause).await,

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::audit::{self, Anchor, PublishError, SealError, Sealer, Signed};
+use crate::audit::{self, Anchor, Failing, Fault, PublishError, SealError, Sealer, Signed, Turns};
 use crate::config::Config;
 use crate::control::health::Readiness;
 use crate::io::drain;
@@ -20,8 +20,10 @@ use crate::publish::{self, Newest};
 use crate::store::{CommitError, Store};
 
 use super::publishing::Publishing;
-use start::{accepted, ended, last, not_held, taken_up, told};
+use found::Finding;
+use start::{accepted, ended, last, not_held, of_one_piece, others_than, taken_up, told};
 
+mod found;
 mod start;
 
 const EVERY: Duration = Duration::from_secs(10);
@@ -49,11 +51,17 @@ pub(super) struct Sealing {
     /// Why nothing can be published, since it last could.
     failing: Option<&'static str>,
     /// What is on record of that.
-    recorded: Option<&'static str>,
+    turns: Turns,
+    /// What is on record of the other places.
+    recorded: Failing,
     /// What the trail was held against, for `boot`.
     held: String,
     /// What is not as it was recorded, and is taken up all the same.
     taken_up: Option<String>,
+    /// That the trail was changed while a sidecar ran.
+    finding: Finding,
+    /// When the run before found that, and the operator goes on all the same.
+    found: Option<String>,
     /// Entries that the last run left without a checkpoint.
     unsealed: u64,
     /// What the last checkpoint is over is all of a run, its end too, or there was none.
@@ -66,10 +74,14 @@ impl Sealing {
     /// Nothing is signed or written yet.
     ///
     /// # Errors
-    /// If the key cannot be used, the tree is not what was signed, or the trail is older than its anchor.
+    /// If the key cannot be used, the tree is not what was signed, the trail is older than its anchor, or the run before found it
+    /// changed.
     pub(super) fn open(config: &Config, store: &Store) -> anyhow::Result<Self> {
         let (state, accept) = (config.home.state(), config.audit.accept_rollback);
+        let finding = Finding::of(&state);
+        let found = finding.accepted(config)?;
         let (keys, fresh) = LogKeys::load_or_create(&state)?;
+        others_than(&keys, config)?;
         let sealer = Sealer::open(store, keys, LastNote::of(&state), accept)
             .with_context(|| format!("{}", config.home.database().display()))?;
         let taken_up = taken_up(config, store, &sealer)?;
@@ -85,8 +97,11 @@ impl Sealing {
                 Err(error) => return Err(error.into()),
             },
         };
+        let mut recorded = audit::failing(&store.reader()?)?;
         Ok(Self {
             until: audit::written(&store.reader()?, sealer.size())?,
+            turns: Turns::new(None, recorded.remove(&None)),
+            recorded,
             unsealed: store.entries().saturating_sub(sealer.size()),
             follows: !fresh && sealer.is_new(&store.reader()?)?,
             sealer,
@@ -97,11 +112,12 @@ impl Sealing {
             unpublished: None,
             newest: None,
             failing: None,
-            recorded: None,
             fresh,
             held,
             ended,
             taken_up: taken_up.or(added),
+            finding,
+            found,
         })
     }
 
@@ -116,6 +132,7 @@ impl Sealing {
         .into_iter()
         .chain((self.unsealed > 0 || !self.ended).then(|| ("unsealed_held", "to nothing".to_owned())))
         .chain(self.taken_up.clone().map(|changed| ("changed_accepted", changed)))
+        .chain(self.found.clone().map(|when| ("changed_found", when)))
         .collect()
     }
 
@@ -146,12 +163,18 @@ impl Sealing {
         made.into_iter().chain(retired.into_iter().flatten()).collect()
     }
 
-    /// Seals what the last run left, and forgets the key whose time is over.
+    /// Seals what the last run left, and forgets the key whose time is over; to be called once all is taken up.
     ///
     /// # Errors
-    /// If something cannot be written.
+    /// If something cannot be written, or somebody else wrote since the database was opened.
     pub(super) async fn begin(&mut self, store: &Store) -> anyhow::Result<()> {
-        self.catch_up(store).await?;
+        let caught_up = self.catch_up(store).await;
+        self.finding.keep(store);
+        caught_up?;
+        of_one_piece(store)?;
+        // SECURITY: what the run before found is on record by `boot`, and that is signed now; a start that came to nothing leaves it
+        // for the next one. Test: `what_is_changed_while_a_start_reads_is_not_taken_up`.
+        self.finding.forget().context("state/trail.changed cannot be removed")?;
         self.record(store)
             .await
             .context("the failure of the anchor cannot be recorded")?;
@@ -160,7 +183,13 @@ impl Sealing {
 
     async fn catch_up(&mut self, store: &Store) -> anyhow::Result<()> {
         loop {
-            let signed = self.sealer.seal(store).await.context("the trail could not be sealed")?;
+            let signed = self.sealer.seal(store).await;
+            if let Err(error) = &signed
+                && error.is_change()
+            {
+                store.condemn(&chain(error));
+            }
+            let signed = signed.context("the trail could not be sealed")?;
             let all = signed.size >= store.entries();
             self.signed = Some(signed);
             if all {
@@ -179,7 +208,7 @@ impl Sealing {
     ) -> Running {
         let (stop, stopped) = watch::channel(false);
         let (newest, elsewhere) = elsewhere
-            .map(|elsewhere| elsewhere.start(store, metrics, readiness))
+            .map(|elsewhere| elsewhere.start(store, (metrics, readiness), std::mem::take(&mut self.recorded)))
             .unzip();
         if let (Some(newest), Some(begun)) = (&newest, &self.told) {
             newest.put(begun);
@@ -210,12 +239,14 @@ impl Sealing {
             if due && store.condemned().is_none() {
                 let signed = self.seal(&store, &metrics).await;
                 failed = signed.is_none();
+                readiness.seals(!failed);
                 match signed {
                     Some(signed) => (sealed, self.signed) = (Instant::now(), Some(signed)),
                     // Else a failure at every tile would be tried again at once.
                     None => tokio::time::sleep(Duration::from_secs(1)).await,
                 }
             }
+            self.finding.keep(&store);
             // The file and the log need not follow every tile: at each tick they have what was signed last.
             if ticked {
                 if let Some(well) = self.publish() {
@@ -231,12 +262,13 @@ impl Sealing {
                 }
             }
         }
-        if store.condemned().is_some() {
-            tracing::error!("the end of the trail has no checkpoint: it was changed");
+        if let Some(why) = store.condemned() {
+            tracing::error!(why, "the end of the trail has no checkpoint");
         } else if let Err(error) = self.catch_up(&store).await {
             tracing::error!(error = format!("{error:#}"), "the end of the trail has no checkpoint");
             self.publish();
         }
+        self.finding.keep(&store);
     }
 
     /// A trail that somebody changed is not gone on with: nothing is signed or recorded any more, and so nothing leaves.
@@ -300,13 +332,18 @@ impl Sealing {
 
     /// Once when publishing begins to fail, and once when it goes on: it may fail for days, every ten seconds.
     async fn record(&mut self, store: &Store) -> Result<(), CommitError> {
-        let turned = match (self.recorded, self.failing) {
-            (None, Some(reason)) => audit::anchor_failed(None, reason),
-            (Some(_), None) => audit::anchor_published(None),
-            (None, None) | (Some(_), Some(_)) => return Ok(()),
-        };
-        store.write(turned).await?;
-        self.recorded = self.failing;
+        let reason = self.failing.map(|word| Fault {
+            word,
+            is_no_outage: false,
+        });
+        // Without a file there is nothing to tell of it.
+        let now = std::time::Instant::now();
+        if self.anchor.is_some()
+            && let Some(turned) = self.turns.turn(now, reason)
+        {
+            store.write(turned).await?;
+            self.turns.is_made(now, reason);
+        }
         Ok(())
     }
 }

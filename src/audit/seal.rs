@@ -9,7 +9,7 @@ use crate::model::note::{self, Note, NoteError, VerifierKey};
 use crate::model::{Change, Timestamp};
 use crate::store::{Checkpoint, CommitError, OpenError, ReadError, Reader, Store};
 
-use grow::{grow, resume, unless_gone};
+use grow::{Grown, grow, resume, unless_gone};
 
 mod grow;
 #[cfg(test)]
@@ -53,8 +53,7 @@ pub enum SealError {
     Another { signed: u64 },
     #[error(
         "entry {entry} of the database is not what this sidecar wrote there: somebody changed it before a checkpoint was over it. Nothing is \
-         signed or recorded any more, and so nothing leaves. Keep a copy; then start again, from a backup where you can: entries behind the last \
-         checkpoint are held to nothing by a start"
+         signed or recorded any more, and so nothing leaves. Keep a copy; the next start says how to go on"
     )]
     Rewritten { entry: u64 },
     #[error("what was signed last cannot be told")]
@@ -89,6 +88,8 @@ pub struct Sealer {
     known: Option<Known>,
     /// As it was sealed last; `None` after a failure, until it is read again.
     sealed: Option<Sealed>,
+    /// Kept from one checkpoint to the next: opening one reads the whole schema.
+    reader: Option<Reader>,
     /// What the trail was held against at start.
     pub held: Last,
 }
@@ -156,6 +157,7 @@ impl Sealer {
             file,
             known: sealed.known(),
             sealed: Some(sealed),
+            reader: None,
             held,
         })
     }
@@ -221,12 +223,23 @@ impl Sealer {
     }
 
     async fn seal_once(&mut self, store: &Store) -> Result<Signed, SealError> {
-        let (before, known, all) = (self.sealed.take(), self.known, self.keys.all());
+        let (before, reader, known, all) = (self.sealed.take(), self.reader.take(), self.known, self.keys.all());
         let from = store.clone();
-        let grown = tokio::task::spawn_blocking(move || grow(before, known, &all, &from)).await;
-        let (sealed, full, entries_until) = grown.map_err(|_| SealError::Died)??;
+        let grown = tokio::task::spawn_blocking(move || {
+            let reader = reader.map_or_else(|| from.reader(), Ok)?;
+            grow(before, known, &all, &from, &reader).map(|grown| (grown, reader))
+        });
+        let (grown, reader) = grown.await.map_err(|_| SealError::Died)??;
+        let Grown {
+            sealed,
+            full,
+            until,
+            is_all,
+        } = grown;
         let Sealed { edge, ordinal, seconds } = sealed;
-        let seconds = now().max(entries_until).max(seconds);
+        // What is behind a piece of a long tail was written before now, and is not to look as if the clock had been set back.
+        let signed = if is_all { now() } else { 0 };
+        let seconds = signed.max(until).max(seconds);
         let (ordinal, size, root) = (ordinal + 1, edge.size(), edge.root());
         let origin = self.keys.public().name.clone();
         let note = self.keys.sign(&note::Checkpoint { origin, size, root }, seconds);
@@ -238,6 +251,8 @@ impl Sealer {
         };
         store.write(vec![Change::Sealed(Box::new(seal))]).await?;
         store.sealed(size, root);
+        // Not before: what it read may have been another file, which no commit succeeds on.
+        self.reader = Some(reader);
         self.known = Some(Known { size, root, seconds });
         self.sealed = Some(Sealed { edge, ordinal, seconds });
         // Behind the commit: a file that is some behind is gone on from, and one that is ahead is not.

@@ -67,16 +67,23 @@ pub fn log_key_retired(public: &str) -> Vec<Change> {
     vec![Change::Append(entry)]
 }
 
-/// Checkpoints cannot be published from here on: why, in a word. `to`: where, if that is not the file.
-pub fn anchor_failed(to: Option<&str>, reason: &'static str) -> Vec<Change> {
+/// Checkpoints cannot be published from here on: why, in a word. `to`: where, if that is not the file. `unrecorded`: how often it
+/// came and went since the last entry about it.
+pub(super) fn anchor_failed(to: Option<&str>, reason: &'static str, unrecorded: i64) -> Vec<Change> {
     let entry = Entry::new(Kind::Anchor).with("event", "failed").with("reason", reason);
-    vec![Change::Append(entry.with_some("to", to))]
+    anchor(entry, to, unrecorded)
 }
 
 /// They can again.
-pub fn anchor_published(to: Option<&str>) -> Vec<Change> {
-    let entry = Entry::new(Kind::Anchor).with("event", "published");
-    vec![Change::Append(entry.with_some("to", to))]
+pub(super) fn anchor_published(to: Option<&str>, unrecorded: i64) -> Vec<Change> {
+    anchor(Entry::new(Kind::Anchor).with("event", "published"), to, unrecorded)
+}
+
+fn anchor(entry: Entry, to: Option<&str>, unrecorded: i64) -> Vec<Change> {
+    let unrecorded = (unrecorded > 0).then_some(unrecorded);
+    vec![Change::Append(
+        entry.with_some("to", to).with_some("unrecorded", unrecorded),
+    )]
 }
 
 /// The files of mappings and policies were read again: `in_force` from here on. `wrong`, one text for each error: they were

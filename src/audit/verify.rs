@@ -12,6 +12,7 @@ mod keys;
 mod pruned;
 mod rows;
 mod start;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -23,6 +23,8 @@ use crate::store::Store;
 /// Not ready from so long before the CA ends: long enough for another one to reach every agent.
 const CA_ENDS_WITHIN: Duration = Duration::from_secs(14 * DAY);
 const DAY: u64 = 24 * 3600;
+/// That checkpoints fail is worth a note from then on: a disk that is busy for a moment is none.
+const UNSEALED_FOR: Duration = Duration::from_secs(60);
 
 /// What readiness is read from. Whoever starts and ends the sidecar says so here.
 pub struct Readiness {
@@ -32,6 +34,10 @@ pub struct Readiness {
     refused: RwLock<Option<Reason>>,
     /// Where checkpoints cannot be published, by the name of the place.
     unpublished: RwLock<BTreeSet<Arc<str>>>,
+    /// Where somebody signed another trail than this one; locked behind `unpublished`.
+    contradicted: RwLock<BTreeSet<Arc<str>>>,
+    /// Since when no checkpoint could be signed.
+    unsealed: RwLock<Option<Instant>>,
     store: Store,
     authority: Arc<Authority>,
     gate: Arc<Gate>,
@@ -41,7 +47,7 @@ pub struct Readiness {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
     /// `starting`, `stopping`, `trail_changed`, `trail_unavailable` or `ca_ends`; of a note
-    /// `paused`, `observed`, `reload_refused` or `anchor_failing`.
+    /// `paused`, `observed`, `reload_refused`, `anchor_failing`, `witness_contradicts` or `unsealed`.
     pub code: String,
     pub detail: String,
     /// What to do.
@@ -95,6 +101,8 @@ impl Readiness {
             stopping: AtomicBool::new(false),
             refused: RwLock::default(),
             unpublished: RwLock::default(),
+            contradicted: RwLock::default(),
+            unsealed: RwLock::default(),
             store,
             authority,
             gate,
@@ -140,9 +148,31 @@ impl Readiness {
     pub fn publishes(&self, place: &str, well: bool) {
         let mut unpublished = self.unpublished.write().unwrap_or_else(PoisonError::into_inner);
         match well {
-            true => _ = unpublished.remove(place),
+            true => {
+                unpublished.remove(place);
+                self.contradicted
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(place);
+            }
             false => _ = unpublished.insert(place.into()),
         }
+    }
+
+    /// A witness of this name signed another trail. An outage does not take that back.
+    pub fn contradicts(&self, place: &str) {
+        let mut contradicted = self.contradicted.write().unwrap_or_else(PoisonError::into_inner);
+        contradicted.insert(place.into());
+    }
+
+    /// Whether a checkpoint could be signed when one was due.
+    pub fn seals(&self, well: bool) {
+        let mut unsealed = self.unsealed.write().unwrap_or_else(PoisonError::into_inner);
+        *unsealed = if well {
+            None
+        } else {
+            unsealed.or_else(|| Some(Instant::now()))
+        };
     }
 
     /// It was told to stop.
@@ -169,13 +199,20 @@ impl Readiness {
                 "send calls to another one, or start it again once it has ended",
             )
         });
-        let changed = self.store.condemned().is_some();
+        let changed = self.store.changed().is_some();
         let trail = changed.then(|| {
             Reason::new(
                 "trail_changed",
                 "the trail in the database is not what was written there: nothing is signed, recorded or sent any more",
                 "read the sidecar's log, keep a copy of the database, and start again with one that can be trusted",
             )
+        });
+        let trail = trail.or_else(|| {
+            self.store.condemned().map(|_| Reason::new(
+                "trail_unavailable",
+                "no checkpoint could be signed for so long that nothing is recorded any more, and nothing leaves that is not recorded",
+                "read the sidecar's log for the cause (a full disk, above all), and start it again once that is gone",
+            ))
         });
         let trail = trail.or_else(|| {
             (!self.store.is_writable()).then(|| Reason::new(
@@ -210,11 +247,19 @@ impl Readiness {
         let fix = "take it out of runplane.yaml and start the sidecar again to enforce what is decided";
         let observed = observed.map(|told| Reason::new("observed", told, fix));
         let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let notes = [paused, observed, refused];
+        notes.into_iter().flatten().chain(self.of_the_trail()).collect()
+    }
+
+    /// What is to be known of how the trail is signed and published.
+    fn of_the_trail(&self) -> impl Iterator<Item = Reason> {
         let unpublished = self.unpublished.read().unwrap_or_else(PoisonError::into_inner);
-        let unpublished = (!unpublished.is_empty()).then(|| {
-            // What kinds of places; their names are the configuration's.
-            let kinds = unpublished.iter().filter_map(|place| place.split(':').next());
-            let kinds: Vec<&str> = kinds.collect::<BTreeSet<_>>().into_iter().collect();
+        let contradicted = self.contradicted.read().unwrap_or_else(PoisonError::into_inner);
+        // What kinds of places; their names are the configuration's.
+        let failing = unpublished.difference(&contradicted);
+        let kinds: BTreeSet<&str> = failing.filter_map(|place| place.split(':').next()).collect();
+        let failing = (!kinds.is_empty()).then(|| {
+            let kinds: Vec<&str> = kinds.into_iter().collect();
             let told = format!(
                 "checkpoints of the trail cannot be published where `audit.publish` says ({})",
                 kinds.join(", ")
@@ -222,8 +267,35 @@ impl Readiness {
             let fix = "see the sidecar's log; it is tried again, every ten seconds at first";
             Reason::new("anchor_failing", told, fix)
         });
-        let notes = [paused, observed, refused, unpublished];
-        notes.into_iter().flatten().collect()
+        let contradicts = (!contradicted.is_empty()).then(|| {
+            Reason::new(
+                "witness_contradicts",
+                "a witness signed another trail than this one, or more of it: the database was set back or copied, or somebody else signs \
+                 with the key of this log",
+                "keep a copy of the database, hold it to the witness's last checkpoint (`runplane audit verify --checkpoint`), and see the \
+                 sidecar's log",
+            )
+        });
+        [failing, contradicts, self.unsealed(Instant::now())]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Entries without a checkpoint grow, and who could write the database could change them.
+    fn unsealed(&self, now: Instant) -> Option<Reason> {
+        let since = *self.unsealed.read().unwrap_or_else(PoisonError::into_inner);
+        // Nothing is tried again in a trail that is not gone on with: that is a reason by itself.
+        let since = since.filter(|_| self.store.condemned().is_none());
+        let lasted = now.saturating_duration_since(since?);
+        (lasted >= UNSEALED_FOR).then(|| {
+            let minutes = lasted.as_secs() / 60;
+            let told = format!(
+                "no checkpoint of the trail could be signed for {minutes} min: entries behind the last one are not proven"
+            );
+            let fix =
+                "see the sidecar's log and `runplane_audit_seals_total{result=\"failed\"}`; it is tried again by itself";
+            Reason::new("unsealed", told, fix)
+        })
     }
 
     /// One that follows in time takes the place of the one that ends.

@@ -1,4 +1,5 @@
 mod consent;
+mod escalated;
 mod guard;
 mod leaving;
 mod page;

@@ -73,15 +73,9 @@ fn one(document: &Document, drafts: &mut BTreeMap<String, Draft>, left_out: &mut
         ..Draft::default()
     });
     draft.hosts.extend(hosts(root, &host));
-    let version = format!(
-        "{} {}",
-        text("id").unwrap_or_default(),
-        text("revision").unwrap_or_default()
-    );
-    for (all, one) in [
-        (&mut draft.origin.source, text("id").unwrap_or_default()),
-        (&mut draft.origin.version, &version),
-    ] {
+    let id = text("id").filter(|id| !id.is_empty()).unwrap_or(&document.name);
+    let version = format!("{id} {}", text("revision").unwrap_or_default());
+    for (all, one) in [(&mut draft.origin.source, id), (&mut draft.origin.version, &version)] {
         let separator = if all.is_empty() { "" } else { ", " };
         all.push_str(separator);
         all.push_str(one);

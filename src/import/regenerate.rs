@@ -9,6 +9,7 @@ use crate::mapping::Mappings;
 use crate::mapping::generated;
 use crate::model::Source;
 use crate::model::Vocabulary;
+use crate::model::inert::inert;
 
 /// Whose description is older than its package.
 const STRIPE: &str = "stripe";
@@ -132,13 +133,18 @@ pub fn settle(mut draft: Draft, mut left_out: LeftOut, vocabulary: &Vocabulary) 
             }
         }
         if draft.operations.len() == before {
-            return Err(ImportError::NoMapping(first.to_string()));
+            return Err(unmappable(&draft, first.message.clone()));
         }
     }
-    Err(ImportError::NoMapping(format!(
-        "{}: its operations do not go together",
-        draft.name
-    )))
+    Err(unmappable(&draft, "its operations do not go together".to_owned()))
+}
+
+/// The description is at fault, not the file that was made of it, which nobody has.
+fn unmappable(draft: &Draft, what: String) -> ImportError {
+    ImportError::Unmappable {
+        of: inert(&draft.origin.source).into_owned(),
+        what: inert(&what).into_owned(),
+    }
 }
 
 /// Writes files into a folder, and the index of all that are in it.

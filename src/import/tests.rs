@@ -6,6 +6,8 @@ use super::*;
 use crate::mapping::generated;
 use crate::model::Source;
 
+mod fuzz;
+
 fn document(value: Value) -> Document {
     Document {
         name: "x.json".to_owned(),

@@ -45,7 +45,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, Error> {
 pub(super) fn members(bytes: &[u8]) -> Result<Vec<(String, &[u8])>, Error> {
     parse(bytes)?;
     let mut reader = Reader::new(bytes);
-    let Header::Map(length) = reader.pull()? else {
+    let mut header = reader.pull()?;
+    // As `parse` does, which has seen that they end.
+    while let Header::Tag(_) = header {
+        header = reader.pull()?;
+    }
+    let Header::Map(length) = header else {
         return Err(Error::Syntax);
     };
     let mut members = Vec::new();

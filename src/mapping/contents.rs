@@ -63,7 +63,7 @@ impl Mappings {
         written.or_else(|| {
             let (_, shelf) = self.generated.find(&authority, Scheme::Https)?;
             // What cannot be used says nothing: calls there are refused.
-            find(shelf.service(&self.vocabulary, None).ok()?, true)
+            find(shelf.service(&self.vocabulary, &self.services, None).ok()?, true)
         })
     }
 

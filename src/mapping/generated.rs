@@ -4,7 +4,7 @@
 //! hosts and what each file's digest is: it stands in the digest of the mappings in force, so that this covers all of them,
 //! read or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
@@ -208,6 +208,20 @@ impl Generated {
         problems
     }
 
+    /// Those that were read in `before`, with the numbers of what people wrote that they were a part of there.
+    pub(super) fn read_in(&self, before: &Generated) -> impl Iterator<Item = (&Shelf, impl Iterator<Item = usize>)> {
+        let read = before.shelves.iter().filter_map(|shelf| {
+            let volume = shelf.read.get()?.as_ref().ok()?;
+            Some((&*shelf.entry.name, volume))
+        });
+        let read: HashMap<&str, &Volume> = read.collect();
+        self.shelves.iter().filter_map(move |shelf| {
+            let below = read.get(&*shelf.entry.name)?.below.iter().enumerate();
+            let below = below.filter(|(_, part)| part.get().is_some());
+            Some((shelf, below.map(|(number, _)| number)))
+        })
+    }
+
     pub(super) fn find(&self, authority: &Authority, scheme: Scheme) -> Option<(Found, &Shelf)> {
         let found = self.hosts.find(authority, scheme)?;
         let shelf = self.shelves.get(found.service)?;
@@ -240,7 +254,7 @@ impl Generated {
 }
 
 impl Shelf {
-    /// The file's service; with `below` as a part of what people wrote. The first call reads the file; others for the same
+    /// The file's service; with `below` as a part of that one of `written`. The first call reads the file; others for the same
     /// file wait for it, and for no other.
     ///
     /// SECURITY: a file that is not what the index says, or cannot be read, is none that nobody wrote: its hosts are known,
@@ -248,20 +262,35 @@ impl Shelf {
     pub(super) fn service(
         &self,
         vocabulary: &Vocabulary,
-        below: Option<(usize, &[Service])>,
+        written: &[Service],
+        below: Option<usize>,
     ) -> Result<&Service, Refusal> {
-        let written = below.map_or(0, |(_, services)| services.len());
-        let read = self.read.get_or_init(|| self.load(vocabulary, written));
+        let read = self.read.get_or_init(|| self.load(vocabulary, written.len()));
         let volume = read.as_ref().map_err(|error| {
             let detail = format!("the generated mapping of this host cannot be used: {error}");
             Refusal::new(Reason::NotInspectable, detail)
         })?;
-        let merged = below.and_then(|(number, services)| {
-            let place = volume.below.get(number)?;
-            let service = services.get(number)?;
-            Some(&**place.get_or_init(|| Box::new(volume.own.below(service))))
-        });
-        Ok(merged.unwrap_or(&volume.own))
+        let Some(number) = below else {
+            return Ok(&volume.own);
+        };
+        // SECURITY: never by itself, where people wrote something: that would count no more (test
+        // `what_people_wrote_counts_whichever_host_of_a_file_is_called_first`).
+        let merged = volume
+            .below
+            .get(number)
+            .zip(written.get(number))
+            .map(|(place, service)| &**place.get_or_init(|| Box::new(volume.own.below(service))));
+        merged.ok_or_else(|| {
+            let detail = format!("{} cannot be read below what people wrote for this host", self.file);
+            Refusal::new(Reason::NotInspectable, detail)
+        })
+    }
+
+    /// How many parts of what people wrote it was read as; `None` where it is not read yet.
+    #[cfg(test)]
+    pub(super) fn parts_read(&self) -> Option<usize> {
+        let volume = self.read.get()?.as_ref().ok()?;
+        Some(volume.below.iter().filter(|part| part.get().is_some()).count())
     }
 
     fn load(&self, vocabulary: &Vocabulary, written: usize) -> Result<Volume, String> {

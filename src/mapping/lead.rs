@@ -19,7 +19,7 @@ impl Mappings {
             let Some((found, shelf)) = theirs() else {
                 return Ok(None);
             };
-            let service = shelf.service(&self.vocabulary, None)?;
+            let service = shelf.service(&self.vocabulary, &self.services, None)?;
             let rule = led(call, service, &found)?;
             check_unnamed(call, service, &found, &rule)?;
             return Ok(Some(Led {
@@ -45,7 +45,7 @@ impl Mappings {
                 beyond: None,
             }));
         };
-        let merged = shelf.service(&self.vocabulary, Some((number, &self.services)))?;
+        let merged = shelf.service(&self.vocabulary, &self.services, Some(number))?;
         let beyond = Some(merged);
         if matches!(rule, Rule::None) {
             below.captures.extend(found.captures.iter().cloned());

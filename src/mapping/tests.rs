@@ -10,6 +10,7 @@ use crate::model::{Body, CallId, Caller, Origin, Reason, Timestamp};
 mod aws;
 mod bypass;
 mod codings;
+mod fuzz;
 mod generated;
 mod grpc;
 mod hostile;
@@ -130,17 +131,19 @@ fn load(files: &[(&str, &str)]) -> Result<Mappings, Vec<Diagnostic>> {
 }
 
 /// The shipped files, with an account in dollars.
+fn load_shipped() -> Mappings {
+    let files: Vec<_> = FILES.iter().map(|(name, text, _)| (*name, *text)).collect();
+    match load(&files) {
+        Ok(mappings) => mappings.with_account_currency(Some("usd")),
+        Err(problems) => panic!(
+            "{}",
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        ),
+    }
+}
+
 fn shipped() -> &'static Mappings {
-    static SHIPPED: LazyLock<Mappings> = LazyLock::new(|| {
-        let files: Vec<_> = FILES.iter().map(|(name, text, _)| (*name, *text)).collect();
-        match load(&files) {
-            Ok(mappings) => mappings.with_account_currency(Some("usd")),
-            Err(problems) => panic!(
-                "{}",
-                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-            ),
-        }
-    });
+    static SHIPPED: LazyLock<Mappings> = LazyLock::new(load_shipped);
     &SHIPPED
 }
 

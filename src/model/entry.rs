@@ -252,8 +252,9 @@ impl Entry {
             .map(|(name, member)| (Name("", name), member.told()));
         let commitments = self.values.iter();
         let commitments = commitments.map(|(name, value)| (Name("commit_", name), Told::Digest(&value.commitment)));
+        // Nearly in order already: members, commitments, and what every entry has.
         let mut all: Vec<(Name<'_>, Told<'_>)> =
-            members.chain(commitments).chain(call).chain(agent).chain(own).collect();
+            members.chain(commitments).chain(agent).chain(call).chain(own).collect();
         all.sort_by(|(one, _), (other, _)| one.order(other));
         // Of two of one name the later counts.
         all.dedup_by(|later, kept| {
@@ -281,14 +282,16 @@ struct Name<'a>(&'static str, &'a str);
 
 impl Name<'_> {
     fn order(&self, other: &Self) -> Ordering {
-        match self.0 == other.0 {
-            true => self.1.cmp(other.1),
-            false => self.bytes().cmp(other.bytes()),
+        // Where one has a prefix and the other has not, the whole of the other is held to the prefix first.
+        let mixed = |prefix: &str, rest: &str, whole: &str| match whole.strip_prefix(prefix) {
+            Some(whole) => rest.cmp(whole),
+            None => prefix.cmp(whole),
+        };
+        match (self.0, other.0) {
+            ("", prefix) if !prefix.is_empty() => mixed(prefix, other.1, self.1).reverse(),
+            (prefix, "") if !prefix.is_empty() => mixed(prefix, self.1, other.1),
+            (_, _) => self.1.cmp(other.1),
         }
-    }
-
-    fn bytes(&self) -> impl Iterator<Item = u8> {
-        self.0.bytes().chain(self.1.bytes())
     }
 }
 

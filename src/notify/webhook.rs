@@ -151,16 +151,19 @@ pub fn judged(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
     if status.as_u16() == 410 {
         return Err(Failure::Gone("it answered 410 Gone".to_owned()));
     }
-    let wanted = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let wanted = wanted
-        .and_then(|text| text.trim().parse().ok())
-        .map(Duration::from_secs);
+    let wanted = retry_after(headers);
     let redirected = if status.is_redirection() {
         ", which is not followed"
     } else {
         ""
     };
     Err(Failure::Now(format!("it answered {status}{redirected}"), wanted))
+}
+
+/// `Retry-After` in seconds.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let wanted = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok())?;
+    wanted.trim().parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -10,8 +10,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use super::{Code, Unpublished};
 use crate::audit::{self, ProveError, Signed};
 use crate::io::keys::LastNote;
-use crate::model::note::{Note, WitnessKey};
-use crate::store::{OpenError, Store};
+use crate::model::merkle::root_at;
+use crate::model::note::{Checkpoint, Note, WitnessKey};
+use crate::notify::retry_after;
+use crate::store::{Reader, Store};
 use crate::upstream::Errands;
 
 const AGENT: &str = concat!("runplane/", env!("CARGO_PKG_VERSION"));
@@ -35,8 +37,17 @@ pub(super) struct Asked {
     witness: Witness,
     /// What it signed last, with that signature.
     file: LastNote,
-    /// Entries that this is over.
+    /// The same, as it was read or kept.
+    kept: Option<Kept>,
+    /// Entries that this is over, as far as it stands by it.
     size: u64,
+}
+
+/// A checkpoint with the signature of a witness.
+#[derive(Clone)]
+struct Kept {
+    note: String,
+    claims: Checkpoint,
 }
 
 /// What an answer means.
@@ -54,11 +65,12 @@ impl Asked {
         if let Err(error) = &kept {
             tracing::warn!(%error, "what the witness signed last is asked of it");
         }
-        let note = kept.ok().flatten().and_then(|text| Note::parse(&text).ok());
+        let kept = kept.ok().flatten().and_then(|note| Kept::new(note, &witness.key));
         Self {
             witness,
             file,
-            size: note.map_or(0, |note| note.claims().size),
+            size: kept.as_ref().map_or(0, |kept| kept.claims.size),
+            kept,
         }
     }
 
@@ -73,9 +85,13 @@ impl Asked {
         store: &Store,
         signed: &Signed,
     ) -> Result<(), Unpublished> {
+        // A log of another name is another log to a witness.
+        if self.kept.as_ref().is_some_and(|kept| !kept.is_of_the_log_of(signed)) {
+            (self.kept, self.size) = (None, 0);
+        }
         let mut old = self.size.min(signed.size);
         for _ in 0..ROUNDS {
-            let body = body(store, old, signed).await?;
+            let body = body(store, self.kept.clone(), old, signed).await?;
             match self.ask(errands, body, (old, signed.size)).await? {
                 Said::Signed(lines) => return self.keep(signed, &lines).await,
                 Said::At(size) if size > signed.size => {
@@ -86,11 +102,34 @@ impl Asked {
                     );
                     return Err(failed(Code::Ahead, why));
                 }
+                Said::At(size) if size < self.size => return Err(self.denied(size).await),
                 Said::At(size) => old = size,
             }
         }
         let why = "how far it is changes as fast as it is asked".to_owned();
         Err(failed(Code::Refused, why))
+    }
+
+    /// It forgot, or was set back itself: what it signed stays, as the word against its own, and it is asked again from where it says
+    /// it is. That this trail continues it is known by then.
+    async fn denied(&mut self, size: u64) -> Unpublished {
+        let Some(kept) = self.kept.clone() else {
+            return failed(Code::Refused, format!("it says that it is at {size} entries"));
+        };
+        let (file, note) = (self.file.clone(), kept.note);
+        let aside = tokio::task::spawn_blocking(move || file.keep_denied(&note)).await;
+        let aside = match aside {
+            Ok(Ok(Some(path))) => format!("it is in `{}` now", path.display()),
+            Ok(Ok(None)) => "so many of that kind are kept already that this one is not".to_owned(),
+            Ok(Err(error)) => return failed(Code::Unkept, error.to_string()),
+            Err(error) => return failed(Code::Unkept, error.to_string()),
+        };
+        self.size = size;
+        let why = format!(
+            "the witness is at {size} entries, and its signature is here of a checkpoint of this trail over {}: {aside}",
+            kept.claims.size
+        );
+        failed(Code::Denied, why)
     }
 
     async fn ask(&self, errands: &Errands, body: String, sizes: (u64, u64)) -> Result<Said, Unpublished> {
@@ -112,10 +151,11 @@ impl Asked {
         })?;
         let (file, size) = (self.file.clone(), signed.size);
         let path: PathBuf = file.path().to_owned();
+        let now = Kept::new(note.clone(), &self.witness.key);
         let kept = tokio::task::spawn_blocking(move || file.keep(&note)).await;
         match kept {
             Ok(Ok(())) => {
-                self.size = size;
+                (self.kept, self.size) = (now, size);
                 tracing::info!(witness = self.name(), entries = size, file = %path.display(), "cosigned");
                 Ok(())
             }
@@ -125,21 +165,63 @@ impl Asked {
     }
 }
 
+impl Kept {
+    /// `None`: the witness has not signed it.
+    fn new(note: String, witness: &WitnessKey) -> Option<Self> {
+        // Whatever is wrong with it, it is no signature of the witness: that is asked for again.
+        let parsed = Note::parse(&note).ok()?;
+        let is_signed = matches!(parsed.cosigned_by(witness), Ok(Some(_)));
+        let claims = parsed.claims().clone();
+        is_signed.then_some(Self { note, claims })
+    }
+
+    fn is_of_the_log_of(&self, signed: &Signed) -> bool {
+        signed.note.lines().next() == Some(&self.claims.origin)
+    }
+
+    /// That the trail up to the checkpoint `signed` of it continues this.
+    ///
+    /// SECURITY: who sets back the trail, and has the witness forget, would have its own signature look like its fault, and the shorter
+    /// trail signed. Test: `a_trail_that_was_set_back_is_told_by_what_is_kept_of_a_witness_that_forgot`.
+    fn continues(&self, reader: &Reader, signed: &Checkpoint) -> Result<(), Unpublished> {
+        let Checkpoint { size, root, .. } = &self.claims;
+        let against = |code, what: &str| {
+            let why = format!(
+                "the witness signed a checkpoint of this log over {size} entries, which is kept here, and {what}: the trail was set back, or \
+                 copied"
+            );
+            Err(failed(code, why))
+        };
+        if signed.size < *size {
+            return against(Code::Ahead, &format!("this one is over {}", signed.size));
+        }
+        match root_at(reader, *size) {
+            Ok(found) if found == *root => Ok(()),
+            Ok(_) => against(Code::Forked, "the first ones of this trail are others"),
+            Err(error) => Err(failed(Code::Unproven, error.to_string())),
+        }
+    }
+}
+
 fn failed(code: Code, why: String) -> Unpublished {
     let wanted = None;
     Unpublished { code, why, wanted }
 }
 
-/// The request, by which the witness sees that the checkpoint continues what it has.
-async fn body(store: &Store, old: u64, signed: &Signed) -> Result<String, Unpublished> {
+/// The request, by which the witness sees that the checkpoint continues what it has. It continues what is kept.
+async fn body(store: &Store, kept: Option<Kept>, old: u64, signed: &Signed) -> Result<String, Unpublished> {
     let (store, note) = (store.clone(), signed.note.clone());
     let proven = tokio::task::spawn_blocking(move || {
-        let reader = store.reader().map_err(|error: OpenError| ProveError::from(error))?;
-        audit::extension(&reader, old, &note)
+        let unproven = |error: ProveError| failed(Code::Unproven, error.to_string());
+        let reader = store.reader().map_err(|error| unproven(error.into()))?;
+        let signed = Note::parse(&note).map_err(|error| unproven(error.into()))?;
+        if let Some(kept) = kept {
+            kept.continues(&reader, signed.claims())?;
+        }
+        audit::extension(&reader, old, &note).map_err(unproven)
     });
     match proven.await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => Err(failed(Code::Unproven, error.to_string())),
+        Ok(proven) => proven,
         Err(error) => Err(failed(Code::Unproven, error.to_string())),
     }
 }
@@ -152,23 +234,29 @@ fn judged(
     (old, size): (u64, u64),
 ) -> Result<Said, Unpublished> {
     let text = std::str::from_utf8(content).unwrap_or_default();
-    let refused = |why: &str| Err(failed(Code::Refused, format!("it answered {status}: {why}")));
-    let forked = |why: &str| Err(failed(Code::Forked, format!("it answered {status}: {why}")));
-    let told = || {
-        let kind = headers.get(CONTENT_TYPE)?.as_bytes();
-        let size = text.strip_suffix('\n').unwrap_or(text).parse::<u64>().ok()?;
-        kind.starts_with(SIZE.as_bytes()).then_some(size)
+    let refused = |why: &str| {
+        Err(Unpublished {
+            wanted: retry_after(headers),
+            ..failed(Code::Refused, format!("it answered {status}: {why}"))
+        })
     };
+    let forked = |why: &str| Err(failed(Code::Forked, format!("it answered {status}: {why}")));
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let is_size = kind.trim().eq_ignore_ascii_case(SIZE);
+    let told = || text.strip_suffix('\n').unwrap_or(text).parse::<u64>().ok();
     match status.as_u16() {
         200 => Ok(Said::Signed(text.to_owned())),
         403 => {
             refused("it does not trust the key that signed: give it the public key of this log (`runplane audit key`)")
         }
         404 => refused("it does not know this log; or `url` is not its submission prefix"),
+        // Whatever stands before it may answer so, too.
+        409 if !is_size => refused("not as a witness says over how many entries it signed last"),
         409 => match told() {
             Some(size) if size != old => Ok(Said::At(size)),
-            // It is as far as we are, and what it has is another tree.
-            Some(_) if old == size => forked("it signed another history of the same length"),
+            // It is as far as we are, and what it has is another tree; it need not say how far that is.
+            _ if old == size => forked("it signed another history of the same length"),
             _ => refused("it does not say over how many other entries it signed last"),
         },
         422 => forked("this trail does not continue what it signed before"),
@@ -219,8 +307,23 @@ mod tests {
     }
 
     #[test]
-    fn that_histories_part_is_not_told_from_an_answer_without_a_size() {
-        assert_eq!(of(409, "text/plain", "", 7), Err(Code::Refused));
+    fn that_histories_of_one_length_part_is_told_without_a_size() {
+        assert_eq!(of(409, SIZE, "", 7), Err(Code::Forked));
+        assert_eq!(of(409, "Text/X.tlog.size; charset=utf-8", "", 7), Err(Code::Forked));
+        for kind in ["text/plain", "text/html", "text/x.tlog.sizes", ""] {
+            assert_eq!(of(409, kind, "", 7), Err(Code::Refused), "not of a witness: {kind}");
+        }
+        assert_eq!(of(409, SIZE, "12\n", 7), Ok(12), "it is elsewhere");
+        assert_eq!(of(409, SIZE, "", 9), Err(Code::Refused), "it says nothing");
+    }
+
+    #[test]
+    fn a_witness_says_when_to_come_again() {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("120"));
+        let judged = judged(StatusCode::TOO_MANY_REQUESTS, &headers, b"", (7, 9));
+        let wanted = judged.err().and_then(|unpublished| unpublished.wanted);
+        assert_eq!(wanted, Some(std::time::Duration::from_secs(120)));
     }
 
     #[test]

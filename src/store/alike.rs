@@ -12,6 +12,14 @@ use crate::model::{Outcome, State, Timestamp};
 
 const KIN: &str = "agent = ?1 AND json_array(json_extract(row, '$.action.name'), json_extract(row, '$.action.provider'),
         json_extract(row, '$.action.target.kind'), json_extract(row, '$.action.target.id')) = json_array(?2, ?3, ?4, ?5)";
+
+/// What [`KIN`] wants, and what stands behind it.
+macro_rules! bindings {
+    ($kin:expr, $($more:expr),+) => {
+        params![$kin.agent, $kin.action, $kin.provider, $kin.target_kind, $kin.target_id, $($more),+]
+    };
+}
+
 /// When it ended.
 const WHEN: &str = "coalesce(consumed, decided, created)";
 
@@ -24,18 +32,7 @@ pub(super) fn answered(
 ) -> rusqlite::Result<Vec<Answered>> {
     connection
         .prepare(&answered_sql())?
-        .query_map(
-            params![
-                kin.agent,
-                kin.action,
-                kin.provider,
-                kin.target_kind,
-                kin.target_id,
-                since.0,
-                limit
-            ],
-            answer,
-        )?
+        .query_map(bindings![kin, since.0, limit], answer)?
         .collect()
 }
 
@@ -82,18 +79,9 @@ pub(super) fn first_waiting(
     let kin = Kin::from(row);
     let found: Option<(String, i64)> = connection
         .prepare(&first_sql())?
-        .query_row(
-            params![
-                kin.agent,
-                kin.action,
-                kin.provider,
-                kin.target_kind,
-                kin.target_id,
-                row.id.as_str(),
-                now.0
-            ],
-            |found| Ok((found.get(0)?, found.get(1)?)),
-        )
+        .query_row(bindings![kin, row.id.as_str(), now.0], |found| {
+            Ok((found.get(0)?, found.get(1)?))
+        })
         .optional()?;
     let Some((first, count)) = found else {
         return Ok(None);
@@ -123,23 +111,11 @@ pub(super) fn conversation(
     let kin = Kin::from(row);
     connection
         .prepare(&conversation_sql())?
-        .query_row(
-            params![
-                kin.agent,
-                kin.action,
-                kin.provider,
-                kin.target_kind,
-                kin.target_id,
-                row.id.as_str(),
-                now.0,
-                receiver
-            ],
-            |found| {
-                let text: String = found.get(2)?;
-                let first = serde_json::from_str(&text).map_err(|error| unreadable(2, error))?;
-                Ok((found.get(0)?, found.get(1)?, first))
-            },
-        )
+        .query_row(bindings![kin, row.id.as_str(), now.0, receiver], |found| {
+            let text: String = found.get(2)?;
+            let first = serde_json::from_str(&text).map_err(|error| unreadable(2, error))?;
+            Ok((found.get(0)?, found.get(1)?, first))
+        })
         .optional()
 }
 
@@ -155,18 +131,9 @@ fn conversation_sql() -> String {
 /// How many others like this one wait for people at `now`.
 pub(super) fn others_waiting(connection: &Connection, row: &ApprovalRow, now: Timestamp) -> rusqlite::Result<usize> {
     let kin = Kin::from(row);
-    let count: i64 = connection.prepare(&others_sql())?.query_row(
-        params![
-            kin.agent,
-            kin.action,
-            kin.provider,
-            kin.target_kind,
-            kin.target_id,
-            row.id.as_str(),
-            now.0
-        ],
-        |found| found.get(0),
-    )?;
+    let count: i64 = connection
+        .prepare(&others_sql())?
+        .query_row(bindings![kin, row.id.as_str(), now.0], |found| found.get(0))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 

@@ -28,8 +28,12 @@ pub(super) enum GroupError {
     /// COMMIT failed: whether the group is on disk shows when the database is opened again.
     #[error("commit: {0}")]
     Commit(#[source] rusqlite::Error),
-    #[error("the database file was removed or replaced while it was in use; stop runplane and put it back")]
+    #[error("the database file was removed while it was in use ({0}): put it back")]
+    Removed(#[source] std::io::Error),
+    #[error("another file stands where the database was: it was replaced while it was in use")]
     Replaced,
+    #[error("the trail does not end where this sidecar wrote its last entry")]
+    Elsewhere,
     #[error("the database is not open")]
     Closed,
     /// Something that must not be lost breaks a rule of the tables. It is a mistake of ours, and the trail is not whole
@@ -86,6 +90,10 @@ fn each_apart(
     group: &[Submission],
 ) -> Result<Vec<Result<(), CommitError>>, GroupError> {
     run(connection, "BEGIN IMMEDIATE")?;
+    // Where somebody else took the next place each would be refused for itself, and nobody would look at what stands there.
+    if entries::last_place(connection)?.seq != tail.place.seq {
+        return Err(GroupError::Elsewhere);
+    }
     group
         .iter()
         .map(|submission| attempt(connection, tail, submission))

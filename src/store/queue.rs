@@ -4,7 +4,7 @@ mod growth;
 mod ours;
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -124,6 +124,10 @@ pub(super) struct Queue {
     pub(super) ours: Ours,
     /// Why nothing is recorded any more, until the next start.
     condemned: OnceLock<String>,
+    /// The same, if it is that somebody changed the trail.
+    changed: OnceLock<String>,
+    /// Somebody else wrote to the database since it was opened.
+    disturbed: AtomicBool,
     /// Why the last erasure left traces in the file, if it did.
     traces: Mutex<Option<String>>,
 }
@@ -170,6 +174,8 @@ impl Queue {
             written: Written::default(),
             ours: Ours::default(),
             condemned: OnceLock::new(),
+            changed: OnceLock::new(),
+            disturbed: AtomicBool::new(false),
             traces: Mutex::default(),
         }
     }

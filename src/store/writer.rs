@@ -41,6 +41,18 @@ enum RecoverError {
     Group(#[from] GroupError),
 }
 
+impl RecoverError {
+    /// Whether somebody else wrote what is there: that it goes away does not mend it.
+    fn is_change(&self) -> bool {
+        match self {
+            RecoverError::Shorter { .. } | RecoverError::Longer { .. } | RecoverError::Group(GroupError::Replaced) => {
+                true
+            }
+            RecoverError::Open(_) | RecoverError::Database(_) | RecoverError::Reader | RecoverError::Group(_) => false,
+        }
+    }
+}
+
 struct Writer {
     queue: Arc<Queue>,
     connect: Connect,
@@ -49,6 +61,8 @@ struct Writer {
     place: Place,
     /// The file that `connection` writes to.
     file: FileId,
+    /// What SQLite counts of the commits of others, as `connection` saw it first.
+    others: i64,
     progress: Arc<Progress>,
     path: PathBuf,
 }
@@ -90,6 +104,7 @@ pub(super) fn start(
 ) -> Result<JoinHandle<()>, OpenError> {
     let place = entries::last_place(&connection).map_err(|source| open::explain(path, source))?;
     let file = file_id(path).map_err(|source| open::unusable(path, source))?;
+    let others = others(&connection).map_err(|source| open::explain(path, source))?;
     queue.begins(place.seq);
     let mut writer = Writer {
         queue,
@@ -97,6 +112,7 @@ pub(super) fn start(
         connection: Some(connection),
         place,
         file,
+        others,
         progress,
         path: path.to_owned(),
     };
@@ -104,6 +120,13 @@ pub(super) fn start(
         .name("store-writer".to_owned())
         .spawn(move || writer.run())
         .map_err(|source| open::unusable(path, source))
+}
+
+/// Changes with every commit of another connection, and with none of this one.
+fn others(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))
 }
 
 impl Writer {
@@ -137,6 +160,7 @@ impl Writer {
         });
         match written {
             Ok(verdicts) => {
+                self.mind_others();
                 self.place = tail.place;
                 let entries = self.place.seq - before.seq;
                 self.queue.reached(self.place.seq, tail.leaves);
@@ -170,9 +194,20 @@ impl Writer {
 
     /// What is written to a file that was removed or replaced is gone with the next start.
     fn refuse_another_file(&self) -> Result<(), GroupError> {
-        match file_id(&self.path) {
-            Ok(found) if found == self.file => Ok(()),
+        match file_id(&self.path).map_err(GroupError::Removed)? {
+            found if found == self.file => Ok(()),
             _ => Err(GroupError::Replaced),
+        }
+    }
+
+    /// What a start reads before this is not of one piece where somebody else wrote.
+    fn mind_others(&self) {
+        if self.queue.is_disturbed() {
+            return;
+        }
+        match self.connection.as_ref().map(others) {
+            Some(Ok(now)) if now == self.others => {}
+            Some(_) | None => self.queue.disturb(),
         }
     }
 
@@ -224,7 +259,10 @@ impl Writer {
                     tracing::info!(entries = self.place.seq, "the trail can be written again");
                     return true;
                 }
-                Err(error) => tracing::error!(%error, "the trail still cannot be written"),
+                Err(error) => {
+                    tracing::error!(%error, "the trail still cannot be written");
+                    self.mind_change(&error);
+                }
             }
             if closing {
                 return false;
@@ -232,6 +270,17 @@ impl Writer {
             // Checking a large database takes time: most of it is left to others.
             pause = (pause * 2).min(LONGEST_PAUSE).max(began.elapsed() * 5);
         }
+    }
+
+    /// SECURITY: somebody else wrote the trail, and a start could hold that to nothing: it would take up, and sign, consent that
+    /// nobody gave. So it stays known, even if all is put back. Test:
+    /// `an_entry_that_somebody_else_put_behind_ours_is_not_taken_up_by_the_next_start`.
+    fn mind_change(&self, error: &RecoverError) {
+        if !error.is_change() || self.queue.condemned().is_some() {
+            return;
+        }
+        self.queue.condemn(&error.to_string());
+        tracing::error!(%error, "the trail was changed: nothing is signed or recorded any more");
     }
 
     fn reopen(&mut self, doubt: &mut Option<Doubt>) -> Result<(), RecoverError> {
@@ -272,6 +321,8 @@ impl Writer {
         // SECURITY: the time in the database's last row may be anybody's, and every later entry and checkpoint would have it or
         // a later one: ours is the one that counts. Test: `the_time_goes_on_from_what_was_written_not_from_what_is_found`.
         *doubt = None;
+        // In between anybody may have written.
+        self.queue.disturb();
         self.connection = Some(connection);
         if is_to_clean {
             self.clean();

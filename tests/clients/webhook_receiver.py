@@ -1,7 +1,7 @@
 """Receives webhooks over TLS, checked by the `standardwebhooks` library: certificate, key, port and secret are its arguments.
 
 Each request is a line of JSON on standard output. The path says what it is answered: `/410` that status, `/to/PORT` a redirect
-there, `/first/500` that status for the first one; anything else 204.
+there, `/first/500` that status for the first one, `/twice/500` for two; anything else 204.
 """
 
 import json
@@ -33,7 +33,7 @@ class Receiver(BaseHTTPRequestHandler):
         status = 204
         if words[0].isdigit():
             status = int(words[0])
-        elif words[0] == "first" and seen == 1:
+        elif words[0] == "first" and seen == 1 or words[0] == "twice" and seen <= 2:
             status = int(words[1])
         elif words[0] == "to":
             status = 307

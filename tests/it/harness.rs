@@ -52,7 +52,7 @@ pub use moto::Moto;
 pub use origin::things::noise;
 pub use origin::{Gate, Origin, Reply, Seen};
 pub use output::Output;
-pub use points::found_at;
+pub use points::{died_at, found_at};
 pub use ports::{Canary, free as free_port};
 pub use raw::{Tunnel, Wire};
 pub use receiver::Receiver;

@@ -5,8 +5,10 @@ mod asks;
 mod books;
 mod load;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,10 +16,11 @@ use asks::{Ask, FILES, STRIPE, THINGS, house, tunnel};
 use books::{Answered, Found};
 use load::{Dice, fresh};
 
-use crate::harness::{Gate, Origin, Reply, Sidecar, eventually, found_at};
+use crate::harness::{Gate, Origin, Reply, Seen, Sidecar, died_at, eventually, found_at};
+use crate::trail::second;
 
-/// How many random points there are.
-const POINTS: u64 = 25;
+/// Random points of one round, with a sidecar and a trail of its own.
+const ROUND: u64 = 25;
 
 /// Kills, starts again, and checks everything. `unannounced`: what reached the origin too early.
 fn kill_and_check(
@@ -32,13 +35,26 @@ fn kill_and_check(
 
 fn check_after(sidecar: &Sidecar, origin: &Origin, answered: &[Answered], unannounced: &Mutex<Vec<String>>) -> Found {
     let crash = books::last(sidecar.home());
-    let seen = origin.seen();
+    let seen = settled(origin);
     sidecar.restart();
     let found = books::check(sidecar.home(), crash, &seen, answered);
     let early = unannounced.lock().unwrap();
     assert!(early.is_empty(), "I1: at the origin before it was on disk: {early:?}");
     assert_eq!(origin.seen().len(), seen.len(), "I2: recovery sends nothing");
     found
+}
+
+/// What arrived, once nothing more comes of what was written before the kill.
+fn settled(origin: &Origin) -> Vec<Seen> {
+    loop {
+        let before = origin.seen();
+        std::thread::sleep(Duration::from_millis(40));
+        let complete = |seen: &[Seen]| seen.iter().filter(|seen| seen.complete).count();
+        let now = origin.seen();
+        if (now.len(), complete(&now)) == (before.len(), complete(&before)) {
+            return now;
+        }
+    }
 }
 
 /// I7: without any repair, an allowed call goes through.
@@ -232,21 +248,47 @@ fn killed_between_consume_and_send() {
     );
 }
 
+/// `RUNPLANE_TEST_KILLS=500` is the long form.
 #[test]
 fn killed_at_random_points_under_mixed_load() {
-    let given = std::env::var("RUNPLANE_TEST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed: u64 = given.unwrap_or_else(|| u64::from(std::process::id()));
+    let given = |name: &str| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
+    let seed = given("RUNPLANE_TEST_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let kills = given("RUNPLANE_TEST_KILLS").unwrap_or(ROUND);
+    assert!(
+        kills > 0,
+        "RUNPLANE_TEST_KILLS=0 would find nothing, and say that all is well"
+    );
     println!("the seed of this run: RUNPLANE_TEST_SEED={seed}");
+    let (mut all, mut released) = (Found::default(), 0);
+    for first in (0..kills).step_by(ROUND.try_into().unwrap()) {
+        let (found, of_round) = round(seed, first..kills.min(first + ROUND));
+        all.add(&found);
+        released += of_round;
+    }
+    found_at(
+        6,
+        &format!("at {kills} random points under mixed load (seed {seed})"),
+        &format!(
+            "I1 to I7 after each: {} calls, {} at the origin, {} `unknown`, {} `not_sent`; {released} held calls released \
+             after a restart, once each",
+            all.calls, all.at_origin, all.unknown, all.not_sent
+        ),
+    );
+}
+
+/// What was found on a trail of its own, and how many held calls were released on it.
+fn round(seed: u64, points: Range<u64>) -> (Found, usize) {
     let (origin, sidecar) = house();
     let early: Arc<Mutex<Vec<String>>> = asks::unannounced(&origin, sidecar.home());
-    let (mut dice, mut answered, mut last) = (Dice::new(seed), Vec::new(), Found::default());
-    let mut released = 0;
-    for point in 0..POINTS {
+    let mut dice = Dice::new(seed.wrapping_add(points.start));
+    let (mut answered, mut released) = (Vec::new(), 0);
+    for point in points {
         let span = Duration::from_millis(20 + dice.below(400));
-        answered.extend(load::until_killed(&sidecar, seed.wrapping_add(1000 * point), span));
-        last = check_after(&sidecar, &origin, &answered, &early);
+        let (got, died) = load::until_killed(&sidecar, seed.wrapping_add(1000 * point), span);
+        answered.extend(got);
+        let before = books::standing(sidecar.home());
+        check_after(&sidecar, &origin, &answered, &early);
+        tell(&origin, &died, [&before, &books::standing(sidecar.home())]);
         assert_works(&sidecar, STRIPE);
         // What was pending is pending again, and goes through once.
         let pending = sidecar.approvals("pending");
@@ -261,15 +303,33 @@ fn killed_at_random_points_under_mixed_load() {
             released += 1;
         }
     }
-    found_at(
-        6,
-        &format!("at {POINTS} random points under mixed load (seed {seed})"),
-        &format!(
-            "I1 to I7 after each: {} calls, {} at the origin, {} `unknown`, {} `not_sent`; {released} held calls released \
-             after a restart, once each",
-            last.calls, last.at_origin, last.unknown, last.not_sent
-        ),
-    );
+    // I3, as others check it.
+    sidecar.terminate();
+    assert!(sidecar.ended().success());
+    let key = sidecar.told(&["audit", "key"]).trim().to_owned();
+    let database = sidecar.home().join("state/runplane.db");
+    let told = sidecar.told(&["audit", "verify", "--key", &key, database.to_str().unwrap()]);
+    assert!(told.starts_with("OK: "), "I3: {told}");
+    assert_eq!(second(&key, &[], &[database]), [true], "I3");
+    // What went through since the last kill, too.
+    (check_after(&sidecar, &origin, &answered, &early), released)
+}
+
+/// Puts what was under way into the table: what the trail said of it when the process died, what the origin saw, and what the
+/// trail says after the restart.
+fn tell(origin: &Origin, died: &[String], [before, after]: [&BTreeMap<String, String>; 2]) {
+    let seen = origin.seen();
+    for marker in died {
+        let at_origin = seen.iter().find(|seen| seen.header("x-marker") == Some(marker));
+        let at_origin = match at_origin.map(|seen| seen.complete) {
+            None => "nothing",
+            Some(false) => "a part",
+            Some(true) => "all of it",
+        };
+        let said =
+            |trail: &BTreeMap<String, String>| trail.get(marker).cloned().unwrap_or_else(|| "nothing".to_owned());
+        died_at([said(before), at_origin.to_owned(), said(after)]);
+    }
 }
 
 fn approve_path(held: &serde_json::Value) -> String {

@@ -1,5 +1,7 @@
 //! The page where people approve, in Chromium: with and without JavaScript, wide and narrow, light and dark.
 
+mod pictures;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Configuration, Origin, Receiver, Session, Sidecar, eventually, key};
@@ -178,7 +180,6 @@ fn every_page_is_sound_wide_and_narrow_light_and_dark() {
     let id = sidecar.next_held();
     other.send(&format!("refund {}\u{202e}ch_2 amount=250000", "x".repeat(900)));
     let hostile = sidecar.next_held();
-    let pages = std::env::var_os("RUNPLANE_WRITE_PAGES").map(std::path::PathBuf::from);
     let base = format!("http://127.0.0.1:{}", sidecar.control_port());
     let mut browser = Browser::new();
     for width in WIDTHS {
@@ -212,9 +213,6 @@ fn every_page_is_sound_wide_and_narrow_light_and_dark() {
                     continue;
                 }
                 browser.is_sound(&what);
-                if let Some(directory) = &pages {
-                    browser.does(&format!("shot {}", directory.join(format!("{what}.png")).display()));
-                }
             }
         }
     }

@@ -25,6 +25,18 @@ fn stripe(hold: &str) -> (Origin, Configuration) {
     (origin, configuration)
 }
 
+/// An agent's refund that people are asked about in Slack; the agent does not wait for them.
+#[track_caller]
+fn asked(shaped: impl FnOnce(Configuration) -> Configuration) -> (Workspace, Origin, Sidecar, Session) {
+    let workspace = Workspace::new();
+    let (origin, configuration) = stripe("1s");
+    let sidecar = workspace.asked_by(shaped(configuration)).start();
+    let mut client = Session::stripe(&sidecar);
+    client.call(REFUND).assert_refused("approval_pending");
+    workspace.shows("Approval wanted");
+    (workspace, origin, sidecar, client)
+}
+
 fn ids(message: &Value) -> Vec<String> {
     buttons(message).into_iter().map(|(id, _)| id).collect()
 }
@@ -92,12 +104,7 @@ fn a_click_is_that_persons_yes_and_the_message_says_so() {
 
 #[test]
 fn a_no_says_why_in_a_form() {
-    let workspace = Workspace::new();
-    let (origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration).start();
-    let mut client = Session::stripe(&sidecar);
-    client.call(REFUND).assert_refused("approval_pending");
-    workspace.shows("Approval wanted");
+    let (workspace, origin, sidecar, mut client) = asked(|it| it);
     workspace.press(&sidecar, "U0ALICE", DENY);
     assert!(
         workspace.form().to_string().contains("Refund $600.00 of ch_1"),
@@ -178,13 +185,7 @@ fn who_has_no_signature_decides_nothing() {
 
 #[test]
 fn who_may_not_decide_is_told_so_alone_and_nothing_changes() {
-    let workspace = Workspace::new();
-    let (origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration).start();
-    Session::stripe(&sidecar)
-        .call(REFUND)
-        .assert_refused("approval_pending");
-    workspace.shows("Approval wanted");
+    let (workspace, origin, sidecar, _client) = asked(|it| it);
     workspace.press(&sidecar, "U0STRANGER", APPROVE);
     let told = workspace.whispers(1);
     assert!(
@@ -208,13 +209,7 @@ fn who_may_not_decide_is_told_so_alone_and_nothing_changes() {
 
 #[test]
 fn a_click_on_what_was_changed_since_decides_nothing() {
-    let workspace = Workspace::new();
-    let (_origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration).start();
-    Session::stripe(&sidecar)
-        .call(REFUND)
-        .assert_refused("approval_pending");
-    workspace.shows("Approval wanted");
+    let (workspace, _origin, sidecar, _client) = asked(|it| it);
     let click = workspace.said("U0ALICE", APPROVE, &button_of(&waiting(&sidecar), 1));
     assert_eq!(Signed::now(&click).send(&sidecar).status, 200);
     let told = workspace.whispers(1);
@@ -269,12 +264,7 @@ fn slack_may_have_us_wait() {
 
 #[test]
 fn a_click_after_a_restart_counts_as_before() {
-    let workspace = Workspace::new();
-    let (_origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration).start();
-    let mut client = Session::stripe(&sidecar);
-    client.call(REFUND).assert_refused("approval_pending");
-    workspace.shows("Approval wanted");
+    let (workspace, _origin, sidecar, mut client) = asked(|it| it);
     eventually("it is written down as delivered", || {
         deliveries(&sidecar)["items"][0]["state"] == "delivered"
     });
@@ -297,13 +287,7 @@ fn a_click_after_a_restart_counts_as_before() {
 /// Slack takes what is not acknowledged within three seconds for lost.
 #[test]
 fn a_click_is_acknowledged_at_once_and_comes_to_its_end_though_we_stop() {
-    let workspace = Workspace::new();
-    let (_origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration).start();
-    Session::stripe(&sidecar)
-        .call(REFUND)
-        .assert_refused("approval_pending");
-    workspace.shows("Approval wanted");
+    let (workspace, _origin, sidecar, _client) = asked(|it| it);
     eventually("it is written down as delivered", || {
         deliveries(&sidecar)["items"][0]["state"] == "delivered"
     });

@@ -8,6 +8,7 @@ mod keys;
 mod mutations;
 mod pruned;
 mod published;
+mod steps;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -129,7 +130,7 @@ fn verified(database: &Path, against: &Against) -> Report {
 }
 
 /// What the second verifier says of each file.
-fn second(key: &str, more: &[&str], files: &[PathBuf]) -> Vec<bool> {
+pub(crate) fn second(key: &str, more: &[&str], files: &[PathBuf]) -> Vec<bool> {
     let mut command = Command::new(python());
     command
         .arg(root().join("tests/verify.py"))

@@ -2,6 +2,7 @@
 
 use crate::audit::{self, Anchor, Held, Last, RollbackError, Sealer};
 use crate::config::Config;
+use crate::io::keys::LogKeys;
 use crate::model::entry::Kind;
 use crate::model::inert::inert;
 use crate::store::Store;
@@ -62,6 +63,18 @@ pub(super) fn ended(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::
     Ok((true, added))
 }
 
+/// A witness is somebody else than the log.
+pub(super) fn others_than(keys: &LogKeys, config: &Config) -> anyhow::Result<()> {
+    let of_log = keys.all();
+    let mut witnesses = config.publish.witnesses.iter().map(|witness| &witness.key);
+    if let Some(key) = witnesses.find(|key| of_log.iter().any(|log| key.is(log))) {
+        anyhow::bail!(
+            "`audit.publish.witnesses`: {key} is the key of this log itself, which vouches for nobody else: give the one of the witness"
+        );
+    }
+    Ok(())
+}
+
 /// Without a file: a webhook and witnesses are not asked at start.
 pub(super) fn not_held(config: &Config) -> String {
     if config.publish.is_empty() {
@@ -81,6 +94,19 @@ pub(super) fn told(anchor: &Anchor, held: Held) -> String {
         Held::Unreadable(_) => tracing::error!(file = %file, "whether the trail was set back cannot be told: {held}"),
     }
     held.to_string()
+}
+
+/// What was taken up is what was held to the entries before.
+///
+/// SECURITY: who writes while a start reads could have one database checked and another one taken up. Test:
+/// `what_is_changed_while_a_start_reads_is_not_taken_up`.
+pub(super) fn of_one_piece(store: &Store) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        store.is_undisturbed(),
+        "another program wrote to the database while it was read: what was checked may not be what was taken up. Find out which one it was, \
+         and start again"
+    );
+    Ok(())
 }
 
 /// What the trail goes on from, for `boot`.

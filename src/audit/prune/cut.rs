@@ -57,6 +57,8 @@ pub(super) struct Cuts {
     piece: i64,
     rows: [i64; 3],
     open: HashMap<String, Open>,
+    /// Calls that were let go by an approval, which this is, and have not ended.
+    by: HashMap<String, String>,
     approvals: HashMap<String, Span>,
     grants: HashMap<String, Span>,
     orders: HashMap<i64, Span>,
@@ -80,6 +82,7 @@ impl Cuts {
             piece,
             rows,
             open: HashMap::new(),
+            by: HashMap::new(),
             approvals: HashMap::new(),
             grants: HashMap::new(),
             orders: HashMap::new(),
@@ -95,6 +98,9 @@ impl Cuts {
         let (seq, within) = (entry.seq, entry.seq <= self.most);
         if let (Some(call), true) = (members.text("call"), within) {
             self.call(seq, &entry.kind, call, members);
+        }
+        if let Some(call) = members.text("call") {
+            self.goes_by(seq, &entry.kind, call, members);
         }
         if entry.kind == "erased" && within {
             self.erased(seq, members);
@@ -166,6 +172,24 @@ impl Cuts {
         }
     }
 
+    /// What a call goes by goes on until the call has ended: it may be given back then, and what let it go is told by both.
+    fn goes_by(&mut self, seq: i64, kind: &str, call: &str, members: &Members<'_>) {
+        match kind {
+            "decided" => {
+                let allowed = members.text("decision") == Some("ALLOW");
+                if let Some(approval) = members.text("approval").filter(|_| allowed) {
+                    self.by.insert(call.to_owned(), approval.to_owned());
+                }
+            }
+            "outcome" => {
+                if let Some(approval) = self.by.remove(call).and_then(|by| self.approvals.get_mut(&by)) {
+                    approval.last = approval.last.max(seq);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// What was erased goes on no longer for that; but where it stays, what says so does, too.
     fn erased(&mut self, seq: i64, members: &Members<'_>) {
         let of = |name: &str| members.text(name).unwrap_or_default().to_owned();
@@ -203,6 +227,11 @@ impl Cuts {
     /// SECURITY: a cut keeps all of what goes on behind it: else who was asked, what was spent of a grant and which calls are open would
     /// be forgotten, and what ends there would look forged. Test: `what_goes_on_behind_a_cut_stays`.
     pub(super) fn keep_what_goes_on(&mut self, reader: &Reader) -> Result<(), ReadError> {
+        for by in self.by.values() {
+            if let Some(span) = self.approvals.get_mut(by) {
+                span.last = i64::MAX;
+            }
+        }
         for (id, span) in &mut self.approvals {
             let row = id.parse().ok().map(|id| reader.approval(&id)).transpose()?.flatten();
             if row.is_some_and(|row| row.state.is_open()) {

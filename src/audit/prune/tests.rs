@@ -210,3 +210,29 @@ fn what_goes_on_behind_a_cut_stays() {
     assert_eq!(cuts[3].open[1..], [vec!["used".to_owned()], vec!["given".to_owned()]]);
     assert_eq!((cuts[4].goes_on(), cuts[4].rows), (None, [2, 3, 1]));
 }
+
+/// It may be given back with the call's end; and what let it go is told by both.
+#[test]
+fn what_an_open_call_goes_by_stays_with_it() {
+    let call = CallId::random();
+    let of = |kind: Kind| Entry::new(kind).with("approval", "asked");
+    let mut entries = vec![
+        of(Kind::Held),
+        of(Kind::Approved),
+        of(Kind::Decided).call(&call).with("decision", "ALLOW"),
+        of(Kind::Consumed).call(&call),
+        Entry::new(Kind::Boot),
+    ];
+    let kept = |entries: &[Entry]| -> Vec<Vec<i64>> {
+        let entries: Vec<_> = (OLD..).zip(entries.iter().cloned()).collect();
+        let cuts = cuts(&Trail::new(&entries), 1, 6);
+        cuts.into_iter().map(|cut| cut.kept).collect()
+    };
+    let all = vec![1, 2, 3, 4];
+    let begins = [vec![1], vec![1, 2], vec![1, 2, 3], all.clone(), all];
+    assert_eq!(kept(&entries), begins, "it has not ended");
+    entries.push(Entry::new(Kind::Outcome).call(&call));
+    assert_eq!(kept(&entries), [&begins[..], &[vec![]]].concat());
+    entries.insert(5, Entry::new(Kind::Boot));
+    assert_eq!(kept(&entries)[5], [1, 2, 3, 4], "it ends behind the last cut");
+}

@@ -26,22 +26,33 @@ pub(super) fn unless_gone(error: ReadError) -> SealError {
     }
 }
 
-/// The tree with what was written since, the tiles that were filled, and the second of the last entry.
+/// The tree with what was written since.
+pub(super) struct Grown {
+    pub(super) sealed: Sealed,
+    /// The tiles that were filled.
+    pub(super) full: Vec<Tile>,
+    /// The second of the last entry.
+    pub(super) until: u64,
+    /// Nothing was left for the next time.
+    pub(super) is_all: bool,
+}
+
+/// Grows the tree by what was written since.
 pub(super) fn grow(
     before: Option<Sealed>,
     known: Option<Known>,
     keys: &[VerifierKey],
     store: &Store,
-) -> Result<(Sealed, Vec<Tile>, u64), SealError> {
+    reader: &Reader,
+) -> Result<Grown, SealError> {
     let from = known.map_or(0, |known| known.size);
     // Asked for before the database is read: what comes after is sealed the next time.
     let wrote = store.wrote(from, usize::MAX);
-    let reader = store.reader()?;
     let mut sealed = match before {
         Some(sealed) => sealed,
         None => {
-            let sealed = Sealed::read(&reader, store.entries(), keys, known)?;
-            hold(&reader, from, &sealed.edge, &wrote)?;
+            let sealed = Sealed::read(reader, store.entries(), keys, known)?;
+            hold(reader, from, &sealed.edge, &wrote)?;
             sealed
         }
     };
@@ -66,7 +77,12 @@ pub(super) fn grow(
     }
     match wrong {
         Some(entry) => Err(SealError::Rewritten { entry }),
-        None => Ok((sealed, full, second_of(&last))),
+        None => Ok(Grown {
+            is_all: sealed.edge.size() >= wrote.entries,
+            until: second_of(&last),
+            sealed,
+            full,
+        }),
     }
 }
 

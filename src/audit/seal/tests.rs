@@ -123,6 +123,23 @@ async fn a_long_tail_is_sealed_in_pieces() {
     assert_eq!(sealer.seal(&store).await.unwrap().size, u64::from(AT_MOST) + 10);
 }
 
+/// Else what is behind the first piece would look as if the clock had been set back.
+#[tokio::test]
+async fn no_entry_of_a_long_tail_is_before_the_checkpoint_before_it() {
+    let home = Home::new();
+    let store = home.store();
+    append(&store, AT_MOST + 10).await;
+    let written = u64::try_from(store.last_time().unwrap().0 / 1_000).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let mut sealer = home.sealer(&store).unwrap();
+    let seconds = |signed: Signed| Note::parse(&signed.note).unwrap().claimed_seconds();
+    assert!(seconds(sealer.seal(&store).await.unwrap()) <= written);
+    assert!(
+        seconds(sealer.seal(&store).await.unwrap()) > written,
+        "the last one is of now"
+    );
+}
+
 #[tokio::test]
 async fn no_checkpoint_is_before_an_entry_or_another_checkpoint() {
     let home = Home::new();

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::entry::{Member, Members, Values};
 use super::grants::Grants;
 use super::pruned::{Ordinals, Pruned};
+use super::steps::Steps;
 use super::{Findings, Place};
 use crate::model::change::ApprovalRow;
 use crate::store::{Cell, Evidence, Line, ReadError, Table};
@@ -33,6 +34,7 @@ pub(super) struct Rows {
     /// Of approvals; and whether anything was pruned.
     ordinals: Ordinals,
     pruned: bool,
+    steps: Steps,
     /// Rows that an earlier build wrote without committing to them.
     pub(super) uncommitted: u64,
 }
@@ -45,12 +47,14 @@ impl Rows {
             grants: Grants::new(grants),
             ordinals,
             pruned: pruned.to() > 0,
+            steps: Steps::behind(pruned),
             ..Self::default()
         }
     }
 
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         self.grants.entry(seq, kind, members);
+        self.steps.entry(seq, kind, members);
         let (told, name, gone) = match kind {
             "registry" if members.text("entity") == Some("agent") => (&mut self.agents, members.text("name"), false),
             "registry" => (&mut self.people, members.text("name"), false),
@@ -85,6 +89,8 @@ impl Rows {
 
     /// After the last entry.
     pub(super) fn end(&mut self, evidence: &Evidence, findings: &mut Findings) -> Result<(), ReadError> {
+        // What an entry says wrong goes before the row that comes of it.
+        self.steps.end(findings);
         for (table, mut told) in [
             (Table::Approvals, std::mem::take(&mut self.approvals)),
             (Table::Agents, std::mem::take(&mut self.agents)),
@@ -135,6 +141,10 @@ impl Rows {
         let Some(text) = row_text(table, line, told.ordinal) else {
             return Ok(Some("its columns do not fit each other"));
         };
+        let state = line.cell(3).text().unwrap_or_default();
+        if table == Table::Approvals && !self.steps.is(line.cell(1).text().unwrap_or_default(), state) {
+            return Ok(Some("its state is not what its entries come to"));
+        }
         let members = Members::read(&bytes).unwrap_or_default();
         let values = committed.as_deref().and_then(Values::read).unwrap_or_default();
         Ok(

@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args, home: &Path, out: &mut dyn Write) -> anyhow::Resu
     let choice = args.filter.choice(&reader, home, Timestamp::now())?;
     let figures = Figures::of(&reader, &choice)?;
     gone::tell(&reader, choice.query.since)?;
-    // The record has amounts in it, not what it is called.
+    // The record has amounts in it, not what it is called: where no configuration can be read, they stand without a currency.
     let account = super::filter::account_currency(home).ok();
     let written = match args.json {
         true => Ok(writeln!(

@@ -143,3 +143,38 @@ async fn a_refused_reload_is_a_note_until_the_files_are_in_force() {
         (200, serde_json::json!({"status": "ready"}))
     );
 }
+
+#[test]
+fn what_a_witness_signed_is_no_outage_and_an_outage_does_not_take_it_back() {
+    let House { readiness, .. } = house();
+    let notes = || -> Vec<String> { readiness.notes().into_iter().map(|note| note.code).collect() };
+    readiness.publishes("witness:w1", false);
+    readiness.publishes("webhook", false);
+    assert_eq!(notes(), ["anchor_failing"]);
+    readiness.contradicts("witness:w1");
+    assert_eq!(notes(), ["anchor_failing", "witness_contradicts"], "of the webhook");
+    readiness.publishes("webhook", true);
+    readiness.publishes("witness:w1", false);
+    assert_eq!(notes(), ["witness_contradicts"]);
+    readiness.publishes("witness:w1", true);
+    assert!(notes().is_empty());
+}
+
+#[test]
+fn that_nothing_can_be_sealed_is_a_note_once_it_lasts() {
+    let House { readiness, .. } = house();
+    let later = || Instant::now() + UNSEALED_FOR;
+    readiness.seals(true);
+    assert!(readiness.unsealed(later()).is_none());
+    readiness.seals(false);
+    assert!(readiness.unsealed(Instant::now()).is_none(), "for a moment");
+    readiness.seals(false);
+    let note = readiness.unsealed(later()).unwrap();
+    assert_eq!(note.code, "unsealed");
+    assert!(note.fix.contains("runplane_audit_seals_total"), "{note:?}");
+    readiness.seals(true);
+    assert!(readiness.unsealed(later()).is_none());
+    readiness.seals(false);
+    readiness.store.condemn("entry 7 is another");
+    assert!(readiness.unsealed(later()).is_none(), "nothing is tried again");
+}

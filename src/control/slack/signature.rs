@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use http::HeaderMap;
 use subtle::ConstantTimeEq;
 
+use crate::approval::{Wall, steady};
 use crate::model::entry::hmac_sha256;
 use crate::model::{Secret, Timestamp};
 
@@ -29,20 +30,35 @@ pub(super) enum SignatureError {
 
 /// What was here already, and since when it is remembered.
 pub(super) struct Seen {
-    since: i64,
-    signatures: Mutex<BTreeMap<[u8; 32], i64>>,
+    /// A clock that nobody sets, and what it showed when we began.
+    steady: Wall,
+    start: Timestamp,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    /// With the second in which each was made.
+    signatures: BTreeMap<[u8; 32], i64>,
+    /// None that was made until then is remembered.
+    forgotten: i64,
 }
 
 impl Default for Seen {
     fn default() -> Self {
-        Self {
-            since: Timestamp::now().0 / 1000,
-            signatures: Mutex::default(),
-        }
+        Self::by(steady())
     }
 }
 
 impl Seen {
+    fn by(steady: Wall) -> Self {
+        Self {
+            start: steady(),
+            steady,
+            memory: Mutex::default(),
+        }
+    }
+
     /// # Errors
     /// Slack did not send this, not now, or not for the first time.
     pub(super) fn verify(
@@ -51,15 +67,23 @@ impl Seen {
         headers: &HeaderMap,
         content: &[u8],
     ) -> Result<(), SignatureError> {
-        self.verify_at(Timestamp::now().0 / 1000, secret, headers, content)
+        self.verify_at(Timestamp::now(), secret, headers, content)
+    }
+
+    /// When we began, by the wall clock as it is set now: where it was wrong at the start, it may have been set right since.
+    fn since(&self, now: Timestamp) -> i64 {
+        let running = (self.steady)().0.saturating_sub(self.start.0);
+        now.0.saturating_sub(running).div_euclid(1000)
     }
 
     /// SECURITY: who saw a request of Slack's, and sends it again or changes it, decides nothing by it: one signature counts once, for five
-    /// minutes, and none counts that was made before we began to remember them. Tests: `a_request_counts_once`,
-    /// `what_is_old_or_yet_to_come_does_not_count`, `not_a_byte_may_be_another`.
+    /// minutes, and none counts that was made before we began to remember them, or that may have been forgotten by a clock that is set
+    /// back. What a run before this one saw counts again if the clock is set back by more than it is old, within five minutes: the
+    /// approval's own state and revision stop it then. Tests: `a_request_counts_once`, `what_is_old_or_yet_to_come_does_not_count`, `not_a_byte_may_be_another`,
+    /// `a_clock_that_was_wrong_at_the_start_is_no_matter_once_it_is_right`, `a_clock_that_is_set_back_brings_no_request_back`.
     fn verify_at(
         &self,
-        now: i64,
+        now: Timestamp,
         secret: &Secret<String>,
         headers: &HeaderMap,
         content: &[u8],
@@ -74,12 +98,26 @@ impl Seen {
         if !bool::from(written.as_bytes().ct_eq(signature.as_bytes())) {
             return Err(SignatureError::Wrong);
         }
-        if seconds < self.since || now.abs_diff(seconds) > WINDOW.unsigned_abs() {
+        let since = self.since(now);
+        let now = now.0.div_euclid(1000);
+        if seconds < since || now.abs_diff(seconds) > WINDOW.unsigned_abs() {
             return Err(SignatureError::Old);
         }
-        let mut signatures = self.signatures.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let Memory { signatures, forgotten } = &mut *memory;
         // Those that are older are refused for that.
-        signatures.retain(|_, signed| now.saturating_sub(*signed) <= WINDOW);
+        signatures.retain(|_, signed| {
+            let remembered = now.saturating_sub(*signed) <= WINDOW;
+            *forgotten = if remembered {
+                *forgotten
+            } else {
+                (*forgotten).max(*signed)
+            };
+            remembered
+        });
+        if seconds <= *forgotten {
+            return Err(SignatureError::Replayed);
+        }
         match signatures.insert(expected, seconds) {
             Some(_) => Err(SignatureError::Replayed),
             None => Ok(()),
@@ -98,6 +136,9 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use http::HeaderValue;
 
     use super::*;
@@ -108,11 +149,21 @@ mod tests {
     const SIGNED: &str = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
     const AT: i64 = 1_531_420_618;
 
+    /// That began long ago.
     fn seen() -> Seen {
         Seen {
-            since: 0,
-            signatures: Mutex::default(),
+            start: Timestamp(0),
+            steady: Box::new(|| Timestamp(AT * 1000)),
+            memory: Mutex::default(),
         }
+    }
+
+    /// That began just now, and the clock that nobody sets.
+    fn new() -> (Seen, Arc<AtomicI64>) {
+        let running = Arc::new(AtomicI64::new(0));
+        let shown = running.clone();
+        let steady = move || Timestamp(1000 * shown.load(Ordering::SeqCst));
+        (Seen::by(Box::new(steady)), running)
     }
 
     fn headers(signature: &str, timestamp: &str) -> HeaderMap {
@@ -124,6 +175,7 @@ mod tests {
     }
 
     fn verify(seen: &Seen, now: i64, headers: &HeaderMap, content: &str) -> Result<(), SignatureError> {
+        let now = Timestamp(now.saturating_mul(1000));
         seen.verify_at(now, &Secret::new(SECRET.to_owned()), headers, content.as_bytes())
     }
 
@@ -159,7 +211,7 @@ mod tests {
             verify(&seen, AT + 2 * WINDOW, &signed(AT + 2 * WINDOW, "x"), "x"),
             Ok(())
         );
-        assert_eq!(seen.signatures.lock().unwrap().len(), 2);
+        assert_eq!(seen.memory.lock().unwrap().signatures.len(), 2);
     }
 
     #[test]
@@ -174,11 +226,37 @@ mod tests {
         ] {
             assert_eq!(verify(&seen(), now, &headers, CONTENT), verdict, "{now}");
         }
-        let since = Seen {
-            since: AT + 1,
-            signatures: Mutex::default(),
-        };
-        assert_eq!(verify(&since, AT + 1, &headers, CONTENT), Err(SignatureError::Old));
+        let (seen, running) = new();
+        assert_eq!(verify(&seen, AT + 1, &headers, CONTENT), Err(SignatureError::Old));
+        running.store(10, Ordering::SeqCst);
+        assert_eq!(verify(&seen, AT + 11, &headers, CONTENT), Err(SignatureError::Old));
+        assert_eq!(verify(&seen, AT + 11, &signed(AT + 1, CONTENT), CONTENT), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_at_the_start_is_no_matter_once_it_is_right() {
+        for wrong in [7200, -7200] {
+            let (seen, running) = new();
+            let early = signed(AT - 1, "early");
+            assert_eq!(verify(&seen, AT + wrong, &early, "early"), Err(SignatureError::Old));
+            running.store(60, Ordering::SeqCst);
+            let click = signed(AT + 60, CONTENT);
+            assert_eq!(verify(&seen, AT + 60, &click, CONTENT), Ok(()), "{wrong}");
+            assert_eq!(verify(&seen, AT + 60, &click, CONTENT), Err(SignatureError::Replayed));
+            let before = verify(&seen, AT + 60, &early, "early");
+            assert_eq!(before, Err(SignatureError::Old), "made before we began: {wrong}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_brings_no_request_back() {
+        let (seen, first) = (seen(), signed(AT, CONTENT));
+        assert_eq!(verify(&seen, AT, &first, CONTENT), Ok(()));
+        let ahead = AT + 2 * WINDOW;
+        assert_eq!(verify(&seen, ahead, &signed(ahead, "ahead"), "ahead"), Ok(()));
+        assert_eq!(verify(&seen, AT + 10, &first, CONTENT), Err(SignatureError::Replayed));
+        let later = signed(AT + 10, CONTENT);
+        assert_eq!(verify(&seen, AT + 10, &later, CONTENT), Ok(()), "nor keeps one away");
     }
 
     #[test]
@@ -189,7 +267,7 @@ mod tests {
             content[at] ^= 1;
             let secret = Secret::new(SECRET.to_owned());
             let headers = headers(SIGNED, &AT.to_string());
-            let verdict = seen.verify_at(AT, &secret, &headers, &content);
+            let verdict = seen.verify_at(Timestamp(AT * 1000), &secret, &headers, &content);
             assert_eq!(verdict, Err(SignatureError::Wrong), "{at}");
         }
         let other = headers(SIGNED, &(AT + 1).to_string());

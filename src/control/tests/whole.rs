@@ -1,6 +1,7 @@
 //! A held call from the gate to its permit, with people deciding over the control API: real store, policies and mappings.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
@@ -121,15 +122,26 @@ impl Sidecar {
     }
 
     fn start_in(home: tempfile::TempDir, owner_may_approve: bool) -> Self {
-        Self::start_with(home, owner_may_approve, None)
+        Self::start_with(home, owner_may_approve, None, Arc::default())
     }
 
     /// Reached by this URL.
     pub(super) fn at(public_url: &str) -> Self {
-        Self::start_with(tempfile::tempdir().unwrap(), true, Some(public_url.to_owned()))
+        let home = tempfile::tempdir().unwrap();
+        Self::start_with(home, true, Some(public_url.to_owned()), Arc::default())
     }
 
-    fn start_with(home: tempfile::TempDir, owner_may_approve: bool, public_url: Option<String>) -> Self {
+    /// Whose clocks are so many seconds further.
+    pub(super) fn with_clocks(moved: Arc<AtomicU64>) -> Self {
+        Self::start_with(tempfile::tempdir().unwrap(), true, None, moved)
+    }
+
+    fn start_with(
+        home: tempfile::TempDir,
+        owner_may_approve: bool,
+        public_url: Option<String>,
+        moved: Arc<AtomicU64>,
+    ) -> Self {
         let store = Store::open(&home.path().join("state/runplane.db")).unwrap();
         let gate = Gate::new(rules(SECURITY));
         store
@@ -139,7 +151,7 @@ impl Sidecar {
             .for_each(|pause| gate.paused().put(pause));
         let (gate, registry) = (Arc::new(gate), Arc::new(registry()));
         let rows = store.approvals(Timestamp(0)).unwrap();
-        let approvals = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), rows);
+        let approvals = Approvals::moved(Config::default(), Keys::new(&[1; 32], &[2; 32]), rows, moved);
         for spent in store.spent(Timestamp(0)).unwrap() {
             approvals.ended(&spent.approval, &spent.call, spent.outcome, spent.status);
         }

@@ -248,3 +248,56 @@ proptest! {
         }
     }
 }
+
+/// The first byte says which coding it is.
+#[test]
+fn no_stream_goes_beyond_its_limits_or_is_read_cut() {
+    let check = |input: &[u8]| {
+        let Some((first, wire)) = input.split_first() else {
+            return "nothing".to_owned();
+        };
+        let coding = ALL[usize::from(*first) % ALL.len()];
+        let limits = Limits {
+            decoded: 512 * 1024,
+            ratio: 20,
+        };
+        let mut asked = 0;
+        let read = coding.decode(wire, &limits, |bytes| {
+            asked += bytes;
+            true
+        });
+        assert_eq!(coding.decode(wire, &limits, |_| true), read);
+        match &read {
+            Ok(plain) => {
+                assert!(plain.len() <= limits.decoded && plain.len() == asked, "{asked}");
+                assert!(coding.decode(wire, &limits, |_| false) == Err(CodingError::NoMemory) || plain.is_empty());
+                let longer = coding.decode(&[wire, &[0]].concat(), &limits, |_| true);
+                assert!(longer.is_err(), "{coding:?} with a byte behind it");
+                let cut = wire.get(..wire.len().saturating_sub(1)).unwrap_or_default();
+                assert!(
+                    coding.decode(cut, &limits, |_| true).is_err(),
+                    "{coding:?} without its last byte"
+                );
+                format!("{coding:?} {}", plain.len().checked_ilog2().unwrap_or_default())
+            }
+            Err(error) => format!("{coding:?} {error:?}"),
+        }
+    };
+    let words = &[
+        "\u{1f}",
+        "\u{8}",
+        "(",
+        "x",
+        "\u{0}\u{0}\u{0}\u{0}",
+        "\u{3}\u{0}",
+        "\u{6}",
+        ";",
+    ];
+    let target = crate::io::fuzz::Target {
+        name: "codings",
+        words,
+        longest: 16_384,
+        check,
+    };
+    target.fuzz();
+}

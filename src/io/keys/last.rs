@@ -1,5 +1,7 @@
 //! What the key of the log signed last, in a file beside it: who can write the database alone cannot take that back.
 
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{KeyError, load_up_to};
@@ -7,6 +9,8 @@ use crate::io::replace::replace;
 use crate::model::note::{MAX_NOTE, Note, WitnessKey};
 
 const FILE: &str = "log.last";
+/// That many of a witness's words against its own are enough to know it by.
+const MOST_DENIED: usize = 16;
 
 /// `log.last`: the checkpoint that was signed last, as its note. It may be some behind: it is written once they are on disk.
 #[derive(Clone, Debug)]
@@ -30,6 +34,52 @@ impl LastNote {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Keeps a note beside it whose signer says that it is none of theirs: `log.witness.ID.denied-SIZE-ROOT`. Where it lies; `None`: so
+    /// many are kept that this one is not.
+    ///
+    /// # Errors
+    /// If it is no checkpoint, or cannot be written.
+    pub fn keep_denied(&self, note: &str) -> Result<Option<PathBuf>, KeyError> {
+        let parsed = Note::parse(note).map_err(|_| KeyError::NotANote(self.path.clone()))?;
+        let claims = parsed.claims();
+        let root = hex::encode(claims.root.get(..8).unwrap_or_default());
+        let prefix = self.denied();
+        let aside = Self {
+            path: self.path.with_file_name(format!("{prefix}{}-{root}", claims.size)),
+        };
+        let is_same = |before: &str| Note::parse(before).is_ok_and(|before| before.claims() == claims);
+        if matches!(aside.read(), Ok(Some(before)) if is_same(&before)) {
+            return Ok(Some(aside.path));
+        }
+        if self.count_of(&prefix)? >= MOST_DENIED {
+            return Ok(None);
+        }
+        // Whatever else lies there is not what it should be.
+        aside.keep(note)?;
+        Ok(Some(aside.path))
+    }
+
+    /// What the names of denied ones begin with.
+    fn denied(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        format!("{}.denied-", name.to_string_lossy())
+    }
+
+    fn count_of(&self, prefix: &str) -> Result<usize, KeyError> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let names = fs::read_dir(directory).and_then(|files| {
+            files
+                .map(|file| file.map(|file| file.file_name()))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let names = names.map_err(|source| KeyError::Unusable {
+            path: directory.to_owned(),
+            source,
+        })?;
+        let begins = |name: &&OsString| name.to_string_lossy().starts_with(prefix);
+        Ok(names.iter().filter(begins).count())
     }
 
     /// The note; `None`: there is no such file.
@@ -60,7 +110,6 @@ impl LastNote {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::super::LogKey;
@@ -69,8 +118,11 @@ mod tests {
     use crate::model::note::Checkpoint;
 
     fn note(size: u64) -> String {
+        note_over(size, [1; 32])
+    }
+
+    fn note_over(size: u64, root: [u8; 32]) -> String {
         let key = LogKey::new("runplane/test", &Secret::new([3; 32])).unwrap();
-        let root = [1; 32];
         key.sign(
             &Checkpoint {
                 origin: "runplane/test".to_owned(),
@@ -95,6 +147,45 @@ mod tests {
         assert_eq!(fs::read_dir(state.path()).unwrap().count(), 1, "no draft is left");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
         assert!(matches!(last.read(), Err(KeyError::LaxMode { .. })));
+    }
+
+    #[test]
+    fn what_is_denied_is_kept_by_its_size_and_root() {
+        let state = tempfile::tempdir().unwrap();
+        let last = LastNote::of(state.path());
+        let notes = [note(7), note_over(7, [2; 32]), note(3)];
+        let kept = notes.each_ref().map(|note| last.keep_denied(note).unwrap().unwrap());
+        let names = kept.each_ref().map(|path| path.file_name().unwrap().to_str().unwrap());
+        assert_eq!(
+            names,
+            ["7-0101010101010101", "7-0202020202020202", "3-0101010101010101"]
+                .map(|end| format!("log.last.denied-{end}"))
+        );
+        for (path, note) in kept.iter().zip(&notes) {
+            assert_eq!(&fs::read_to_string(path).unwrap(), note);
+            assert_eq!(last.keep_denied(note).unwrap().as_ref(), Some(path), "it is there");
+        }
+        // What cannot be read, or is something else, is no hindrance.
+        fs::set_permissions(&kept[0], fs::Permissions::from_mode(0o604)).unwrap();
+        fs::write(&kept[1], "Dear diary\n").unwrap();
+        for (path, note) in kept.iter().zip(&notes) {
+            last.keep_denied(note).unwrap().unwrap();
+            assert_eq!(&fs::read_to_string(path).unwrap(), note);
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert!(last.keep_denied("Dear diary\n").is_err());
+    }
+
+    #[test]
+    fn so_many_that_are_denied_are_kept_and_of_more_nobody_says_so() {
+        let state = tempfile::tempdir().unwrap();
+        let last = LastNote::of(state.path());
+        let kept: Vec<bool> = (1..20)
+            .map(|size| last.keep_denied(&note(size)).unwrap().is_some())
+            .collect();
+        assert_eq!(kept.iter().filter(|kept| **kept).count(), MOST_DENIED);
+        assert!(last.keep_denied(&note(1)).unwrap().is_some(), "it is there");
+        assert_eq!(fs::read_dir(state.path()).unwrap().count(), MOST_DENIED);
     }
 
     #[test]

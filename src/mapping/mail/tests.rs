@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::io::fuzz::worked;
 
 fn to(mail: &str) -> Result<Vec<String>, Why> {
     recipients(mail.as_bytes())
@@ -121,7 +122,7 @@ fn an_encoded_word_that_not_all_decode_is_unreadable() {
 
 #[test]
 fn a_long_head_is_read_in_little_time() {
-    let began = std::time::Instant::now();
+    let began = worked();
     let lines = |line: &str| format!("To: {}a@x.example\r\n\r\n", line.repeat(200 * 1024 / line.len()));
     for line in [
         " =?",
@@ -143,11 +144,8 @@ fn a_long_head_is_read_in_little_time() {
     let words = "\r\n".to_owned() + &" =?utf-8?q?a?=".repeat(70);
     let field = format!("To: {} <a@x.example>\r\n", words.repeat(60));
     assert_eq!(to(&format!("{}\r\n", field.repeat(3))).map(|found| found.len()), Ok(3));
-    assert!(
-        began.elapsed() < std::time::Duration::from_secs(1),
-        "{:?}",
-        began.elapsed()
-    );
+    let took = worked() - began;
+    assert!(took < std::time::Duration::from_secs(1), "{took:?} of a processor");
     for (field, fine) in [
         (format!("To: {} <a@x.example>\r\n\r\n", "b".repeat(980)), true),
         (format!("To: {} <a@x.example>\r\n\r\n", "b".repeat(981)), false),

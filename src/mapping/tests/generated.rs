@@ -246,11 +246,7 @@ fn a_generated_file_that_fails_refuses() {
 
 /// The shipped files, and what was generated for the same hosts.
 fn with_index() -> &'static Mappings {
-    static ALL: LazyLock<Mappings> = LazyLock::new(|| {
-        let files = FILES.iter().map(|(name, text, _)| (*name, *text));
-        let files: Vec<_> = files.chain([("embedded:mappings/generated/INDEX", index())]).collect();
-        load(&files).unwrap_or_else(|wrong| panic!("{wrong:?}"))
-    });
+    static ALL: LazyLock<Mappings> = LazyLock::new(unread);
     &ALL
 }
 
@@ -269,6 +265,50 @@ fn a_generated_operation_never_stands_in_for_a_written_one() {
     let kms = "https://kms.us-east-1.amazonaws.com/service/TrentService/operation/Decrypt";
     let decrypt = resolve(with_index(), &call("POST", kms, &headers, None)).unwrap();
     assert_ne!(decrypt.access, Access::Read);
+}
+
+/// Freshly read: nothing of it is read yet.
+fn unread() -> Mappings {
+    let files = FILES.iter().map(|(name, text, _)| (*name, *text));
+    let files: Vec<_> = files.chain([("embedded:mappings/generated/INDEX", index())]).collect();
+    load(&files).unwrap_or_else(|wrong| panic!("{wrong:?}"))
+}
+
+fn generated_part(mappings: &Mappings) -> &Service {
+    let list = call(
+        "GET",
+        "https://storage.googleapis.com/storage/v1/b/b1/anywhereCaches",
+        &[],
+        None,
+    );
+    mappings.lead(&list).unwrap().unwrap().service
+}
+
+#[test]
+fn what_people_wrote_counts_whichever_host_of_a_file_is_called_first() {
+    let mappings = unread();
+    let elsewhere = "https://storage.us-central1.rep.googleapis.com/storage/v1/b/b1/o";
+    resolve(&mappings, &call("GET", elsewhere, &[], None)).unwrap();
+    let (part, first) = (generated_part(&mappings), unread());
+    assert!(part.generated && part.every_header);
+    assert_eq!(part.refuse_headers, generated_part(&first).refuse_headers);
+}
+
+#[test]
+fn what_was_read_for_the_rules_before_is_read_when_others_come_into_force() {
+    let (before, after) = (unread(), unread());
+    let number = |mappings: &Mappings| {
+        let shelf = mappings.generated.find(
+            &call("GET", "https://storage.googleapis.com/", &[], None).authority,
+            Scheme::Https,
+        );
+        shelf.unwrap().1.parts_read()
+    };
+    assert!(generated_part(&before).generated);
+    assert_eq!((number(&before), number(&after)), (Some(1), None));
+    after.read_as(&before);
+    assert_eq!(number(&after), Some(1));
+    assert_eq!(number(&unread()), None);
 }
 
 #[test]

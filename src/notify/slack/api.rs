@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Uri};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::approval::shortened;
 use crate::model::Secret;
 use crate::model::inert::inert;
 use crate::notify::outbox::Failure;
+use crate::notify::retry_after;
 use crate::upstream::Errands;
 
 const ROOT: &str = "https://slack.com/api/";
@@ -79,10 +80,7 @@ pub(super) async fn call(
 
 /// What an answer means.
 fn judged(status: u16, headers: &HeaderMap, content: &[u8]) -> Result<Answer, SlackError> {
-    let wanted = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let wanted = wanted
-        .and_then(|text| text.trim().parse().ok())
-        .map(Duration::from_secs);
+    let wanted = retry_after(headers);
     if status != 200 {
         return Err(SlackError::Later(format!("Slack answered {status}"), wanted));
     }
@@ -122,6 +120,8 @@ fn judged(status: u16, headers: &HeaderMap, content: &[u8]) -> Result<Answer, Sl
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
 
     fn judge(status: u16, after: Option<&'static str>, content: &str) -> Result<Answer, SlackError> {

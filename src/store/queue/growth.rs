@@ -19,17 +19,33 @@ impl Queue {
     /// The trail is on disk up to there; the last entries are those of `leaves`.
     pub(in crate::store) fn reached(&self, place: i64, leaves: Vec<Hash>) {
         if !self.written.add(leaves) {
-            self.condemn(
-                "no checkpoint could be signed for so long that what was written cannot be kept in mind any more",
-            );
+            let why = "no checkpoint could be signed for so long that what was written cannot be kept in mind any more";
+            self.condemned.get_or_init(|| why.to_owned());
         }
         self.reached.store(place, Ordering::Relaxed);
         self.tell_of_growth();
     }
 
-    /// Nothing is to be recorded any more, for this reason; the first one counts. What nobody waits for is written all the same.
+    /// Somebody changed the trail: nothing is to be recorded any more, for this reason; the first one counts. What nobody waits for
+    /// is written all the same.
     pub(in crate::store) fn condemn(&self, why: &str) {
+        self.changed.get_or_init(|| why.to_owned());
         self.condemned.get_or_init(|| why.to_owned());
+        // Whoever signs keeps it for the next start.
+        self.grown.notify_one();
+    }
+
+    /// Somebody else wrote to the database.
+    pub(in crate::store) fn disturb(&self) {
+        self.disturbed.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::store) fn is_disturbed(&self) -> bool {
+        self.disturbed.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::store) fn changed(&self) -> Option<&str> {
+        self.changed.get().map(String::as_str)
     }
 
     pub(in crate::store) fn condemned(&self) -> Option<&str> {

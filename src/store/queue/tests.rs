@@ -81,3 +81,16 @@ fn a_failure_refuses_who_waits_and_keeps_the_rest_in_order() {
     assert!(queue.take_backlog().is_none());
     assert!(queue.submit(change()).is_ok());
 }
+
+#[test]
+fn that_nothing_could_be_signed_for_too_long_is_no_change_and_what_is_found_then_is() {
+    let queue = Queue::new();
+    queue.reached(1, vec![[7; 32]; 1024 * 1024]);
+    assert_eq!(queue.condemned(), None);
+    queue.reached(2, vec![[7; 32]]);
+    assert!(queue.condemned().is_some() && queue.changed().is_none());
+    assert!(queue.submit(change()).is_err());
+    queue.condemn("entry 7 is another");
+    assert_eq!(queue.changed(), Some("entry 7 is another"));
+    assert_ne!(queue.condemned(), queue.changed(), "the first one counts");
+}

@@ -36,6 +36,27 @@ async fn until_served(store: &Store) {
     }
 }
 
+/// Takes an entry out, and leaves the tables as they were.
+fn removed(seq: i64) -> String {
+    format!(
+        "BEGIN; DROP TRIGGER entries_remain; DELETE FROM entries WHERE seq = {seq};
+        CREATE TRIGGER entries_remain BEFORE DELETE ON entries
+BEGIN SELECT RAISE(ABORT, 'nothing is removed from the trail'); END; COMMIT;"
+    )
+}
+
+/// Why nothing is recorded any more.
+async fn until_condemned(store: &Store) -> &str {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(why) = store.condemned() {
+            return why;
+        }
+        assert!(Instant::now() < deadline, "it is not found");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_full_disk_refuses_commits_keeps_outcomes_and_serves_again_when_there_is_room() {
     let (_directory, path) = place();
@@ -135,29 +156,70 @@ async fn a_trail_that_was_cut_while_running_is_not_written_on() {
         store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
     }
     let other = Connection::open(&path).unwrap();
-    other
-        .execute_batch("DROP TRIGGER entries_remain; DELETE FROM entries WHERE seq = 3; BEGIN IMMEDIATE")
-        .unwrap();
+    other.execute_batch(&format!("{} BEGIN IMMEDIATE", removed(3))).unwrap();
     assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
     other.execute_batch("ROLLBACK").unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(until_condemned(&store).await.contains("replaced or cut"));
     assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
 }
 
 #[tokio::test]
-async fn a_database_that_was_removed_or_replaced_while_running_is_not_written_on() {
+async fn an_entry_that_somebody_else_put_behind_ours_is_known_until_the_next_start() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    let put = "INSERT INTO entries (seq, time, kind, bytes) SELECT 2, time, kind, bytes FROM entries";
+    other.execute_batch(put).unwrap();
+    assert_eq!(store.condemned(), None, "nothing was written since");
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    assert!(
+        until_condemned(&store)
+            .await
+            .contains("somebody else put entries there")
+    );
+    store.later(vec![sample::entry(Kind::Outcome)]);
+    // That it goes away makes it no other trail.
+    other.execute_batch(&removed(2)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while count(&path, "SELECT count(*) FROM entries WHERE kind = 'outcome'") == 0 {
+        assert!(Instant::now() < deadline, "the end of a call is kept");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    assert!(!store.is_writable());
+}
+
+#[tokio::test]
+async fn a_database_that_was_removed_while_running_is_written_on_once_it_is_back() {
     let (directory, path) = place();
     let store = Store::open(&path).unwrap();
     store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
     let kept = directory.path().join("kept.db");
     std::fs::rename(&path, &kept).unwrap();
     assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
-    std::fs::write(&path, "").unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
     std::fs::rename(&kept, &path).unwrap();
     until_served(&store).await;
-    assert_eq!(gapless(&path), 2);
+    assert_eq!((gapless(&path), store.condemned()), (2, None));
+}
+
+#[tokio::test]
+async fn a_database_that_was_replaced_while_running_is_not_written_on_even_if_it_is_put_back() {
+    let (directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    let kept = directory.path().join("kept.db");
+    std::fs::rename(&path, &kept).unwrap();
+    std::fs::write(&path, "").unwrap();
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    assert!(until_condemned(&store).await.contains("another file stands"));
+    assert_eq!(std::fs::read(&path).unwrap(), b"", "left as it is");
+    std::fs::rename(&kept, &path).unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    assert_eq!(gapless(&path), 1);
 }
 
 #[tokio::test]

@@ -330,3 +330,20 @@ fn evidence_that_is_written_to_while_it_is_read_is_told() {
         .unwrap();
     assert!(!evidence.is_still());
 }
+
+#[tokio::test]
+async fn that_somebody_else_wrote_since_it_was_opened_is_known_with_the_next_commit() {
+    let (_directory, path, store) = fresh();
+    let boot = || vec![sample::entry(Kind::Boot)];
+    for _ in 0..300 {
+        store.write(boot()).await.unwrap();
+    }
+    assert_eq!(count(&path, "SELECT count(*) FROM entries"), 300);
+    store.write(boot()).await.unwrap();
+    assert!(store.is_undisturbed(), "by what it writes itself, and by readers");
+    let other = Connection::open(&path).unwrap();
+    let unseen = "BEGIN IMMEDIATE; INSERT INTO pauses VALUES ('x', 'x', NULL, 1); DELETE FROM pauses; COMMIT";
+    other.execute_batch(unseen).unwrap();
+    store.write(boot()).await.unwrap();
+    assert!(!store.is_undisturbed());
+}

@@ -17,6 +17,7 @@ fn writer(path: &Path) -> Writer {
         connect: Box::new(move || connect::writer(&of_writer)),
         place: entries::last_place(&connection).unwrap(),
         file: file_id(path).unwrap(),
+        others: others(&connection).unwrap(),
         connection: Some(connection),
         progress: Checkpointer::start(path.to_owned()).unwrap().progress(),
         path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! The trail and the origin's log, joined by a marker that every request carries: `kx` and a number, in its target (which
+//! The trail and the origin's log, joined by a marker that every request carries: `kx` and letters, in its target (which
 //! the record keeps) and in a header (which the origin sees first).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +42,15 @@ pub struct Found {
     pub at_origin: usize,
 }
 
+impl Found {
+    pub fn add(&mut self, more: &Found) {
+        self.calls += more.calls;
+        self.unknown += more.unknown;
+        self.not_sent += more.not_sent;
+        self.at_origin += more.at_origin;
+    }
+}
+
 fn open(home: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(home.join("state/runplane.db"), flags).unwrap();
@@ -78,7 +87,7 @@ pub fn count(home: &Path, kind: &str) -> i64 {
 
 /// The marker in a text.
 pub fn marker(text: &str) -> Option<String> {
-    let word = text.get(text.find("kx")?..)?.get(..5)?;
+    let word = text.get(text.find("kx")?..)?.get(..7)?;
     word.bytes()
         .all(|byte| byte.is_ascii_lowercase())
         .then(|| word.to_owned())
@@ -130,19 +139,13 @@ fn assert_whole(entries: &[Entry]) {
     }
 }
 
-/// Checks I1 to I6 on what a restarted sidecar has on disk, while nothing is under way. `crash`: the last place before the
-/// restart; what follows up to `boot` was written by recovery.
-pub fn check(home: &Path, crash: i64, seen: &[Seen], answered: &[Answered]) -> Found {
-    let entries = entries(home);
-    assert_whole(&entries);
-    let boot = entries
-        .iter()
-        .find(|entry| entry.seq > crash && entry.told["kind"] == "boot")
-        .expect("the restart is in the trail")
-        .seq;
+/// Calls, the approvals that people gave, and those that were spent.
+type Lives = (BTreeMap<String, Life>, BTreeSet<String>, BTreeSet<String>);
+
+fn lives(entries: &[Entry]) -> Lives {
     let mut lives: BTreeMap<String, Life> = BTreeMap::new();
     let (mut approved, mut consumed) = (BTreeSet::new(), BTreeSet::new());
-    for entry in &entries {
+    for entry in entries {
         let text = |name: &str| entry.told[name].as_str().map(str::to_owned);
         let life = text("call").map(|call| lives.entry(call).or_default());
         match (entry.told["kind"].as_str().unwrap(), life) {
@@ -163,6 +166,46 @@ pub fn check(home: &Path, crash: i64, seen: &[Seen], answered: &[Answered]) -> F
             _ => {}
         }
     }
+    (lives, approved, consumed)
+}
+
+/// What the trail says of each marker, in a few words.
+pub fn standing(home: &Path) -> BTreeMap<String, String> {
+    let entries = entries(home);
+    let (lives, approved, _) = lives(&entries);
+    let of_one = |life: &Life| {
+        let asked = life
+            .decisions
+            .iter()
+            .any(|(decision, _)| decision == "REQUIRE_APPROVAL");
+        let (decision, approval) = life.decisions.last().unwrap();
+        let decided = match (decision.as_str(), asked) {
+            ("ALLOW", true) => "consent spent",
+            ("ALLOW", false) => "allowed",
+            ("BLOCK", _) => "blocked",
+            _ if approval.as_ref().is_some_and(|id| approved.contains(id)) => "held, and approved",
+            _ => "held",
+        };
+        match life.outcomes.last() {
+            Some((_, outcome)) => format!("{decided}, `{outcome}`"),
+            None => decided.to_owned(),
+        }
+    };
+    let known = lives.values().filter(|life| !life.decisions.is_empty());
+    known.map(|life| (life.marker.clone(), of_one(life))).collect()
+}
+
+/// Checks I1 to I6 on what a restarted sidecar has on disk, while nothing is under way. `crash`: the last place before the
+/// restart; what follows up to `boot` was written by recovery.
+pub fn check(home: &Path, crash: i64, seen: &[Seen], answered: &[Answered]) -> Found {
+    let entries = entries(home);
+    assert_whole(&entries);
+    let boot = entries
+        .iter()
+        .find(|entry| entry.seq > crash && entry.told["kind"] == "boot")
+        .expect("the restart is in the trail")
+        .seq;
+    let (lives, approved, consumed) = lives(&entries);
     let mut found = Found {
         calls: lives.len(),
         at_origin: seen.len(),

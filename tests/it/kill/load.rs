@@ -26,14 +26,14 @@ impl Dice {
     }
 }
 
-/// A marker that nobody had before: `kx` and three letters, for of a host without a mapping the record keeps only what
+/// A marker that nobody had before: `kx` and five letters, for of a host without a mapping the record keeps only what
 /// looks like a word.
 pub fn fresh() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    assert!(number < 26 * 26 * 26, "the markers are used up");
+    assert!(number < 26 * 26 * 26 * 26, "the markers are used up");
     let letter = |place: u32| char::from(b'a' + u8::try_from(number / 26u64.pow(place) % 26).unwrap());
-    format!("kx{}{}{}", letter(2), letter(1), letter(0))
+    format!("kx{}a{}{}{}", letter(3), letter(2), letter(1), letter(0))
 }
 
 /// A client that asks one thing after the other on one connection.
@@ -43,8 +43,9 @@ struct Client {
     dice: Dice,
 }
 
-/// Puts load on a sidecar, kills it after `span`, and gives what its clients were answered until then.
-pub fn until_killed(sidecar: &Sidecar, seed: u64, span: Duration) -> Vec<Answered> {
+/// Puts load on a sidecar, kills it after `span`, and gives what its clients were answered until then, and the markers of
+/// what was under way.
+pub fn until_killed(sidecar: &Sidecar, seed: u64, span: Duration) -> (Vec<Answered>, Vec<String>) {
     const CLIENTS: [(&str, &[Ask]); 6] = [
         (STRIPE, &[Ask::Read, Ask::Refund]),
         (STRIPE, &[Ask::Read, Ask::Refund]),
@@ -69,25 +70,27 @@ pub fn until_killed(sidecar: &Sidecar, seed: u64, span: Duration) -> Vec<Answere
         std::thread::sleep(span);
         sidecar.kill9();
         approver.join().unwrap();
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+        let (answered, died): (Vec<_>, Vec<_>) = clients.into_iter().map(|client| client.join().unwrap()).unzip();
+        (answered.into_iter().flatten().collect(), died)
     })
 }
 
 impl Client {
-    fn run(mut self) -> Vec<Answered> {
+    /// What was answered, and the marker of what was not.
+    fn run(mut self) -> (Vec<Answered>, String) {
         let mut answered = Vec::new();
         loop {
             let ask = self.asks[self.dice.below(self.asks.len() as u64) as usize];
             let marker = fresh();
             if self.wire.try_send(&ask.bytes(&marker)).is_err() {
-                return answered;
+                return (answered, marker);
             }
             match self.wire.answer() {
                 Some(answer) => answered.push(Answered {
                     marker,
                     status: answer.status,
                 }),
-                None => return answered,
+                None => return (answered, marker),
             }
         }
     }

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use super::{APPROVE, DENY, PAGE, REFUND, deliveries, ids, stripe};
+use super::{APPROVE, DENY, PAGE, REFUND, asked, deliveries, ids, stripe};
 use crate::harness::{Session, Workspace, eventually};
 
 #[test]
 fn what_is_alike_is_asked_below_the_first_and_a_click_is_for_its_own() {
-    let workspace = Workspace::new();
-    let (origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration).start();
-    let mut client = Session::stripe(&sidecar);
-    client.call(REFUND).assert_refused("approval_pending");
+    let (workspace, origin, sidecar, mut client) = asked(|it| it);
     let first = workspace.shows("Approval wanted");
     client
         .call("refund ch_1 amount=70000")
@@ -41,12 +37,7 @@ fn what_is_alike_is_asked_below_the_first_and_a_click_is_for_its_own() {
 
 #[test]
 fn where_the_first_was_removed_there_what_is_alike_is_asked_in_the_channel() {
-    let workspace = Workspace::new();
-    let (_origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration).start();
-    let mut client = Session::stripe(&sidecar);
-    client.call(REFUND).assert_refused("approval_pending");
-    workspace.shows("Approval wanted");
+    let (workspace, _origin, sidecar, mut client) = asked(|it| it);
     eventually("it is written down as delivered", || {
         deliveries(&sidecar)["items"][0]["state"] == "delivered"
     });
@@ -67,12 +58,7 @@ fn rule(reason: &str) -> String {
 
 #[test]
 fn an_older_message_that_cannot_be_changed_keeps_nobody_from_being_asked() {
-    let workspace = Workspace::new();
-    let (_origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration.policy(&rule("Once"))).start();
-    let mut client = Session::stripe(&sidecar);
-    client.call(REFUND).assert_refused("approval_pending");
-    workspace.shows("Approval wanted");
+    let (workspace, _origin, sidecar, mut client) = asked(|it| it.policy(&rule("Once")));
     workspace.press(&sidecar, "U0ALICE", APPROVE);
     workspace.shows("Approved: apr_");
     workspace.is_overrun("chat.update");
@@ -91,11 +77,7 @@ fn an_older_message_that_cannot_be_changed_keeps_nobody_from_being_asked() {
 
 #[test]
 fn what_asks_another_rule_than_the_first_is_told_to_the_whole_channel() {
-    let workspace = Workspace::new();
-    let (_origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration.policy(&rule("Once"))).start();
-    let mut client = Session::stripe(&sidecar);
-    client.call(REFUND).assert_refused("approval_pending");
+    let (workspace, _origin, sidecar, mut client) = asked(|it| it.policy(&rule("Once")));
     let first = workspace.shows("Approval wanted");
     let another = rule("Twice").replace("mine", "another");
     sidecar.puts("policies/house.cedar", format!("{}\n{another}", rule("Once")));
@@ -110,12 +92,7 @@ fn what_asks_another_rule_than_the_first_is_told_to_the_whole_channel() {
 
 #[test]
 fn what_is_asked_again_takes_the_buttons_off_its_older_message() {
-    let workspace = Workspace::new();
-    let (_origin, configuration) = stripe("1s");
-    let sidecar = workspace.asked_by(configuration.policy(&rule("Once"))).start();
-    let mut client = Session::stripe(&sidecar);
-    client.call(REFUND).assert_refused("approval_pending");
-    workspace.shows("Approval wanted");
+    let (workspace, _origin, sidecar, mut client) = asked(|it| it.policy(&rule("Once")));
     workspace.press(&sidecar, "U0ALICE", APPROVE);
     workspace.shows("Approved: apr_");
     sidecar.puts("policies/house.cedar", rule("Twice"));

@@ -1,15 +1,20 @@
 //! Who can write the database while the sidecar runs, and what comes of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::anchors::start;
 use super::{ANCHORED, GRANT, changed, database, second, stop, triggers};
-use crate::harness::{Origin, Session, Sidecar, Wire, eventually};
+use crate::harness::{Origin, Session, Sidecar, Wire, eventually, said};
 
-/// Changes an entry that no checkpoint is over, as the sidecar itself would have written it. False: all are sealed.
-fn forge(sidecar: &Sidecar) -> bool {
+/// A decision, as the sidecar itself would have written it.
+const ACCESS: &str = "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"access\":\"read\"', '\"access\":\"admin\"') AS BLOB)
+    WHERE kind = 'decided' AND seq > (SELECT max(size) FROM checkpoints)";
+
+/// Changes an entry that no checkpoint is over. False: all are sealed.
+fn forge(sidecar: &Sidecar, sql: &str) -> bool {
     let connection = Connection::open(database(sidecar)).unwrap();
     connection.busy_timeout(Duration::from_secs(20)).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -17,13 +22,7 @@ fn forge(sidecar: &Sidecar) -> bool {
     for (name, _) in &triggers {
         connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
     }
-    let forged = connection
-        .execute(
-            "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"access\":\"read\"', '\"access\":\"admin\"') AS BLOB)
-            WHERE kind = 'decided' AND seq > (SELECT max(size) FROM checkpoints)",
-            [],
-        )
-        .unwrap();
+    let forged = connection.execute(sql, []).unwrap();
     for (_, made) in &triggers {
         connection.execute_batch(made).unwrap();
     }
@@ -65,7 +64,7 @@ fn a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_
     let mut client = Session::stripe(&sidecar);
     loop {
         client.call("balance").assert_ok();
-        if forge(&sidecar) {
+        if forge(&sidecar, ACCESS) {
             break;
         }
     }
@@ -93,6 +92,17 @@ fn a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_
     assert!(!sidecar.ended().success(), "its end is not on record");
     let published = std::fs::read_to_string(sidecar.home().join("published.checkpoint")).unwrap();
     assert_eq!(published, signed);
+    // A restart does not make that unsaid.
+    let refused = start(&sidecar);
+    assert!(
+        refused.contains("found that the trail had been changed: entry ")
+            && refused.contains("audit verify")
+            && refused.contains("dangerously_accept_rollback"),
+        "{refused}"
+    );
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = std::fs::read_to_string(&configuration).unwrap();
+    std::fs::write(&configuration, format!("{yaml}dangerously_accept_rollback: true\n")).unwrap();
     // A start holds what is behind the last checkpoint to nothing, and says so.
     sidecar.restart();
     let boots = sidecar.trail().of_kind("boot");
@@ -100,6 +110,109 @@ fn a_trail_that_is_changed_before_it_is_sealed_is_not_signed_and_nothing_leaves_
         boots[1]["unsealed"] != "0" && boots[1]["unsealed_held"] == "to nothing",
         "{boots:?}"
     );
+    assert!(boots[1]["changed_found"].as_str().unwrap().ends_with('Z'), "{boots:?}");
+    stop(&sidecar);
+    std::fs::write(&configuration, yaml).unwrap();
+    sidecar.restart();
+    assert_eq!(sidecar.trail().of_kind("boot").len(), 3);
+}
+
+/// Nobody consented, or it was given back without having been spent.
+#[test]
+fn consent_that_was_taken_out_of_the_trail_is_missed_by_a_start_and_by_both_verifiers() {
+    missed("escalated", "an approval was spent that people had not given");
+    missed("returned", "an approval was given back that was not spent");
+}
+
+/// The operator has it signed all the same; the tree and all rows fit then.
+fn missed(instead: &str, missed: &str) {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).hold("1s").start();
+    let key = sidecar.told(&["audit", "key"]).trim().to_owned();
+    let unsaid = format!(
+        "UPDATE entries SET kind = '{instead}',
+        bytes = CAST(replace(CAST(bytes AS TEXT), '\"kind\":\"approved\"', '\"kind\":\"{instead}\"') AS BLOB)
+        WHERE kind = 'approved' AND seq > (SELECT max(size) FROM checkpoints)"
+    );
+    let mut client = Session::stripe(&sidecar);
+    for charge in 1.. {
+        let refund = format!("refund ch_{charge} amount=90000");
+        let held = client.call(&refund).approval();
+        sidecar.approve(&held);
+        client.call(&refund).assert_ok();
+        sidecar.kill9();
+        if forge(&sidecar, &unsaid) {
+            break;
+        }
+        sidecar.restart();
+        client = Session::stripe(&sidecar);
+    }
+    let refused = start(&sidecar);
+    assert!(refused.contains(missed), "{refused}");
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = std::fs::read_to_string(&configuration).unwrap();
+    std::fs::write(&configuration, yaml + "dangerously_accept_rollback: true\n").unwrap();
+    sidecar.restart();
+    stop(&sidecar);
+    let database = database(&sidecar);
+    let output = sidecar.cli(&["audit", "verify", "--key", &key, database.to_str().unwrap()]);
+    let told = said(&output);
+    assert!(output.status.code() == Some(1) && told.contains(missed), "{told}");
+    assert_eq!(second(&key, &[], &[database]), [false]);
+}
+
+/// It is as before whenever it is looked at, and was not in between.
+#[test]
+fn what_is_changed_while_a_start_reads_is_not_taken_up() {
+    let sidecar = Sidecar::new().start();
+    stop(&sidecar);
+    // Nor does such a start forget what the run before found.
+    let finding = sidecar.home().join("state/trail.changed");
+    let found = "2026-11-22T07:31:04.000Z entry 7 is another\n";
+    std::fs::write(&finding, found).unwrap();
+    let configuration = sidecar.home().join("runplane.yaml");
+    let yaml = std::fs::read_to_string(&configuration).unwrap();
+    std::fs::write(&configuration, format!("{yaml}dangerously_accept_rollback: true\n")).unwrap();
+    let connection = Connection::open(database(&sidecar)).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    let refused = std::thread::scope(|scope| {
+        let (ended, running) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            // Until the other end is dropped.
+            while running.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                let unseen = "BEGIN IMMEDIATE; INSERT INTO pauses VALUES ('x', 'x', NULL, 1); DELETE FROM pauses WHERE agent = 'x'; COMMIT";
+                connection.execute_batch(unseen).unwrap();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let refused = start(&sidecar);
+        drop(ended);
+        refused
+    });
+    assert!(
+        refused.contains("another program wrote to the database while it was read"),
+        "{refused}"
+    );
+    assert_eq!(std::fs::read_to_string(&finding).unwrap(), found);
+    sidecar.restart();
+    assert!(!finding.exists(), "it is on record");
+    stop(&sidecar);
+    std::fs::write(&configuration, yaml).unwrap();
+    sidecar.restart();
+}
+
+/// What could not be removed in the end is told before anything is recorded.
+#[test]
+fn a_directory_in_the_place_of_what_was_found_is_told_before_boot() {
+    let sidecar = Sidecar::new().section("dangerously_accept_rollback: true").start();
+    stop(&sidecar);
+    let finding = sidecar.home().join("state/trail.changed");
+    std::fs::create_dir(&finding).unwrap();
+    let refused = start(&sidecar);
+    assert!(refused.contains("a directory is there"), "{refused}");
+    std::fs::remove_dir(&finding).unwrap();
+    sidecar.restart();
+    assert_eq!(sidecar.trail().of_kind("boot").len(), 2);
 }
 
 /// While nothing runs, and with all that is signed left as it is.
@@ -163,15 +276,10 @@ fn who_keeps_checkpoints_out_of_the_database_is_found() {
 }
 
 /// What would be whole in itself: the entry of a pause's end once more, and the pause gone.
-#[test]
-fn behind_the_end_of_a_run_nobody_decides_anything() {
-    let sidecar = Sidecar::new().start();
-    let pause = ["pause", "--agent", "ops-bot", "--reason", "sleeps"];
-    sidecar.told(&pause);
-    sidecar.told(&["resume", "--agent", "ops-bot"]);
-    sidecar.told(&pause);
-    stop(&sidecar);
-    let connection = Connection::open(database(&sidecar)).unwrap();
+fn unpause(database: &Path) {
+    let connection = Connection::open(database).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     let resumed = "SELECT seq, bytes FROM entries WHERE kind = 'pause' ORDER BY seq LIMIT 1 OFFSET 1";
     let (seq, bytes): (i64, Vec<u8>) = connection
         .query_row(resumed, [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -188,10 +296,48 @@ fn behind_the_end_of_a_run_nobody_decides_anything() {
         .unwrap();
     let values = "INSERT INTO entry_values SELECT ?1, committed FROM entry_values WHERE seq = ?2";
     connection.execute(values, [end + 1, seq]).unwrap();
-    connection.execute("DELETE FROM pauses", []).unwrap();
-    drop(connection);
+    connection.execute_batch("DELETE FROM pauses; COMMIT").unwrap();
+}
+
+const PAUSE: [&str; 5] = ["pause", "--agent", "ops-bot", "--reason", "sleeps"];
+
+#[test]
+fn behind_the_end_of_a_run_nobody_decides_anything() {
+    let sidecar = Sidecar::new().start();
+    sidecar.told(&PAUSE);
+    sidecar.told(&["resume", "--agent", "ops-bot"]);
+    sidecar.told(&PAUSE);
+    stop(&sidecar);
+    unpause(&database(&sidecar));
     let refused = start(&sidecar);
     assert!(refused.contains("behind the end of the last run"), "{refused}");
+}
+
+/// The run has no signed end; what is behind its last checkpoint is held to nothing but what the sidecar knew.
+#[test]
+fn an_entry_that_somebody_else_put_behind_ours_is_not_taken_up_by_the_next_start() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).start();
+    sidecar.told(&PAUSE);
+    sidecar.told(&["resume", "--agent", "ops-bot"]);
+    sidecar.told(&PAUSE);
+    let mut client = Session::stripe(&sidecar);
+    client.call("balance").assert_ok();
+    unpause(&database(&sidecar));
+    client.call("charge 100").assert_refused("audit_unavailable");
+    eventually("it is told", || {
+        let ready = sidecar.api("GET", "/ready", &sidecar.owner_key(), None);
+        ready.status == 503 && ready.text().contains("trail_changed")
+    });
+    let kept = sidecar.home().join("state/trail.changed");
+    eventually("it is kept", || kept.exists());
+    sidecar.kill9();
+    let refused = start(&sidecar);
+    assert!(
+        refused.contains("found that the trail had been changed: the trail ends at")
+            && refused.contains("somebody else put entries there"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -13,10 +13,11 @@ async fn a_trail_that_was_set_back_is_not_gone_on_with() {
     let hold = |sealer: &Sealer, store: &Store| home.anchor().hold(sealer, &store.reader().unwrap(), store.entries());
     assert_eq!(hold(&sealer, &store).unwrap(), Held::Nothing);
     let early = sealer.seal(&store).await.unwrap();
-    drop(store);
+    drop((sealer, store));
     let kept = home.directory.path().join("yesterday.db");
     std::fs::copy(&home.path, &kept).unwrap();
     let store = home.store();
+    let mut sealer = home.sealer(&store).unwrap();
     append(&store, 20).await;
     let late = sealer.seal(&store).await.unwrap();
     for published in [&early, &late] {
@@ -27,7 +28,7 @@ async fn a_trail_that_was_set_back_is_not_gone_on_with() {
             "{held}"
         );
     }
-    drop(store);
+    drop((sealer, store));
     let _removed = std::fs::remove_file(home.path.with_extension("db-wal"));
     std::fs::copy(&kept, &home.path).unwrap();
     // With all that lies beside it.

@@ -1,0 +1,82 @@
+//! The pictures of `docs/img`, of an afternoon with all that the page shows. `RUNPLANE_WRITE_PAGES=docs/img` has them written.
+
+use std::path::{Path, PathBuf};
+
+use super::{Browser, stripe};
+use crate::harness::{Session, Sidecar, eventually};
+
+/// As the pictures of each page are taken.
+const TAKEN: [(u16, &str); 2] = [(1440, "light"), (390, "dark")];
+
+fn waits(sidecar: &Sidecar, command: &str) -> (Session, String) {
+    let mut client = Session::stripe(sidecar);
+    client.send(command);
+    (client, sidecar.next_held())
+}
+
+/// The last call that was decided, once it came to its end.
+fn last(sidecar: &Sidecar) -> String {
+    let call = sidecar.trail().of_kind("decided").last().unwrap()["call"].clone();
+    eventually("it came to its end", || {
+        sidecar.trail().of_kind("outcome").iter().any(|it| it["call"] == call)
+    });
+    call.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_the_pictures_show_is_sound() {
+    let (_origin, configuration) = stripe();
+    let sidecar = configuration.start();
+    let done = |command: &str| {
+        let (mut client, id) = waits(&sidecar, command);
+        sidecar.approve(&id);
+        client.receive().assert_ok();
+        last(&sidecar)
+    };
+    let erased = done("refund ch_0997 amount=64000");
+    sidecar.told(&["audit", "erase", "--reason", "the customer asked for it", &erased]);
+    let decided = done("refund ch_1041 amount=51200");
+    let (mut client, id) = waits(&sidecar, "refund ch_1042 amount=85000");
+    sidecar.deny(&id, "the parcel was found");
+    assert!(!client.receive().ok);
+    let _waiting: Vec<_> = [
+        "refund ch_1042 amount=90000",
+        "refund ch_1042 amount=91500 reason=duplicate",
+        "refund ch_2077 amount=250000",
+    ]
+    .map(|command| waits(&sidecar, command))
+    .into();
+    let alike = sidecar.approvals("pending");
+    let alike = alike.iter().find(|it| it["target_id"] == "ch_1042").unwrap()["id"].as_str();
+    let pages = [
+        ("inbox", "/".to_owned(), "2nd of"),
+        (
+            "approval",
+            format!("/approvals/{}", alike.unwrap()),
+            "Calls like this one",
+        ),
+        (
+            "similar",
+            format!("/approvals/{}/similar", alike.unwrap()),
+            "Similar calls that wait",
+        ),
+        ("decision", format!("/decisions/{decided}"), "The provider did it"),
+        ("erased", format!("/decisions/{erased}"), "Erased:"),
+    ];
+    let directory = std::env::var_os("RUNPLANE_WRITE_PAGES").map(PathBuf::from);
+    let base = format!("http://127.0.0.1:{}", sidecar.control_port());
+    let mut browser = Browser::new();
+    for (width, scheme) in TAKEN {
+        browser.enter(&sidecar, (true, width, scheme), None);
+        for (name, path, shows) in &pages {
+            let picture = format!("{name}-{width}-{scheme}.png");
+            browser.does(&format!("go {base}{path}"));
+            browser.does(&format!("sees {shows}"));
+            browser.is_sound(&picture);
+            if let Some(directory) = &directory {
+                let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory).join(picture);
+                browser.does(&format!("shot {}", file.display()));
+            }
+        }
+    }
+}
