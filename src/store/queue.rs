@@ -2,6 +2,7 @@
 
 mod growth;
 mod ours;
+mod submission;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 use ours::Ours;
+pub(super) use submission::{Answer, Submission};
 
 use super::CommitError;
 use super::written::Written;
@@ -33,69 +35,6 @@ const GATHER: Duration = Duration::from_micros(150);
 const GATHER_AT_MOST: u32 = 20;
 /// Commits of the last group from which on the next one is gathered. Below, a commit waits for nobody.
 const THICK: usize = 3;
-
-/// Changes of one caller, written all or none.
-#[derive(Debug)]
-pub(super) struct Submission {
-    pub(super) changes: Vec<Change>,
-    pub(super) answer: Answer,
-}
-
-/// Who waits for a submission.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// A commit. The receiver may be gone: then nobody waits any more, and that is all.
-    Waiting(oneshot::Sender<Result<(), CommitError>>),
-    /// Nobody; it is kept until it is written.
-    Nobody,
-}
-
-impl Submission {
-    pub(super) fn answer(self, verdict: Result<(), CommitError>) {
-        match self.answer {
-            // Whoever dropped the future does not want to know.
-            Answer::Waiting(sender) => drop(sender.send(verdict)),
-            Answer::Nobody => {
-                if let Err(error) = verdict {
-                    tracing::warn!(%error, call = self.call(), "not recorded");
-                }
-            }
-        }
-    }
-
-    /// Whether something is to be gone with it.
-    pub(super) fn erases(&self) -> bool {
-        let erases = |change: &Change| matches!(change, Change::ValuesErased(_));
-        self.changes.iter().any(erases)
-    }
-
-    /// The call that changes are about, for a log line; the changes themselves hold what a log must not.
-    pub(super) fn call(&self) -> &str {
-        let call = self.changes.iter().find_map(|change| match change {
-            Change::Append(entry) => entry.call.as_ref(),
-            Change::CallDecided(row) => Some(&row.id),
-            Change::CallClosed(closed) => Some(&closed.call),
-            Change::CallErased(erased) => Some(&erased.call),
-            Change::ApprovalHeld(row) | Change::ApprovalMoved(row) | Change::ApprovalErased(row) => {
-                Some(&row.first_call)
-            }
-            Change::GrantGiven(_)
-            | Change::GrantUsed(_)
-            | Change::GrantEnded(..)
-            | Change::AgentPut(_)
-            | Change::PersonPut(_)
-            | Change::HabitsPut(_)
-            | Change::Sealed(_)
-            | Change::Outbox(_)
-            | Change::Paused(_)
-            | Change::ValuesErased(_)
-            | Change::GrantErased(_)
-            | Change::Pruned(_)
-            | Change::Resumed(_) => None,
-        });
-        call.map_or("none", |call| call.as_str())
-    }
-}
 
 /// What a commit waits on.
 pub(super) type Verdict = oneshot::Receiver<Result<(), CommitError>>;
