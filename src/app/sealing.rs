@@ -236,7 +236,7 @@ impl Sealing {
                 _ = ticks.tick() => true,
             };
             let due = failed || store.entries() > self.sealer.size() || sealed.elapsed() >= HEARTBEAT;
-            if due && store.condemned().is_none() {
+            if due && store.changed().is_none() {
                 let signed = self.seal(&store, &metrics).await;
                 failed = signed.is_none();
                 readiness.seals(!failed);
@@ -262,7 +262,7 @@ impl Sealing {
                 }
             }
         }
-        if let Some(why) = store.condemned() {
+        if let Some(why) = store.changed() {
             tracing::error!(why, "the end of the trail has no checkpoint");
         } else if let Err(error) = self.catch_up(&store).await {
             tracing::error!(error = format!("{error:#}"), "the end of the trail has no checkpoint");

@@ -141,9 +141,7 @@ impl Queue {
 
     /// Queues a commit, or refuses it at once.
     pub(super) fn submit(&self, changes: Vec<Change>) -> Result<Verdict, CommitError> {
-        if let Some(why) = self.condemned() {
-            return Err(CommitError::Unavailable(why.to_owned()));
-        }
+        self.refuse_if_condemned(&changes)?;
         let state = self.lock();
         state.refuse_if_failing()?;
         if state.commits >= MAX_WAITING {

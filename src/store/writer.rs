@@ -276,7 +276,7 @@ impl Writer {
     /// nobody gave. So it stays known, even if all is put back. Test:
     /// `an_entry_that_somebody_else_put_behind_ours_is_not_taken_up_by_the_next_start`.
     fn mind_change(&self, error: &RecoverError) {
-        if !error.is_change() || self.queue.condemned().is_some() {
+        if !error.is_change() || self.queue.changed().is_some() {
             return;
         }
         self.queue.condemn(&error.to_string());

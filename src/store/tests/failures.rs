@@ -190,6 +190,26 @@ async fn an_entry_that_somebody_else_put_behind_ours_is_known_until_the_next_sta
     assert!(!store.is_writable());
 }
 
+/// For another reason, which the next start would go on from.
+#[tokio::test]
+async fn a_change_is_told_where_nothing_is_recorded_any_more_anyway() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    store.is_full();
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    assert_eq!(store.changed(), None);
+    let other = Connection::open(&path).unwrap();
+    let put = "INSERT INTO entries (seq, time, kind, bytes) SELECT 2, time, kind, bytes FROM entries";
+    other.execute_batch(put).unwrap();
+    store.later(vec![sample::entry(Kind::Outcome)]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while store.changed().is_none() {
+        assert!(Instant::now() < deadline, "it is not found");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_was_removed_while_running_is_written_on_once_it_is_back() {
     let (directory, path) = place();
