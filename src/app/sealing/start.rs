@@ -27,8 +27,9 @@ pub(super) fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyho
     anyhow::ensure!(
         config.audit.accept_rollback,
         "{}: what is recorded there is not what was written ({place}: {}; findings in all: {count}), and nothing is taken up from it: who was \
-         paused, what was spent, who may decide. Keep a copy, and look at it with `runplane audit verify`; then restore it from a backup. To go on \
-         with it nonetheless, which is recorded, set `dangerously_accept_rollback: true` for one start",
+         paused, what was spent, who may decide. Keep a copy, and look at it with `runplane audit verify`; then restore it from a backup, or begin a new \
+         trail. To go on with it nonetheless, set `dangerously_accept_rollback: true` for as long as that stands there, which each start records: what is \
+         wrong in an entry stays so for ever",
         config.home.database().display(),
         first.wrong
     );

@@ -151,9 +151,19 @@ fn missed(instead: &str, missed: &str) {
     assert!(refused.contains(missed), "{refused}");
     let configuration = sidecar.home().join("runplane.yaml");
     let yaml = std::fs::read_to_string(&configuration).unwrap();
-    std::fs::write(&configuration, yaml + "dangerously_accept_rollback: true\n").unwrap();
+    std::fs::write(&configuration, format!("{yaml}dangerously_accept_rollback: true\n")).unwrap();
     sidecar.restart();
     stop(&sidecar);
+    // It was not for one start, and that was said.
+    std::fs::write(&configuration, yaml).unwrap();
+    let again = start(&sidecar);
+    assert!(again.contains(missed), "{again}");
+    for told in [refused, again] {
+        assert!(
+            told.contains("stays so for ever") && !told.contains("for one start"),
+            "{told}"
+        );
+    }
     let database = database(&sidecar);
     let output = sidecar.cli(&["audit", "verify", "--key", &key, database.to_str().unwrap()]);
     let told = said(&output);
