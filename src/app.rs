@@ -325,7 +325,7 @@ impl Sidecar {
         guarded.guard.close();
         store.flush().await.context("the last outcomes could not be recorded")?;
         store
-            .write(audit::shutdown())
+            .end(audit::shutdown())
             .await
             .context("the end could not be recorded")?;
         sealing.finish().await

@@ -14,7 +14,7 @@
 //! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
 //! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals` (`alike`: those that are alike), `grants`,
 //! `registry`, `pauses`, `habits`, `outbox`, `tree`; `erase` takes values out of them, `prune` the first entries; `find` reads calls and entries as people ask for them,
-//! `evidence` all but what people are told for `verify`.
+//! `evidence` all but what people are told for `verify`, `start` what a start takes up.
 
 mod alike;
 mod approvals;
@@ -37,6 +37,7 @@ mod queue;
 mod reader;
 mod registry;
 mod schema;
+mod start;
 mod tree;
 mod writer;
 mod written;
@@ -51,10 +52,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
-use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
-use crate::model::grant::GrantRow;
+use crate::model::change::ApprovalRow;
 use crate::model::merkle::Hash;
-use crate::model::pause::Pause;
 use crate::model::{ApprovalId, Change, Timestamp};
 
 pub use approvals::Spent;
@@ -185,6 +184,14 @@ impl Store {
             self.inner.told.send_replace(());
         }
         Ok(())
+    }
+
+    /// [`Store::write`] of the last entry of a run: what comes after it is not written, but for checkpoints.
+    ///
+    /// # Errors
+    /// As [`CommitError`] says.
+    pub async fn end(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        queue::answer(self.inner.queue.end(changes)?).await
     }
 
     /// [`Store::write`] of what takes values away; then the file is written anew, so that nothing of them is left in it, and all
@@ -331,54 +338,6 @@ impl Store {
     /// If the database cannot be read.
     pub fn last_time(&self) -> Result<Timestamp, ReadError> {
         self.reader()?.last_time()
-    }
-
-    /// All agents of the registry, by name.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn agents(&self) -> Result<Vec<AgentRow>, ReadError> {
-        self.reader()?.agents()
-    }
-
-    /// All people of the registry, by name.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn people(&self) -> Result<Vec<PersonRow>, ReadError> {
-        self.reader()?.people()
-    }
-
-    /// Who is paused.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn pauses(&self) -> Result<Vec<Pause>, ReadError> {
-        self.reader()?.pauses()
-    }
-
-    /// What is usual of agents and actions, as it was written last.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn habits(&self) -> Result<Vec<HabitsRow>, ReadError> {
-        self.reader()?.habits()
-    }
-
-    /// At start: grants that have no end yet and are not used up; oldest first.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn grants(&self) -> Result<Vec<GrantRow>, ReadError> {
-        self.reader()?.grants()
-    }
-
-    /// At start: calls without an outcome, oldest first.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn open_calls(&self) -> Result<Vec<OpenCall>, ReadError> {
-        self.reader()?.open_calls()
     }
 }
 

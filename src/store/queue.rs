@@ -82,6 +82,8 @@ struct State {
     closing: bool,
     /// The writer thread has ended.
     stopped: bool,
+    /// The last entry of the run was queued.
+    ended: bool,
     writer: Writer,
     /// Commits in the last group.
     last: usize,
@@ -144,9 +146,19 @@ impl Queue {
         self.refuse_if_condemned(&changes)?;
         let state = self.lock();
         state.refuse_if_failing()?;
+        state.refuse_behind_the_end(&changes)?;
         if state.commits >= MAX_WAITING {
             return Err(CommitError::Overloaded);
         }
+        Ok(self.push(state, changes))
+    }
+
+    /// Queues what a run ends with: behind it nothing but checkpoints is written.
+    pub(super) fn end(&self, changes: Vec<Change>) -> Result<Verdict, CommitError> {
+        self.refuse_if_condemned(&changes)?;
+        let mut state = self.lock();
+        state.refuse_if_failing()?;
+        state.ended = true;
         Ok(self.push(state, changes))
     }
 
@@ -185,6 +197,13 @@ impl Queue {
         let mut state = self.lock();
         if state.stopped {
             tracing::error!(changes = changes.len(), "the writer has stopped: these are lost");
+            return;
+        }
+        if state.refuse_behind_the_end(&changes).is_err() {
+            tracing::warn!(
+                changes = changes.len(),
+                "what ended behind the end of the run is not recorded: the next start closes it as unknown"
+            );
             return;
         }
         self.ours.put(&changes);
@@ -322,6 +341,16 @@ impl State {
         match &self.failing {
             Some(why) => Err(CommitError::Unavailable(why.clone())),
             None => Ok(()),
+        }
+    }
+
+    /// SECURITY: what stands behind `shutdown` takes the last word from it: the next start would not hold it that nobody decides
+    /// anything behind the end of a run. Test: `behind_the_end_of_a_run_nothing_is_written_but_checkpoints`.
+    fn refuse_behind_the_end(&self, changes: &[Change]) -> Result<(), CommitError> {
+        let seals = changes.iter().all(|change| matches!(change, Change::Sealed(_)));
+        match self.ended && !seals {
+            true => Err(CommitError::Unavailable("the sidecar has ended".to_owned())),
+            false => Ok(()),
         }
     }
 
