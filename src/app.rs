@@ -132,13 +132,17 @@ impl Sidecar {
         rules.memory().history.recall(store.habits()?)?;
         let described = rules.describe();
         let approvals = approvals(&config, &secrets, &store).await?;
-        store.write(audit::recover(store.open_calls()?)).await?;
+        let open = store.open_calls()?;
+        // A start that comes to nothing has no `boot`.
+        sealing::of_one_piece(&store).await?;
+        store.write(audit::recover(open)).await?;
         rules
             .recall(&store.reader()?, Timestamp::now())
             .context("what was taken of budgets cannot be read")?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
         let requests = proxy::Decided::recall(&store.reader()?, Timestamp::now())
             .context("what agents were allowed to do cannot be read")?;
+        sealing::of_one_piece(&store).await?;
         store
             .write(audit::boot(
                 boot_members(&config, &rules, &addresses, &authority, enforcement)

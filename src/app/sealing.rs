@@ -21,7 +21,8 @@ use crate::store::{CommitError, Store};
 
 use super::publishing::Publishing;
 use found::Finding;
-use start::{accepted, ended, last, not_held, of_one_piece, others_than, taken_up, told};
+pub(super) use start::of_one_piece;
+use start::{accepted, ended, last, not_held, others_than, taken_up, told};
 
 mod found;
 mod start;
@@ -168,10 +169,11 @@ impl Sealing {
     /// # Errors
     /// If something cannot be written, or somebody else wrote since the database was opened.
     pub(super) async fn begin(&mut self, store: &Store) -> anyhow::Result<()> {
+        of_one_piece(store).await?;
         let caught_up = self.catch_up(store).await;
         self.finding.keep(store);
         caught_up?;
-        of_one_piece(store)?;
+        of_one_piece(store).await?;
         // SECURITY: what the run before found is on record by `boot`, and that is signed now; a start that came to nothing leaves it
         // for the next one. Test: `what_is_changed_while_a_start_reads_is_not_taken_up`.
         self.finding.forget().context("state/trail.changed cannot be removed")?;

@@ -32,8 +32,10 @@ pub(super) enum GroupError {
     Removed(#[source] std::io::Error),
     #[error("another file stands where the database was: it was replaced while it was in use")]
     Replaced,
-    #[error("the trail does not end where this sidecar wrote its last entry")]
-    Elsewhere,
+    #[error(
+        "the trail ends at {found}, and {known} entries were written: somebody else put entries there, or took some away"
+    )]
+    Elsewhere { found: i64, known: i64 },
     #[error("the database is not open")]
     Closed,
     /// Something that must not be lost breaks a rule of the tables. It is a mistake of ours, and the trail is not whole
@@ -42,6 +44,20 @@ pub(super) enum GroupError {
         "a record that must be kept was refused by the database ({0}); restart runplane, which closes it as unknown"
     )]
     Unwritable(#[source] rusqlite::Error),
+}
+
+impl GroupError {
+    /// Whether somebody else wrote what is there: that it goes away does not mend it.
+    pub(super) fn is_change(&self) -> bool {
+        match self {
+            GroupError::Replaced | GroupError::Elsewhere { .. } => true,
+            GroupError::Database(_)
+            | GroupError::Commit(_)
+            | GroupError::Removed(_)
+            | GroupError::Closed
+            | GroupError::Unwritable(_) => false,
+        }
+    }
 }
 
 /// The verdicts of a group's submissions, in their order, once the group is durable.
@@ -91,8 +107,9 @@ fn each_apart(
 ) -> Result<Vec<Result<(), CommitError>>, GroupError> {
     run(connection, "BEGIN IMMEDIATE")?;
     // Where somebody else took the next place each would be refused for itself, and nobody would look at what stands there.
-    if entries::last_place(connection)?.seq != tail.place.seq {
-        return Err(GroupError::Elsewhere);
+    let (found, known) = (entries::last_place(connection)?.seq, tail.place.seq);
+    if found != known {
+        return Err(GroupError::Elsewhere { found, known });
     }
     group
         .iter()

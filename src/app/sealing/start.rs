@@ -101,7 +101,9 @@ pub(super) fn told(anchor: &Anchor, held: Held) -> String {
 ///
 /// SECURITY: who writes while a start reads could have one database checked and another one taken up. Test:
 /// `what_is_changed_while_a_start_reads_is_not_taken_up`.
-pub(super) fn of_one_piece(store: &Store) -> anyhow::Result<()> {
+pub(in crate::app) async fn of_one_piece(store: &Store) -> anyhow::Result<()> {
+    // Whoever writes looks whether others did.
+    store.flush().await?;
     anyhow::ensure!(
         store.is_undisturbed(),
         "another program wrote to the database while it was read: what was checked may not be what was taken up. Find out which one it was, \

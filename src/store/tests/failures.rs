@@ -271,3 +271,19 @@ async fn a_row_that_a_trigger_swallows_is_not_taken_for_written() {
         until_served(&store).await;
     }
 }
+
+/// Before anybody looked again.
+#[tokio::test]
+async fn what_was_put_back_in_time_is_known_all_the_same() {
+    let (directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    let (kept, another) = (directory.path().join("kept.db"), directory.path().join("another.db"));
+    std::fs::copy(&path, &another).unwrap();
+    std::fs::rename(&path, &kept).unwrap();
+    std::fs::rename(&another, &path).unwrap();
+    let refused = store.write(vec![sample::entry(Kind::Boot)]).await;
+    std::fs::rename(&kept, &path).unwrap();
+    assert!(unavailable(&refused), "{refused:?}");
+    assert!(store.changed().is_some_and(|why| why.contains("was replaced")));
+}

@@ -204,6 +204,8 @@ fn what_is_changed_while_a_start_reads_is_not_taken_up() {
         "{refused}"
     );
     assert_eq!(std::fs::read_to_string(&finding).unwrap(), found);
+    let (boots, ends) = (sidecar.trail().of_kind("boot"), sidecar.trail().of_kind("shutdown"));
+    assert_eq!((boots.len(), ends.len()), (1, 1), "nothing is on record of that start");
     sidecar.restart();
     assert!(!finding.exists(), "it is on record");
     stop(&sidecar);
