@@ -106,7 +106,7 @@ pub use sidecar::{
     paused, person_put, reload, resumed, shutdown,
 };
 pub use standing::{Money, Standing, Stood, Verdict};
-pub use turns::{Failed, Failing, Fault, Turns, contradicts, failing};
+pub use turns::{Failed, Failing, Fault, Turns, contradicts, fails};
 pub use verify::{Against, Finding, Findings, Place, Point, PrunedPart, Report, recallable, verify, with_earlier};
 
 /// The sets in force, as SHA-256 (hex), for the record.

@@ -85,7 +85,7 @@ impl Sealing {
         others_than(&keys, config)?;
         let sealer = Sealer::open(store, keys, LastNote::of(&state), accept)
             .with_context(|| format!("{}", config.home.database().display()))?;
-        let taken_up = taken_up(config, store, &sealer)?;
+        let (taken_up, mut recorded) = taken_up(config, store, &sealer)?;
         let (ended, added) = ended(config, store, &sealer)?;
         let added = (added > 0).then(|| format!("{added} entries behind the end of a run"));
         let file = config.audit.publish.clone();
@@ -98,7 +98,6 @@ impl Sealing {
                 Err(error) => return Err(error.into()),
             },
         };
-        let mut recorded = audit::failing(&store.reader()?)?;
         Ok(Self {
             until: audit::written(&store.reader()?, sealer.size())?,
             turns: Turns::new(None, recorded.remove(&None)),

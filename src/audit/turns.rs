@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::sidecar::{anchor_failed, anchor_published};
 use crate::model::Change;
 use crate::model::entry::Kind;
-use crate::store::{ReadError, Reader};
 
 /// A place that comes and goes is no reason for a trail without end.
 const MOST: usize = 6;
@@ -19,8 +18,6 @@ const MOST_AGAINST: usize = 12;
 /// A place that says so signed another trail, or more of it.
 const AGAINST: [&str; 2] = ["ahead", "forked"];
 const WITHIN: Duration = Duration::from_secs(60 * 60);
-/// Entries that are read at a time.
-const PAGE: u32 = 1_000;
 
 /// How each place failed by the last entries about it; `None` is the file. What is not there did not, or nobody knows.
 pub type Failing = BTreeMap<Option<String>, Failed>;
@@ -34,31 +31,21 @@ pub struct Failed {
     pub is_against: bool,
 }
 
-/// As the record has it, so that a restart goes on from there.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn failing(reader: &Reader) -> Result<Failing, ReadError> {
-    let (mut failing, mut from) = (Failing::new(), 1);
-    loop {
-        let page = reader.written(from, i64::MAX, &[Kind::Anchor.as_str()], PAGE)?;
-        let Some(last) = page.last() else {
-            return Ok(failing);
-        };
-        from = last.seq + 1;
-        for entry in &page {
-            // What is no entry of ours is for the start to find.
-            let Ok(Told { event, reason, to }) = serde_json::from_slice(&entry.bytes) else {
-                continue;
-            };
-            match (&*event, reason) {
-                ("failed", Some(word)) => {
-                    let is_against = contradicts(&word) || failing.get(&to).is_some_and(|before| before.is_against);
-                    failing.insert(to, Failed { word, is_against });
-                }
-                _ => _ = failing.remove(&to),
-            }
+/// What the next entry says of that, so that a restart goes on from there.
+pub fn fails(failing: &mut Failing, kind: &str, bytes: &[u8]) {
+    // What is no entry of ours is for the start to find.
+    let told = (kind == Kind::Anchor.as_str())
+        .then(|| serde_json::from_slice(bytes).ok())
+        .flatten();
+    let Some(Told { event, reason, to }) = told else {
+        return;
+    };
+    match (&*event, reason) {
+        ("failed", Some(word)) => {
+            let is_against = contradicts(&word) || failing.get(&to).is_some_and(|before| before.is_against);
+            failing.insert(to, Failed { word, is_against });
         }
+        _ => _ = failing.remove(&to),
     }
 }
 
@@ -177,6 +164,7 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     const DOWN: Option<Fault> = Some(Fault {
         word: "unreachable",
@@ -241,11 +229,9 @@ mod tests {
     }
 
     /// A restart, too, knows that a witness spoke against this trail, whatever came of it since but a checkpoint.
-    #[tokio::test]
-    async fn what_a_witness_says_after_that_does_not_take_it_back() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = crate::store::Store::open(&directory.path().join("state/runplane.db")).unwrap();
-        let to = Some("witness:w1");
+    #[test]
+    fn what_a_witness_says_after_that_does_not_take_it_back() {
+        let (to, mut failing) = (Some("witness:w1"), Failing::new());
         let mut known = Vec::new();
         for word in [
             Some("unreachable"),
@@ -256,8 +242,11 @@ mod tests {
             Some("denied"),
         ] {
             let entry = word.map_or_else(|| anchor_published(to, 0), |word| anchor_failed(to, word, 0));
-            store.write(entry).await.unwrap();
-            let failing = failing(&store.reader().unwrap()).unwrap();
+            let Some(Change::Append(entry)) = entry.first() else {
+                panic!("{entry:?}");
+            };
+            fails(&mut failing, "reload", &entry.bytes(1, Timestamp(9)));
+            fails(&mut failing, "anchor", &entry.bytes(1, Timestamp(9)));
             let failed = failing.get(&to.map(str::to_owned));
             known.push(failed.map(|failed| (failed.word.clone(), failed.is_against)));
         }

@@ -1,6 +1,6 @@
 //! What a start makes of the trail that it finds, before anything is taken up from it.
 
-use crate::audit::{self, Anchor, Held, Last, RollbackError, Sealer};
+use crate::audit::{self, Anchor, Failing, Held, Last, RollbackError, Sealer};
 use crate::config::Config;
 use crate::io::keys::LogKeys;
 use crate::model::entry::Kind;
@@ -17,11 +17,13 @@ const DECIDED_BY_PEOPLE: [Kind; 6] = [
 ];
 
 /// Holds the tables that this start takes up to the entries, and these to what was signed. What is wrong with them, where the
-/// operator goes on with that.
-pub(super) fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<Option<String>> {
-    let findings = audit::recallable(&store.evidence()?, sealer.sealed())?;
+/// operator goes on with that; and where publishing failed as the last run ended.
+pub(super) fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<(Option<String>, Failing)> {
+    let mut failing = Failing::new();
+    let each = |kind: &str, bytes: &[u8]| audit::fails(&mut failing, kind, bytes);
+    let findings = audit::recallable(&store.evidence()?, sealer.sealed(), each)?;
     let Some(first) = findings.told.first() else {
-        return Ok(None);
+        return Ok((None, failing));
     };
     let (place, count) = (inert(&first.place.to_string()).into_owned(), findings.count);
     anyhow::ensure!(
@@ -39,7 +41,7 @@ pub(super) fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyho
         "the trail was changed: accepted, as `dangerously_accept_rollback` says"
     );
     // What stands in the entry is kept for ever: places of ours and a count, and no name that somebody else wrote.
-    Ok(Some(format!("{count} findings")))
+    Ok((Some(format!("{count} findings")), failing))
 }
 
 /// Whether the last run came to its end, which is then what the last checkpoint is over last; and how much people decided behind

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::audit::turns::contradicts;
 use crate::audit::verify::Members;
 use crate::model::Timestamp;
 use crate::model::erasure::Places;
@@ -27,6 +28,8 @@ enum State {
     Key(i64),
     Registry(bool, String),
     Pause(String),
+    /// Publishing to a place fails; and what it said against this trail.
+    Anchor(bool, String),
 }
 
 /// A call that has not ended.
@@ -144,9 +147,8 @@ impl Cuts {
         } else {
             self.first.get_or_insert(entry.time);
         }
-        if let Some((state, ends)) = state(seq, &entry.kind, members) {
-            self.states.push((seq, state, ends));
-        }
+        let states = states(seq, &entry.kind, members).into_iter().flatten();
+        self.states.extend(states.map(|(state, ends)| (seq, state, ends)));
         if seq > self.begins && (seq == self.most || (seq - self.begins) % self.piece == 0) {
             self.cut(seq, entry.time);
         }
@@ -341,15 +343,23 @@ fn is_of_approval(kind: &str, members: &Members<'_>) -> bool {
     }
 }
 
-fn state(seq: i64, kind: &str, members: &Members<'_>) -> Option<(State, bool)> {
+/// What an entry is the last one about, for now, and whether it ends that.
+fn states(seq: i64, kind: &str, members: &Members<'_>) -> [Option<(State, bool)>; 2] {
     let text = |name| members.text(name).unwrap_or_default().to_owned();
-    match kind {
-        "key" => Some((State::Key(seq), false)),
-        "registry" => Some((
+    let one = match kind {
+        "key" => (State::Key(seq), false),
+        "registry" => (
             State::Registry(members.text("entity") == Some("agent"), text("name")),
             false,
-        )),
-        "pause" => Some((State::Pause(text("agent")), members.text("event") == Some("resumed"))),
-        _ => None,
-    }
+        ),
+        "pause" => (State::Pause(text("agent")), members.text("event") == Some("resumed")),
+        "anchor" => {
+            let ends = members.text("event") != Some("failed");
+            let against = members.text("reason").is_some_and(contradicts);
+            let also = (ends || against).then(|| (State::Anchor(true, text("to")), ends));
+            return [Some((State::Anchor(false, text("to")), ends)), also];
+        }
+        _ => return [None, None],
+    };
+    [Some(one), None]
 }

@@ -236,3 +236,29 @@ fn what_an_open_call_goes_by_stays_with_it() {
     entries.insert(5, Entry::new(Kind::Boot));
     assert_eq!(kept(&entries)[5], [1, 2, 3, 4], "it ends behind the last cut");
 }
+
+/// A restart goes on from it: that a witness spoke against this trail is not forgotten for its age.
+#[test]
+fn that_publishing_fails_stays_until_it_goes_on() {
+    let (failed, published) = (
+        crate::audit::sidecar::anchor_failed,
+        crate::audit::sidecar::anchor_published,
+    );
+    let (one, file) = (Some("witness:w1"), None);
+    let told = [
+        failed(one, "unreachable", 0),
+        failed(one, "ahead", 0),
+        failed(one, "denied", 0),
+        failed(file, "unwritable", 0),
+        published(file, 0),
+        published(one, 0),
+    ];
+    let entries = told.into_iter().flatten().filter_map(|change| match change {
+        Change::Append(entry) => Some(entry),
+        _ => None,
+    });
+    let entries: Vec<_> = (OLD..).zip(entries).collect();
+    let kept = |most: i64| cuts(&Trail::new(&entries), 9, most).pop().unwrap().kept;
+    let kept: Vec<_> = (1..=6).map(kept).collect();
+    assert_eq!(kept, [vec![1], vec![2], vec![2, 3], vec![2, 3, 4], vec![2, 3], vec![]]);
+}

@@ -10,7 +10,7 @@ use crate::model::merkle::{self, Edge, Hash};
 use crate::store::{Evidence, ReadError, Table};
 
 /// Reads all entries once. `sealed`: how many of them the last checkpoint is over, and their root; the signatures of checkpoints
-/// and what a whole trail has to say beyond that are for [`super::verify`].
+/// and what a whole trail has to say beyond that are for [`super::verify`]. `each` is told of what kind each entry is, and its bytes.
 ///
 /// SECURITY: budgets, approvals, grants, pauses and who may decide are taken up from columns and rows; who changes these while
 /// nothing runs would have spent nothing, be paused no more or be an approver. Test:
@@ -18,7 +18,11 @@ use crate::store::{Evidence, ReadError, Table};
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, ReadError> {
+pub fn recallable(
+    evidence: &Evidence,
+    sealed: (u64, Hash),
+    mut each: impl FnMut(&str, &[u8]),
+) -> Result<Findings, ReadError> {
     let mut findings = Findings::default();
     let (mut calls, mut entries) = (evidence.query(Table::Calls)?, evidence.query(Table::Entries)?);
     let mut pruned = Pruned::read(evidence, &mut findings)?;
@@ -58,6 +62,7 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
             findings.add(place, "they are not what the entry commits to");
         }
         let kind = members.text("kind").unwrap_or_default();
+        each(kind, bytes);
         let (values, place) = (values.unwrap_or_default(), i64::try_from(seq).unwrap_or(i64::MAX));
         pruned.entry(evidence, (seq, sealed.0), (kind, &members), &mut findings)?;
         calls.entry((place, kind), &members, &values, &mut findings)?;
