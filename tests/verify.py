@@ -643,7 +643,7 @@ class Steps:
         self.unsent = None
 
     def entry(self, seq, kind, members):
-        self.paid(kind, members)
+        self.paid(seq, kind, members)
         # Of an entry that was pruned nobody knows: it may have said so of the call that this one names.
         unsent, self.unsent = members.get("call") if self.gone(seq - 1) else self.unsent, None
         if kind == "outcome" and members.get("outcome") == "not_sent":
@@ -654,12 +654,12 @@ class Steps:
         if kind in STEPS:
             self.step(seq, kind, name, members, unsent)
 
-    def paid(self, kind, members):
+    def paid(self, seq, kind, members):
         owed, self.owed = self.owed, None
         if owed is None:
             return
         spent = (members.get("approval"), members.get("call")) == owed[1:]
-        if kind != "consumed" or not spent or not all(isinstance(word, str) for word in owed[1:]):
+        if kind != "consumed" or seq != owed[0] + 1 or not spent or not all(isinstance(word, str) for word in owed[1:]):
             raise Wrong(f"entry {owed[0]}: a call was let go by an approval that was not spent on it")
 
     def step(self, seq, kind, name, members, unsent):
@@ -688,7 +688,7 @@ class Steps:
         return state in STATES[self.stands.get(name, (None,))[0]]
 
     def finish(self):
-        self.paid(None, {})
+        self.paid(None, None, {})
 
 
 class Rows:

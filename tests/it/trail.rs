@@ -9,6 +9,7 @@ mod mutations;
 mod pruned;
 mod published;
 mod steps;
+mod taken;
 
 use std::fs;
 use std::path::{Path, PathBuf};

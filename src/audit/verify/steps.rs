@@ -62,7 +62,9 @@ impl Steps {
     /// `both_verifiers_know_the_steps_of_an_approval`, `a_yes_that_is_only_in_its_row_is_not_taken_up`.
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         if let Some(gone) = self.gone.take() {
-            self.paid(&gone, kind, members);
+            // Behind it, and not behind what was pruned in between.
+            let next = if seq == gone.seq + 1 { kind } else { "" };
+            self.paid(&gone, next, members);
         }
         let unsent = match self.is_gone(seq - 1) {
             // It may have said so of the call that this one names.
