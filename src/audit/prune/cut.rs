@@ -111,7 +111,10 @@ impl Cuts {
         let approval = members
             .text("approval")
             .filter(|_| is_of_approval(&entry.kind, members));
-        let grant = members.text("grant").filter(|_| entry.kind != "erased");
+        // A `denied` that corrects a call comes before its grant does.
+        let grant = members
+            .text("grant")
+            .filter(|_| matches!(&*entry.kind, "grant" | "approved"));
         if let Some(id) = approval {
             let is_new = about(&mut self.approvals, id.to_owned(), seq, within);
             self.count(1, is_new && seq > self.begins);

@@ -262,3 +262,20 @@ fn that_publishing_fails_stays_until_it_goes_on() {
     let kept: Vec<_> = (1..=6).map(kept).collect();
     assert_eq!(kept, [vec![1], vec![2], vec![2, 3], vec![2, 3, 4], vec![2, 3], vec![]]);
 }
+
+/// Between what names it and what gives it there may be a cut.
+#[test]
+fn a_grant_by_a_correction_is_counted_where_it_is_given() {
+    let entries = [
+        Entry::new(Kind::Held).with("approval", "asked"),
+        Entry::new(Kind::Denied)
+            .with("approval", "asked")
+            .with("grant", "given"),
+        Entry::new(Kind::Grant).with("event", "given").with("grant", "given"),
+        Entry::new(Kind::Boot),
+    ];
+    let trail = Trail::new(&(OLD..).zip(entries).collect::<Vec<_>>());
+    let cuts = cuts(&trail, 1, 4);
+    let rows: Vec<_> = cuts.iter().map(|cut| (cut.rows[2], cut.open[2].len())).collect();
+    assert_eq!(rows, [(0, 0), (0, 0), (1, 0), (1, 0)]);
+}
