@@ -253,9 +253,11 @@ fn that_publishing_fails_stays_until_it_goes_on() {
         published(file, 0),
         published(one, 0),
     ];
-    let entries = told.into_iter().flatten().filter_map(|change| match change {
-        Change::Append(entry) => Some(entry),
-        _ => None,
+    let entries = told.into_iter().flatten().filter_map(|change| {
+        if let Change::Append(entry) = change {
+            return Some(entry);
+        }
+        None
     });
     let entries: Vec<_> = (OLD..).zip(entries).collect();
     let kept = |most: i64| cuts(&Trail::new(&entries), 9, most).pop().unwrap().kept;
