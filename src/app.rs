@@ -9,7 +9,9 @@ mod notices;
 mod notifying;
 pub mod public;
 mod publishing;
+mod recall;
 mod reload;
+mod retention;
 mod rotation;
 mod rules;
 mod sealing;
@@ -29,8 +31,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Registry;
-use crate::approval::Notices;
-use crate::approval::{self, Approvals};
+use crate::approval::{self, Notices};
 use crate::authority::Authority;
 use crate::config::Config;
 use crate::config::home::Home;
@@ -52,7 +53,9 @@ pub use enforcement::Enforcement;
 use listeners::{Addresses, Listeners};
 use notices::Terminal;
 use publishing::Publishing;
+use recall::{approvals, remember_ends, remembered_since};
 use reload::Reload;
+use retention::Retention;
 pub use rules::{groups, known_groups, load_rules, load_rules_with, sources};
 use sealing::Sealing;
 
@@ -87,6 +90,7 @@ pub struct Sidecar {
     reload: Reload,
     readiness: Arc<Readiness>,
     sealing: sealing::Running,
+    retention: Retention,
     listening: [SocketAddr; 2],
     banner: String,
 }
@@ -128,13 +132,17 @@ impl Sidecar {
         rules.memory().history.recall(store.habits()?)?;
         let described = rules.describe();
         let approvals = approvals(&config, &secrets, &store).await?;
-        store.write(audit::recover(store.open_calls()?)).await?;
+        let open = store.open_calls()?;
+        // A start that comes to nothing has no `boot`.
+        sealing::of_one_piece(&store).await?;
+        store.write(audit::recover(open)).await?;
         rules
             .recall(&store.reader()?, Timestamp::now())
             .context("what was taken of budgets cannot be read")?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
         let requests = proxy::Decided::recall(&store.reader()?, Timestamp::now())
             .context("what agents were allowed to do cannot be read")?;
+        sealing::of_one_piece(&store).await?;
         store
             .write(audit::boot(
                 boot_members(&config, &rules, &addresses, &authority, enforcement)
@@ -148,6 +156,7 @@ impl Sidecar {
         for (key, value) in config.dangerous() {
             tracing::warn!("{key}: {value}");
         }
+        config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         let paused = &rules.memory().paused;
         pauses.iter().for_each(|pause| paused.put(pause));
         let banner = Banner {
@@ -168,7 +177,7 @@ impl Sidecar {
             Arc::new(Readiness::new(store.clone(), authority.clone(), gate.clone())),
         );
         let (metrics, tasks) = (Arc::new(Metrics::default()), TaskTracker::new());
-        let shutdown_within = config.shutdown_within;
+        let (shutdown_within, pruning) = (config.shutdown_within, Arc::default());
         let control_parts = control::Parts {
             approvals: approvals.clone(),
             gate: gate.clone(),
@@ -179,6 +188,7 @@ impl Sidecar {
             reason_from_risk: config.reason_from_risk,
             readiness: readiness.clone(),
             registering: Mutex::default(),
+            pruning: Arc::clone(&pruning),
             notices: notices.clone(),
             home_option: config.home.option(),
             secure: addresses.control.secure,
@@ -207,6 +217,13 @@ impl Sidecar {
         };
         let notifications = notifying::parts(&config, &parts, errands);
         let (gate, store) = (parts.gate.clone(), parts.store.clone());
+        let retention = Retention {
+            months: config.audit.retention,
+            gate: gate.clone(),
+            store: store.clone(),
+            one_at_a_time: pruning,
+            until: sealing.until(),
+        };
         let sealing = sealing.start(&store, (&parts.metrics, &readiness), publishing);
         let reload = Reload::new(config, gate, store, authority, notices, readiness.clone())?;
         Ok(Sidecar {
@@ -218,6 +235,7 @@ impl Sidecar {
             reload,
             readiness,
             sealing,
+            retention,
             listening: [addresses.proxy.socket, addresses.control.socket],
             banner,
         })
@@ -252,6 +270,7 @@ impl Sidecar {
             reload,
             readiness,
             sealing,
+            retention,
             ..
         } = self;
         let (store, approvals) = (parts.store.clone(), parts.approvals.clone());
@@ -281,6 +300,7 @@ impl Sidecar {
         };
         let sweep = tokio::spawn(control::expire(watch, drain::stopping(closed.clone())));
         let habits = tokio::spawn(habits::keep(memory, store.clone(), drain::stopping(closed.clone())));
+        let retention = tokio::spawn(retention::keep(retention, drain::stopping(closed.clone())));
         let telling = tokio::spawn(notify::run(notified, notifications, closed.clone()));
         let reload = tokio::spawn(reload.watch(drain::stopping(closed)));
         readiness.serves();
@@ -295,8 +315,9 @@ impl Sidecar {
             .await;
         closing.send_replace(true);
         let last = Instant::now() + LAST_WITHIN;
-        let (control, sweep, habits, reload, telling) = tokio::join!(control, sweep, habits, reload, telling);
-        let ended = control.and(sweep).and(habits).and(reload).and(telling);
+        let (control, sweep, habits, reload) = tokio::join!(control, sweep, habits, reload);
+        let (retention, telling) = tokio::join!(retention, telling);
+        let ended = control.and(sweep).and(habits).and(reload).and(retention).and(telling);
         ended.context("a task died")?;
         if let Some(health) = health {
             health.await.context("a task died")?;
@@ -308,7 +329,7 @@ impl Sidecar {
         guarded.guard.close();
         store.flush().await.context("the last outcomes could not be recorded")?;
         store
-            .write(audit::shutdown())
+            .end(audit::shutdown())
             .await
             .context("the end could not be recorded")?;
         sealing.finish().await
@@ -326,42 +347,6 @@ async fn registry(config: &Config, store: &Store) -> anyhow::Result<(Registry, b
     store.write(audit::person_put(&owner, "first start")).await?;
     registry.apply_person(owner);
     Ok((registry, true))
-}
-
-/// Approvals as they stood when the last run ended.
-async fn approvals(config: &Config, secrets: &Secrets, store: &Store) -> anyhow::Result<Approvals> {
-    let last = store.last_time()?;
-    let keys = approval::Keys::new(secrets.fingerprint_key(), secrets.credential_key());
-    let approvals = Approvals::new(
-        config.approvals.clone(),
-        keys,
-        store.approvals(remembered_since(config))?,
-    );
-    if secrets.is_fresh() {
-        control::expire_all(&approvals, store).await?;
-    }
-    approvals.remember_grants(store.grants()?);
-    control::mind_the_gap(&approvals, store, last).await?;
-    control::mind_the_step(store, Timestamp::now(), approval::Uptime::now().as_ref()).await?;
-    Ok(approvals)
-}
-
-/// What was finished before this matters no more.
-fn remembered_since(config: &Config) -> Timestamp {
-    let remembered = Approvals::remembered(&config.approvals).as_millis();
-    Timestamp(
-        Timestamp::now()
-            .0
-            .saturating_sub(i64::try_from(remembered).unwrap_or(i64::MAX)),
-    )
-}
-
-/// How the calls ended that approvals were spent on, so that a call that was never sent is not taken for executed.
-fn remember_ends(approvals: &Approvals, store: &Store, since: Timestamp) -> anyhow::Result<()> {
-    for spent in store.spent(since)? {
-        approvals.ended(&spent.approval, &spent.call, spent.outcome, spent.status);
-    }
-    Ok(())
 }
 
 fn own_keys(authority: &Authority) -> Vec<Vec<u8>> {

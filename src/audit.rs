@@ -25,6 +25,7 @@
 //! | `boot` | as given; `[boot_id]` `[uptime_ms]` of the machine | |
 //! | `reload` | `[errors]` `mappings` `policies` (what is in force from here on) `result` (`applied`, `refused`) | `[wrong]` |
 //! | `notification` | `[approval]` `[by]` `channel` `[event]` `result` (`given_up`, `disabled`, `enabled`) | `[error]` `receiver` |
+//! | `pruned` | `[approvals]` `[before]` `[calls]` `entries` `event` (`ordered`, `done`) `from` `[grants]` `[kept]` `months` `[open_approvals]` `[open_calls]` `[open_grants]` (ordinals of rows that stay) `[order]` `[person]` `[retention]` (months) `to` | `[reason]` |
 //! | `shutdown` | | |
 //! | `gap` | `set_back_ms` or `set_forward_ms` | |
 //! | `key` | `event` (`made`, `rotated`, `retired`) `log_key` (of checkpoints from here on; until here, if `retired`) `previous`? `until`? (ms; it signs, too) | |
@@ -51,6 +52,8 @@
 //! - `row` commits to the row of the projection as the entry left it, so that a changed one shows.
 //! - `erased` names the `entries` whose values of these `names` it took away, and how many `values`; by which `field` they were
 //!   looked for. Another one commits to what is left of the row of an `approval` or `grant`.
+//! - `pruned` is `ordered` first, and `done` once a checkpoint is over that `order`: entries `from` one `to` another went, but for those that were
+//!   `kept`; the ordinals of the next `calls`, `approvals` and `grants` follow these.
 //! - `request` commits to `{"authority", "method", "path", "query"}` as sent, secrets and all; it is never kept.
 
 mod anchor;
@@ -65,6 +68,7 @@ mod grants;
 mod history;
 mod notifications;
 mod proof;
+mod prune;
 mod recorded;
 mod review;
 mod seal;
@@ -93,6 +97,7 @@ pub use grants::{by_grants, given, grant_ended};
 pub use history::{Ended, Event, Period, history};
 pub use notifications::{attempted, receiver_disabled, receiver_enabled};
 pub use proof::{HEADER as PROOF_HEADER, Proof, ProofError, ProveError, consistency, extension, prove};
+pub use prune::{By, Prune, PruneError, written};
 pub use recorded::{RecordedCall, Unreplayable};
 pub use review::{Happened, Person, Review, Version, median};
 pub use seal::{Last, SealError, Sealer, Signed};
@@ -101,8 +106,8 @@ pub use sidecar::{
     paused, person_put, reload, resumed, shutdown,
 };
 pub use standing::{Money, Standing, Stood, Verdict};
-pub use turns::{Failing, Fault, Turns, contradicts, failing};
-pub use verify::{Against, Finding, Findings, Place, Point, Report, recallable, verify, with_earlier};
+pub use turns::{Failed, Failing, Fault, Turns, contradicts, fails};
+pub use verify::{Against, Finding, Findings, Place, Point, PrunedPart, Report, recallable, verify, with_earlier};
 
 /// The sets in force, as SHA-256 (hex), for the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

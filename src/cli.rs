@@ -14,6 +14,7 @@ mod doctor;
 mod env;
 mod exec;
 mod explain;
+mod gone;
 pub mod grants;
 mod import;
 mod init;

@@ -269,6 +269,11 @@ impl Config {
         observed.into_iter().chain(rollback).collect()
     }
 
+    /// What is allowed and may not be meant: said at each start and by `check`.
+    pub fn warnings(&self) -> Vec<String> {
+        self.audit.warning().into_iter().collect()
+    }
+
     /// Every file that `runplane.yaml` names: certificates, their keys, passwords.
     pub fn files(&self) -> Vec<PathBuf> {
         let own = [&self.proxy, &self.control].into_iter();

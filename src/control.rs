@@ -22,6 +22,7 @@
 //! POST /api/v1/agents/{name}/disable /api/v1/people/{name}/disable
 //! GET  /api/v1/pause                                 who is paused
 //! POST /api/v1/erasures                              {"ids": ["…"], "where": {"target": "cus_1"}, "reason": "…", "dry_run": false}
+//! POST /api/v1/prunings                              {"before": "2026-01", "reason": "…", "dry_run": false}
 //! POST /api/v1/pause                                 {"agent": "…"} or {"all": true}, "reason"
 //! GET  /api/v1/notifications?all=true                who is told of approvals, and what could not be told
 //! POST /api/v1/notifications/enable                  {"receiver": "webhook:ops"}
@@ -46,6 +47,7 @@ mod notifications;
 pub mod page;
 mod pause;
 pub mod problem;
+mod prunings;
 mod registry;
 mod serve;
 mod slack;
@@ -79,6 +81,7 @@ use crate::store::Store;
 pub use expiry::{Watch, expire, expire_all, mind_the_gap};
 use health::Readiness;
 use problem::Problem;
+pub use prunings::{PruningError, carry_out as prune, may_go as may_be_pruned};
 pub use serve::{Bounds, serve};
 pub use step::{StepError, mind_the_step, uptime_members};
 
@@ -99,6 +102,8 @@ pub struct Parts {
     pub readiness: Arc<Readiness>,
     /// Agents, people and pauses are changed one at a time: on disk and in memory in the same order.
     pub registering: Mutex<()>,
+    /// One pruning at a time: an owner's, or that of the configuration.
+    pub pruning: Arc<Mutex<()>>,
     /// Where people are told at once that other people are still asked.
     pub notices: Arc<dyn Notices>,
     /// ` --home DIR` for commands that are printed, where one is needed.
@@ -143,6 +148,7 @@ pub fn routers(parts: Parts, listener: SocketAddr, agents: Router) -> (Router, R
         .route("/people", get(registry::people).post(registry::add_person))
         .route("/people/{name}/disable", post(registry::disable_person))
         .route("/erasures", post(erasures::erase))
+        .route("/prunings", post(prunings::prune))
         .route("/pause", get(pause::list).post(pause::pause))
         .route("/resume", post(pause::resume))
         .route("/notifications", get(notifications::list))

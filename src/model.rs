@@ -16,6 +16,7 @@ pub mod inert;
 pub mod labels;
 pub mod merkle;
 pub mod money;
+pub mod month;
 pub mod note;
 pub mod number;
 pub mod observed;

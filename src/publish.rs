@@ -125,7 +125,7 @@ pub fn start(config: &Config, parts: Parts) -> (Newest, Running) {
         if parts
             .failing
             .get(&Some(place.name()))
-            .is_some_and(|word| contradicts(word))
+            .is_some_and(|failed| failed.is_against)
         {
             (parts.told)(&course.name, Came::Contradicted);
         }

@@ -13,8 +13,8 @@
 //!
 //! Files: `open` (what may be opened), `connect` (how), `schema` (migrations), `queue`, `group` (one transaction), `writer`,
 //! `checkpoint`, `reader`, and one file per group of tables: `entries`, `calls`, `approvals` (`alike`: those that are alike), `grants`,
-//! `registry`, `pauses`, `habits`, `outbox`, `tree`; `erase` takes values out of them; `find` reads calls and entries as people ask for them,
-//! `evidence` all but what people are told for `verify`.
+//! `registry`, `pauses`, `habits`, `outbox`, `tree`; `erase` takes values out of them, `prune` the first entries; `find` reads calls and entries as people ask for them,
+//! `evidence` all but what people are told for `verify`, `start` what a start takes up.
 
 mod alike;
 mod approvals;
@@ -32,10 +32,12 @@ mod habits;
 mod open;
 mod outbox;
 mod pauses;
+mod prune;
 mod queue;
 mod reader;
 mod registry;
 mod schema;
+mod start;
 mod tree;
 mod writer;
 mod written;
@@ -50,9 +52,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
-use crate::model::change::{AgentRow, ApprovalRow, HabitsRow, PersonRow};
-use crate::model::grant::GrantRow;
-use crate::model::pause::Pause;
+use crate::model::change::ApprovalRow;
+use crate::model::merkle::Hash;
 use crate::model::{ApprovalId, Change, Timestamp};
 
 pub use approvals::Spent;
@@ -63,6 +64,7 @@ pub use evidence::{Cell, Evidence, Line, Lines, Query, Table};
 pub use find::{CallQuery, Consent, Cursor, Found, Order, Written};
 pub use finish::to_its_end;
 pub use open::OpenError;
+pub use prune::{Bare, Gone};
 pub use reader::{ReadError, Reader};
 pub use tree::Checkpoint;
 pub use written::Wrote;
@@ -184,6 +186,14 @@ impl Store {
         Ok(())
     }
 
+    /// [`Store::write`] of the last entry of a run: what comes after it is not written, but for checkpoints.
+    ///
+    /// # Errors
+    /// As [`CommitError`] says.
+    pub async fn end(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        queue::answer(self.inner.queue.end(changes)?).await
+    }
+
     /// [`Store::write`] of what takes values away; then the file is written anew, so that nothing of them is left in it, and all
     /// else waits for that. What comes back is why traces may be left all the same.
     ///
@@ -302,9 +312,24 @@ impl Store {
         self.inner.queue.grown().await;
     }
 
-    /// A checkpoint over the first `size` entries is on disk.
-    pub fn sealed(&self, size: u64) {
-        self.inner.queue.sealed(i64::try_from(size).unwrap_or(i64::MAX));
+    /// Has a checkpoint signed soon, if anything is without one.
+    pub fn seal_soon(&self) {
+        self.inner.queue.seal_soon();
+    }
+
+    /// The last entry that a checkpoint is over.
+    pub fn is_sealed_up_to(&self) -> i64 {
+        self.inner.queue.sealed_up_to()
+    }
+
+    /// A checkpoint over the first `size` entries is on disk, which have this root.
+    pub fn sealed(&self, size: u64, root: Hash) {
+        self.inner.queue.sealed(size, root);
+    }
+
+    /// What was signed last: so many entries, and their root. From memory: who can write the database does not say it.
+    pub fn signed(&self) -> (u64, Hash) {
+        self.inner.queue.signed()
     }
 
     /// When the last entry of the trail was written.
@@ -313,54 +338,6 @@ impl Store {
     /// If the database cannot be read.
     pub fn last_time(&self) -> Result<Timestamp, ReadError> {
         self.reader()?.last_time()
-    }
-
-    /// All agents of the registry, by name.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn agents(&self) -> Result<Vec<AgentRow>, ReadError> {
-        self.reader()?.agents()
-    }
-
-    /// All people of the registry, by name.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn people(&self) -> Result<Vec<PersonRow>, ReadError> {
-        self.reader()?.people()
-    }
-
-    /// Who is paused.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn pauses(&self) -> Result<Vec<Pause>, ReadError> {
-        self.reader()?.pauses()
-    }
-
-    /// What is usual of agents and actions, as it was written last.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn habits(&self) -> Result<Vec<HabitsRow>, ReadError> {
-        self.reader()?.habits()
-    }
-
-    /// At start: grants that have no end yet and are not used up; oldest first.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn grants(&self) -> Result<Vec<GrantRow>, ReadError> {
-        self.reader()?.grants()
-    }
-
-    /// At start: calls without an outcome, oldest first.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn open_calls(&self) -> Result<Vec<OpenCall>, ReadError> {
-        self.reader()?.open_calls()
     }
 }
 

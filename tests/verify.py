@@ -12,8 +12,10 @@
 import argparse
 import base64
 import bisect
+import datetime
 import hashlib
 import hmac
+import itertools
 import json
 import math
 import re
@@ -280,6 +282,7 @@ SCHEMAS = {
     9: "8b35813bb01379100e26eaf66eb22f07844f29b6d929f461709ec1aa6a56fcbc",
     10: "ca23903f78e414de23f82586756232f1be9da082ea3a9f2b1b9f36e253fe159a",
     11: "9f8dc2cbc67b90a1bca420c5209433400cc471468712df31d28c5aaeefa1339a",
+    12: "c3e2e630945dcd78df57e393e78e90530c351e647957db7df962a9995c729437",
 }
 STATISTICS = {"sqlite_stat1": "(tbl,idx,stat)", "sqlite_stat4": "(tbl,idx,neq,nlt,ndlt,sample)"}
 
@@ -349,11 +352,145 @@ def has(ranges, place):
     return at >= 0 and place <= ranges[at][1]
 
 
+def month_begins(text):
+    """The second in which a month begins; None: it is none."""
+    if type(text) is not str or not re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", text, re.ASCII) or text < "0001":
+        return None
+    return datetime.datetime(int(text[:4]), int(text[5:]), 1, tzinfo=datetime.timezone.utc).timestamp()
+
+
+def claimed_seconds(note):
+    """When a checkpoint says that it was signed, which is believed in its turn."""
+    times = [int.from_bytes(data[4:12], "big") for _, data in read_note(note)[3] if len(data) == 76]
+    return max(times, default=0)
+
+
+class Pruned:
+    """The beginning of the trail that an entry says to be gone, as an order said that was signed before."""
+
+    def __init__(self, database):
+        self.database, self.to, self.by, self.kept, self.last, self.tile = database, 0, None, [], None, (None, b"")
+        self.order, self.forward = None, []
+        self.rows = {"calls": 0, "approvals": 0, "grants": 0}
+        self.open = {"calls": [], "approvals": [], "grants": []}
+        if database.execute("PRAGMA user_version").fetchone()[0] < 12:
+            return
+        row = database.execute("SELECT upto, by FROM pruned WHERE only = 1").fetchone()
+        if row is None:
+            return
+        said = self.said(row[1])
+        if said is None or said["to"] != row[0]:
+            raise Wrong("pruned: no entry says that so much was pruned")
+        self.to, self.by, self.kept = row[0], row[1], said["ranges"]
+        self.rows = {name: said[name] for name in self.rows}
+        self.open = {name: said[f"open_{name}"] for name in self.rows}
+
+    def entry_at(self, seq):
+        row = self.database.execute("SELECT bytes FROM entries WHERE seq = ?", [seq]).fetchone()
+        members = json.loads(row[0]) if row else {}
+        return members if members.get("kind") == "pruned" and members.get("seq") == seq else {}
+
+    def range_of(self, seq, event, names):
+        """The entry with the places it is about; None: it does not say them."""
+        members = self.entry_at(seq)
+        if members.get("event") != event or any(type(members.get(name)) is not int or members[name] < 0 for name in names):
+            return None
+        kept = members.get("kept")
+        ranges = [] if kept is None else places_of(kept, members["to"] + 1) if type(kept) is str else None
+        if ranges is None or not 1 <= members["from"] <= members["to"] < seq:
+            return None
+        return {**members, "ranges": ranges}
+
+    def said(self, by):
+        said = self.range_of(by, "done", "to from order calls approvals grants".split())
+        if said is None or not said["to"] < said["order"] < by:
+            return None
+        for name in self.rows:
+            open_ = said.get(f"open_{name}")
+            said[f"open_{name}"] = [] if open_ is None else places_of(open_, said[name] + 1)
+            if said[f"open_{name}"] is None:
+                return None
+        return said
+
+    def ordered(self, seq):
+        order = self.range_of(seq, "ordered", ["to", "from", "time"])
+        before = month_begins(order.get("before")) if order else None
+        if before is None or type(order.get("months")) is not str:
+            raise Wrong(f"entry {seq}: it does not say what is to be pruned")
+        now = datetime.datetime.fromtimestamp(order["time"] / 1000, datetime.timezone.utc)
+        last_month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=1)
+        if before > last_month.replace(day=1).timestamp():
+            raise Wrong(f"entry {seq}: it orders months to be pruned that are always kept")
+        notes = "SELECT note FROM checkpoints WHERE size <= ? ORDER BY ordinal DESC LIMIT 1"
+        note = self.database.execute(notes, [order["to"]]).fetchone()
+        later = sum(by for place, by in self.forward if place > order["to"])
+        if note and claimed_seconds(note[0]) * 1000 + later >= before * 1000:
+            raise Wrong(f"entry {seq}: it orders to be pruned what was not signed before those months were over")
+        return order
+
+    def ordinals(self, table):
+        """Which row of a table each is, as the entries come that are the first about one: given the place of that."""
+        stayed = (place for first, last in self.open[table] for place in range(first, last + 1))
+        behind = itertools.count(self.rows[table] + 1)
+        return lambda seq: next(stayed, None) if seq <= self.to else next(behind)
+
+    def has(self, seq):
+        return 1 <= seq <= self.to and not has(self.kept, seq)
+
+    def leaf(self, seq):
+        index, at = divmod(seq - 1, 256)
+        if self.tile[0] != index:
+            row = self.database.execute("SELECT hashes FROM tiles WHERE level = 0 AND n = ?", [index]).fetchone()
+            self.tile = (index, row[0] if row else b"")
+        hash_ = self.tile[1][32 * at : 32 * at + 32]
+        if len(hash_) != 32:
+            raise Wrong(f"entry {seq} was pruned, and its hash is missing")
+        return hash_
+
+    def entry(self, seq, kind, members, sealed):
+        """sealed: how many entries the last checkpoint before this one is over."""
+        if self.has(seq):
+            raise Wrong(f"entry {self.by}: it says that entry {seq} was pruned, and that is there")
+        if kind == "boot":
+            # An order is of the run that gave it.
+            self.order = None
+        if kind == "gap" and members.get("set_forward_ms", 0) > 0:
+            self.forward.append((seq, members["set_forward_ms"]))
+        if kind != "pruned":
+            return
+        if members.get("event") == "ordered":
+            self.order = self.ordered(seq)
+            return
+        said = self.said(seq)
+        if said is None:
+            raise Wrong(f"entry {seq}: it does not say what was pruned")
+        if self.order is None or said["order"] != self.order["seq"] or said["to"] > self.order["to"]:
+            raise Wrong(f"entry {seq}: nobody ordered that so much is pruned, or a start or another order came since")
+        if said["order"] > sealed:
+            raise Wrong(f"entry {seq}: what was ordered to be pruned was not signed before it was")
+        if self.last and said["from"] != self.last[1] + 1:
+            raise Wrong(f"entry {seq}: it does not go on from what was pruned before")
+        ordered = [(first, min(last, said["to"])) for first, last in self.order["ranges"] if first <= said["to"]]
+        # What goes on behind a piece stays until that goes, too.
+        within = all(any(one <= first and last <= other for one, other in said["ranges"]) for first, last in ordered)
+        if not within or (said["to"] == self.order["to"] and said["ranges"] != ordered):
+            raise Wrong(f"entry {seq}: it does not keep what was ordered to be kept")
+        self.last = (seq, said["to"])
+
+    def finish(self):
+        if self.last and self.last != (self.by, self.to):
+            raise Wrong(f"entry {self.last[0]}: it says that the entries up to {self.last[1]} were pruned, and they are there")
+        if not self.to:
+            return ""
+        kept = sum(last - first + 1 for first, last in self.kept)
+        return f", 1 to {self.to} were pruned, as entry {self.by} says, but for {kept}"
+
+
 class Erased:
     """What is said to be erased, held against the entries that say so."""
 
-    def __init__(self, database):
-        self.database, self.by, self.count = database, {}, 0
+    def __init__(self, database, pruned):
+        self.database, self.by, self.count, self.pruned = database, {}, 0, pruned
 
     def said(self, by):
         row = self.database.execute("SELECT bytes FROM entries WHERE seq = ? AND kind = 'erased'", [by]).fetchone()
@@ -381,7 +518,13 @@ class Erased:
         said = self.by.pop(seq, None) or self.said(seq)
         if said is None:
             raise Wrong(f"entry {seq}: it does not say what it erased")
-        if said["left"]:
+        # Of what was pruned since, nobody can count what was erased: one value at least of each entry, one by each name at most.
+        gone = 0
+        for first, last in said["places"]:
+            last = min(last, self.pruned.to)
+            kept = sum(max(min(last, other[1]) - max(first, other[0]) + 1, 0) for other in self.pruned.kept)
+            gone += max(last - first + 1, 0) - kept
+        if not gone <= said["left"] <= gone * len(said["names"]):
             raise Wrong(f"entry {seq}: what it says it erased is there, or was removed otherwise")
 
 
@@ -397,24 +540,24 @@ def told(value):
 
 
 class Calls:
-    def __init__(self, rows):
-        self.rows, self.ordinal, self.open = rows, 0, {}
+    def __init__(self, rows, pruned):
+        self.rows, self.open, self.ordinals = rows, {}, pruned.ordinals("calls")
 
-    def entry(self, kind, members, values):
+    def entry(self, seq, kind, members, values):
         call = members.get("call")
         if kind == "decided" and call:
-            self.decided(call, members, {name: told(value) for name, value in values.items()})
+            self.decided(seq, call, members, {name: told(value) for name, value in values.items()})
         elif kind == "outcome" and call:
             self.ended(call, members, values)
 
-    def decided(self, call, members, values):
+    def decided(self, seq, call, members, values):
         row, before, _ = self.open.pop(call, (None, None, None))
         if row is None or before["decision"] != "REQUIRE_APPROVAL":
-            self.ordinal += 1
             found = next(self.rows, None)
             row = dict(zip(CALLS, found)) if found else {}
-            if row.get("ordinal") != self.ordinal or row.get("id") != call:
-                raise Wrong(f"calls: row {self.ordinal} is not of {call}")
+            ordinal = self.ordinals(seq)
+            if ordinal is None or row.get("ordinal") != ordinal or row.get("id") != call:
+                raise Wrong(f"calls: row {ordinal} is not of {call}")
         if members["decision"] == "BLOCK":
             end = {"outcome": "not_sent", "ended": members.get("began", row["closed"])}
             self.end(call, row, end, members, values, None)
@@ -490,7 +633,9 @@ STATES = {
 class Steps:
     """Where each approval stands, with the entry of the last grant that is part of the consent, or the call it was spent on."""
 
-    def __init__(self):
+    def __init__(self, gone=lambda seq: False):
+        # Whether an order took an entry away.
+        self.gone = gone
         self.stands = {}
         # The entry before let this call go by this approval: what is spent on it has to follow.
         self.owed = None
@@ -498,8 +643,9 @@ class Steps:
         self.unsent = None
 
     def entry(self, seq, kind, members):
-        self.paid(kind, members)
-        unsent, self.unsent = self.unsent, None
+        self.paid(seq, kind, members)
+        # Of an entry that was pruned nobody knows: it may have said so of the call that this one names.
+        unsent, self.unsent = members.get("call") if self.gone(seq - 1) else self.unsent, None
         if kind == "outcome" and members.get("outcome") == "not_sent":
             self.unsent = members.get("call")
         name = members.get("approval")
@@ -508,12 +654,12 @@ class Steps:
         if kind in STEPS:
             self.step(seq, kind, name, members, unsent)
 
-    def paid(self, kind, members):
+    def paid(self, seq, kind, members):
         owed, self.owed = self.owed, None
         if owed is None:
             return
         spent = (members.get("approval"), members.get("call")) == owed[1:]
-        if kind != "consumed" or not spent or not all(isinstance(word, str) for word in owed[1:]):
+        if kind != "consumed" or seq != owed[0] + 1 or not spent or not all(isinstance(word, str) for word in owed[1:]):
             raise Wrong(f"entry {owed[0]}: a call was let go by an approval that was not spent on it")
 
     def step(self, seq, kind, name, members, unsent):
@@ -542,15 +688,16 @@ class Steps:
         return state in STATES[self.stands.get(name, (None,))[0]]
 
     def finish(self):
-        self.paid(None, {})
+        self.paid(None, None, {})
 
 
 class Rows:
     """The last entry of each approval, agent, person and pause, and the place of the first."""
 
-    def __init__(self):
+    def __init__(self, pruned):
+        self.pruned, self.ordinals = pruned.to, pruned.ordinals("approvals")
         self.told = {"approvals": {}, "agents": {}, "people": {}, "pauses": {}}
-        self.steps = Steps()
+        self.steps = Steps(pruned.has)
 
     def entry(self, seq, kind, members):
         self.steps.entry(seq, kind, members)
@@ -565,7 +712,10 @@ class Rows:
         else:
             return
         told = self.told[table]
-        ordinal = told[name][0] if name in told else len(told) + 1
+        if kind == "erased" and self.pruned and name not in told:
+            # What is left of an approval was erased before it was pruned.
+            return
+        ordinal = told[name][0] if name in told else self.ordinals(seq) if table == "approvals" else None
         told[name] = (ordinal, seq, members.get("event") == "resumed")
 
     def finish(self, database):
@@ -599,7 +749,7 @@ class Rows:
         kept = parsed(row["row"], "approvals")
         plain = "id revision state created expires decided grant_expires consumed_by consumed".split()
         same = all(row[name] == kept[name] for name in plain)
-        if not same or row["ordinal"] != ordinal or row["agent"] != kept["facts"]["agent"]:
+        if not same or ordinal is None or row["ordinal"] != ordinal or row["agent"] != kept["facts"]["agent"]:
             raise Wrong(f"approvals: the columns of {row['id']}")
         if row["fingerprint"].hex() != kept["fingerprint"]:
             raise Wrong(f"approvals: the fingerprint of {row['id']}")
@@ -625,12 +775,14 @@ class Rows:
 class Grants:
     """What the entries say of each grant: which of them it was, who gave it where, how often it was used, and its end."""
 
-    def __init__(self):
-        self.told = {}
+    def __init__(self, pruned):
+        self.told, self.pruned, self.ordinals = {}, pruned.to, pruned.ordinals("grants")
 
     def entry(self, seq, kind, members):
+        if kind == "erased" and self.pruned and members.get("grant") not in self.told:
+            return
         if kind == "grant" and members["event"] == "given":
-            place = len(self.told) + 1
+            place = self.ordinals(seq)
             self.told[members["grant"]] = {"ordinal": place, "seq": seq, "used": 0, "ended": None, "ended_by": None}
         elif kind == "grant":
             self.told[members["grant"]].update(ended=members["ended"], ended_by=members.get("person"))
@@ -707,6 +859,10 @@ class Clock:
         elif not self.forgiven and self.back is None:
             self.back, self.checkpoints_back = seq, 0
 
+    def pruned(self):
+        """What is gone may have said that the clock was set back, or why nothing was signed."""
+        self.forgiven = self.explained = True
+
     def checkpoint(self, ordinal, seconds):
         before = self.sealed or self.began or seconds
         if seconds < before or self.entry_time // 1000 > seconds:
@@ -764,6 +920,7 @@ class Checkpoints:
         self.turns = turns
         self.rows = rows_of(database, "SELECT ordinal, size, note FROM checkpoints ORDER BY ordinal")
         self.keys, self.published, self.clock, self.ordinal = keys, published, clock, 0
+        self.over = 0
         self.next = self.read()
 
     def read(self):
@@ -793,6 +950,7 @@ class Checkpoints:
             if size != tree.size or root != tree.root():
                 raise Wrong(f"an entry up to {tree.size} is not what checkpoint {self.ordinal} was signed over")
             self.clock.checkpoint(self.ordinal, seconds)
+            self.over = size
             self.next = self.read()
         if self.published and self.published[0] == tree.size:
             if self.published[1] != tree.root():
@@ -839,24 +997,32 @@ def verify_trail(path, keys, published):
         raise Wrong("not a database of runplane")
     check_schema(database)
     sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
-    tree, clock, rows, grants, tiles, turns = Tree(), Clock(), Rows(), Grants(), Tiles(sealed), Turns()
-    checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database)
-    calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"))
+    tree, clock, tiles, turns, pruned = Tree(), Clock(), Tiles(sealed), Turns(), Pruned(database)
+    rows, grants = Rows(pruned), Grants(pruned)
+    checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database, pruned)
+    calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"), pruned)
     checkpoints.hold(tree)
     entries = "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq"
     for row in rows_of(database, entries):
         seq = row[0]
+        while tree.size + 1 < seq and pruned.has(tree.size + 1):
+            hash_ = pruned.leaf(tree.size + 1)
+            clock.pruned()
+            tree.push(hash_)
+            tiles.push(hash_)
+            checkpoints.hold(tree)
         if seq != tree.size + 1:
             raise Wrong(f"entry {tree.size + 1} is missing, or another stands before it")
         members = read_entry(row)
         values = read_values(seq, row[5], members, erased)
         erased.entry(seq, row[2], members)
+        pruned.entry(seq, row[2], members, checkpoints.over)
         clock.entry(seq, row[1], row[2], members)
         turns.entry(row[2], members)
         hash_ = leaf(row[4])
         tree.push(hash_)
         tiles.push(hash_)
-        calls.entry(row[2], members, values)
+        calls.entry(seq, row[2], members, values)
         rows.entry(seq, row[2], members)
         grants.entry(seq, row[2], members)
         checkpoints.hold(tree)
@@ -867,6 +1033,7 @@ def verify_trail(path, keys, published):
     loose = "SELECT seq FROM entry_values WHERE seq NOT IN (SELECT seq FROM entries)"
     if database.execute(loose).fetchone():
         raise Wrong("values without an entry")
+    told_of = pruned.finish()
     calls.finish()
     rows.finish(database)
     grants.finish(database)
@@ -877,7 +1044,7 @@ def verify_trail(path, keys, published):
     if damage != ("ok",):
         raise Wrong(f"a page or an index: {damage[0]}")
     gone = f", {erased.count} values erased" if erased.count else ""
-    return f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}{gone}"
+    return f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}{gone}{told_of}"
 
 
 def hashes_of(lines):

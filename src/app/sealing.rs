@@ -15,13 +15,14 @@ use crate::control::health::Readiness;
 use crate::io::drain;
 use crate::io::keys::{LastNote, LogKeys};
 use crate::metrics::{Metrics, Publisher, Sealed};
-use crate::model::Change;
+use crate::model::{Change, Timestamp};
 use crate::publish::{self, Newest};
 use crate::store::{CommitError, Store};
 
 use super::publishing::Publishing;
 use found::Finding;
-use start::{accepted, ended, last, not_held, of_one_piece, others_than, taken_up, told};
+pub(super) use start::of_one_piece;
+use start::{accepted, ended, last, not_held, others_than, taken_up, told};
 
 mod found;
 mod start;
@@ -66,6 +67,8 @@ pub(super) struct Sealing {
     unsealed: u64,
     /// What the last checkpoint is over is all of a run, its end too, or there was none.
     ended: bool,
+    /// When the last entry was written that it is over.
+    until: Option<Timestamp>,
 }
 
 impl Sealing {
@@ -82,7 +85,7 @@ impl Sealing {
         others_than(&keys, config)?;
         let sealer = Sealer::open(store, keys, LastNote::of(&state), accept)
             .with_context(|| format!("{}", config.home.database().display()))?;
-        let taken_up = taken_up(config, store, &sealer)?;
+        let (taken_up, mut recorded) = taken_up(config, store, &sealer)?;
         let (ended, added) = ended(config, store, &sealer)?;
         let added = (added > 0).then(|| format!("{added} entries behind the end of a run"));
         let file = config.audit.publish.clone();
@@ -95,8 +98,8 @@ impl Sealing {
                 Err(error) => return Err(error.into()),
             },
         };
-        let mut recorded = audit::failing(&store.reader()?)?;
         Ok(Self {
+            until: audit::written(&store.reader()?, sealer.size())?,
             turns: Turns::new(None, recorded.remove(&None)),
             recorded,
             unsealed: store.entries().saturating_sub(sealer.size()),
@@ -133,6 +136,11 @@ impl Sealing {
         .collect()
     }
 
+    /// When the last entry was written that an earlier run has signed; to be asked before this one signs.
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     /// The public half of a key that signs from now on, as auditors keep it.
     pub(super) fn new_key(&self) -> Option<String> {
         (self.fresh || self.follows).then(|| self.key())
@@ -160,10 +168,11 @@ impl Sealing {
     /// # Errors
     /// If something cannot be written, or somebody else wrote since the database was opened.
     pub(super) async fn begin(&mut self, store: &Store) -> anyhow::Result<()> {
+        of_one_piece(store).await?;
         let caught_up = self.catch_up(store).await;
         self.finding.keep(store);
         caught_up?;
-        of_one_piece(store)?;
+        of_one_piece(store).await?;
         // SECURITY: what the run before found is on record by `boot`, and that is signed now; a start that came to nothing leaves it
         // for the next one. Test: `what_is_changed_while_a_start_reads_is_not_taken_up`.
         self.finding.forget().context("state/trail.changed cannot be removed")?;
@@ -228,7 +237,7 @@ impl Sealing {
                 _ = ticks.tick() => true,
             };
             let due = failed || store.entries() > self.sealer.size() || sealed.elapsed() >= HEARTBEAT;
-            if due && store.condemned().is_none() {
+            if due && store.changed().is_none() {
                 let signed = self.seal(&store, &metrics).await;
                 failed = signed.is_none();
                 readiness.seals(!failed);
@@ -254,7 +263,7 @@ impl Sealing {
                 }
             }
         }
-        if let Some(why) = store.condemned() {
+        if let Some(why) = store.changed() {
             tracing::error!(why, "the end of the trail has no checkpoint");
         } else if let Err(error) = self.catch_up(&store).await {
             tracing::error!(error = format!("{error:#}"), "the end of the trail has no checkpoint");

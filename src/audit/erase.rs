@@ -214,12 +214,12 @@ impl Erasure {
         if self.grants.is_empty() {
             return Ok(());
         }
-        each(reader, &[Kind::Grant.as_str()], |entry| {
+        Ok(each(reader, &[Kind::Grant.as_str()], |entry| {
             let grant = members(&entry).grant;
             if grant.is_some_and(|grant| self.grants.contains_key(&grant)) {
                 self.entry(&entry);
             }
-        })
+        })?)
     }
 
     /// Who could not be told of its approvals.
@@ -227,12 +227,12 @@ impl Erasure {
         if self.approvals.is_empty() {
             return Ok(());
         }
-        each(reader, &[Kind::Notification.as_str()], |entry| {
+        Ok(each(reader, &[Kind::Notification.as_str()], |entry| {
             let approval = members(&entry).approval;
             if approval.is_some_and(|approval| self.approvals.contains_key(&approval)) {
                 self.entry(&entry);
             }
-        })
+        })?)
     }
 
     /// Where the clock was set forward later, a call is newer than it looks.
@@ -240,12 +240,12 @@ impl Erasure {
         if self.allowed.is_empty() {
             return Ok(());
         }
-        each(reader, &[Kind::Gap.as_str()], |gap| {
+        Ok(each(reader, &[Kind::Gap.as_str()], |gap| {
             let forward = members(&gap).set_forward_ms.max(0);
             for (_, allowed) in self.allowed.range_mut(..gap.seq) {
                 allowed.time = Timestamp(allowed.time.0.saturating_add(forward));
             }
-        })
+        })?)
     }
 
     /// The values of one entry, but those that a budget counts by.
@@ -374,7 +374,7 @@ fn named(reader: &Reader, id: &str) -> Result<Named, EraseError> {
     }
 }
 
-fn each(reader: &Reader, kinds: &[&str], mut see: impl FnMut(Written)) -> Result<(), EraseError> {
+pub(super) fn each(reader: &Reader, kinds: &[&str], mut see: impl FnMut(Written)) -> Result<(), ReadError> {
     let mut from = 1;
     loop {
         let page = reader.written(from, i64::MAX, kinds, PAGE)?;

@@ -6,6 +6,7 @@ use std::fmt;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::model::Timestamp;
 use crate::model::merkle::{self, Hash};
 use crate::model::note::{self, Note, NoteError, Signed, VerifierKey};
 use crate::store::{Evidence, OpenError, ReadError, Reader};
@@ -36,6 +37,8 @@ pub enum ProveError {
     Read(#[from] ReadError),
     #[error("there is no entry {0}")]
     NoEntry(u64),
+    #[error("entry {seq} was pruned on {time}, as entry {by} says: its hash is there, and nothing else of it")]
+    Pruned { seq: u64, time: Timestamp, by: i64 },
     #[error(
         "no checkpoint is over entry {0} yet; one comes within ten seconds while the sidecar runs, and when it starts"
     )]
@@ -75,7 +78,16 @@ pub enum ProofError {
 /// If there is none, or no checkpoint over it.
 pub fn prove(evidence: &Evidence, reader: &Reader, seq: u64) -> Result<Proof, ProveError> {
     let place = i64::try_from(seq).map_err(|_| ProveError::NoEntry(seq))?;
-    let (entry, _) = evidence.entry(place)?.ok_or(ProveError::NoEntry(seq))?;
+    let Some((entry, _)) = evidence.entry(place)? else {
+        return Err(match reader.gone()?.filter(|gone| (1..=gone.upto).contains(&place)) {
+            None => ProveError::NoEntry(seq),
+            Some(gone) => {
+                let by = reader.bare(gone.by, 1)?.into_iter().next();
+                let time = by.map_or(Timestamp(0), |by| by.time);
+                ProveError::Pruned { seq, time, by: gone.by }
+            }
+        });
+    };
     let checkpoint = reader.checkpoint()?.filter(|last| (1..=last.size).contains(&seq));
     let checkpoint = checkpoint.ok_or(ProveError::NotSealed(seq))?;
     let proof = Proof {

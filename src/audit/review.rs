@@ -18,7 +18,7 @@ const TOLD: usize = 200;
 const PAGE: u32 = 500;
 
 /// Kinds that are read for it, besides what calls are found by.
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 19] = [
     Kind::Held,
     Kind::Approved,
     Kind::Denied,
@@ -37,6 +37,7 @@ const KINDS: [Kind; 18] = [
     Kind::Key,
     Kind::Anchor,
     Kind::Erased,
+    Kind::Pruned,
 ];
 
 /// Those of them that are counted and not told one by one: they are many, and each is about a call.

@@ -151,7 +151,7 @@ impl Sealer {
             (sealed, Some(known)) => (sealed?, Last::From(known.size)),
             (sealed, None) => (sealed?, Last::Unknown),
         };
-        store.sealed(sealed.edge.size());
+        store.sealed(sealed.edge.size(), sealed.edge.root());
         Ok(Self {
             keys,
             file,
@@ -250,7 +250,7 @@ impl Sealer {
             tiles: full.into_iter().chain(edge.partial()).collect(),
         };
         store.write(vec![Change::Sealed(Box::new(seal))]).await?;
-        store.sealed(size);
+        store.sealed(size, root);
         // Not before: what it read may have been another file, which no commit succeeds on.
         self.reader = Some(reader);
         self.known = Some(Known { size, root, seconds });

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::sidecar::{anchor_failed, anchor_published};
 use crate::model::Change;
 use crate::model::entry::Kind;
-use crate::store::{ReadError, Reader};
 
 /// A place that comes and goes is no reason for a trail without end.
 const MOST: usize = 6;
@@ -19,34 +18,34 @@ const MOST_AGAINST: usize = 12;
 /// A place that says so signed another trail, or more of it.
 const AGAINST: [&str; 2] = ["ahead", "forked"];
 const WITHIN: Duration = Duration::from_secs(60 * 60);
-/// Entries that are read at a time.
-const PAGE: u32 = 1_000;
 
-/// Why each place failed by the last entry about it; `None` is the file. What is not there did not, or nobody knows.
-pub type Failing = BTreeMap<Option<String>, String>;
+/// How each place failed by the last entries about it; `None` is the file. What is not there did not, or nobody knows.
+pub type Failing = BTreeMap<Option<String>, Failed>;
 
-/// As the record has it, so that a restart goes on from there.
-///
-/// # Errors
-/// If it cannot be read.
-pub fn failing(reader: &Reader) -> Result<Failing, ReadError> {
-    let (mut failing, mut from) = (Failing::new(), 1);
-    loop {
-        let page = reader.written(from, i64::MAX, &[Kind::Anchor.as_str()], PAGE)?;
-        let Some(last) = page.last() else {
-            return Ok(failing);
-        };
-        from = last.seq + 1;
-        for entry in &page {
-            // What is no entry of ours is for the start to find.
-            let Ok(Told { event, reason, to }) = serde_json::from_slice(&entry.bytes) else {
-                continue;
-            };
-            match (&*event, reason) {
-                ("failed", Some(reason)) => _ = failing.insert(to, reason),
-                _ => _ = failing.remove(&to),
-            }
+/// That publishing to a place fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Why, by the last entry.
+    pub word: String,
+    /// Whether it spoke against this trail since it took a checkpoint last: what it says after that does not take it back.
+    pub is_against: bool,
+}
+
+/// What the next entry says of that, so that a restart goes on from there.
+pub fn fails(failing: &mut Failing, kind: &str, bytes: &[u8]) {
+    // What is no entry of ours is for the start to find.
+    let told = (kind == Kind::Anchor.as_str())
+        .then(|| serde_json::from_slice(bytes).ok())
+        .flatten();
+    let Some(Told { event, reason, to }) = told else {
+        return;
+    };
+    match (&*event, reason) {
+        ("failed", Some(word)) => {
+            let is_against = contradicts(&word) || failing.get(&to).is_some_and(|before| before.is_against);
+            failing.insert(to, Failed { word, is_against });
         }
+        _ => _ = failing.remove(&to),
     }
 }
 
@@ -77,6 +76,8 @@ pub struct Turns {
     to: Option<String>,
     /// Why it fails.
     recorded: Option<String>,
+    /// Whether it spoke against this trail, and has taken no checkpoint since.
+    stands: bool,
     /// The same as it was seen last.
     seen: Option<String>,
     /// Turns since the last entry that are in none.
@@ -88,12 +89,15 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Of the place `to`, if that is not the file; `recorded`: why it failed as the last run ended.
-    pub fn new(to: Option<String>, recorded: Option<String>) -> Self {
+    /// Of the place `to`, if that is not the file; `failed`: how it failed as the last run ended.
+    pub fn new(to: Option<String>, failed: Option<Failed>) -> Self {
+        let stands = failed.as_ref().is_some_and(|failed| failed.is_against);
+        let recorded = failed.map(|failed| failed.word);
         let seen = recorded.clone();
         Self {
             to,
             recorded,
+            stands,
             seen,
             skipped: 0,
             made: VecDeque::new(),
@@ -138,13 +142,14 @@ impl Turns {
     pub fn is_made(&mut self, now: Instant, reason: Option<Fault>) {
         let word = reason.map(|reason| reason.word);
         self.made_of(word).push_back(now);
+        self.stands = word.is_some_and(|word| self.stands || contradicts(word));
         self.recorded = word.map(str::to_owned);
         self.skipped = 0;
     }
 
     /// Whether it speaks against this trail, or ends that something did.
     fn is_against(&self, word: Option<&str>) -> bool {
-        word.or(self.recorded.as_deref()).is_some_and(contradicts)
+        word.map_or(self.stands, contradicts)
     }
 
     /// When the entries were made that share their room with this one.
@@ -159,6 +164,7 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     const DOWN: Option<Fault> = Some(Fault {
         word: "unreachable",
@@ -222,10 +228,67 @@ mod tests {
         assert_eq!(more.count(), 5, "it is bounded, too");
     }
 
+    /// A restart, too, knows that a witness spoke against this trail, whatever came of it since but a checkpoint.
+    #[test]
+    fn what_a_witness_says_after_that_does_not_take_it_back() {
+        let (to, mut failing) = (Some("witness:w1"), Failing::new());
+        let mut known = Vec::new();
+        for word in [
+            Some("unreachable"),
+            Some("ahead"),
+            Some("denied"),
+            Some("invalid"),
+            None,
+            Some("denied"),
+        ] {
+            let entry = word.map_or_else(|| anchor_published(to, 0), |word| anchor_failed(to, word, 0));
+            let Some(Change::Append(entry)) = entry.first() else {
+                panic!("{entry:?}");
+            };
+            fails(&mut failing, "reload", &entry.bytes(1, Timestamp(9)));
+            fails(&mut failing, "anchor", &entry.bytes(1, Timestamp(9)));
+            let failed = failing.get(&to.map(str::to_owned));
+            known.push(failed.map(|failed| (failed.word.clone(), failed.is_against)));
+        }
+        let told = |word: &str, is_against| Some((word.to_owned(), is_against));
+        assert_eq!(
+            known,
+            [
+                told("unreachable", false),
+                told("ahead", true),
+                told("denied", true),
+                told("invalid", true),
+                None,
+                told("denied", false)
+            ]
+        );
+    }
+
+    /// It ends what the witness said against this trail, and has the room of that.
+    #[test]
+    fn a_checkpoint_that_a_witness_takes_at_last_is_on_record_however_it_came_and_went() {
+        let (now, mut turns) = (Instant::now(), Turns::new(None, None));
+        for _ in 0..50 {
+            told(&mut turns, now, DOWN);
+            told(&mut turns, now, None);
+        }
+        told(&mut turns, now, AHEAD).unwrap();
+        let denied = Some(Fault {
+            word: "denied",
+            is_no_outage: true,
+        });
+        told(&mut turns, now, denied).unwrap();
+        assert!(told(&mut turns, now, None).unwrap().contains("published"));
+    }
+
     #[test]
     fn a_restart_goes_on_from_what_is_on_record() {
         let now = Instant::now();
-        let mut turns = Turns::new(None, Some("unwritable".to_owned()));
+        let failed = Failed {
+            word: "unwritable".to_owned(),
+            is_against: false,
+        };
+        let mut turns = Turns::new(None, Some(failed));
         assert_eq!(told(&mut turns, now, DOWN), None, "it failed before");
         assert!(told(&mut turns, now, None).unwrap().contains("published"));
         assert_eq!(told(&mut turns, now, None), None);

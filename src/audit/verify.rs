@@ -9,6 +9,7 @@ mod entry;
 mod erased;
 mod grants;
 mod keys;
+mod pruned;
 mod rows;
 mod start;
 mod steps;
@@ -19,15 +20,18 @@ mod tree;
 use std::fmt;
 
 use crate::model::note::{Note, NoteError, Signed, VerifierKey};
-use crate::store::{Evidence, Line, ReadError, Table};
+use crate::store::{Bare, Cell, Evidence, Line, ReadError, Table};
 
 use calls::Calls;
-use entry::{Member, Members, Values};
+pub(super) use entry::Members;
+use entry::{Member, Values};
 use erased::Erased;
+use pruned::Pruned;
 use rows::Rows;
 use tree::Tree;
 
 pub use keys::with_earlier;
+pub use pruned::PrunedPart;
 pub(super) use rows::PauseRow;
 pub use start::recallable;
 pub use tree::Point;
@@ -149,6 +153,8 @@ pub struct Report {
     pub hidden: u64,
     /// Values that were erased, as entries say.
     pub erased: u64,
+    /// What was pruned: of those entries their hashes alone are there.
+    pub pruned: Option<PrunedPart>,
     /// Rows of projections that an earlier build did not commit to, wholly or but for their times.
     pub uncommitted: u64,
     pub findings: Findings,
@@ -177,6 +183,8 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
     let sealed = u64::try_from(evidence.sealed()?.unwrap_or_default()).unwrap_or_default();
     let (mut checkpoints, mut calls) = (evidence.query(Table::Checkpoints)?, evidence.query(Table::Calls)?);
     let mut entries = evidence.query(Table::Entries)?;
+    let pruned = Pruned::read(evidence, &mut findings)?;
+    let [ordinals, ..] = pruned.ordinals();
     let published = against.published.clone();
     let mut trail = Trail {
         tree: Tree::new(
@@ -187,11 +195,12 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
             sealed,
             &mut findings,
         )?,
-        calls: Calls::new(calls.lines()?),
-        rows: Rows::default(),
+        calls: Calls::new(calls.lines()?, ordinals),
+        rows: Rows::behind(&pruned),
         values: 0,
         hidden: 0,
-        erased: Erased::default(),
+        erased: Erased::behind(&pruned),
+        pruned,
     };
     let mut lines = entries.lines()?;
     while let Some(line) = lines.line()? {
@@ -209,10 +218,12 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         values,
         hidden,
         erased,
+        pruned,
     } = trail;
     let entries = tree.size();
     progress(entries, all);
     let ended = tree.end(&mut findings)?;
+    let pruned = pruned.end(&mut findings);
     calls.end(&mut findings)?;
     rows.end(evidence, &mut findings)?;
     let mut loose = evidence.query(Table::LooseValues)?;
@@ -232,6 +243,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         values,
         hidden,
         erased: erased.count,
+        pruned,
         uncommitted: rows.uncommitted + calls.untimed,
         findings,
     })
@@ -245,6 +257,7 @@ struct Trail<'q> {
     values: u64,
     hidden: u64,
     erased: Erased,
+    pruned: Pruned,
 }
 
 impl Trail<'_> {
@@ -260,6 +273,12 @@ impl Trail<'_> {
             return Ok(true);
         };
         while self.tree.size() + 1 < seq {
+            if self.pruned.has(self.tree.size() + 1)
+                && let Some(hash) = self.pruned.leaf(evidence, self.tree.size() + 1)?
+            {
+                self.tree.pruned(hash, findings)?;
+                continue;
+            }
             findings.add(Place::Entry(self.tree.size() + 1), "it is missing");
             if !self.tree.missing(findings)? {
                 return Ok(false);
@@ -278,10 +297,12 @@ impl Trail<'_> {
         let values = self.values(seq, line, &members, findings);
         let kind = members.text("kind").unwrap_or_default();
         self.tree.turns.entry(kind, &members);
+        let sealed = self.tree.last.map_or(0, |last| last.size);
+        self.pruned.entry(evidence, (seq, sealed), (kind, &members), findings)?;
         self.tree
             .entry((seq, line.cell(1).int().unwrap_or_default(), kind, bytes), findings)?;
-        self.calls.entry(kind, &members, &values, findings)?;
         let place = i64::try_from(seq).unwrap_or(i64::MAX);
+        self.calls.entry((place, kind), &members, &values, findings)?;
         self.erased.entry(evidence, place, &values, findings)?;
         self.erased.says(place, kind, &members, findings);
         self.rows.entry(place, kind, &members);
@@ -311,10 +332,21 @@ impl Trail<'_> {
 
 /// Whether the columns beside the bytes say the same.
 fn columns_fit(line: &Line<'_>, members: &Members<'_>) -> bool {
-    let is = |column, name: &str| members.get(name).is_some_and(|member| member.is(line.cell(column)));
+    cells_fit([0, 1, 2, 3].map(|column| line.cell(column)), members)
+}
+
+/// The same of an entry that is to be pruned.
+pub(super) fn is_as_written(entry: &Bare, members: &Members<'_>) -> bool {
+    let call = entry.call.as_deref().map_or(Cell::Null, Cell::Text);
+    let (seq, time) = (Cell::Int(entry.seq), Cell::Int(entry.time.0));
+    cells_fit([seq, time, Cell::Text(&entry.kind), call], members)
+}
+
+fn cells_fit([seq, time, kind, call]: [Cell<'_>; 4], members: &Members<'_>) -> bool {
+    let is = |cell, name: &str| members.get(name).is_some_and(|member| member.is(cell));
     let call = match members.get("call") {
-        Some(call) => call.is(line.cell(3)),
-        None => line.cell(3) == crate::store::Cell::Null,
+        Some(member) => member.is(call),
+        None => call == Cell::Null,
     };
-    is(0, "seq") && is(1, "time") && is(2, "kind") && call && members.get("v") == Some(&Member::Int(1))
+    is(seq, "seq") && is(time, "time") && is(kind, "kind") && call && members.get("v") == Some(&Member::Int(1))
 }

@@ -71,6 +71,13 @@ fn is_erased(entry: &Kept) -> bool {
 }
 
 impl Budgets {
+    /// The budget that reaches back furthest, and since when it counts.
+    pub fn counts_since(&self, now: Timestamp) -> Option<(Arc<str>, Timestamp)> {
+        let longest = self.all.iter().max_by_key(|budget| budget.length)?;
+        let since = now.0.saturating_sub(reach(longest.length));
+        Some((longest.name.clone(), Timestamp(since)))
+    }
+
     /// The budget that counts longest a call of `time` otherwise by what is left of its decision, `after`, than by what
     /// stands there `before`, and until when it is read back into the books. `None`: each counts it the same.
     ///

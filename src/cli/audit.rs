@@ -6,6 +6,7 @@ mod filter;
 mod keys;
 mod output;
 mod prove;
+mod prune;
 mod report;
 mod show;
 mod stats;
@@ -43,6 +44,7 @@ pub enum AuditCommand {
     /// Print the proof that a checkpoint continues an older one (as C2SP tlog-witness takes it)
     Consistency(prove::ConsistencyArgs),
     Erase(erase::Args),
+    Prune(prune::Args),
     /// Print the public key of the log, to be kept elsewhere
     Key,
     /// Make another key of the log; both sign for a while. A sidecar that runs takes it up at its next start
@@ -69,6 +71,11 @@ pub fn run(
         AuditCommand::Erase(args) => {
             return super::ask(&home()?, "erasures", async |client, out| {
                 erase::run(args, client, out).await
+            });
+        }
+        AuditCommand::Prune(args) => {
+            return super::ask(&home()?, "prunings", async |client, out| {
+                prune::run(args, client, out).await
             });
         }
         AuditCommand::Key => keys::show(&home()?, out)?,

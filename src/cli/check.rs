@@ -19,6 +19,9 @@ pub(super) fn run(home: Home) -> anyhow::Result<ExitCode> {
     let wrong: Vec<Diagnostic> = wrong.flatten().cloned().collect();
     match (rules, known) {
         (Ok(rules), Some(config)) if wrong.is_empty() => {
+            for warning in config.warnings() {
+                writeln!(std::io::stderr().lock(), "warning: {warning}\n")?;
+            }
             policy::check::warnings(config, &rules, &config.home.policies())?;
             writeln!(std::io::stdout().lock(), "ok: {}", rules.describe())?;
             Ok(ExitCode::SUCCESS)

@@ -49,6 +49,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let reader = Reader::open(&config.home.database())?;
     let mut report = Report::new(args.period.at(Timestamp::now()), config.gate.rates.account.clone());
+    super::gone::tell(&reader, Some(report.period.since))?;
     rules.replay(&reader, &report.period.clone(), |replayed| report.add(replayed))?;
     let mut out = BufWriter::new(io::stdout().lock());
     let told = match args.json {

@@ -41,6 +41,7 @@ pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
         Err(wrong) => return check::print(&wrong),
     };
     let reader = Reader::open(&home.database())?;
+    super::gone::tell(&reader, None)?;
     let mut seen = Seen::new(args.limit);
     reader.targets(|target| seen.add(target, &labels))?;
     let mut out = BufWriter::new(io::stdout().lock());

@@ -21,6 +21,8 @@ pub struct Audit {
     pub publish: Option<PathBuf>,
     /// Each checkpoint is a line of the log, too.
     pub log: bool,
+    /// So many whole months are kept besides the current one; `None`: all.
+    pub retention: Option<u32>,
     /// Go on with a trail that is older than the checkpoint in that file, or than the one that was signed last.
     pub accept_rollback: bool,
 }
@@ -30,6 +32,7 @@ impl Default for Audit {
         Self {
             publish: None,
             log: true,
+            retention: None,
             accept_rollback: false,
         }
     }
@@ -39,6 +42,44 @@ impl Default for Audit {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Section {
     publish: Publish,
+    retention: Retention,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Retention {
+    months: Option<Months>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "u32")]
+struct Months(u32);
+
+impl TryFrom<u32> for Months {
+    type Error = String;
+
+    fn try_from(months: u32) -> Result<Self, String> {
+        match months {
+            1..=1_200 => Ok(Self(months)),
+            _ => Err(format!(
+                "expected 1 to 1200 months, found {months}: the last whole month is always kept"
+            )),
+        }
+    }
+}
+
+/// Of logs of high-risk systems, by Regulation (EU) 2024/1689, Articles 19(1) and 26(6).
+const AT_LEAST: u32 = 6;
+
+impl Audit {
+    /// What the operator may not have meant.
+    pub(super) fn warning(&self) -> Option<String> {
+        let months = self.retention.filter(|months| *months < AT_LEAST)?;
+        Some(format!(
+            "audit.retention.months: {months}: where the agents are part of a high-risk AI system, its logs are kept for at least {AT_LEAST} months \
+             (EU AI Act, Articles 19(1) and 26(6))"
+        ))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -109,6 +150,7 @@ impl Section {
         let audit = Audit {
             publish: file.map(|file| home.path().join(file)),
             log: log.unwrap_or(true),
+            retention: self.retention.months.map(|months| months.0),
             accept_rollback,
         };
         let webhook = webhook.map(|webhook| {

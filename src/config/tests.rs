@@ -320,6 +320,20 @@ fn nobody_is_only_observed_unless_the_file_says_so() {
 }
 
 #[test]
+fn what_is_kept_for_less_than_six_months_is_warned_of() {
+    let with = |months: &str| parse(&format!("audit: {{ retention: {{ months: {months} }} }}"));
+    assert_eq!(parse("").unwrap().audit.retention, None);
+    for (months, warned) in [("1", 1), ("5", 1), ("6", 0), ("13", 0)] {
+        let config = with(months).unwrap();
+        assert_eq!(config.audit.retention, months.parse().ok());
+        assert_eq!(config.warnings().len(), warned, "{months}");
+    }
+    for wrong in ["0", "1201", "-1", "x", "1.5"] {
+        assert!(with(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn checkpoints_go_into_a_file_of_the_home_or_elsewhere() {
     let read = |text: &str| parse(text).unwrap();
     let with = |name: &str| read(&format!("audit: {{ publish: {{ file: {name} }} }}"));

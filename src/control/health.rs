@@ -285,7 +285,7 @@ impl Readiness {
     fn unsealed(&self, now: Instant) -> Option<Reason> {
         let since = *self.unsealed.read().unwrap_or_else(PoisonError::into_inner);
         // Nothing is tried again in a trail that is not gone on with: that is a reason by itself.
-        let since = since.filter(|_| self.store.condemned().is_none());
+        let since = since.filter(|_| self.store.changed().is_none());
         let lasted = now.saturating_duration_since(since?);
         (lasted >= UNSEALED_FOR).then(|| {
             let minutes = lasted.as_secs() / 60;

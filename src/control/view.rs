@@ -9,6 +9,7 @@ mod budget;
 mod grant;
 mod lately;
 mod notification;
+mod pruned;
 
 use super::alike::Cards;
 use super::stated;
@@ -26,6 +27,7 @@ pub use budget::{Budget, Shown};
 pub use grant::Grant;
 pub use lately::Lately;
 pub use notification::{Notification, Notifications, Receiver};
+pub use pruned::Pruned;
 
 /// A list, in an object so that it can grow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

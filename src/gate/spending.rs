@@ -212,6 +212,11 @@ impl Rules {
         self.policies.asks_for(&action.name, field) || self.budgets.needs(action, field)
     }
 
+    /// The budget in force that reaches back furthest, and since when it counts.
+    pub fn counts_since(&self, now: Timestamp) -> Option<(Arc<str>, Timestamp)> {
+        self.budgets.counts_since(now)
+    }
+
     /// The budget in force that would count a call of `time` otherwise, and until when it counts it.
     pub fn counts_otherwise(
         &self,

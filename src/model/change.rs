@@ -55,6 +55,8 @@ pub enum Change {
     ApprovalErased(Box<ApprovalRow>),
     /// In place of a grant that has ended or is used up.
     GrantErased(Box<Grant>),
+    /// The first entries go, as the entry says that was appended right before. Finding other rows fails the commit's call.
+    Pruned(Box<Pruning>),
 }
 
 impl Change {
@@ -127,6 +129,23 @@ pub struct CallErased {
     pub call: CallId,
     /// Its operation is text of the agent's.
     pub unmapped: bool,
+}
+
+/// What goes of the beginning of the trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pruning {
+    /// The last of the entries.
+    pub upto: i64,
+    /// Places among them that stay, in order.
+    pub kept: Vec<i64>,
+    /// How many entries go now.
+    pub entries: i64,
+    /// The last row of the calls, approvals and grants that are told of there, by its ordinal.
+    pub rows: [i64; 3],
+    /// The ids of those of each that stay: they are open, or go on behind the entries.
+    pub open: [Vec<String>; 3],
+    /// What the ordinal of the next row of each is one more than, as the entry says.
+    pub follows: [i64; 3],
 }
 
 /// What went through an open connection.

@@ -140,6 +140,8 @@ pub enum Kind {
     Notification,
     /// Values beside other entries were taken away, with their salts.
     Erased,
+    /// The first entries are to go, or went.
+    Pruned,
 }
 
 impl Kind {
@@ -168,6 +170,7 @@ impl Kind {
             Kind::Anchor => "anchor",
             Kind::Notification => "notification",
             Kind::Erased => "erased",
+            Kind::Pruned => "pruned",
         }
     }
 }

@@ -61,6 +61,38 @@ impl Places {
         self.0.get(at).is_some_and(|range| range.contains(&place))
     }
 
+    /// The first of them behind `place`.
+    pub fn after(&self, place: i64) -> Option<i64> {
+        let at = self.0.partition_point(|range| *range.end() <= place);
+        let range = self.0.get(at)?;
+        Some(place.saturating_add(1).max(*range.start()))
+    }
+
+    /// Those of them up to `last`.
+    #[must_use]
+    pub fn up_to(&self, last: i64) -> Self {
+        let within = self.0.iter().filter(|range| *range.start() <= last);
+        Self(within.map(|range| *range.start()..=last.min(*range.end())).collect())
+    }
+
+    /// How many places are among these and the others.
+    pub fn common(&self, others: &Self) -> u64 {
+        let both = self.0.iter().map(|range| {
+            let at = others.0.partition_point(|other| other.end() < range.start());
+            let others = others
+                .0
+                .iter()
+                .skip(at)
+                .take_while(|other| other.start() <= range.end());
+            let each = others.map(|other| {
+                let (first, last) = (range.start().max(other.start()), range.end().min(other.end()));
+                last.abs_diff(*first).saturating_add(1)
+            });
+            each.fold(0, u64::saturating_add)
+        });
+        both.fold(0, u64::saturating_add)
+    }
+
     pub fn count(&self) -> u64 {
         let counts = self
             .0
@@ -87,6 +119,10 @@ mod tests {
             assert_eq!(read.count(), places.len() as u64);
             assert!(places.iter().all(|place| read.has(*place)));
             assert!(!read.has(2) && !read.has(6));
+            let first = Places::read(&spell(&places[..1]), i64::MAX).unwrap();
+            assert_eq!((read.up_to(places[0]), read.up_to(0)), (first, Places::default()));
+            assert_eq!(read.up_to(i64::MAX), read);
+            assert_eq!((read.common(&read), read.common(&Places::default())), (read.count(), 0));
         }
         for wrong in [
             "", "0", "-1", "5-3", "3,3", "3,2", "3-5,6", "a", "3-", "1,,2", "+3", "03", "3-3", "10", "9-10",
@@ -94,5 +130,12 @@ mod tests {
             assert_eq!(Places::read(wrong, 10), None, "{wrong}");
         }
         assert_eq!(Places::read("1-99999999999999", 10), None);
+        let of = |text: &str| Places::read(text, 99).unwrap();
+        let mut all = vec![0];
+        while let Some(next) = all.last().and_then(|place| of("2-4,6,98").after(*place)) {
+            all.push(next);
+        }
+        assert_eq!(all, [0, 2, 3, 4, 6, 98]);
+        assert_eq!(of("1-4,6,8-20").common(&of("2,4-6,10-11,20-30")), 6);
     }
 }

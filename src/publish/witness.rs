@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use super::{Code, Unpublished};
 use crate::audit::{self, ProveError, Signed};
-use crate::io::keys::LastNote;
+use crate::io::keys::{KeyError, LastNote};
 use crate::model::merkle::root_at;
 use crate::model::note::{Checkpoint, Note, WitnessKey};
 use crate::notify::retry_after;
@@ -85,10 +85,7 @@ impl Asked {
         store: &Store,
         signed: &Signed,
     ) -> Result<(), Unpublished> {
-        // A log of another name is another log to a witness.
-        if self.kept.as_ref().is_some_and(|kept| !kept.is_of_the_log_of(signed)) {
-            (self.kept, self.size) = (None, 0);
-        }
+        self.forget_another_log(signed).await?;
         let mut old = self.size.min(signed.size);
         for _ in 0..ROUNDS {
             let body = body(store, self.kept.clone(), old, signed).await?;
@@ -110,19 +107,44 @@ impl Asked {
         Err(failed(Code::Refused, why))
     }
 
+    /// A log of another name is another log to a witness. What it signed of that stays, beside what it signs of this one.
+    async fn forget_another_log(&mut self, signed: &Signed) -> Result<(), Unpublished> {
+        let Some(kept) = self.kept.clone().filter(|kept| !kept.is_of_the_log_of(signed)) else {
+            return Ok(());
+        };
+        let aside = self.beside(move |file| file.keep_other(&kept.note)).await?;
+        tracing::warn!(
+            witness = self.name(),
+            "what it signed last is of a log of another name: {aside}"
+        );
+        (self.kept, self.size) = (None, 0);
+        Ok(())
+    }
+
+    /// Where a note is kept, in words.
+    async fn beside(
+        &self,
+        keep: impl FnOnce(LastNote) -> Result<Option<PathBuf>, KeyError> + Send + 'static,
+    ) -> Result<String, Unpublished> {
+        let file = self.file.clone();
+        match tokio::task::spawn_blocking(move || keep(file)).await {
+            Ok(Ok(Some(path))) => Ok(format!("it is in `{}` now", path.display())),
+            Ok(Ok(None)) => Ok("so many of that kind are kept already that this one is not".to_owned()),
+            Ok(Err(error)) => Err(failed(Code::Unkept, error.to_string())),
+            Err(error) => Err(failed(Code::Unkept, error.to_string())),
+        }
+    }
+
     /// It forgot, or was set back itself: what it signed stays, as the word against its own, and it is asked again from where it says
     /// it is. That this trail continues it is known by then.
     async fn denied(&mut self, size: u64) -> Unpublished {
         let Some(kept) = self.kept.clone() else {
             return failed(Code::Refused, format!("it says that it is at {size} entries"));
         };
-        let (file, note) = (self.file.clone(), kept.note);
-        let aside = tokio::task::spawn_blocking(move || file.keep_denied(&note)).await;
-        let aside = match aside {
-            Ok(Ok(Some(path))) => format!("it is in `{}` now", path.display()),
-            Ok(Ok(None)) => "so many of that kind are kept already that this one is not".to_owned(),
-            Ok(Err(error)) => return failed(Code::Unkept, error.to_string()),
-            Err(error) => return failed(Code::Unkept, error.to_string()),
+        let note = kept.note;
+        let aside = match self.beside(move |file| file.keep_denied(&note)).await {
+            Ok(aside) => aside,
+            Err(unkept) => return unkept,
         };
         self.size = size;
         let why = format!(
@@ -276,6 +298,45 @@ fn cosigned(note: &str, lines: &str, witness: &WitnessKey) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::keys::LogKey;
+    use crate::model::Secret;
+
+    fn signed(log: &str, size: u64) -> Signed {
+        let key = LogKey::new(log, &Secret::new([3; 32])).unwrap();
+        let claims = Checkpoint {
+            origin: log.to_owned(),
+            size,
+            root: [1; 32],
+        };
+        let note = key.sign(&claims, 9);
+        Signed { size, note }
+    }
+
+    /// It is the word of that witness against who sets that log back.
+    #[tokio::test]
+    async fn what_a_witness_signed_of_a_log_of_another_name_stays() {
+        let state = tempfile::tempdir().unwrap();
+        let key = WitnessKey::parse("witness.test/w1+849f66ac+BPoeK328TZVdpLmiSWs4dSVsRomRKn6jKgjBDVFlPTdn").unwrap();
+        let uri = Uri::from_static("https://witness.test/add-checkpoint");
+        let mut asked = Asked::new(Witness { uri, key }, state.path());
+        let other = signed("runplane/other", 7);
+        asked.file.keep(&other.note).unwrap();
+        asked.kept = Some(Kept {
+            claims: Note::parse(&other.note).unwrap().claims().clone(),
+            note: other.note.clone(),
+        });
+        asked.size = 7;
+        assert!(asked.forget_another_log(&signed("runplane/other", 9)).await.is_ok());
+        assert_eq!(asked.size, 7, "it goes on from there");
+        assert!(asked.forget_another_log(&signed("runplane/test", 3)).await.is_ok());
+        assert_eq!((asked.size, asked.kept.is_some()), (0, false));
+        asked.file.keep(&signed("runplane/test", 3).note).unwrap();
+        let aside = asked.file.path().with_file_name(format!(
+            "{}.other-7-0101010101010101",
+            asked.file.path().file_name().unwrap().to_str().unwrap()
+        ));
+        assert_eq!(std::fs::read_to_string(aside).unwrap(), other.note);
+    }
 
     /// What comes of an answer to who says `old 7` and shows a checkpoint over `size`.
     fn of(status: u16, kind: &'static str, content: &str, size: u64) -> Result<u64, Code> {

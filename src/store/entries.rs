@@ -81,7 +81,8 @@ pub struct Placed {
 /// The place of the first entry at or after `time`; behind the last one if there is none. By halving, for times follow each
 /// other as entries do, and there may be millions.
 pub(super) fn first_at(connection: &Connection, time: Timestamp) -> rusqlite::Result<i64> {
-    let ends = "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) + 1 FROM entries";
+    // What is left of a part that was pruned is no part of this.
+    let ends = "SELECT coalesce((SELECT upto + 1 FROM pruned), min(seq), 1), coalesce(max(seq), 0) + 1 FROM entries";
     let (mut first, mut behind): (i64, i64) = connection.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut at = connection.prepare("SELECT time FROM entries WHERE seq = ?1")?;
     while first < behind {
@@ -168,7 +169,8 @@ pub(super) fn backwards(
     mut see: impl FnMut(&Kept) -> bool,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT bytes, committed, seq, time, kind, call FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq DESC",
+        "SELECT bytes, committed, seq, time, kind, call FROM entries LEFT JOIN entry_values USING (seq)
+        WHERE seq > coalesce((SELECT upto FROM pruned), 0) ORDER BY seq DESC",
     )?;
     let mut rows = statement.query([])?;
     let mut next = last_place(connection)?.seq;

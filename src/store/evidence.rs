@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement};
 use super::connect::Stamp;
 use super::open::{OpenError, explain};
 use super::reader::ReadError;
-use super::{connect, schema, tree};
+use super::{Gone, connect, prune, schema, tree};
 use crate::model::merkle::Hash;
 
 /// A database at one moment.
@@ -229,6 +229,17 @@ impl Evidence {
             .optional()?)
     }
 
+    /// What was pruned, as its row says.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn gone(&self) -> Result<Option<Gone>, ReadError> {
+        match self.version < schema::PRUNED {
+            true => Ok(None),
+            false => Ok(prune::gone(&self.connection)?),
+        }
+    }
+
     /// What kind of entry stands there.
     ///
     /// # Errors
@@ -271,6 +282,14 @@ impl Evidence {
     /// If it cannot be read.
     pub fn last_note(&self) -> Result<Option<String>, ReadError> {
         Ok(tree::last(&self.connection)?.map(|last| last.note))
+    }
+
+    /// The note of the last checkpoint over at most `size` entries.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn note_up_to(&self, size: i64) -> Result<Option<String>, ReadError> {
+        Ok(tree::note_up_to(&self.connection, size)?)
     }
 
     /// Place of the last entry; 0 before the first.

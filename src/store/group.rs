@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::entries::Tail;
 use super::queue::{Answer, Submission};
-use super::{CommitError, approvals, calls, entries, erase, grants, habits, outbox, pauses, registry, tree};
+use super::{CommitError, approvals, calls, entries, erase, grants, habits, outbox, pauses, prune, registry, tree};
 use crate::model::{Change, Timestamp};
 
 /// Why one submission was not written.
@@ -32,8 +32,10 @@ pub(super) enum GroupError {
     Removed(#[source] std::io::Error),
     #[error("another file stands where the database was: it was replaced while it was in use")]
     Replaced,
-    #[error("the trail does not end where this sidecar wrote its last entry")]
-    Elsewhere,
+    #[error(
+        "the trail ends at {found}, and {known} entries were written: somebody else put entries there, or took some away"
+    )]
+    Elsewhere { found: i64, known: i64 },
     #[error("the database is not open")]
     Closed,
     /// Something that must not be lost breaks a rule of the tables. It is a mistake of ours, and the trail is not whole
@@ -42,6 +44,20 @@ pub(super) enum GroupError {
         "a record that must be kept was refused by the database ({0}); restart runplane, which closes it as unknown"
     )]
     Unwritable(#[source] rusqlite::Error),
+}
+
+impl GroupError {
+    /// Whether somebody else wrote what is there: that it goes away does not mend it.
+    pub(super) fn is_change(&self) -> bool {
+        match self {
+            GroupError::Replaced | GroupError::Elsewhere { .. } => true,
+            GroupError::Database(_)
+            | GroupError::Commit(_)
+            | GroupError::Removed(_)
+            | GroupError::Closed
+            | GroupError::Unwritable(_) => false,
+        }
+    }
 }
 
 /// The verdicts of a group's submissions, in their order, once the group is durable.
@@ -91,8 +107,9 @@ fn each_apart(
 ) -> Result<Vec<Result<(), CommitError>>, GroupError> {
     run(connection, "BEGIN IMMEDIATE")?;
     // Where somebody else took the next place each would be refused for itself, and nobody would look at what stands there.
-    if entries::last_place(connection)?.seq != tail.place.seq {
-        return Err(GroupError::Elsewhere);
+    let (found, known) = (entries::last_place(connection)?.seq, tail.place.seq);
+    if found != known {
+        return Err(GroupError::Elsewhere { found, known });
     }
     group
         .iter()
@@ -160,6 +177,7 @@ fn apply(connection: &Connection, tail: &mut Tail, changes: &[Change]) -> Result
             Change::CallErased(call) => erase::call(connection, call)?,
             Change::ApprovalErased(row) => erase::approval(connection, row)?,
             Change::GrantErased(grant) => erase::grant(connection, grant)?,
+            Change::Pruned(pruning) => prune::prune(connection, tail.place.seq, pruning)?,
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod growth;
 mod ours;
+mod submission;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -11,10 +12,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 use ours::Ours;
+pub(super) use submission::{Answer, Submission};
 
 use super::CommitError;
 use super::written::Written;
 use crate::model::Change;
+use crate::model::merkle::Hash;
 
 /// Commits that may wait. At the rate of one fsync for each full group this is some milliseconds of work; more waiting
 /// than this means that the disk has stopped, and each call would hold memory while its client gives up.
@@ -32,68 +35,6 @@ const GATHER: Duration = Duration::from_micros(150);
 const GATHER_AT_MOST: u32 = 20;
 /// Commits of the last group from which on the next one is gathered. Below, a commit waits for nobody.
 const THICK: usize = 3;
-
-/// Changes of one caller, written all or none.
-#[derive(Debug)]
-pub(super) struct Submission {
-    pub(super) changes: Vec<Change>,
-    pub(super) answer: Answer,
-}
-
-/// Who waits for a submission.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// A commit. The receiver may be gone: then nobody waits any more, and that is all.
-    Waiting(oneshot::Sender<Result<(), CommitError>>),
-    /// Nobody; it is kept until it is written.
-    Nobody,
-}
-
-impl Submission {
-    pub(super) fn answer(self, verdict: Result<(), CommitError>) {
-        match self.answer {
-            // Whoever dropped the future does not want to know.
-            Answer::Waiting(sender) => drop(sender.send(verdict)),
-            Answer::Nobody => {
-                if let Err(error) = verdict {
-                    tracing::warn!(%error, call = self.call(), "not recorded");
-                }
-            }
-        }
-    }
-
-    /// Whether something is to be gone with it.
-    pub(super) fn erases(&self) -> bool {
-        let erases = |change: &Change| matches!(change, Change::ValuesErased(_));
-        self.changes.iter().any(erases)
-    }
-
-    /// The call that changes are about, for a log line; the changes themselves hold what a log must not.
-    pub(super) fn call(&self) -> &str {
-        let call = self.changes.iter().find_map(|change| match change {
-            Change::Append(entry) => entry.call.as_ref(),
-            Change::CallDecided(row) => Some(&row.id),
-            Change::CallClosed(closed) => Some(&closed.call),
-            Change::CallErased(erased) => Some(&erased.call),
-            Change::ApprovalHeld(row) | Change::ApprovalMoved(row) | Change::ApprovalErased(row) => {
-                Some(&row.first_call)
-            }
-            Change::GrantGiven(_)
-            | Change::GrantUsed(_)
-            | Change::GrantEnded(..)
-            | Change::AgentPut(_)
-            | Change::PersonPut(_)
-            | Change::HabitsPut(_)
-            | Change::Sealed(_)
-            | Change::Outbox(_)
-            | Change::Paused(_)
-            | Change::ValuesErased(_)
-            | Change::GrantErased(_)
-            | Change::Resumed(_) => None,
-        });
-        call.map_or("none", |call| call.as_str())
-    }
-}
 
 /// What a commit waits on.
 pub(super) type Verdict = oneshot::Receiver<Result<(), CommitError>>;
@@ -114,6 +55,8 @@ pub(super) struct Queue {
     reached: AtomicI64,
     /// Place of the last entry that a checkpoint is over.
     sealed: AtomicI64,
+    /// How many entries that is, and their root.
+    signed: Mutex<(u64, Hash)>,
     /// Told once so many entries wait for a checkpoint.
     grown: Notify,
     pub(super) written: Written,
@@ -139,6 +82,8 @@ struct State {
     closing: bool,
     /// The writer thread has ended.
     stopped: bool,
+    /// The last entry of the run was queued.
+    ended: bool,
     writer: Writer,
     /// Commits in the last group.
     last: usize,
@@ -165,6 +110,7 @@ impl Queue {
             wake: Condvar::new(),
             reached: AtomicI64::new(0),
             sealed: AtomicI64::new(0),
+            signed: Mutex::default(),
             grown: Notify::new(),
             written: Written::default(),
             ours: Ours::default(),
@@ -197,14 +143,22 @@ impl Queue {
 
     /// Queues a commit, or refuses it at once.
     pub(super) fn submit(&self, changes: Vec<Change>) -> Result<Verdict, CommitError> {
-        if let Some(why) = self.condemned() {
-            return Err(CommitError::Unavailable(why.to_owned()));
-        }
+        self.refuse_if_condemned(&changes)?;
         let state = self.lock();
         state.refuse_if_failing()?;
+        state.refuse_behind_the_end(&changes)?;
         if state.commits >= MAX_WAITING {
             return Err(CommitError::Overloaded);
         }
+        Ok(self.push(state, changes))
+    }
+
+    /// Queues what a run ends with: behind it nothing but checkpoints is written.
+    pub(super) fn end(&self, changes: Vec<Change>) -> Result<Verdict, CommitError> {
+        self.refuse_if_condemned(&changes)?;
+        let mut state = self.lock();
+        state.refuse_if_failing()?;
+        state.ended = true;
         Ok(self.push(state, changes))
     }
 
@@ -243,6 +197,13 @@ impl Queue {
         let mut state = self.lock();
         if state.stopped {
             tracing::error!(changes = changes.len(), "the writer has stopped: these are lost");
+            return;
+        }
+        if state.refuse_behind_the_end(&changes).is_err() {
+            tracing::warn!(
+                changes = changes.len(),
+                "what ended behind the end of the run is not recorded: the next start closes it as unknown"
+            );
             return;
         }
         self.ours.put(&changes);
@@ -380,6 +341,16 @@ impl State {
         match &self.failing {
             Some(why) => Err(CommitError::Unavailable(why.clone())),
             None => Ok(()),
+        }
+    }
+
+    /// SECURITY: what stands behind `shutdown` takes the last word from it: the next start would not hold it that nobody decides
+    /// anything behind the end of a run. Test: `behind_the_end_of_a_run_nothing_is_written_but_checkpoints`.
+    fn refuse_behind_the_end(&self, changes: &[Change]) -> Result<(), CommitError> {
+        let seals = changes.iter().all(|change| matches!(change, Change::Sealed(_)));
+        match self.ended && !seals {
+            true => Err(CommitError::Unavailable("the sidecar has ended".to_owned())),
+            false => Ok(()),
         }
     }
 

@@ -35,7 +35,7 @@ pub enum ReadError {
 /// A read-only connection. Short-lived: while one reads, the write-ahead log cannot start again from its beginning.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 /// The tree as far as the last checkpoint.

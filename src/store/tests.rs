@@ -5,6 +5,7 @@ mod erasure;
 mod failures;
 mod opening;
 mod outbox;
+mod pruning;
 pub(crate) mod sample;
 mod steps;
 mod tables;
@@ -59,4 +60,11 @@ pub(crate) fn erase(path: &Path, seq: i64) {
     let connection = Connection::open(path).unwrap();
     let removed = connection.execute("DELETE FROM entry_values WHERE seq = ?1", [seq]);
     assert_eq!(removed.unwrap(), 1);
+}
+
+impl Store {
+    /// As if more were without a checkpoint than can be kept in mind.
+    pub(crate) fn is_full(&self) {
+        self.inner.queue.is_full();
+    }
 }

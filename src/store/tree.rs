@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::calls::{one, unreadable};
 use super::group::Refused;
-use super::reader::ReadError;
+use super::reader::{ReadError, Reader};
 use crate::model::change::Seal;
 use crate::model::merkle::Hash;
 
@@ -52,6 +52,14 @@ pub(super) fn last(connection: &Connection) -> rusqlite::Result<Option<Checkpoin
         .optional()
 }
 
+/// The note of the last checkpoint over at most `size` entries.
+pub(super) fn note_up_to(connection: &Connection, size: i64) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT note FROM checkpoints WHERE size <= ?1 ORDER BY ordinal DESC LIMIT 1")?
+        .query_row([size], |row| row.get(0))
+        .optional()
+}
+
 /// The hashes of a tile; empty where there is none.
 pub(super) fn tile(connection: &Connection, level: u32, index: u64) -> rusqlite::Result<Vec<Hash>> {
     let mut statement = connection.prepare_cached("SELECT hashes FROM tiles WHERE level = ?1 AND n = ?2")?;
@@ -87,6 +95,16 @@ pub(super) fn behind(
         each(row.get_ref(1)?.as_bytes().unwrap_or_default());
     }
     Ok(())
+}
+
+impl Reader {
+    /// The note of the last checkpoint over at most `size` entries.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn note_up_to(&self, size: i64) -> Result<Option<String>, ReadError> {
+        Ok(note_up_to(&self.connection, size)?)
+    }
 }
 
 fn number(number: u64) -> rusqlite::Result<i64> {

@@ -45,10 +45,9 @@ impl RecoverError {
     /// Whether somebody else wrote what is there: that it goes away does not mend it.
     fn is_change(&self) -> bool {
         match self {
-            RecoverError::Shorter { .. } | RecoverError::Longer { .. } | RecoverError::Group(GroupError::Replaced) => {
-                true
-            }
-            RecoverError::Open(_) | RecoverError::Database(_) | RecoverError::Reader | RecoverError::Group(_) => false,
+            RecoverError::Shorter { .. } | RecoverError::Longer { .. } => true,
+            RecoverError::Group(error) => error.is_change(),
+            RecoverError::Open(_) | RecoverError::Database(_) | RecoverError::Reader => false,
         }
     }
 }
@@ -146,6 +145,8 @@ impl Writer {
         };
         let Unwritten { group, error, doubt } = *unwritten;
         tracing::error!(%error, database = %self.path.display(), "the trail cannot be written");
+        // Before it is looked at again, when all may be put back.
+        self.mind_change(&error, error.is_change());
         self.queue.fail(&error.to_string(), group);
         self.recover(doubt)
     }
@@ -261,7 +262,7 @@ impl Writer {
                 }
                 Err(error) => {
                     tracing::error!(%error, "the trail still cannot be written");
-                    self.mind_change(&error);
+                    self.mind_change(&error, error.is_change());
                 }
             }
             if closing {
@@ -273,10 +274,10 @@ impl Writer {
     }
 
     /// SECURITY: somebody else wrote the trail, and a start could hold that to nothing: it would take up, and sign, consent that
-    /// nobody gave. So it stays known, even if all is put back. Test:
-    /// `an_entry_that_somebody_else_put_behind_ours_is_not_taken_up_by_the_next_start`.
-    fn mind_change(&self, error: &RecoverError) {
-        if !error.is_change() || self.queue.condemned().is_some() {
+    /// nobody gave. So it stays known, even if all is put back. Tests:
+    /// `an_entry_that_somebody_else_put_behind_ours_is_not_taken_up_by_the_next_start`, `what_was_put_back_in_time_is_known_all_the_same`.
+    fn mind_change(&self, error: &dyn std::error::Error, is_change: bool) {
+        if !is_change || self.queue.changed().is_some() {
             return;
         }
         self.queue.condemn(&error.to_string());

@@ -242,6 +242,7 @@ fn every_field_that_the_table_of_the_eu_ai_act_names_is_in_a_real_entry() {
         "escalated",
         "returned",
         "notification",
+        "pruned",
     ];
     let golden = fs::read_to_string(root().join("tests/golden/entries.jsonl")).unwrap();
     real.extend(

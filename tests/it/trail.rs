@@ -6,8 +6,10 @@ mod changed;
 mod erased;
 mod keys;
 mod mutations;
+mod pruned;
 mod published;
 mod steps;
+mod taken;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,6 +48,8 @@ const GRANT: [&str; 14] = [
 struct Recorded {
     sidecar: Sidecar,
     key: String,
+    /// Answers those who call on.
+    _origin: Origin,
 }
 
 impl Recorded {
@@ -97,7 +101,11 @@ impl Recorded {
         sidecar.told(&["pause", "--agent", "ops-bot", "--reason", "sleeps"]);
         stop(&sidecar);
         let key = sidecar.told(&["audit", "key"]).trim().to_owned();
-        Self { sidecar, key }
+        Self {
+            sidecar,
+            key,
+            _origin: origin,
+        }
     }
 
     fn database(&self) -> PathBuf {

@@ -1,27 +1,37 @@
 //! What a start makes of the trail that it finds, before anything is taken up from it.
 
-use crate::audit::{self, Anchor, Held, Last, RollbackError, Sealer};
+use crate::audit::{self, Anchor, Failing, Held, Last, RollbackError, Sealer};
 use crate::config::Config;
 use crate::io::keys::LogKeys;
 use crate::model::entry::Kind;
 use crate::model::inert::inert;
 use crate::store::Store;
 
-const DECIDED_BY_PEOPLE: [Kind; 5] = [Kind::Approved, Kind::Erased, Kind::Grant, Kind::Pause, Kind::Registry];
+const DECIDED_BY_PEOPLE: [Kind; 6] = [
+    Kind::Approved,
+    Kind::Erased,
+    Kind::Grant,
+    Kind::Pause,
+    Kind::Pruned,
+    Kind::Registry,
+];
 
 /// Holds the tables that this start takes up to the entries, and these to what was signed. What is wrong with them, where the
-/// operator goes on with that.
-pub(super) fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<Option<String>> {
-    let findings = audit::recallable(&store.evidence()?, sealer.sealed())?;
+/// operator goes on with that; and where publishing failed as the last run ended.
+pub(super) fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::Result<(Option<String>, Failing)> {
+    let mut failing = Failing::new();
+    let each = |kind: &str, bytes: &[u8]| audit::fails(&mut failing, kind, bytes);
+    let findings = audit::recallable(&store.evidence()?, sealer.sealed(), each)?;
     let Some(first) = findings.told.first() else {
-        return Ok(None);
+        return Ok((None, failing));
     };
     let (place, count) = (inert(&first.place.to_string()).into_owned(), findings.count);
     anyhow::ensure!(
         config.audit.accept_rollback,
         "{}: what is recorded there is not what was written ({place}: {}; findings in all: {count}), and nothing is taken up from it: who was \
-         paused, what was spent, who may decide. Keep a copy, and look at it with `runplane audit verify`; then restore it from a backup. To go on \
-         with it nonetheless, which is recorded, set `dangerously_accept_rollback: true` for one start",
+         paused, what was spent, who may decide. Keep a copy, and look at it with `runplane audit verify`; then restore it from a backup, or begin a new \
+         trail. To go on with it nonetheless, set `dangerously_accept_rollback: true` for as long as that stands there, which each start records: what is \
+         wrong in an entry stays so for ever",
         config.home.database().display(),
         first.wrong
     );
@@ -31,7 +41,7 @@ pub(super) fn taken_up(config: &Config, store: &Store, sealer: &Sealer) -> anyho
         "the trail was changed: accepted, as `dangerously_accept_rollback` says"
     );
     // What stands in the entry is kept for ever: places of ours and a count, and no name that somebody else wrote.
-    Ok(Some(format!("{count} findings")))
+    Ok((Some(format!("{count} findings")), failing))
 }
 
 /// Whether the last run came to its end, which is then what the last checkpoint is over last; and how much people decided behind
@@ -93,7 +103,9 @@ pub(super) fn told(anchor: &Anchor, held: Held) -> String {
 ///
 /// SECURITY: who writes while a start reads could have one database checked and another one taken up. Test:
 /// `what_is_changed_while_a_start_reads_is_not_taken_up`.
-pub(super) fn of_one_piece(store: &Store) -> anyhow::Result<()> {
+pub(in crate::app) async fn of_one_piece(store: &Store) -> anyhow::Result<()> {
+    // Whoever writes looks whether others did.
+    store.flush().await?;
     anyhow::ensure!(
         store.is_undisturbed(),
         "another program wrote to the database while it was read: what was checked may not be what was taken up. Find out which one it was, \

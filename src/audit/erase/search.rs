@@ -12,14 +12,14 @@ pub const TARGET: &str = "target";
 
 /// The entries in which that field says that.
 pub(super) fn search(reader: &Reader, field: &str, value: &str, found: &mut Vec<Named>) -> Result<(), EraseError> {
-    each(reader, &ERASABLE.map(Kind::as_str), |entry| {
+    Ok(each(reader, &ERASABLE.map(Kind::as_str), |entry| {
         let values: Map<String, Json> = read(entry.committed.as_deref());
         let told =
             |(name, told): (&String, &Json)| told.get("value").is_some_and(|told| says(name, told, field, value));
         if values.iter().any(told) {
             found.push(Named::Entry(Box::new(entry)));
         }
-    })
+    })?)
 }
 
 /// Whether the field says that in the value of this name. Only what is a field there is looked at.

@@ -334,3 +334,27 @@ async fn nobody_changes_tiles_or_checkpoints() {
         assert!(connection.execute(mutation, []).is_err(), "{mutation}");
     }
 }
+
+/// Whatever was cut off at the end; its calls have no outcome then, as after a kill.
+#[tokio::test]
+async fn behind_the_end_of_a_run_nothing_is_written_but_checkpoints() {
+    let home = Home::new();
+    let store = home.store();
+    append(&store, 3).await;
+    let mut sealer = home.sealer(&store).unwrap();
+    let entry = |kind| vec![Change::Append(Entry::new(kind))];
+    // What was there before goes before.
+    store.later(entry(Kind::Outcome));
+    store.end(entry(Kind::Shutdown)).await.unwrap();
+    store.later(entry(Kind::Outcome));
+    let refused = store.write(entry(Kind::Anchor)).await;
+    assert_eq!(
+        refused,
+        Err(CommitError::Unavailable("the sidecar has ended".to_owned()))
+    );
+    store.flush().await.unwrap();
+    assert_eq!(sealer.seal(&store).await.unwrap().size, 5);
+    drop(store);
+    let last = Reader::open(&home.path).unwrap().bare(1, 9).unwrap().pop().unwrap();
+    assert_eq!((last.seq, &*last.kind), (5, "shutdown"));
+}

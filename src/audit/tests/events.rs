@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::change::{AgentRow, ApprovalRow, Carried, Denial, PersonRow};
+use crate::model::month::Month;
 use crate::model::observed::{Trial, Would};
 use crate::model::outbox::{Attempt, Channel, Delivery, DeliveryState, End};
 use crate::model::pause::{Pause, Whom};
@@ -177,7 +178,17 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
         sidecar::anchor_failed(Some("webhook"), "unreachable", 0),
         sidecar::anchor_published(Some("witness:witness.example/w1"), 0),
         sidecar::anchor_failed(Some("webhook"), "refused", 94),
+        Prune::sample().ordered(Month::of(Timestamp(1_795_183_500_000)), &by()),
+        Prune::sample().pieces()[0].changes(46, &by()),
+        Prune::sample().ordered(Month::of(Timestamp(1_795_183_500_000)), &By::Retention { months: 13 }),
     ]
+}
+
+fn by() -> By<'static> {
+    By::Person {
+        name: "owner",
+        reason: "they are old",
+    }
 }
 
 fn erased_values() -> Vec<Change> {

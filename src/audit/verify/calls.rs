@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::entry::{Member, Members, Values};
+use super::pruned::Ordinals;
 use super::{Findings, Place};
 use crate::model::erasure::ERASED;
 use crate::store::{Cell, Line, Lines, ReadError};
@@ -96,7 +97,7 @@ struct Open {
 
 pub(super) struct Calls<'q> {
     rows: Lines<'q>,
-    ordinal: i64,
+    ordinals: Ordinals,
     open: HashMap<String, Open>,
     /// Rows and entries went apart: from here on no row is that of an entry.
     apart: bool,
@@ -117,10 +118,10 @@ struct Score {
 }
 
 impl<'q> Calls<'q> {
-    pub(super) fn new(rows: Lines<'q>) -> Self {
+    pub(super) fn new(rows: Lines<'q>, ordinals: Ordinals) -> Self {
         Self {
             rows,
-            ordinal: 0,
+            ordinals,
             open: HashMap::new(),
             apart: false,
             untimed: 0,
@@ -129,7 +130,7 @@ impl<'q> Calls<'q> {
 
     pub(super) fn entry(
         &mut self,
-        kind: &str,
+        (seq, kind): (i64, &str),
         members: &Members<'_>,
         values: &Values<'_>,
         findings: &mut Findings,
@@ -138,7 +139,7 @@ impl<'q> Calls<'q> {
             return Ok(());
         };
         match kind {
-            "decided" => self.decided(call, members, values, findings),
+            "decided" => self.decided((seq, call), members, values, findings),
             "outcome" => {
                 self.ended(call, members, values, findings);
                 Ok(())
@@ -149,14 +150,14 @@ impl<'q> Calls<'q> {
 
     fn decided(
         &mut self,
-        call: &str,
+        (seq, call): (i64, &str),
         members: &Members<'_>,
         values: &Values<'_>,
         findings: &mut Findings,
     ) -> Result<(), ReadError> {
         let row = match self.open.remove(call).filter(|open| open.held) {
             Some(open) => open.row,
-            None => match self.next(call, findings)? {
+            None => match self.next(seq, call, findings)? {
                 Some(row) => row,
                 None => return Ok(()),
             },
@@ -186,21 +187,18 @@ impl<'q> Calls<'q> {
     }
 
     /// The next row, which must be that of the call.
-    fn next(&mut self, call: &str, findings: &mut Findings) -> Result<Option<Row>, ReadError> {
-        self.ordinal += 1;
+    fn next(&mut self, seq: i64, call: &str, findings: &mut Findings) -> Result<Option<Row>, ReadError> {
+        let ordinal = self.ordinals.next(seq);
         let row = self.rows.line()?.map(|line| Row::new(&line));
-        match row {
-            Some(row) if row.is_int("ordinal", Some(self.ordinal)) && row.is_text("id", Some(call)) => Ok(Some(row)),
-            _ => {
-                self.apart = true;
-                let wrong = format!(
-                    "row {} should be of call {call}, as the entries have it, and is not",
-                    self.ordinal
-                );
-                findings.add(Place::Row("calls", self.ordinal.to_string()), &wrong);
-                Ok(None)
-            }
+        let fits = |row: &Row| ordinal.is_some() && row.is_int("ordinal", ordinal) && row.is_text("id", Some(call));
+        let row = row.filter(fits);
+        if row.is_none() {
+            self.apart = true;
+            let ordinal = ordinal.unwrap_or_default();
+            let wrong = format!("row {ordinal} should be of call {call}, as the entries have it, and is not");
+            findings.add(Place::Row("calls", ordinal.to_string()), &wrong);
         }
+        Ok(row)
     }
 
     fn ended(&mut self, call: &str, members: &Members<'_>, values: &Values<'_>, findings: &mut Findings) {

@@ -25,6 +25,11 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// An entry that is gone may have said that the clock was set back, or why nothing was signed.
+    pub(super) fn pruned(&mut self) {
+        (self.forgiven, self.explained) = (true, true);
+    }
+
     /// `sealed`: when the last checkpoint was signed.
     pub(super) fn entry(&mut self, entry: (u64, i64, &str, &[u8]), sealed: u64, findings: &mut Findings) {
         let (seq, time, kind, bytes) = entry;

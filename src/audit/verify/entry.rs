@@ -8,17 +8,17 @@ use crate::model::erasure::ERASED;
 
 /// The members of an entry, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Members<'a>(Vec<(&'a str, Member<'a>)>);
+pub(in crate::audit) struct Members<'a>(Vec<(&'a str, Member<'a>)>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Member<'a> {
+pub(in crate::audit) enum Member<'a> {
     Int(i64),
     Text(Cow<'a, str>),
 }
 
 impl<'a> Members<'a> {
     /// `None`: the bytes are not as we write them.
-    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+    pub(in crate::audit) fn read(bytes: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let mut rest = text.strip_prefix('{')?;
         let mut members: Vec<(&str, Member<'_>)> = Vec::with_capacity(32);
@@ -41,19 +41,19 @@ impl<'a> Members<'a> {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Member<'a>> {
+    pub(in crate::audit) fn get(&self, name: &str) -> Option<&Member<'a>> {
         let at = self.0.binary_search_by(|(found, _)| (*found).cmp(name)).ok()?;
         self.0.get(at).map(|(_, member)| member)
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::audit) fn text(&self, name: &str) -> Option<&str> {
         match self.get(name)? {
             Member::Text(text) => Some(text),
             Member::Int(_) => None,
         }
     }
 
-    pub(super) fn int(&self, name: &str) -> Option<i64> {
+    pub(in crate::audit) fn int(&self, name: &str) -> Option<i64> {
         match self.get(name)? {
             Member::Int(number) => Some(*number),
             Member::Text(_) => None,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::entry::{Member, Members, Values};
+use super::pruned::Ordinals;
 use super::{Findings, Place};
 use crate::model::grant::Grant;
 use crate::store::{Cell, Evidence, Line, ReadError, Table};
@@ -11,7 +12,7 @@ use crate::store::{Cell, Evidence, Line, ReadError, Table};
 #[derive(Clone, Debug)]
 struct Told {
     /// Which of them it was, from 1.
-    ordinal: i64,
+    ordinal: Option<i64>,
     /// The entry that gave it, or erased what it says.
     seq: i64,
     used: i64,
@@ -21,35 +22,45 @@ struct Told {
 
 /// What the entries say of all grants, by their ids.
 #[derive(Debug, Default)]
-pub(super) struct Grants(HashMap<String, Told>);
+pub(super) struct Grants {
+    told: HashMap<String, Told>,
+    ordinals: Ordinals,
+}
 
 impl Grants {
+    pub(super) fn new(ordinals: Ordinals) -> Self {
+        Self {
+            ordinals,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         let Some(id) = members.text("grant") else { return };
-        let ordinal = i64::try_from(self.0.len()).unwrap_or(i64::MAX) + 1;
         match (kind, members.text("event")) {
             ("grant", Some("given")) => {
+                let ordinal = self.ordinals.next(seq);
                 let told = Told {
                     ordinal,
                     seq,
                     used: 0,
                     ended: None,
                 };
-                self.0.insert(id.to_owned(), told);
+                self.told.insert(id.to_owned(), told);
             }
             ("grant", _) => {
-                if let Some(told) = self.0.get_mut(id) {
+                if let Some(told) = self.told.get_mut(id) {
                     told.ended = Some((members.int("ended"), members.text("person").map(str::to_owned)));
                 }
             }
             // It commits to what is left of it.
             ("erased", _) => {
-                if let Some(told) = self.0.get_mut(id) {
+                if let Some(told) = self.told.get_mut(id) {
                     told.seq = seq;
                 }
             }
             ("approved", _) => {
-                if let Some(told) = self.0.get_mut(id) {
+                if let Some(told) = self.told.get_mut(id) {
                     told.used += 1;
                 }
             }
@@ -64,7 +75,7 @@ impl Grants {
         let mut lines = query.lines()?;
         while let Some(line) = lines.line()? {
             let id = line.cell(1).text().unwrap_or_default().to_owned();
-            let wrong = match self.0.remove(&id) {
+            let wrong = match self.told.remove(&id) {
                 None => Some("no entry tells of it"),
                 Some(told) => told.wrong(evidence, &line)?,
             };
@@ -72,7 +83,7 @@ impl Grants {
                 findings.add(place(id), wrong);
             }
         }
-        let mut left: Vec<String> = self.0.drain().map(|(id, _)| id).collect();
+        let mut left: Vec<String> = self.told.drain().map(|(id, _)| id).collect();
         left.sort();
         for id in left {
             findings.add(place(id), "the entries tell of it, and it is missing");
@@ -88,7 +99,7 @@ impl Told {
         };
         let text = line.cell(10).text().unwrap_or_default();
         let fits = serde_json::from_str(text).is_ok_and(|grant| fits(line, &grant));
-        if !fits || line.cell(0).int() != Some(self.ordinal) {
+        if !fits || self.ordinal.is_none() || line.cell(0).int() != self.ordinal {
             return Ok(Some("its columns do not fit each other"));
         }
         let members = Members::read(&bytes).unwrap_or_default();

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::entry::{Member, Members, Values};
 use super::grants::Grants;
+use super::pruned::{Ordinals, Pruned};
 use super::steps::Steps;
 use super::{Findings, Place};
 use crate::model::change::ApprovalRow;
@@ -14,8 +15,8 @@ use crate::store::{Cell, Evidence, Line, ReadError, Table};
 /// What the entries say of one row.
 #[derive(Clone, Copy, Debug)]
 struct Told {
-    /// Which of its table it was, from 1.
-    ordinal: i64,
+    /// Which of its table it was, from 1, of approvals.
+    ordinal: Option<i64>,
     /// The last entry that wrote it.
     seq: i64,
     /// That entry removed it.
@@ -30,12 +31,27 @@ pub(super) struct Rows {
     people: HashMap<String, Told>,
     pauses: HashMap<String, Told>,
     grants: Grants,
+    /// Of approvals; and whether anything was pruned.
+    ordinals: Ordinals,
+    pruned: bool,
     steps: Steps,
     /// Rows that an earlier build wrote without committing to them.
     pub(super) uncommitted: u64,
 }
 
 impl Rows {
+    /// Those that `pruned` left.
+    pub(super) fn behind(pruned: &Pruned) -> Self {
+        let [_, ordinals, grants] = pruned.ordinals();
+        Self {
+            grants: Grants::new(grants),
+            ordinals,
+            pruned: pruned.to() > 0,
+            steps: Steps::behind(pruned),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         self.grants.entry(seq, kind, members);
         self.steps.entry(seq, kind, members);
@@ -59,8 +75,13 @@ impl Rows {
         let Some(name) = name else { return };
         match told.get_mut(name) {
             Some(told) => (told.seq, told.gone) = (seq, gone),
+            // What is left of an approval was erased before it was pruned.
+            None if kind == "erased" && self.pruned => {}
             None => {
-                let ordinal = i64::try_from(told.len()).unwrap_or(i64::MAX) + 1;
+                let ordinal = match kind {
+                    "registry" | "pause" => None,
+                    _ => self.ordinals.next(seq),
+                };
                 told.insert(name.to_owned(), Told { ordinal, seq, gone });
             }
         }
@@ -142,7 +163,7 @@ impl Rows {
 }
 
 /// The row as its entry commits to it. `None`: a column cannot be as it is.
-fn row_text(table: Table, line: &Line<'_>, ordinal: i64) -> Option<String> {
+fn row_text(table: Table, line: &Line<'_>, ordinal: Option<i64>) -> Option<String> {
     let quoted = |column| json(line.cell(column));
     match table {
         Table::Agents | Table::People => {
@@ -172,7 +193,8 @@ fn row_text(table: Table, line: &Line<'_>, ordinal: i64) -> Option<String> {
         Table::Approvals => {
             let text = line.cell(12).text()?;
             let row: ApprovalRow = serde_json::from_str(text).ok()?;
-            (approval_fits(line, &row) && line.cell(0).int() == Some(ordinal)).then(|| text.to_owned())
+            let counted = ordinal.is_some() && line.cell(0).int() == ordinal;
+            (approval_fits(line, &row) && counted).then(|| text.to_owned())
         }
         Table::Entries | Table::LooseValues | Table::Calls | Table::Grants | Table::Tiles | Table::Checkpoints => None,
     }

@@ -3,13 +3,14 @@
 use super::calls::Calls;
 use super::entry::{Members, Values};
 use super::erased::Erased;
+use super::pruned::Pruned;
 use super::rows::Rows;
 use super::{Findings, Place, columns_fit};
 use crate::model::merkle::{self, Edge, Hash};
 use crate::store::{Evidence, ReadError, Table};
 
 /// Reads all entries once. `sealed`: how many of them the last checkpoint is over, and their root; the signatures of checkpoints
-/// and what a whole trail has to say beyond that are for [`super::verify`].
+/// and what a whole trail has to say beyond that are for [`super::verify`]. `each` is told of what kind each entry is, and its bytes.
 ///
 /// SECURITY: budgets, approvals, grants, pauses and who may decide are taken up from columns and rows; who changes these while
 /// nothing runs would have spent nothing, be paused no more or be an approver. Test:
@@ -17,12 +18,23 @@ use crate::store::{Evidence, ReadError, Table};
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, ReadError> {
+pub fn recallable(
+    evidence: &Evidence,
+    sealed: (u64, Hash),
+    mut each: impl FnMut(&str, &[u8]),
+) -> Result<Findings, ReadError> {
     let mut findings = Findings::default();
     let (mut calls, mut entries) = (evidence.query(Table::Calls)?, evidence.query(Table::Entries)?);
-    let (mut calls, mut rows) = (Calls::new(calls.lines()?), Rows::default());
-    let (mut edge, mut lines, mut erased) = (Edge::default(), entries.lines()?, Erased::default());
+    let mut pruned = Pruned::read(evidence, &mut findings)?;
+    let [ordinals, ..] = pruned.ordinals();
+    let (mut calls, mut rows) = (Calls::new(calls.lines()?, ordinals), Rows::behind(&pruned));
+    let (mut edge, mut lines, mut erased) = (Edge::default(), entries.lines()?, Erased::behind(&pruned));
     while let Some(line) = lines.line()? {
+        while pruned.has(edge.size() + 1)
+            && let Some(hash) = pruned.leaf(evidence, edge.size() + 1)?
+        {
+            edge.push(hash, drop);
+        }
         let seq = edge.size() + 1;
         if line.cell(0).int().and_then(|found| u64::try_from(found).ok()) != Some(seq) {
             findings.add(Place::Entry(seq), "it is missing, or another stands before it");
@@ -50,8 +62,10 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
             findings.add(place, "they are not what the entry commits to");
         }
         let kind = members.text("kind").unwrap_or_default();
+        each(kind, bytes);
         let (values, place) = (values.unwrap_or_default(), i64::try_from(seq).unwrap_or(i64::MAX));
-        calls.entry(kind, &members, &values, &mut findings)?;
+        pruned.entry(evidence, (seq, sealed.0), (kind, &members), &mut findings)?;
+        calls.entry((place, kind), &members, &values, &mut findings)?;
         erased.entry(evidence, place, &values, &mut findings)?;
         erased.says(place, kind, &members, &mut findings);
         rows.entry(place, kind, &members);
@@ -59,6 +73,8 @@ pub fn recallable(evidence: &Evidence, sealed: (u64, Hash)) -> Result<Findings, 
     if edge.size() < sealed.0 {
         findings.add(Place::Entry(edge.size() + 1), "it is missing");
     }
+    // What was pruned is told by `verify`; here it is only held to what says so.
+    pruned.end(&mut findings);
     calls.end(&mut findings)?;
     rows.end(evidence, &mut findings)?;
     Ok(findings)

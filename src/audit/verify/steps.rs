@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::entry::Members;
+use super::pruned::Pruned;
 use super::{Findings, Place};
+use crate::model::erasure::Places;
 
 /// Where an approval stands, by its entries so far.
 #[derive(Clone, Debug)]
@@ -35,18 +37,41 @@ pub(super) struct Steps {
     /// The call that the entry before ended, of which nothing was sent: only what was spent on it is given back, in one piece with
     /// that.
     unsent: Option<Box<str>>,
+    /// The last entry that was pruned, and which before it were kept.
+    pruned: (i64, Places),
     wrong: Vec<(i64, &'static str)>,
 }
 
 impl Steps {
+    /// Those that `pruned` left: an approval that goes on is kept whole, and so is what an open call goes by.
+    pub(super) fn behind(pruned: &Pruned) -> Self {
+        Self {
+            pruned: pruned.but_for(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether an order took that entry away.
+    fn is_gone(&self, seq: i64) -> bool {
+        let (to, kept) = &self.pruned;
+        (1..=*to).contains(&seq) && !kept.has(seq)
+    }
+
     /// SECURITY: who writes entries (with the key, or before a checkpoint is over them) could have an approval spent that nobody
     /// gave, or once more, with rows that fit. Tests: `what_was_spent_has_been_consented_to_before`,
     /// `both_verifiers_know_the_steps_of_an_approval`, `a_yes_that_is_only_in_its_row_is_not_taken_up`.
     pub(super) fn entry(&mut self, seq: i64, kind: &str, members: &Members<'_>) {
         if let Some(gone) = self.gone.take() {
-            self.paid(&gone, kind, members);
+            // Behind it, and not behind what was pruned in between.
+            let next = if seq == gone.seq + 1 { kind } else { "" };
+            self.paid(&gone, next, members);
         }
-        let unsent = self.unsent.take();
+        let unsent = match self.is_gone(seq - 1) {
+            // It may have said so of the call that this one names.
+            true => members.text("call").map(Into::into),
+            false => self.unsent.take(),
+        };
+        self.unsent = None;
         match kind {
             "outcome" if members.text("outcome") == Some("not_sent") => {
                 self.unsent = members.text("call").map(Into::into);
@@ -149,8 +174,13 @@ mod tests {
         let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/steps.jsonl");
         for line in std::fs::read_to_string(table).unwrap().lines() {
             let said: serde_json::Value = serde_json::from_str(line).unwrap();
-            let mut steps = Steps::default();
-            for (seq, entry) in (1..).zip(said["entries"].as_array().unwrap()) {
+            let kept = said["kept"].as_str().map(|kept| Places::read(kept, 99).unwrap());
+            let mut steps = Steps {
+                pruned: (said["pruned"].as_i64().unwrap_or_default(), kept.unwrap_or_default()),
+                ..Steps::default()
+            };
+            let entries = (1..).zip(said["entries"].as_array().unwrap());
+            for (seq, entry) in entries.filter(|(_, entry)| !entry.is_null()) {
                 let bytes = entry.to_string();
                 let members = Members::read(bytes.as_bytes()).unwrap();
                 steps.entry(seq, members.text("kind").unwrap(), &members);

@@ -39,6 +39,8 @@ pub(super) struct Tree<'q> {
     /// A tile is missing or cut; that is told once.
     lacking: bool,
     tile: Vec<Hash>,
+    /// Which it is.
+    tile_of: Option<u64>,
     clock: Clock,
     pub(super) turns: Turns,
 }
@@ -69,6 +71,7 @@ impl<'q> Tree<'q> {
             lost: false,
             lacking: false,
             tile: Vec::new(),
+            tile_of: None,
             clock: Clock::default(),
             turns: Turns::default(),
         };
@@ -90,6 +93,12 @@ impl<'q> Tree<'q> {
         };
         self.push(hash, hash, findings)?;
         Ok(true)
+    }
+
+    /// An entry of which the hash alone is there, as another says.
+    pub(super) fn pruned(&mut self, hash: Hash, findings: &mut Findings) -> Result<(), ReadError> {
+        self.clock.pruned();
+        self.push(hash, hash, findings)
     }
 
     /// The next entry.
@@ -114,11 +123,11 @@ impl<'q> Tree<'q> {
         self.push(hash, kept, findings)
     }
 
-    /// At the first entry of a tile, what is kept of it.
+    /// What is kept of the tile of the next entry.
     fn turn_tile(&mut self) -> Result<(), ReadError> {
-        let at = self.edge.size();
-        if at.is_multiple_of(256) {
-            self.tile = self.evidence.tile(0, at / 256)?;
+        let index = self.edge.size() / 256;
+        if self.tile_of != Some(index) {
+            (self.tile, self.tile_of) = (self.evidence.tile(0, index)?, Some(index));
         }
         Ok(())
     }

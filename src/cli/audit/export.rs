@@ -71,6 +71,7 @@ pub(super) fn run(args: &Args, home: &Path, out: &mut dyn Write) -> anyhow::Resu
 fn export(args: &Args, home: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let reader = Reader::open(&home.join(store::FILE))?;
     let choice = args.filter.choice(&reader, home, Timestamp::now())?;
+    crate::cli::gone::tell(&reader, choice.query.since)?;
     let exporter = Exporter::new(args.format.into(), &reader)?;
     exporter.head(out)?;
     audit::entries(&reader, &choice, args.after, |entry, call| {

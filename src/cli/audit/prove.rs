@@ -100,7 +100,10 @@ fn places(id: &str, reader: &Reader) -> anyhow::Result<Vec<u64>> {
     let approval = reader.call(&call)?.and_then(|call| call.row.approval);
     let entries = reader.entries_about(&call, approval.as_ref())?;
     if entries.is_empty() {
-        bail!("there is no call {call}");
+        match crate::cli::gone::note(reader, None)? {
+            None => bail!("there is no call {call}"),
+            Some(note) => bail!("there is no call {call}; {note}"),
+        }
     }
     let places = entries.iter().map(|kept| serde_json::from_slice::<Entry>(&kept.bytes));
     Ok(places

@@ -71,6 +71,7 @@ pub(super) fn run(args: &Args, home: &Home, out: &mut dyn Write) -> anyhow::Resu
         account: filter::account_currency(home.path()).ok(),
         proof: proof(args, home, &Evidence::open(&database)?)?,
         review: &review,
+        gone: crate::cli::gone::note(&reader, Some(from))?,
     };
     let text = page.html(&reader)?;
     output::into_file(&args.output, |file| Ok(file.write_all(text.as_bytes())?))?;

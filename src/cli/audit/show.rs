@@ -74,6 +74,9 @@ fn each(
     mut tell: impl FnMut(&Found, &Stood) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let choice = show.filter.choice(reader, home, Timestamp::now())?;
+    if choice.query.since.is_some() {
+        crate::cli::gone::tell(reader, choice.query.since)?;
+    }
     let begin = audit::latest(reader, &choice, show.limit)?;
     let mut left = show.limit;
     audit::calls(reader, &choice, Order::OldestFirst, begin, |found, stood| {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use super::filter::Filter;
 use crate::audit::{Figures, Standing, Sum, Tally, Verdict};
 use crate::cli::client::table;
+use crate::cli::gone;
 use crate::model::inert::{inert, inert_json};
 use crate::model::{Timestamp, money};
 use crate::store::{self, Reader};
@@ -34,6 +35,7 @@ pub(super) fn run(args: &Args, home: &Path, out: &mut dyn Write) -> anyhow::Resu
     let reader = Reader::open(&home.join(store::FILE))?;
     let choice = args.filter.choice(&reader, home, Timestamp::now())?;
     let figures = Figures::of(&reader, &choice)?;
+    gone::tell(&reader, choice.query.since)?;
     // The record has amounts in it, not what it is called: where no configuration can be read, they stand without a currency.
     let account = super::filter::account_currency(home).ok();
     let written = match args.json {

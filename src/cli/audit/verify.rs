@@ -241,6 +241,21 @@ pub(super) fn tell(report: &Report, witnessed: Option<&Witnessed>, out: &mut dyn
             report.erased
         )?;
     }
+    if let Some(pruned) = &report.pruned {
+        let (months, by) = match &pruned.ordered {
+            None => (String::new(), String::new()),
+            Some(ordered) => {
+                let by = ordered.by.as_deref().map_or("`audit.retention`".into(), inert);
+                (format!(" ({})", inert(&ordered.months)), format!(", ordered by {by}"))
+            }
+        };
+        writeln!(
+            out,
+            "  pruned       entries 1 to {} were pruned, the last of them{months} on {}, as entry {} says{by}; {} of them are kept, and the hashes \
+             of all still prove the rest",
+            pruned.to, pruned.time, pruned.by, pruned.kept
+        )?;
+    }
     writeln!(out, "Not proven:")?;
     unproven(report, witnessed.is_some_and(|witnessed| witnessed.beside), out)
 }
@@ -274,6 +289,14 @@ fn unproven(report: &Report, beside: bool, out: &mut dyn Write) -> io::Result<()
             anchored.size
         )?,
         Some(_) => {}
+    }
+    if let Some(pruned) = &report.pruned {
+        writeln!(
+            out,
+            "  - what the entries up to {} said, their times, values and rows: they were pruned, and their hashes tell only that they are the \
+             ones that were signed; nor how much of what was erased there was erased",
+            pruned.to
+        )?;
     }
     if report.hidden > 0 {
         writeln!(out, "  - {} values of which only the commitment is kept", report.hidden)?;

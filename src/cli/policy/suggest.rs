@@ -41,6 +41,8 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         Err(wrong) => return check::print(&wrong),
     };
     let reader = Reader::open(&config.home.database())?;
+    let period = args.period.at(Timestamp::now());
+    crate::cli::gone::tell(&reader, Some(period.since))?;
     let load = |policy: Source| {
         let sources = Sources {
             policies: vec![policy],
@@ -48,7 +50,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         };
         Rules::load(&sources, None, config.gate.clone(), &Arc::default())
     };
-    let text = match suggest(&reader, &args.period.at(Timestamp::now()), load) {
+    let text = match suggest(&reader, &period, load) {
         Ok(text) => text,
         Err(Failed::Read(error)) => return Err(error.into()),
         Err(Failed::Load(wrong)) => {

@@ -169,6 +169,7 @@ impl Sidecar {
             reason_from_risk: None,
             readiness: Arc::new(Readiness::new(store.clone(), authority.clone(), gate.clone())),
             registering: Mutex::new(()),
+            pruning: Arc::default(),
             notices: lines.clone(),
             home_option: String::new(),
             secure: false,

@@ -42,10 +42,22 @@ impl LastNote {
     /// # Errors
     /// If it is no checkpoint, or cannot be written.
     pub fn keep_denied(&self, note: &str) -> Result<Option<PathBuf>, KeyError> {
+        self.keep_beside("denied", note)
+    }
+
+    /// The same of a note of another log, which that of this one would take the place of: `log.witness.ID.other-SIZE-ROOT`.
+    ///
+    /// # Errors
+    /// As [`LastNote::keep_denied`].
+    pub fn keep_other(&self, note: &str) -> Result<Option<PathBuf>, KeyError> {
+        self.keep_beside("other", note)
+    }
+
+    fn keep_beside(&self, what: &str, note: &str) -> Result<Option<PathBuf>, KeyError> {
         let parsed = Note::parse(note).map_err(|_| KeyError::NotANote(self.path.clone()))?;
         let claims = parsed.claims();
         let root = hex::encode(claims.root.get(..8).unwrap_or_default());
-        let prefix = self.denied();
+        let prefix = self.beside(what);
         let aside = Self {
             path: self.path.with_file_name(format!("{prefix}{}-{root}", claims.size)),
         };
@@ -53,18 +65,18 @@ impl LastNote {
         if matches!(aside.read(), Ok(Some(before)) if is_same(&before)) {
             return Ok(Some(aside.path));
         }
-        if self.count_of(&prefix)? >= MOST_DENIED {
+        // Whatever else lies there is not what it should be, and is not one more.
+        if fs::symlink_metadata(&aside.path).is_err() && self.count_of(&prefix)? >= MOST_DENIED {
             return Ok(None);
         }
-        // Whatever else lies there is not what it should be.
         aside.keep(note)?;
         Ok(Some(aside.path))
     }
 
-    /// What the names of denied ones begin with.
-    fn denied(&self) -> String {
+    /// What their names begin with.
+    fn beside(&self, what: &str) -> String {
         let name = self.path.file_name().unwrap_or_default();
-        format!("{}.denied-", name.to_string_lossy())
+        format!("{}.{what}-", name.to_string_lossy())
     }
 
     fn count_of(&self, prefix: &str) -> Result<usize, KeyError> {
@@ -184,8 +196,13 @@ mod tests {
             .map(|size| last.keep_denied(&note(size)).unwrap().is_some())
             .collect();
         assert_eq!(kept.iter().filter(|kept| **kept).count(), MOST_DENIED);
-        assert!(last.keep_denied(&note(1)).unwrap().is_some(), "it is there");
+        let first = last.keep_denied(&note(1)).unwrap().unwrap();
+        // A damaged one is no word of anybody, and is written anew.
+        fs::write(&first, "Dear diary\n").unwrap();
+        assert_eq!(last.keep_denied(&note(1)).unwrap().as_ref(), Some(&first));
+        assert_eq!(fs::read_to_string(&first).unwrap(), note(1));
         assert_eq!(fs::read_dir(state.path()).unwrap().count(), MOST_DENIED);
+        assert!(last.keep_other(&note(99)).unwrap().is_some(), "of another kind");
     }
 
     #[test]

@@ -65,6 +65,7 @@ fn a_failure_refuses_who_waits_and_keeps_the_rest_in_order() {
             | Change::CallErased(_)
             | Change::ApprovalErased(_)
             | Change::GrantErased(_)
+            | Change::Pruned(_)
             | Change::Paused(_)
             | Change::Resumed(_)
             | Change::GrantGiven(_)

@@ -37,12 +37,11 @@ async fn until_served(store: &Store) {
 }
 
 /// Takes an entry out, and leaves the tables as they were.
-fn removed(seq: i64) -> String {
-    format!(
-        "BEGIN; DROP TRIGGER entries_remain; DELETE FROM entries WHERE seq = {seq};
-        CREATE TRIGGER entries_remain BEFORE DELETE ON entries
-BEGIN SELECT RAISE(ABORT, 'nothing is removed from the trail'); END; COMMIT;"
-    )
+fn remove(connection: &Connection, seq: i64) {
+    let made = "SELECT sql FROM sqlite_schema WHERE name = 'entries_remain'";
+    let made: String = connection.query_row(made, [], |row| row.get(0)).unwrap();
+    let remove = format!("BEGIN; DROP TRIGGER entries_remain; DELETE FROM entries WHERE seq = {seq}; {made}; COMMIT");
+    connection.execute_batch(&remove).unwrap();
 }
 
 /// Why nothing is recorded any more.
@@ -156,7 +155,8 @@ async fn a_trail_that_was_cut_while_running_is_not_written_on() {
         store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
     }
     let other = Connection::open(&path).unwrap();
-    other.execute_batch(&format!("{} BEGIN IMMEDIATE", removed(3))).unwrap();
+    remove(&other, 3);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
     other.execute_batch("ROLLBACK").unwrap();
     assert!(until_condemned(&store).await.contains("replaced or cut"));
@@ -180,7 +180,7 @@ async fn an_entry_that_somebody_else_put_behind_ours_is_known_until_the_next_sta
     );
     store.later(vec![sample::entry(Kind::Outcome)]);
     // That it goes away makes it no other trail.
-    other.execute_batch(&removed(2)).unwrap();
+    remove(&other, 2);
     let deadline = Instant::now() + Duration::from_secs(30);
     while count(&path, "SELECT count(*) FROM entries WHERE kind = 'outcome'") == 0 {
         assert!(Instant::now() < deadline, "the end of a call is kept");
@@ -188,6 +188,26 @@ async fn an_entry_that_somebody_else_put_behind_ours_is_known_until_the_next_sta
     }
     assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
     assert!(!store.is_writable());
+}
+
+/// For another reason, which the next start would go on from.
+#[tokio::test]
+async fn a_change_is_told_where_nothing_is_recorded_any_more_anyway() {
+    let (_directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    store.is_full();
+    assert!(unavailable(&store.write(vec![sample::entry(Kind::Boot)]).await));
+    assert_eq!(store.changed(), None);
+    let other = Connection::open(&path).unwrap();
+    let put = "INSERT INTO entries (seq, time, kind, bytes) SELECT 2, time, kind, bytes FROM entries";
+    other.execute_batch(put).unwrap();
+    store.later(vec![sample::entry(Kind::Outcome)]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while store.changed().is_none() {
+        assert!(Instant::now() < deadline, "it is not found");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
@@ -250,4 +270,20 @@ async fn a_row_that_a_trigger_swallows_is_not_taken_for_written() {
         other.execute_batch("DROP TRIGGER swallow").unwrap();
         until_served(&store).await;
     }
+}
+
+/// Before anybody looked again.
+#[tokio::test]
+async fn what_was_put_back_in_time_is_known_all_the_same() {
+    let (directory, path) = place();
+    let store = Store::open(&path).unwrap();
+    store.write(vec![sample::entry(Kind::Boot)]).await.unwrap();
+    let (kept, another) = (directory.path().join("kept.db"), directory.path().join("another.db"));
+    std::fs::copy(&path, &another).unwrap();
+    std::fs::rename(&path, &kept).unwrap();
+    std::fs::rename(&another, &path).unwrap();
+    let refused = store.write(vec![sample::entry(Kind::Boot)]).await;
+    std::fs::rename(&kept, &path).unwrap();
+    assert!(unavailable(&refused), "{refused:?}");
+    assert!(store.changed().is_some_and(|why| why.contains("was replaced")));
 }

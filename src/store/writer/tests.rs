@@ -147,10 +147,10 @@ fn an_entry_that_somebody_else_put_there_is_not_gone_on_from() {
     let error = writer.reopen(&mut doubt).unwrap_err();
     assert!(matches!(error, RecoverError::Longer { found: 1, known: 0 }), "{error}");
     // It goes on where it was once that is away.
-    let away = "DROP TRIGGER entries_remain; DELETE FROM entries;
-        CREATE TRIGGER entries_remain BEFORE DELETE ON entries
-BEGIN SELECT RAISE(ABORT, 'nothing is removed from the trail'); END";
-    other.execute_batch(away).unwrap();
+    let made = "SELECT sql FROM sqlite_schema WHERE name = 'entries_remain'";
+    let made: String = other.query_row(made, [], |row| row.get(0)).unwrap();
+    let away = format!("DROP TRIGGER entries_remain; DELETE FROM entries; {made}");
+    other.execute_batch(&away).unwrap();
     writer.reopen(&mut doubt).unwrap();
     assert_eq!(writer.place.seq, 1);
 }

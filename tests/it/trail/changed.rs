@@ -151,9 +151,19 @@ fn missed(instead: &str, missed: &str) {
     assert!(refused.contains(missed), "{refused}");
     let configuration = sidecar.home().join("runplane.yaml");
     let yaml = std::fs::read_to_string(&configuration).unwrap();
-    std::fs::write(&configuration, yaml + "dangerously_accept_rollback: true\n").unwrap();
+    std::fs::write(&configuration, format!("{yaml}dangerously_accept_rollback: true\n")).unwrap();
     sidecar.restart();
     stop(&sidecar);
+    // It was not for one start, and that was said.
+    std::fs::write(&configuration, yaml).unwrap();
+    let again = start(&sidecar);
+    assert!(again.contains(missed), "{again}");
+    for told in [refused, again] {
+        assert!(
+            told.contains("stays so for ever") && !told.contains("for one start"),
+            "{told}"
+        );
+    }
     let database = database(&sidecar);
     let output = sidecar.cli(&["audit", "verify", "--key", &key, database.to_str().unwrap()]);
     let told = said(&output);
@@ -194,6 +204,8 @@ fn what_is_changed_while_a_start_reads_is_not_taken_up() {
         "{refused}"
     );
     assert_eq!(std::fs::read_to_string(&finding).unwrap(), found);
+    let (boots, ends) = (sidecar.trail().of_kind("boot"), sidecar.trail().of_kind("shutdown"));
+    assert_eq!((boots.len(), ends.len()), (1, 1), "nothing is on record of that start");
     sidecar.restart();
     assert!(!finding.exists(), "it is on record");
     stop(&sidecar);

@@ -17,10 +17,13 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv[1])
 import verify
 for line in open(sys.argv[2]):
-    steps = verify.Steps()
+    said = json.loads(line)
+    to, kept = said.get('pruned', 0), verify.places_of(said['kept'], 99) if 'kept' in said else []
+    steps = verify.Steps(lambda seq: 1 <= seq <= to and not verify.has(kept, seq))
     try:
-        for seq, entry in enumerate(json.loads(line)['entries'], 1):
-            steps.entry(seq, entry['kind'], entry)
+        for seq, entry in enumerate(said['entries'], 1):
+            if entry is not None:
+                steps.entry(seq, entry['kind'], entry)
         steps.finish()
         print('null')
     except verify.Wrong as wrong:

@@ -11,7 +11,7 @@ async fn refused(store: &Store, sealer: &mut Sealer, entry: u64) {
         matches!(error, SealError::Rewritten { entry: found } if found == entry),
         "{error}"
     );
-    assert!(store.condemned().is_some() && !store.is_writable());
+    assert!(store.changed().is_some() && !store.is_writable());
     let refused = store.write(vec![Change::Append(Entry::new(Kind::Boot))]).await;
     assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
 }
@@ -64,6 +64,32 @@ async fn a_seal_that_was_kept_from_happening_signs_what_was_written_and_no_other
     other.execute_batch("ROLLBACK").unwrap();
     change(&home.path, FORGE);
     refused(&store, &mut sealer, 12).await;
+}
+
+/// Nothing more is recorded then; what was written is known still.
+#[tokio::test]
+async fn what_is_too_much_to_be_kept_in_mind_is_held_to_what_was_written_and_signed() {
+    for forged in [false, true] {
+        let home = Home::new();
+        let store = home.store();
+        append(&store, 10).await;
+        let mut sealer = home.sealer(&store).unwrap();
+        sealer.seal(&store).await.unwrap();
+        append(&store, 5).await;
+        store.is_full();
+        let refused_now = store.write(vec![Change::Append(Entry::new(Kind::Boot))]).await;
+        assert!(
+            matches!(refused_now, Err(CommitError::Unavailable(_))),
+            "{refused_now:?}"
+        );
+        if forged {
+            change(&home.path, FORGE);
+            refused(&store, &mut sealer, 12).await;
+        } else {
+            assert_eq!(sealer.seal(&store).await.unwrap().size, 15);
+            assert!(store.condemned().is_some() && store.changed().is_none());
+        }
+    }
 }
 
 /// A checkpoint that no key has signed, by another log's name, over entries that were changed and the tiles that fit them.

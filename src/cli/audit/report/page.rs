@@ -20,6 +20,8 @@ pub(super) struct Page<'a> {
     pub(super) account: Option<String>,
     pub(super) proof: Proof,
     pub(super) review: &'a Review,
+    /// What of the period was pruned.
+    pub(super) gone: Option<String>,
 }
 
 /// Whether the record is as it was signed.
@@ -49,6 +51,11 @@ impl Page<'_> {
         page.raw(" by runplane ").text(env!("CARGO_PKG_VERSION"));
         page.raw(". Times are UTC. Calls belong to the period in which they came in, events to that in which they were recorded.");
         page.raw(" Each figure leads to the entries of the trail that it is counted from.</p>\n");
+        if let Some(gone) = &self.gone {
+            page.raw("<p class=\"bad\">Not all of the period is there: ")
+                .text(gone)
+                .raw(".</p>\n");
+        }
         sections::proof(self, &mut page);
         sections::calls(self, &mut page, &mut counted);
         sections::money(self, &mut page, &mut counted);

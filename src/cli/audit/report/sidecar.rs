@@ -47,6 +47,7 @@ pub(super) fn happened(page: &Page<'_>, html: &mut Html, counted: &mut Counted) 
         ("key", "keys of the log made"),
         ("authority", "changes of the authority"),
         ("erased", "entries about erased values"),
+        ("pruned", "entries about pruned months"),
     ] {
         let count = page.review.kinds.get(kind).cloned().unwrap_or_default();
         counted.figure(html, kind, label, &count, page.entries_of(kind));

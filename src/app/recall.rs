@@ -1,0 +1,44 @@
+//! Approvals as a start takes them up.
+
+use crate::approval::{self, Approvals};
+use crate::config::Config;
+use crate::control;
+use crate::io::keys::Secrets;
+use crate::model::Timestamp;
+use crate::store::Store;
+
+/// Approvals as they stood when the last run ended.
+pub(super) async fn approvals(config: &Config, secrets: &Secrets, store: &Store) -> anyhow::Result<Approvals> {
+    let last = store.last_time()?;
+    let keys = approval::Keys::new(secrets.fingerprint_key(), secrets.credential_key());
+    let approvals = Approvals::new(
+        config.approvals.clone(),
+        keys,
+        store.approvals(remembered_since(config))?,
+    );
+    if secrets.is_fresh() {
+        control::expire_all(&approvals, store).await?;
+    }
+    approvals.remember_grants(store.grants()?);
+    control::mind_the_gap(&approvals, store, last).await?;
+    control::mind_the_step(store, Timestamp::now(), approval::Uptime::now().as_ref()).await?;
+    Ok(approvals)
+}
+
+/// What was finished before this matters no more.
+pub(super) fn remembered_since(config: &Config) -> Timestamp {
+    let remembered = Approvals::remembered(&config.approvals).as_millis();
+    Timestamp(
+        Timestamp::now()
+            .0
+            .saturating_sub(i64::try_from(remembered).unwrap_or(i64::MAX)),
+    )
+}
+
+/// How the calls ended that approvals were spent on, so that a call that was never sent is not taken for executed.
+pub(super) fn remember_ends(approvals: &Approvals, store: &Store, since: Timestamp) -> anyhow::Result<()> {
+    for spent in store.spent(since)? {
+        approvals.ended(&spent.approval, &spent.call, spent.outcome, spent.status);
+    }
+    Ok(())
+}
