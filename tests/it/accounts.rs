@@ -49,7 +49,7 @@ fn a_threshold_is_met_by_the_currency_of_the_keys_account() {
     refunds(&sidecar, EUROS, &[]).assert_ok();
     let held = refunds(&sidecar, POUNDS, &[]);
     held.assert_refused("approval_pending");
-    assert!(held.error().message.contains("400.00 GBP"), "{held:?}");
+    assert!(sidecar.prints(&["HELD", "Refund 400.00 GBP", "refund-over-500"]));
     assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
     assert_eq!(used(&sidecar, "refunds_per_day"), 44_000);
     // ¥40,000 are $268; in what another one is, nobody said.
@@ -57,14 +57,13 @@ fn a_threshold_is_met_by_the_currency_of_the_keys_account() {
     assert_eq!(used(&sidecar, "refunds_per_day"), 44_000 + 26_800);
     let untold = refunds(&sidecar, EUROS, &["-H", "Stripe-Account: acct_oslo"]);
     untold.assert_refused("approval_pending");
-    assert!(untold.error().message.contains("currency"), "{untold:?}");
     let shown = sidecar.told(&["approvals", "show", &untold.approval()]);
     assert!(
         shown.contains("40000 (minor units)") && shown.contains("currency"),
         "{shown}"
     );
     // A person says it, and it is sent once.
-    let set = ["approvals", "approve", &untold.approval(), "--set", "currency=eur"];
+    let set = ["approvals", "approve", &untold.approval(), "--set", "currency=jpy"];
     let output = sidecar.cli(&set);
     assert!(output.status.success(), "{}", said(&output));
     refunds(&sidecar, EUROS, &["-H", "Stripe-Account: acct_oslo"]).assert_ok();
@@ -78,8 +77,8 @@ fn a_threshold_is_met_by_the_currency_of_the_keys_account() {
     // What decided them decides them again as it did, without a key to look at.
     let report: Value = serde_json::from_str(&sidecar.told(&["replay", "--json"])).unwrap();
     assert_eq!(
-        (&report["changed"], &report["calls"]),
-        (&0.into(), &5.into()),
+        (&report["changed"], &report["not_replayed"]),
+        (&0.into(), &serde_json::json!({})),
         "{report}"
     );
 }

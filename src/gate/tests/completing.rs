@@ -291,6 +291,9 @@ fn a_currency_that_nobody_can_tell_stays_missing_when_it_is_completed_again() {
         "{once:?}"
     );
     assert_eq!(rules.complete(once.clone(), "api.stripe.com"), once);
+    // Whoever says the currency says all.
+    let wanted: Vec<&str> = once.wanted(&vocabulary()).into_iter().map(AsRef::as_ref).collect();
+    assert_eq!(wanted, ["currency"]);
     // Nor does a default that was set since then make it one of its own: it was asked about.
     let euros = with_accounts(&[(Whose::Provider, Some("eur"))]);
     assert!(euros.complete(once, "api.stripe.com").is_missing("currency"));

@@ -117,7 +117,10 @@ fn what_nobody_can_tell_is_missing_where_there_is_an_amount() {
     };
     let amount = ("amount", Value::Int(5));
     let unreadable = Some(Why::Unreadable);
-    assert_eq!(put(Told::Unknown, &[amount.clone()], &[]), (None, unreadable));
+    assert_eq!(
+        put(Told::Unknown, std::slice::from_ref(&amount), &[]),
+        (None, unreadable)
+    );
     assert_eq!(put(Told::Unknown, &[], &[("amount", Why::Absent)]), (None, unreadable));
     assert_eq!(put(Told::Unknown, &[], &[]), (None, None));
     let usd = Some("usd".to_owned());
