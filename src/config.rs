@@ -4,6 +4,7 @@ mod audit;
 mod file;
 pub mod home;
 mod listen;
+mod money;
 mod notifications;
 mod reverse;
 mod risk;
@@ -177,6 +178,7 @@ impl Config {
         };
         let wrong = |message: String| vec![Diagnostic::of_file(&source.file, message)];
         let rates = file.money.rates().map_err(wrong)?;
+        let accounts = file.money.accounts(source)?;
         let patience = match patience {
             Some(patience) => file.approvals.patience(patience, source)?,
             None => Patience::load(&approval::shipped_clients())?,
@@ -252,6 +254,7 @@ impl Config {
             declared,
             gate: gate::Config {
                 rates,
+                accounts,
                 zone: file.time_zone.0,
                 observe: file.dangerously_observe.0,
                 risk: file.risk.settings(source),

@@ -36,6 +36,7 @@ use crate::budget::{Budgets, Wording};
 use crate::io::background;
 use crate::labels::Labelling;
 use crate::mapping::Mappings;
+use crate::model::accounts::Accounts;
 use crate::model::money::Rates;
 use crate::model::observed::Observe;
 use crate::model::time::Zone;
@@ -117,6 +118,8 @@ fn forget(rules: Arc<Rules>) {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     pub rates: Rates,
+    /// Which currency single accounts are in.
+    pub accounts: Accounts,
     /// Of `context.time`.
     pub zone: Zone,
     /// Whose calls no decision stops.
@@ -200,7 +203,10 @@ impl Rules {
         let policies = Policies::load(&sources.policies, covered.unwrap_or(vocabulary.clone()), groups);
         let kinds = mappings.as_ref().ok().map(Mappings::kinds);
         let labels = Labelling::load(&sources.targets, kinds.as_ref().filter(|kinds| !kinds.is_empty()));
-        let strange = config.risk.unknown(&vocabulary);
+        let mut strange = config.risk.unknown(&vocabulary);
+        if let Ok(mappings) = &mappings {
+            strange.extend(config.accounts.strange(&mappings.providers().collect::<Vec<_>>()));
+        }
         let (mappings, policies, labels, budgets, prices) = match (mappings, policies, labels, budgets, prices) {
             (Ok(mappings), Ok(policies), Ok(labels), Ok(budgets), Ok(prices)) if strange.is_empty() => {
                 (mappings, policies, labels, budgets, prices)
@@ -214,7 +220,7 @@ impl Rules {
                 return Err(wrong.into_iter().flatten().flatten().chain(strange).collect());
             }
         };
-        let mappings = mappings.with_account_currency(config.rates.account.as_deref());
+        let mappings = mappings.with_accounts(config.rates.account.as_deref(), config.accounts.clone());
         let policies = policies.observing(config.observe.clone());
         Ok(Rules {
             mappings,

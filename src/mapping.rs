@@ -11,10 +11,12 @@
 use std::sync::Arc;
 
 use crate::io::yaml;
+use crate::model::accounts::Accounts;
 use crate::model::{
     Action, Authority, Call, Diagnostic, ErrorShape, Identity, Origin, Refusal, Scheme, Source, Vocabulary,
 };
 
+mod account;
 mod answer;
 mod aws;
 mod cbor;
@@ -78,6 +80,7 @@ pub struct Mappings {
     generated: Generated,
     digest: Arc<str>,
     account_currency: Option<Box<str>>,
+    accounts: Accounts,
     built_ins: resolve::BuiltIns,
     /// What names of tools mean that agents state.
     tools: tools::Tools,
@@ -220,17 +223,11 @@ impl Mappings {
                 generated,
                 digest,
                 account_currency: None,
+                accounts: Accounts::default(),
                 built_ins,
                 tools,
             }),
         }
-    }
-
-    /// Says which currency amounts without one are in, for summaries only.
-    #[must_use]
-    pub fn with_account_currency(mut self, currency: Option<&str>) -> Mappings {
-        self.account_currency = currency.map(Box::from);
-        self
     }
 
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {

@@ -1,5 +1,6 @@
 //! Floor 0. What the product speaks of, as plain data: no sockets, no database, no runtime.
 
+pub mod accounts;
 pub mod action;
 pub mod alike;
 pub mod approval;

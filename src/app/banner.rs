@@ -86,10 +86,22 @@ impl Banner<'_> {
     }
 
     fn money(&self) -> String {
-        match &self.config.gate.rates.account {
+        let rates = &self.config.gate.rates;
+        let mut told = match &rates.account {
             Some(currency) => format!("calls that name no currency are in {currency} (money.account_currency)"),
             None => "calls that name no currency have no amount (money.account_currency is not set)".to_owned(),
+        };
+        for (provider, whose, account) in self.config.gate.accounts.entries() {
+            let currency = match account.currency.as_deref() {
+                None => "not known: people are asked".to_owned(),
+                Some(currency) if rates.base(1, currency).is_none() => {
+                    format!("{currency}, which has no rate: people are asked")
+                }
+                Some(currency) => currency.to_owned(),
+            };
+            told.push_str(&format!("\n            {provider}{whose}: {currency}"));
         }
+        told
     }
 
     /// The variables, those of one value on one line.

@@ -8,14 +8,11 @@ use serde::Deserialize;
 use crate::agent::{self, Declared, DeclaredAgent, DeclaredPerson};
 use crate::approval::{self, Patience};
 use crate::io::yaml::Located;
-use crate::model::money::Rates;
 use crate::model::{Diagnostic, Source};
 use crate::upstream::{Destination, Endpoint};
 
-use super::scalar::{
-    Count, Currency, HoldSpan, KeyHash, Name, Observed, Rate, Score, Size, SocketAddress, Span, TimeZone,
-};
-use super::{Limits, audit, listen, notifications, reverse, risk, upstream_proxy};
+use super::scalar::{Count, HoldSpan, KeyHash, Name, Observed, Score, Size, SocketAddress, Span, TimeZone};
+use super::{Limits, audit, listen, money, notifications, reverse, risk, upstream_proxy};
 
 /// For calls under way when we are to stop: Kubernetes gives 30 seconds in all where nothing else is said.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(25);
@@ -31,7 +28,7 @@ pub(super) struct FileConfig {
     agent: Option<FixedAgent>,
     agents: Vec<Agent>,
     people: Vec<Person>,
-    pub(super) money: Money,
+    pub(super) money: money::Section,
     /// Of `context.time`, by its IANA name.
     pub(super) time_zone: TimeZone,
     /// Whose calls no decision stops.
@@ -80,36 +77,6 @@ pub(super) struct Person {
     name: Name,
     groups: Vec<Name>,
     key_sha256: KeyHash,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Money {
-    /// The currency of calls that name none, and of `amount_base`; `null`: such calls have no amount in it.
-    account_currency: Option<Currency>,
-    /// Worth of one unit of a currency in the account's, as text so that no digit is lost.
-    rates: BTreeMap<Currency, Rate>,
-}
-
-impl Default for Money {
-    fn default() -> Self {
-        Self {
-            account_currency: Some(Currency("usd".to_owned())),
-            rates: BTreeMap::new(),
-        }
-    }
-}
-
-impl Money {
-    pub(super) fn rates(&self) -> Result<Rates, String> {
-        let mut rates = Rates::new(self.account_currency.as_ref().map(|currency| currency.0.as_str()));
-        for (currency, rate) in &self.rates {
-            rates
-                .insert(&currency.0, &rate.0)
-                .map_err(|error| format!("`money.rates.{}`: {error}", currency.0))?;
-        }
-        Ok(rates)
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::consent;
 use super::problem::Problem;
 use crate::agent::Person;
-use crate::model::action::MAX_INT;
+use crate::model::action::{CURRENCY, MAX_INT};
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
 use crate::model::vocabulary::FieldType;
@@ -98,9 +98,10 @@ fn settable(row: &ApprovalRow, name: &str, vocabulary: &Vocabulary) -> Result<(A
         )));
     }
     match row.action.source_of(name, vocabulary) {
-        Some(source) if !row.action.wanted(vocabulary).contains(&field) => Err(Problem::unprocessable(format!(
-            "`{name}` follows from `{source}`: state that"
-        ))),
+        // A currency may have no rate: then people may say what it is worth.
+        Some(source) if **source != *CURRENCY && !row.action.wanted(vocabulary).contains(&field) => Err(
+            Problem::unprocessable(format!("`{name}` follows from `{source}`: state that")),
+        ),
         Some(_) | None => Ok((field.clone(), definition.kind)),
     }
 }

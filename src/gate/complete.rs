@@ -31,7 +31,7 @@ pub(super) fn complete(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, r
 
 /// The same of one meaning.
 fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) -> Action {
-    let (vocabulary, rates) = (rules.vocabulary(), &rules.config.rates);
+    let vocabulary = rules.vocabulary();
     let Some(definition) = vocabulary.actions.get(&action.name) else {
         return action;
     };
@@ -39,7 +39,7 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) ->
     let stated: BTreeMap<Arc<str>, Value> = stated.map(|(field, value)| (field.clone(), value.clone())).collect();
     action.missing.retain(|missing| !stated.contains_key(&missing.field));
     action.fields.extend(stated.clone());
-    fill_currency(&mut action, definition, rates);
+    fill_currency(&mut action, definition, rules);
     need(&mut action, rules);
     for field in definition.required.iter().chain(&definition.optional) {
         let source = vocabulary
@@ -66,18 +66,15 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) ->
 }
 
 /// Calls that name no currency are in the account's (a Stripe refund is in its charge's). One that is there but cannot be
-/// read is no such call.
-fn fill_currency(action: &mut Action, definition: &ActionDefinition, rates: &Rates) {
+/// read is no such call. Whose key it was is not known here: the mapping has filled in what follows from that.
+fn fill_currency(action: &mut Action, definition: &ActionDefinition, rules: &Rules) {
     let mut fields = definition.required.iter().chain(&definition.optional);
     let Some(currency) = fields.find(|field| &***field == CURRENCY) else {
         return;
     };
-    let absent = |missing: &Missing| missing.field == *currency && missing.why == Why::Absent;
-    let may_default = !action.is_missing(CURRENCY) || action.missing.iter().any(absent);
-    if let (Some(account), true, false) = (&rates.account, may_default, action.fields.contains_key(currency)) {
-        action.missing.retain(|missing| missing.field != *currency);
-        action.fields.insert(currency.clone(), Value::Text(account.to_string()));
-    }
+    let usual = rules.config.rates.account.as_deref();
+    let account = rules.config.accounts.by_default(&action.provider);
+    account.put(usual, currency, &mut action.fields, &mut action.missing);
 }
 
 /// Works out `field` from `source`. Where that fails, the field is missing, unless there was nothing to work with and

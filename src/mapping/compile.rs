@@ -157,6 +157,7 @@ impl Compiler<'_> {
             // `a_generated_operation_is_another_one_with_another_header_field`).
             every_header: file.every_header || file.generated.is_some(),
             secret: self.headers(&file.secret),
+            account: self.headers(&file.account),
             volatile: file.volatile.iter().map(|name| name.as_str().into()).collect(),
             volatile_content: file.volatile_content.iter().map(|name| name.as_str().into()).collect(),
             volatile_headers: self.headers(&file.volatile_headers),

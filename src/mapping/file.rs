@@ -76,6 +76,9 @@ pub(super) struct File {
     /// Header fields that say who calls, besides Authorization: part of the credential, never kept.
     #[serde(default)]
     pub secret: Vec<Located<String>>,
+    /// Header fields that name whose account it is, where that is not the key's own.
+    #[serde(default)]
+    pub account: Vec<Located<String>>,
     /// Query parameters that differ each time the same call is made: signatures and the like.
     #[serde(default)]
     pub volatile: Vec<String>,

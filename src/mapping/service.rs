@@ -45,6 +45,8 @@ pub(super) struct Service {
     pub significant: Vec<HeaderName>,
     pub every_header: bool,
     pub secret: Vec<HeaderName>,
+    /// Name whose account it is, where that is not the key's own.
+    pub account: Vec<HeaderName>,
     /// Query parameters that differ each time the same call is made.
     pub volatile: HashSet<Box<str>>,
     /// The same of what content names at its top.

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::model::{Body, CallId, Caller, Origin, Reason, Timestamp};
 
+mod accounts;
 mod aws;
 mod bypass;
 mod codings;
@@ -134,7 +135,7 @@ fn load(files: &[(&str, &str)]) -> Result<Mappings, Vec<Diagnostic>> {
 fn load_shipped() -> Mappings {
     let files: Vec<_> = FILES.iter().map(|(name, text, _)| (*name, *text)).collect();
     match load(&files) {
-        Ok(mappings) => mappings.with_account_currency(Some("usd")),
+        Ok(mappings) => mappings.with_accounts(Some("usd"), Accounts::default()),
         Err(problems) => panic!(
             "{}",
             problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")

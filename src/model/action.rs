@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Labels, Risk, Vocabulary};
 
+/// The field that says what amounts are in.
+pub const CURRENCY: &str = "currency";
+const AMOUNT_BASE: &str = "amount_base";
+
 /// The provider of actions that agents state to the Guard API.
 pub const GUARD: &str = "guard";
 
@@ -325,7 +329,12 @@ impl Action {
 
     fn follows_from<'a>(&self, field: &str, vocabulary: &'a Vocabulary) -> Option<&'a Arc<str>> {
         let source = vocabulary.fields.get(field)?.derived_from.as_ref()?;
-        self.is_missing(source).then_some(source)
+        if self.is_missing(source) {
+            return Some(source);
+        }
+        // What an amount is worth follows from its currency, too.
+        let (currency, _) = vocabulary.fields.get_key_value(CURRENCY)?;
+        (field == AMOUNT_BASE && self.is_missing(currency)).then_some(currency)
     }
 
     /// Whether any meaning lacks it.

@@ -11,7 +11,7 @@ use super::{Action, ApprovalId, Evidence, Facts, GrantId, HoldRule, Saying, Targ
 
 mod stated;
 
-pub use stated::{Approved, Stated};
+pub use stated::{Approved, PROVIDER, Stated};
 
 /// No grant lives longer.
 pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

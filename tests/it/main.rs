@@ -11,6 +11,7 @@
     reason = "tests may panic and print: that is how they fail; a test binary has no outside"
 )]
 
+mod accounts;
 mod approvals;
 mod architecture;
 mod audit;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::advice;
 use crate::gate::Rules;
+use crate::model::accounts::Told;
 use crate::model::diagnostic::EMBEDDED;
 use crate::model::pause::Pause;
 use crate::model::risk::{Factor, WHOLE};
@@ -24,6 +25,7 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, pauses: &[Pause], out: &mut
     let place = place.map_or_else(|| "none is for this host".to_owned(), |place| shown_place(&place));
     line(out, "mapping", &place)?;
     action(&judged.action, out)?;
+    account(rules, judged, out)?;
     labels(rules, &judged.action, out)?;
     let (facts, received) = (judged.call.facts(), judged.call.received);
     list(out, "budgets", &rules.budgets_told(&facts, &judged.action, received))?;
@@ -86,6 +88,27 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, pauses: &[Pause], out: &mut
         writeln!(out, "{step}")?;
     }
     Ok(())
+}
+
+/// In what amounts without a currency are, where something is said of just this account.
+fn account(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
+    let amounts = |action: &Action| action.fields.contains_key("amount") || action.is_missing("amount");
+    if !judged.action.meanings().any(amounts) {
+        return Ok(());
+    }
+    let unless = "unless the call names another";
+    match rules.mappings().account_of(&judged.call) {
+        Told::Said(account) => {
+            let currency = account.currency.as_deref().unwrap_or_default();
+            line(out, "account", &format!("in {currency} ({}), {unless}", account.place))
+        }
+        Told::Unknown => line(
+            out,
+            "account",
+            "in a currency that nobody can tell (money.accounts in runplane.yaml)",
+        ),
+        Told::Usual => Ok(()),
+    }
 }
 
 /// Nothing is sent, whatever rules say of it.

@@ -1,6 +1,7 @@
 //! A call: what was decided, why, and what happened, as the record has it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
@@ -10,14 +11,17 @@ use http::StatusCode;
 use serde_json::Value as Json;
 
 use super::answer::{Frame, rendered, wrong_for};
+use super::approval::currency_of;
 use super::door::Carried;
-use super::words::{Long, Text};
+use super::words::{Field, Long, Text};
 use super::{Page, Shared};
 use crate::agent::Person;
 use crate::control::problem::Problem;
 use crate::gate::Rules;
+use crate::model::change::CallRow;
+use crate::model::erasure::ERASED;
 use crate::model::risk::Band;
-use crate::model::{CallId, Outcome, Risk, Timestamp};
+use crate::model::{CallId, Outcome, Risk, Timestamp, Value};
 use crate::store::{CallRecord, Kept, Store};
 
 /// Members of entries that are shown elsewhere, or that say nothing to people.
@@ -63,7 +67,7 @@ struct Decided {
     approval: Option<String>,
     outcome: String,
     risk: Option<(i64, &'static str, String)>,
-    fields: Vec<(String, Long)>,
+    fields: Vec<Field>,
 }
 
 struct Event {
@@ -145,7 +149,7 @@ impl Decided {
             action: row.action.to_string(),
             provider: row.provider.to_string(),
             operation: Text::new(&row.operation),
-            target: Text::new(format!("{} {}", row.target_kind, row.target_id.as_deref().unwrap_or_default()).trim()),
+            target: target(row),
             environment: Text::new(&row.environment),
             request: Long::new(&row.request_line),
             approval: row.approval.as_ref().map(ToString::to_string),
@@ -183,15 +187,25 @@ fn risk(entry: &Kept) -> Option<(i64, &'static str, String)> {
     Some((risk.score, Band::of(risk.score).as_str(), risk.in_one_line()))
 }
 
-fn fields(entry: &Kept) -> Vec<(String, Long)> {
-    let kept = entry
-        .values
-        .get("fields")
-        .and_then(|text| serde_json::from_str(text).ok());
-    let kept: BTreeMap<String, Json> = kept.unwrap_or_default();
-    kept.iter()
-        .map(|(name, value)| (name.clone(), Long::new(&plain(value))))
+fn fields(entry: &Kept) -> Vec<Field> {
+    let kept = entry.values.get("fields");
+    let kept: BTreeMap<Arc<str>, Value> = kept
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let currency = currency_of(&kept, &BTreeMap::new());
+    let fields = kept.iter();
+    fields
+        .map(|(name, value)| Field::new(name, value, currency.as_deref()))
         .collect()
+}
+
+/// What was erased is so as a whole: `erased`, and not twice.
+fn target(call: &CallRow) -> Text {
+    let id = call.target_id.as_deref().unwrap_or_default();
+    match &*call.target_kind == ERASED && id == ERASED {
+        true => Text::new(ERASED),
+        false => Text::new(format!("{} {id}", call.target_kind).trim()),
+    }
 }
 
 impl Event {

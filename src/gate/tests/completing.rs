@@ -1,6 +1,7 @@
 //! Currencies, amounts in the account's currency, and values that people state.
 
 use super::*;
+use crate::model::accounts::{Account, Accounts, Whose};
 
 const OVER_5000: &str = r#"@id("over-5000") @decision("REQUIRE_APPROVAL") @approvers("finance")
     forbid (principal, action == Action::"process_refund", resource) when { context.amount_base > 500000 };"#;
@@ -241,4 +242,59 @@ fn completing_twice_changes_nothing() {
         let twice = complete::complete(once.clone(), &none, &rules);
         assert_eq!(once, twice);
     }
+}
+
+/// The gate with entries of `money.accounts`, all of Stripe.
+fn with_accounts(entries: &[(Whose, Option<&str>)]) -> Rules {
+    let mut accounts = Accounts::default();
+    for (whose, currency) in entries {
+        let account = Account {
+            currency: currency.map(Arc::from),
+            place: String::new(),
+        };
+        let unknown = Diagnostic::of_file("", "");
+        accounts.insert("stripe", whose.clone(), account, unknown).unwrap();
+    }
+    let mut rules = rule_set("", rates());
+    rules.config.accounts = accounts;
+    rules
+}
+
+#[test]
+fn what_no_mapping_has_read_is_in_the_currency_of_its_provider() {
+    let euros = with_accounts(&[(Whose::Provider, Some("eur"))]);
+    let action = euros.complete(refund(45_455), "api.stripe.com");
+    assert_eq!(action.text("currency"), Some("eur"));
+    assert_eq!(action.int("amount_base"), Some(50_001));
+    let decided_by = |rules: Rules, action: &Action| decided(&Gate::new(rules), action, None);
+    assert_eq!(decided_by(euros, &refund(45_455)), "REQUIRE_APPROVAL refund-over-500");
+    let mut other = refund(45_455);
+    other.provider = "paypal".into();
+    let euros = with_accounts(&[(Whose::Provider, Some("eur"))]);
+    assert_eq!(decided_by(euros, &other), "ALLOW changes", "in dollars, as all others");
+    let untold = with_accounts(&[(Whose::Provider, None)]);
+    assert_eq!(decided_by(untold, &refund(1)), "REQUIRE_APPROVAL incomplete_action");
+    let francs = with_accounts(&[(Whose::Provider, Some("chf"))]);
+    assert_eq!(
+        decided_by(francs, &refund(1)),
+        "REQUIRE_APPROVAL incomplete_action",
+        "no rate"
+    );
+}
+
+#[test]
+fn a_currency_that_nobody_can_tell_stays_missing_when_it_is_completed_again() {
+    let rules = with_accounts(&[(Whose::Provider, None)]);
+    let once = rules.complete(refund(5), "api.stripe.com");
+    assert!(
+        once.is_missing("currency") && once.is_missing("amount_base"),
+        "{once:?}"
+    );
+    assert_eq!(rules.complete(once.clone(), "api.stripe.com"), once);
+    // Whoever says the currency says all.
+    let wanted: Vec<&str> = once.wanted(&vocabulary()).into_iter().map(AsRef::as_ref).collect();
+    assert_eq!(wanted, ["currency"]);
+    // Nor does a default that was set since then make it one of its own: it was asked about.
+    let euros = with_accounts(&[(Whose::Provider, Some("eur"))]);
+    assert!(euros.complete(once, "api.stripe.com").is_missing("currency"));
 }

@@ -64,7 +64,14 @@ impl Mappings {
                     let (fields, missing) = self.read(matched, other, &document);
                     (fields, missing, vec![action.target.clone()])
                 }
-                Some(target) => elsewhere(other, target, &document),
+                Some(target) => {
+                    let (mut fields, mut missing, targets) = elsewhere(other, target, &document);
+                    if let Some(name) = other.allowed.get("currency") {
+                        self.account(service, document.headers)
+                            .put(None, name, &mut fields, &mut missing);
+                    }
+                    (fields, missing, targets)
+                }
             };
             targets
                 .into_iter()
@@ -128,13 +135,18 @@ impl Mappings {
                 Err(_) => {}
             }
         }
-        settle_places(service, self.account_currency.as_deref(), &mut fields, &mut missing);
         let told = |field: &Arc<str>| operation.fields.iter().any(|(name, _)| name == field);
         let untold = meaning.required.iter().filter(|field| !told(field));
         missing.extend(untold.map(|field| Missing {
             field: field.clone(),
             why: Why::Absent,
         }));
+        let account = self.account(service, document.headers);
+        if let Some(name) = meaning.allowed.get("currency") {
+            account.put(None, name, &mut fields, &mut missing);
+        }
+        let usual = account.currency(self.account_currency.as_deref());
+        settle_places(service, usual, &mut fields, &mut missing);
         (fields, missing)
     }
 }

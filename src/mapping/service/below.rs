@@ -29,6 +29,7 @@ impl Service {
             significant: both(&written.significant, &self.significant),
             every_header: true,
             secret: both(&written.secret, &self.secret),
+            account: both(&written.account, &self.account),
             // What only one of them calls volatile counts.
             volatile: written.volatile.clone(),
             volatile_content: written.volatile_content.clone(),

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::Source;
+use crate::model::accounts::{Account, Accounts, Whose};
 
 fn mappings_with(account: Option<&str>) -> Mappings {
     let source = |file: &str, text: &str| Source {
@@ -14,7 +15,7 @@ fn mappings_with(account: Option<&str>) -> Mappings {
     let tools = source("mappings/tools.yaml", include_str!("../../../mappings/tools.yaml"));
     Mappings::load(&vocabulary, &[tools])
         .unwrap()
-        .with_account_currency(account)
+        .with_accounts(account, Accounts::default())
 }
 
 fn call(statement: &Statement) -> Call {
@@ -295,4 +296,65 @@ proptest! {
             prop_assert!(action.summary.chars().count() < 6_000);
         }
     }
+}
+
+/// Stripe in euros, but for one key's account; dinars at a provider of which nothing is mapped.
+fn with_accounts(entries: &[(&str, Whose, Option<&str>)], text: &str) -> Action {
+    let mut accounts = Accounts::default();
+    for (provider, whose, currency) in entries {
+        let account = Account {
+            currency: currency.map(Arc::from),
+            place: String::new(),
+        };
+        let unknown = crate::model::Diagnostic::of_file("", "");
+        accounts.insert(provider, whose.clone(), account, unknown).unwrap();
+    }
+    let source = |file: &str, text: &str| Source {
+        file: file.to_owned(),
+        text: text.to_owned(),
+    };
+    let vocabulary = source("actions.yaml", include_str!("../../../mappings/actions.yaml"));
+    let stripe = source("stripe.yaml", include_str!("../../../mappings/stripe.yaml"));
+    let mappings = Mappings::load(&vocabulary, &[stripe]).unwrap();
+    let mappings = mappings.with_accounts(Some("usd"), accounts);
+    let statement = Statement::read(text.as_bytes()).unwrap();
+    mappings.judged_as(&call(&statement), &statement).unwrap()
+}
+
+#[test]
+fn an_amount_without_a_currency_is_in_that_of_the_provider_it_names() {
+    let refund = |entries: &[(&str, Whose, Option<&str>)], more: &str| {
+        let text = format!(r#"{{"action":"process_refund","target":"ch_1","amount":1.5{more}}}"#);
+        let action = with_accounts(entries, &text);
+        let currency = action.text("currency").map(str::to_owned);
+        (action.int("amount"), currency, action.is_missing("currency"))
+    };
+    let all = [
+        ("stripe", Whose::Provider, Some("kwd")),
+        ("stripe", Whose::Account("acct_1".into()), Some("eur")),
+    ];
+    let in_ = |amount, currency: &str| (Some(amount), Some(currency.to_owned()), false);
+    assert_eq!(refund(&all, ""), (Some(150), None, false), "as all calls are");
+    assert_eq!(refund(&all, r#","provider":"Stripe""#), in_(1500, "kwd"));
+    assert_eq!(
+        refund(&all, r#","provider":"stripe","currency":"gbp""#),
+        in_(150, "gbp")
+    );
+    let connected = r#","provider":"stripe","Stripe-Account":"acct_1""#;
+    assert_eq!(refund(&all, connected), in_(150, "eur"));
+    let another = connected.replace("acct_1", "acct_2");
+    assert_eq!(refund(&all, &another), (None, None, true), "it is in nobody's currency");
+    let apart = [("stripe", Whose::Key("ab".into()), Some("eur"))];
+    assert_eq!(
+        refund(&apart, r#","provider":"stripe""#),
+        (None, None, true),
+        "no key is stated"
+    );
+    let own = [(GUARD, Whose::Provider, Some("jpy"))];
+    let text = r#"{"action":"process_refund","target":"ch_1","amount":150}"#;
+    assert_eq!(
+        with_accounts(&own, text).int("amount"),
+        Some(150),
+        "of what names no provider"
+    );
 }

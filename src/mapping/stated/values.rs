@@ -32,15 +32,16 @@ impl Mappings {
         };
         let required = definition.required.iter().map(|field| (field, true));
         let optional = definition.optional.iter().map(|field| (field, false));
-        let currency = match definition
-            .required
-            .iter()
-            .chain(&definition.optional)
-            .any(|field| &**field == CURRENCY)
-        {
-            true => currency(context)?,
-            false => None,
+        let account = self.account_stated(context);
+        let mut all = definition.required.iter().chain(&definition.optional);
+        let named = all.find(|field| &***field == CURRENCY);
+        let currency = match named {
+            Some(_) => currency(context)?,
+            None => None,
         };
+        let meant = currency
+            .as_deref()
+            .or(account.currency(self.account_currency.as_deref()));
         for (field, required) in required.chain(optional) {
             let Some(defined) = self.vocabulary.fields.get(field) else {
                 continue;
@@ -49,7 +50,7 @@ impl Mappings {
                 _ if defined.derived_from.is_some() => continue,
                 TOOL => continue,
                 CURRENCY => Ok(currency.clone().map(Value::Text)),
-                AMOUNT => self.amount(currency.as_deref(), context)?,
+                AMOUNT => amount(meant, context)?,
                 name => take(context, name)
                     .map(|value| typed(name, defined.kind, &value))
                     .transpose()
@@ -68,34 +69,33 @@ impl Mappings {
                 }),
             }
         }
+        if let Some(name) = named {
+            account.put(None, name, &mut read.fields, &mut read.missing);
+        }
         Ok(read)
     }
+}
 
-    /// In minor units. Without a currency nobody can tell how many those are.
-    fn amount(
-        &self,
-        currency: Option<&str>,
-        context: &mut Map<String, Json>,
-    ) -> Result<Result<Option<Value>, Why>, Misstated> {
-        let (major, minor) = (take(context, AMOUNT), take(context, AMOUNT_MINOR));
-        let wrong = |name: &str, expected| Misstated::Wrong(name.to_owned(), expected);
-        Ok(match (major, minor) {
-            (None, None) => Ok(None),
-            (Some(_), Some(_)) => return Err(Misstated::TwoAmounts),
-            (None, Some(minor)) => Ok(Some(typed(AMOUNT_MINOR, FieldType::Int, &minor)?)),
-            (Some(major), None) => {
-                let places = currency.or(self.account_currency.as_deref()).and_then(money::exponent);
-                // Whatever the currency, it is to be a number.
-                let amount = |places| field::decimal(Node::Json(&major), places);
-                match places {
-                    Some(places) => Ok(Some(Value::Int(amount(places).map_err(|_| wrong(AMOUNT, DECIMAL))?))),
-                    None => amount(MOST_PLACES)
-                        .map(|_| Err(Why::Unreadable))
-                        .map_err(|_| wrong(AMOUNT, DECIMAL))?,
-                }
+/// In minor units. Without a currency nobody can tell how many those are.
+fn amount(currency: Option<&str>, context: &mut Map<String, Json>) -> Result<Result<Option<Value>, Why>, Misstated> {
+    let (major, minor) = (take(context, AMOUNT), take(context, AMOUNT_MINOR));
+    let wrong = |name: &str, expected| Misstated::Wrong(name.to_owned(), expected);
+    Ok(match (major, minor) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => return Err(Misstated::TwoAmounts),
+        (None, Some(minor)) => Ok(Some(typed(AMOUNT_MINOR, FieldType::Int, &minor)?)),
+        (Some(major), None) => {
+            let places = currency.and_then(money::exponent);
+            // Whatever the currency, it is to be a number.
+            let amount = |places| field::decimal(Node::Json(&major), places);
+            match places {
+                Some(places) => Ok(Some(Value::Int(amount(places).map_err(|_| wrong(AMOUNT, DECIMAL))?))),
+                None => amount(MOST_PLACES)
+                    .map(|_| Err(Why::Unreadable))
+                    .map_err(|_| wrong(AMOUNT, DECIMAL))?,
             }
-        })
-    }
+        }
+    })
 }
 
 /// Decimal places that any currency has, and then some.

@@ -19,8 +19,17 @@ pub struct Approved {
 
 impl Approved {
     /// SECURITY: whoever approved it saw what was stated; what a call says besides its fields they saw only if that was stated by
-    /// the same name (test `a_yes_to_what_was_stated_is_for_nothing_that_was_not_said`).
+    /// the same name (test `a_yes_to_what_was_stated_is_for_nothing_that_was_not_said`). If they saw a provider, it is for no
+    /// other one (test `a_yes_to_what_is_for_one_provider_is_for_no_other`).
     pub(super) fn covers(&self, action: &Action, beyond: Option<&[Saying]>) -> bool {
+        let provider = self.said.get(PROVIDER);
+        let there = provider.is_none_or(|said| {
+            said.as_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(&action.provider))
+        });
+        if !there {
+            return false;
+        }
         let shown = |saying: &Saying| self.said.get(&*saying.name).is_some_and(|said| saying.is(said));
         self.stated.is(action) && beyond.is_some_and(|beyond| beyond.iter().all(shown))
     }
@@ -40,6 +49,8 @@ pub struct Stated {
 
 /// Providers' ids of what is acted on: a mapping tells the target among them.
 const RESOURCE_IDS: &str = "resource_ids";
+/// By which a statement names the provider that it is about.
+pub const PROVIDER: &str = "provider";
 
 impl Stated {
     /// Of a completed action as an agent stated it. `None`: nobody knows what it is, or it leaves something out.

@@ -91,6 +91,26 @@ fn a_yes_to_what_was_stated_is_for_nothing_that_was_not_said() {
 }
 
 #[test]
+fn a_yes_to_what_is_for_one_provider_is_for_no_other() {
+    let (origin, sidecar) = stripe(Sidecar::new());
+    let of = |amount, provider: &str| {
+        let mut said = refund(amount);
+        said["provider"] = provider.into();
+        approved(&sidecar, &said);
+    };
+    of(900, "paypal");
+    let mut client = client(&sidecar);
+    client
+        .call("refund ch_1 amount=90000")
+        .assert_refused("approval_pending");
+    origin.assert_untouched();
+    of(901, "Stripe");
+    client.call("refund ch_1 amount=90100").assert_ok();
+    assert_eq!(origin.calls("POST", "/v1/refunds").len(), 1);
+    verifies(&sidecar);
+}
+
+#[test]
 fn what_is_told_as_done_is_not_done_again_by_the_grant() {
     let (origin, sidecar) = stripe(Sidecar::new());
     let allowed = approved(&sidecar, &refund(900));

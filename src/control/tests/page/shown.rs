@@ -161,6 +161,12 @@ async fn a_decision_tells_what_happened_and_why() {
         .has("refund-over-500")
         .has("Nothing of it was sent");
     shown.has("the wrong customer").has(&format!("/approvals/{id}"));
+    // As on the page where it was decided.
+    let amount = "<dt><code>amount</code></dt><dd><strong><bdi>$900.00</bdi></strong>";
+    for page in [&shown, &browser.get(&format!("/approvals/{id}")).await] {
+        page.has(amount);
+        page.has("<dt><code>resource_ids</code></dt><dd><bdi>ch_1</bdi></dd>");
+    }
     for kind in ["decided", "held", "denied"] {
         shown.has(&format!(r#"<span class="kind">{kind}</span>"#));
     }
