@@ -55,6 +55,7 @@ mod page;
 mod pause;
 mod people;
 mod policies;
+mod recalled;
 mod reject;
 mod reload;
 mod replay;
