@@ -261,7 +261,9 @@ impl Mappings {
         let needed = match &led.rule {
             // Where people are asked it is read all the same, and then resolved again.
             Rule::None | Rule::OtherPort => false,
-            Rule::Path(operation, _) | Rule::Name(operation, _) => operation.needs_body,
+            Rule::Path(operation, _) | Rule::Name(operation, _) => {
+                operation.needs_body || resolve::is_cbor_of_aws(call, led.service)
+            }
             Rule::Parameter(_) => true,
         };
         if needed && call.is_grpc() {
