@@ -30,6 +30,8 @@ pub struct Draft {
     /// Further keys of the head with their YAML, in this order: (`aws`, `{ service: ec2 }`).
     pub head: Vec<(&'static str, String)>,
     pub origin: Origin,
+    /// The descriptions that it was made of, where there are several, each with its hosts.
+    pub parts: Vec<(String, BTreeSet<String>)>,
     /// By name.
     pub operations: BTreeMap<String, Operation>,
     /// Fields of the documents that an operation takes.
@@ -155,6 +157,7 @@ impl Draft {
 
     /// Takes over what another description says of the same hosts.
     pub fn absorb(&mut self, other: Draft) {
+        self.parts = [self.made_of(), other.made_of()].concat();
         self.content.extend(other.content);
         self.secret.extend(other.secret);
         self.hosts.extend(other.hosts);
@@ -172,6 +175,38 @@ impl Draft {
         }
         for (name, operation) in other.operations {
             self.add(name, operation);
+        }
+    }
+
+    /// Each description that it was made of, with its hosts.
+    pub fn made_of(&self) -> Vec<(String, BTreeSet<String>)> {
+        match self.parts.is_empty() {
+            true => vec![(self.origin.source.clone(), self.hosts.clone())],
+            false => self.parts.clone(),
+        }
+    }
+
+    /// What stands before its operations, of those hosts alone.
+    pub fn head(&self, hosts: BTreeSet<String>) -> Draft {
+        let (operations, graphql) = (BTreeMap::new(), None);
+        let parts = Vec::new();
+        Draft {
+            name: self.name.clone(),
+            provider: self.provider.clone(),
+            title: self.title.clone(),
+            hosts,
+            dispatch: self.dispatch.clone(),
+            name_prefix: self.name_prefix.clone(),
+            content: self.content.clone(),
+            secret: self.secret.clone(),
+            volatile: self.volatile.clone(),
+            volatile_content: self.volatile_content.clone(),
+            formats: self.formats.clone(),
+            head: self.head.clone(),
+            origin: self.origin.clone(),
+            parts,
+            operations,
+            graphql,
         }
     }
 
