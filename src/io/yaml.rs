@@ -149,7 +149,8 @@ fn options() -> serde_saphyr::Options {
 fn diagnostic(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
     let text = error.without_snippet().to_string();
     let Some(location) = error.location() else {
-        return Diagnostic::of_file(&source.file, text);
+        // It is of the whole text, which begins there.
+        return Diagnostic::at(&source.file, &source.text, 1, 1, text);
     };
     let (line, column) = (number(location.line()), number(location.column()));
     // The place is told by the diagnostic itself.
