@@ -37,7 +37,7 @@ proptest::proptest! {
         let mut call = call("POST", "https://x.eu-west-1.amazonaws.com/service/X2010/operation/GetThing", &[CBOR, RPC], None);
         call.body = Body::Captured(bytes.clone().into());
         let reads = resolve(&aws, &call).is_ok_and(|action| action.access == Access::Read);
-        proptest::prop_assert_eq!(reads, cbor::parse(&bytes).is_ok());
+        proptest::prop_assert_eq!(reads, crate::mapping::cbor::parse(&bytes).is_ok());
     }
 
     /// No content makes a read of an operation that changes, nor of one that nobody names.
