@@ -262,7 +262,7 @@ impl Mappings {
             // Where people are asked it is read all the same, and then resolved again.
             Rule::None | Rule::OtherPort => false,
             Rule::Path(operation, _) | Rule::Name(operation, _) => {
-                operation.needs_body || resolve::is_cbor_of_aws(call, led.service)
+                operation.needs_body || resolve::is_read_in_cbor(call, led.service, operation)
             }
             Rule::Parameter(_) => true,
         };

@@ -100,7 +100,7 @@ impl Mappings {
         }
         // SECURITY: content that nobody can read is no read's, though its path names one (test
         // `no_cbor_that_cannot_be_read_is_a_read`).
-        let needs_body = operation.needs_body || is_cbor_of_aws(call, service);
+        let needs_body = operation.needs_body || is_read_in_cbor(call, service, operation);
         let decoded = match needs_body || !operation.reads_query.is_empty() {
             true => {
                 let decoder = operation.decoder;
@@ -207,9 +207,11 @@ impl Mappings {
     }
 }
 
-/// A call by AWS's protocol in CBOR: its path names the operation, and its content is read all the same.
-pub(super) fn is_cbor_of_aws(call: &Call, service: &Service) -> bool {
-    matches!(*service.dispatch, Dispatch::Aws(_)) && call.headers.contains_key("smithy-protocol")
+/// A read by AWS's protocol in CBOR: its path names the operation, and its content is read all the same.
+pub(super) fn is_read_in_cbor(call: &Call, service: &Service, operation: &Operation) -> bool {
+    matches!(*service.dispatch, Dispatch::Aws(_))
+        && operation.meaning.access == Access::Read
+        && call.headers.contains_key("smithy-protocol")
 }
 
 fn full_name(service: &Service, name: &str) -> Arc<str> {
