@@ -186,30 +186,6 @@ impl Draft {
         }
     }
 
-    /// What stands before its operations, of those hosts alone.
-    pub fn head(&self, hosts: BTreeSet<String>) -> Draft {
-        let (operations, graphql) = (BTreeMap::new(), None);
-        let parts = Vec::new();
-        Draft {
-            name: self.name.clone(),
-            provider: self.provider.clone(),
-            title: self.title.clone(),
-            hosts,
-            dispatch: self.dispatch.clone(),
-            name_prefix: self.name_prefix.clone(),
-            content: self.content.clone(),
-            secret: self.secret.clone(),
-            volatile: self.volatile.clone(),
-            volatile_content: self.volatile_content.clone(),
-            formats: self.formats.clone(),
-            head: self.head.clone(),
-            origin: self.origin.clone(),
-            parts,
-            operations,
-            graphql,
-        }
-    }
-
     /// Takes over what an older description says of the same hosts and this one does not: operations of other calls.
     pub fn complete(&mut self, mut older: Draft) {
         let taken: BTreeSet<String> = self

@@ -150,8 +150,10 @@ pub fn settle(mut draft: Draft, mut left_out: LeftOut, vocabulary: &Vocabulary) 
 /// The description is at fault, not the file that was made of it, which nobody has: of several the one that makes it by
 /// itself, if there is one.
 fn unmappable(draft: &Draft, what: String, vocabulary: &Vocabulary) -> ImportError {
-    let is_wrong = |hosts: &BTreeSet<String>| {
-        let head = draft.head(hosts.clone());
+    let mut head = draft.clone();
+    head.operations.clear();
+    let mut is_wrong = |hosts: &BTreeSet<String>| {
+        head.hosts.clone_from(hosts);
         let source = Source {
             file: format!("{}.yaml", draft.name),
             text: head.to_yaml(),
