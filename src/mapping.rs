@@ -258,7 +258,9 @@ impl Mappings {
         let needed = match &led.rule {
             // Where people are asked it is read all the same, and then resolved again.
             Rule::None | Rule::OtherPort => false,
-            Rule::Path(operation, _) | Rule::Name(operation, _) => operation.needs_body,
+            Rule::Path(operation, _) | Rule::Name(operation, _) => {
+                operation.needs_body || resolve::is_read_in_cbor(call, led.service, operation)
+            }
             Rule::Parameter(_) => true,
         };
         if needed && call.is_grpc() {

@@ -221,7 +221,7 @@ impl All {
             made.extend(regenerate::from_openapi(folder)?);
         }
         if let (Some(package), Some(folder)) = (&self.stripe, &self.openapi) {
-            made.push(regenerate::from_stripe(package, folder)?);
+            made.extend(regenerate::from_stripe(package, folder)?);
         }
         if let Some(folder) = &self.google {
             made.extend(regenerate::from_google(folder)?);

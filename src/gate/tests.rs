@@ -4,6 +4,7 @@ mod baseline;
 mod budgets;
 mod completing;
 mod labels;
+mod made;
 mod meanings;
 mod never_allows;
 mod packs;
@@ -128,6 +129,7 @@ pub(super) fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
+        recalled: Vec::new(),
         risk: None,
     }
 }

@@ -30,6 +30,8 @@ pub struct Draft {
     /// Further keys of the head with their YAML, in this order: (`aws`, `{ service: ec2 }`).
     pub head: Vec<(&'static str, String)>,
     pub origin: Origin,
+    /// The descriptions that it was made of, where there are several, each with its hosts.
+    pub parts: Vec<(String, BTreeSet<String>)>,
     /// By name.
     pub operations: BTreeMap<String, Operation>,
     /// Fields of the documents that an operation takes.
@@ -155,6 +157,7 @@ impl Draft {
 
     /// Takes over what another description says of the same hosts.
     pub fn absorb(&mut self, other: Draft) {
+        self.parts = [self.made_of(), other.made_of()].concat();
         self.content.extend(other.content);
         self.secret.extend(other.secret);
         self.hosts.extend(other.hosts);
@@ -172,6 +175,14 @@ impl Draft {
         }
         for (name, operation) in other.operations {
             self.add(name, operation);
+        }
+    }
+
+    /// Each description that it was made of, with its hosts.
+    pub fn made_of(&self) -> Vec<(String, BTreeSet<String>)> {
+        match self.parts.is_empty() {
+            true => vec![(self.origin.source.clone(), self.hosts.clone())],
+            false => self.parts.clone(),
         }
     }
 

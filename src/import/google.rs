@@ -72,8 +72,10 @@ fn one(document: &Document, drafts: &mut BTreeMap<String, Draft>, left_out: &mut
         },
         ..Draft::default()
     });
-    draft.hosts.extend(hosts(root, &host));
     let id = text("id").filter(|id| !id.is_empty()).unwrap_or(&document.name);
+    let hosts = hosts(root, &host);
+    draft.parts.push((id.to_owned(), hosts.clone()));
+    draft.hosts.extend(hosts);
     let version = format!("{id} {}", text("revision").unwrap_or_default());
     for (all, one) in [(&mut draft.origin.source, id), (&mut draft.origin.version, &version)] {
         let separator = if all.is_empty() { "" } else { ", " };

@@ -1,5 +1,6 @@
 //! All shipped generated mappings, made again: the same bytes of the same descriptions.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::providers::{PROVIDERS, Provider};
@@ -52,24 +53,30 @@ pub fn from_openapi(folder: &Path) -> Result<Vec<Made>, ImportError> {
     Ok(made)
 }
 
-/// The file of Stripe: the operations of its Python package, and of the older OpenAPI description in a folder those that it
-/// does not have.
+/// The files of Stripe: the operations of its Python package, and of the older OpenAPI description in a folder those that it
+/// does not have; those of other hosts in files of their own.
 ///
 /// # Errors
 /// What cannot be read.
-pub fn from_stripe(package: &Path, folder: &Path) -> Result<Made, ImportError> {
+pub fn from_stripe(package: &Path, folder: &Path) -> Result<Vec<Made>, ImportError> {
     let (mut draft, mut left_out) = stripe::read(package)?;
-    let hosts = draft.hosts.clone();
+    let (hosts, mut beside) = (draft.hosts.clone(), Vec::new());
     for provider in PROVIDERS.iter().filter(|provider| provider.name == STRIPE) {
         for document in documents(folder)?.iter().filter(|document| is_of(document, provider)) {
             let (older, left) = openapi::read(document, &provider.options(stem(document)))?;
             left_out.extend(left);
-            // What the description has of other hosts is no part of this file.
-            let older = older.into_iter().filter(|older| older.hosts == hosts);
-            older.for_each(|older| draft.complete(older));
+            let (same, others): (Vec<Draft>, Vec<Draft>) = older.into_iter().partition(|older| older.hosts == hosts);
+            same.into_iter().for_each(|older| draft.complete(older));
+            others.into_iter().for_each(|other| openapi::put(&mut beside, other));
         }
     }
-    settle(draft, left_out, &*vocabulary()?)
+    let vocabulary = vocabulary()?;
+    let beside = beside
+        .into_iter()
+        .map(|draft| settle(draft, LeftOut::new(), &vocabulary));
+    std::iter::once(settle(draft, left_out, &vocabulary))
+        .chain(beside)
+        .collect()
 }
 
 fn is_of(document: &Document, provider: &Provider) -> bool {
@@ -133,16 +140,33 @@ pub fn settle(mut draft: Draft, mut left_out: LeftOut, vocabulary: &Vocabulary) 
             }
         }
         if draft.operations.len() == before {
-            return Err(unmappable(&draft, first.message.clone()));
+            return Err(unmappable(&draft, first.message.clone(), vocabulary));
         }
     }
-    Err(unmappable(&draft, "its operations do not go together".to_owned()))
+    let what = "its operations do not go together".to_owned();
+    Err(unmappable(&draft, what, vocabulary))
 }
 
-/// The description is at fault, not the file that was made of it, which nobody has.
-fn unmappable(draft: &Draft, what: String) -> ImportError {
+/// The description is at fault, not the file that was made of it, which nobody has: of several the one that makes it by
+/// itself, if there is one.
+fn unmappable(draft: &Draft, what: String, vocabulary: &Vocabulary) -> ImportError {
+    let mut head = draft.clone();
+    head.operations.clear();
+    let mut is_wrong = |hosts: &BTreeSet<String>| {
+        head.hosts.clone_from(hosts);
+        let source = Source {
+            file: format!("{}.yaml", draft.name),
+            text: head.to_yaml(),
+        };
+        generated::faults(&source, vocabulary)
+            .iter()
+            .any(|fault| fault.message == what)
+    };
+    let made_of = draft.made_of();
+    let one = made_of.iter().find(|(_, hosts)| made_of.len() > 1 && is_wrong(hosts));
+    let of = one.map_or(&draft.origin.source, |(source, _)| source);
     ImportError::Unmappable {
-        of: inert(&draft.origin.source).into_owned(),
+        of: inert(of).into_owned(),
         what: inert(&what).into_owned(),
     }
 }

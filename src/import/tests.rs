@@ -76,6 +76,22 @@ fn a_description_becomes_a_mapping_and_the_same_one_each_time() {
 }
 
 #[test]
+fn an_error_names_the_one_description_that_is_wrong() {
+    let api = |version: &str, host: &str| {
+        document(json!({
+            "id": format!("things:{version}"), "rootUrl": "https://things.googleapis.com/", "servicePath": "",
+            "mtlsRootUrl": format!("https://{host}/"),
+        }))
+    };
+    let good = api("v1", "things.mtls.googleapis.com");
+    let (drafts, left_out) = google::read(&[good, api("v2", "no_host..googleapis.com")]).unwrap();
+    let [draft] = <[Draft; 1]>::try_from(drafts).unwrap();
+    let wrong = regenerate::settle(draft, left_out, &regenerate::vocabulary().unwrap());
+    let wrong = wrong.map(|made| made.text).unwrap_err().to_string();
+    assert!(wrong.starts_with("things:v2: "), "{wrong}");
+}
+
+#[test]
 fn the_same_call_twice_keeps_the_stricter() {
     let mut value = sample();
     value["paths"]["/things/{other}"] = json!({ "get": { "operationId": "aGet" } });

@@ -3,7 +3,7 @@
 //!
 //! An input that leads where none led before is kept for the rest of the run, and changed further. `RUNPLANE_TEST_SEED` makes other
 //! inputs of them, `RUNPLANE_FUZZ_SECONDS` as many as that time allows. What fails is made as small as it gets in a moment and written to
-//! `target/fuzz/NAME/`: once mended, it belongs in the corpus.
+//! `target/fuzz/NAME/`: once mended, it belongs in the corpus. `RUNPLANE_WRITE_OUTCOMES=1` writes down what becomes of saved inputs.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -41,8 +41,41 @@ pub(crate) struct Target {
     pub words: &'static [&'static str],
     /// Bytes of an input at most.
     pub longest: usize,
-    /// Tries one input: panics where a claim does not hold, and tells in a few words what became of it.
-    pub check: fn(&[u8]) -> String,
+    /// Tries one input: panics where a claim does not hold, and tells what became of it.
+    pub check: fn(&[u8]) -> Outcome,
+}
+
+/// What became of an input.
+pub(crate) struct Outcome {
+    /// `accepted`, `error`; of a language `read`, `change`. For a saved input it stands in `tests/fuzz/NAME.outcomes`.
+    kind: &'static str,
+    /// In a few words: inputs of which the same is told lead to the same place.
+    told: String,
+}
+
+impl Outcome {
+    pub(crate) fn new(kind: &'static str, told: impl Into<String>) -> Self {
+        let told = told.into();
+        Self { kind, told }
+    }
+
+    pub(crate) fn accepted(told: impl Into<String>) -> Self {
+        Self::new("accepted", told)
+    }
+
+    pub(crate) fn error(told: impl Into<String>) -> Self {
+        Self::new("error", told)
+    }
+
+    /// The same, told apart by this as well.
+    pub(crate) fn with(self, more: &str) -> Self {
+        Self::new(self.kind, format!("{more} {}", self.told))
+    }
+
+    /// Of what reads or changes; a change where nobody can tell.
+    pub(crate) fn reads(reads: bool, told: impl Into<String>) -> Self {
+        Self::new(if reads { "read" } else { "change" }, told)
+    }
 }
 
 /// What is being tried, so that a hang can be told.
@@ -84,20 +117,32 @@ impl Target {
         };
         worker.join().expect("it caught what failed");
         match result {
-            Ok(Ok(tried)) => println!("{name}: {tried} inputs of up to {longest} bytes"),
+            Ok(Ok((tried, kinds))) => {
+                println!("{name}: {tried} inputs of up to {longest} bytes");
+                expected(name, &kinds);
+            }
             Ok(Err((input, failure))) => panic!("{name}: {failure}\nRUNPLANE_TEST_SEED={seed}, {}", input.display()),
             Err(_) => panic!("{name}: fuzzing failed itself"),
         }
     }
 
-    /// How many inputs were tried, or the one that failed.
-    fn run(&self, seed: u64, (span, most): (Duration, usize), trying: &Trying) -> Result<usize, (PathBuf, String)> {
+    /// How many inputs were tried, and what became of those that are saved; or the one that failed.
+    fn run(
+        &self,
+        seed: u64,
+        (span, most): (Duration, usize),
+        trying: &Trying,
+    ) -> Result<(usize, String), (PathBuf, String)> {
         let corpus = corpus(self.name);
         let mut pool: Vec<Vec<u8>> = Vec::new();
         let mut seen = HashSet::new();
+        let mut kinds = String::new();
         let mut tried = 0;
-        for input in corpus {
-            seen.insert(self.tried(&input, trying)?);
+        for (file, input) in corpus {
+            let Outcome { kind, told } = self.tried(&input, trying)?;
+            // A string cannot fail to be written to.
+            let _ = writeln!(kinds, "{file} {kind}");
+            seen.insert(told);
             pool.push(input);
             tried += 1;
         }
@@ -107,14 +152,14 @@ impl Target {
             let input = mutate::changed(&pool, self.words, self.longest, &mut dice);
             let outcome = self.tried(&input, trying)?;
             tried += 1;
-            if seen.insert(outcome) && pool.len() < saved + MAX_KEPT {
+            if seen.insert(outcome.told) && pool.len() < saved + MAX_KEPT {
                 pool.push(input);
             }
         }
-        Ok(tried)
+        Ok((tried, kinds))
     }
 
-    fn tried(&self, input: &[u8], trying: &Trying) -> Result<String, (PathBuf, String)> {
+    fn tried(&self, input: &[u8], trying: &Trying) -> Result<Outcome, (PathBuf, String)> {
         let note = |input: &[u8]| {
             let mut now = trying.lock().unwrap_or_else(PoisonError::into_inner);
             now.0 = Instant::now();
@@ -133,7 +178,7 @@ impl Target {
     }
 
     /// What became of an input; why it failed.
-    fn outcome(&self, input: &[u8]) -> Result<String, String> {
+    fn outcome(&self, input: &[u8]) -> Result<Outcome, String> {
         let mut fastest = Duration::MAX;
         // Once more: the first time may have been that of something else, too.
         for _ in 0..2 {
@@ -160,13 +205,35 @@ pub(crate) fn worked() -> Duration {
     spent.map_or_else(|| START.elapsed(), Duration::from_nanos)
 }
 
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz").join(name);
+/// Saved inputs become what they became when they were saved.
+fn expected(name: &str, kinds: &str) {
+    let file = saved_in().join(format!("{name}.outcomes"));
+    if std::env::var_os("RUNPLANE_WRITE_OUTCOMES").is_some() {
+        std::fs::write(&file, kinds).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<HashSet<_>>();
+    let (expected, found) = (lines(&expected), lines(kinds));
+    let differ: Vec<&String> = found.symmetric_difference(&expected).collect();
+    assert!(differ.is_empty(), "{}: {differ:?}", file.display());
+}
+
+fn saved_in() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
+}
+
+/// Saved inputs, by the names of their files.
+fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = saved_in().join(name);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty(), "{} is empty", folder.display());
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+    let name = |file: &Path| file.file_name().unwrap().to_string_lossy().into_owned();
+    files
+        .iter()
+        .map(|file| (name(file), std::fs::read(file).unwrap()))
+        .collect()
 }
 
 /// Writes an input beside the build, where it can be taken from into the corpus.
@@ -219,7 +286,7 @@ pub(crate) fn shape(value: &serde_json::Value) -> String {
 mod tests {
     use super::*;
 
-    fn target(check: fn(&[u8]) -> String) -> Target {
+    fn target(check: fn(&[u8]) -> Outcome) -> Target {
         Target {
             name: "json",
             words: &[],
@@ -228,7 +295,7 @@ mod tests {
         }
     }
 
-    fn failure(check: fn(&[u8]) -> String) -> (Vec<u8>, String) {
+    fn failure(check: fn(&[u8]) -> Outcome) -> (Vec<u8>, String) {
         let trying = Arc::new(Mutex::new((Instant::now(), Vec::new())));
         let (file, failure) = target(check)
             .run(7, (Duration::from_secs(20), usize::MAX), &trying)
@@ -243,7 +310,7 @@ mod tests {
         let (input, failure) = failure(|input| {
             let braces = input.iter().filter(|byte| **byte == b'{').count();
             assert!(braces < 20, "twenty braces");
-            braces.to_string()
+            Outcome::accepted(braces.to_string())
         });
         assert_eq!((input, failure.as_str()), (b"{".repeat(20), "twenty braces"));
     }
@@ -253,14 +320,25 @@ mod tests {
         let (_, failure) = failure(|input| {
             let start = worked();
             while input.len() > 3_000 && worked() < start + SLOW {}
-            (input.len() / 100).to_string()
+            Outcome::accepted((input.len() / 100).to_string())
         });
         assert!(failure.contains("bytes take"), "{failure}");
     }
 
     #[test]
+    #[should_panic(expected = "shape-too-deep error")]
+    fn a_saved_input_that_becomes_something_else_fails() {
+        let kinds = std::fs::read_to_string(saved_in().join("json.outcomes")).unwrap();
+        expected("json", &kinds);
+        expected(
+            "json",
+            &kinds.replace("shape-too-deep error", "shape-too-deep accepted"),
+        );
+    }
+
+    #[test]
     fn a_seed_draws_the_same_inputs_again() {
-        let pool = corpus("json");
+        let pool: Vec<Vec<u8>> = corpus("json").into_iter().map(|(_, input)| input).collect();
         let draw = |seed| mutate::changed(&pool, &["word"], 4096, &mut Dice::new(seed));
         assert!((0..50).all(|seed| draw(seed) == draw(seed) && draw(seed).len() <= 4096));
         let all: HashSet<Vec<u8>> = (0..50).map(draw).collect();

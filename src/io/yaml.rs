@@ -100,7 +100,7 @@ pub fn load_with<T: DeserializeOwned, U>(
 }
 
 /// The same of a document that is larger than any that people write: a description of an API. Its bounds are wider, and
-/// there are bounds.
+/// there are bounds; what aliases repeat is in proportion to the text, so that a small bomb is a small one.
 ///
 /// # Errors
 /// As [`load`].
@@ -110,7 +110,7 @@ pub fn load_large<T: DeserializeOwned>(source: &Source) -> Result<T, Box<Diagnos
         strict_booleans: true,
         with_snippet: false,
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 100_000,
+            max_total_replayed_events: source.text.len().saturating_add(10_000).min(100_000),
             max_replay_stack_depth: 8,
         },
         budget: serde_saphyr::budget! {
@@ -149,7 +149,8 @@ fn options() -> serde_saphyr::Options {
 fn diagnostic(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
     let text = error.without_snippet().to_string();
     let Some(location) = error.location() else {
-        return Diagnostic::of_file(&source.file, text);
+        // It is of the whole text, which begins there.
+        return Diagnostic::at(&source.file, &source.text, 1, 1, text);
     };
     let (line, column) = (number(location.line()), number(location.column()));
     // The place is told by the diagnostic itself.

@@ -98,10 +98,13 @@ impl Mappings {
         if service.dispatch.is_by_header() && !content::is_empty(&call.body) {
             content::of_media_type(call, service)?;
         }
-        let decoded = match operation.needs_body || !operation.reads_query.is_empty() {
+        // SECURITY: content that nobody can read is no read's, though its path names one (test
+        // `no_cbor_that_cannot_be_read_is_a_read`).
+        let needs_body = operation.needs_body || is_read_in_cbor(call, service, operation);
+        let decoded = match needs_body || !operation.reads_query.is_empty() {
             true => {
                 let decoder = operation.decoder;
-                let decoded = decode(call, service, operation.needs_body, decoder, Nesting::Brackets)?;
+                let decoded = decode(call, service, needs_body, decoder, Nesting::Brackets)?;
                 check_names(operation.paths(), &decoded)?;
                 decoded
             }
@@ -202,6 +205,13 @@ impl Mappings {
             Ok(Value::Bool(_) | Value::Int(_) | Value::List(_)) | Err(_) => self.built_ins.unknown.clone(),
         }
     }
+}
+
+/// A read by AWS's protocol in CBOR: its path names the operation, and its content is read all the same.
+pub(super) fn is_read_in_cbor(call: &Call, service: &Service, operation: &Operation) -> bool {
+    matches!(*service.dispatch, Dispatch::Aws(_))
+        && operation.meaning.access == Access::Read
+        && call.headers.contains_key("smithy-protocol")
 }
 
 fn full_name(service: &Service, name: &str) -> Arc<str> {

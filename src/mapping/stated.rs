@@ -217,6 +217,7 @@ impl Mappings {
             request_line: record::request_line(call, record::Known::Nothing),
             answer: Arc::default(),
             also: Vec::new(),
+            recalled: Vec::new(),
             risk: None,
         };
         if definition

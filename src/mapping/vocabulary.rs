@@ -61,18 +61,16 @@ fn check(source: &Source, file: &File) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for group in ["reads", "writes", "deletes"] {
         if !file.groups.contains_key(group) {
-            problems.push(Diagnostic::of_file(
-                &source.file,
-                format!("expected the group `{group}`, which follows from the access"),
-            ));
+            let message = format!("expected the group `{group}`, which follows from the access");
+            problems.push(below(source, "groups:", message));
         }
     }
     for (name, reads) in BUILT_IN {
         match file.actions.get(name) {
-            None => problems.push(Diagnostic::of_file(
-                &source.file,
-                format!("expected the action `{name}`, which the engine uses"),
-            )),
+            None => {
+                let message = format!("expected the action `{name}`, which the engine uses");
+                problems.push(below(source, "actions:", message));
+            }
             Some(action) if (action.value.access == Access::Read) != reads => {
                 let expected = if reads { "`read`" } else { "not `read`" };
                 problems.push(action.diagnostic(source, format!("the access of `{name}` must be {expected}")));
@@ -97,6 +95,12 @@ fn check(source: &Source, file: &File) -> Vec<Diagnostic> {
         check_action(source, file, name, action, &mut problems);
     }
     problems
+}
+
+/// Where something is missing: at the key that it should stand below.
+fn below(source: &Source, key: &str, message: String) -> Diagnostic {
+    let line = source.text.lines().position(|line| line.starts_with(key)).unwrap_or(0) + 1;
+    Diagnostic::at(&source.file, &source.text, line, 1, message)
 }
 
 fn check_action(

@@ -1,7 +1,7 @@
 //! A small package, as it comes and as nobody should send it.
 
 use super::*;
-use crate::import::regenerate::{settle, vocabulary};
+use crate::import::regenerate::{from_stripe, settle, vocabulary};
 
 const V1: &str = r#"
 _subservices = {
@@ -109,6 +109,34 @@ fn a_package_becomes_a_mapping_and_the_same_one_each_time() {
         made.text
     );
     assert_eq!(made.left_out.keys().collect::<Vec<_>>(), ["refunds.pdf"]);
+}
+
+#[test]
+fn what_the_older_description_has_of_other_hosts_is_made_too() {
+    let descriptions = tempfile::tempdir().unwrap();
+    let older = serde_json::json!({
+        "openapi": "3.0.0", "info": { "version": "2020" }, "servers": [{ "url": "https://api.stripe.com/" }],
+        "paths": {
+            "/v1/older": { "post": { "operationId": "PostOlder" } },
+            "/v1/files": { "post": { "operationId": "PostFiles", "servers": [{ "url": "https://files.stripe.com/" }] } },
+        },
+    });
+    std::fs::write(descriptions.path().join("stripe-2022-03.json"), older.to_string()).unwrap();
+    let made = from_stripe(package(&[]).path(), descriptions.path()).unwrap();
+    let [own, files] = &made[..] else {
+        panic!("{}", made.len())
+    };
+    assert_eq!((own.name.as_str(), files.name.as_str()), ("stripe", "stripe-files"));
+    assert!(
+        own.text.contains("PostOlder") && !own.text.contains("PostFiles"),
+        "{}",
+        own.text
+    );
+    assert!(
+        files.text.contains("hosts: [files.stripe.com]") && files.text.contains("PostFiles"),
+        "{}",
+        files.text
+    );
 }
 
 #[test]

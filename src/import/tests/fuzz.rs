@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::{Arc, LazyLock};
 
 use super::*;
-use crate::io::fuzz::Target;
+use crate::io::fuzz::{Outcome, Target};
 use crate::model::Vocabulary;
 
 const WORDS: &[&str] = &[
@@ -45,7 +45,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// Texts of the drafts, each a mapping that loads, or why there are none.
-fn made(read: impl Fn() -> Result<(Vec<Draft>, LeftOut), ImportError>, names: &[&str]) -> String {
+fn made(read: impl Fn() -> Result<(Vec<Draft>, LeftOut), ImportError>, names: &[&str]) -> Outcome {
     static VOCABULARY: LazyLock<Arc<Vocabulary>> = LazyLock::new(|| regenerate::vocabulary().unwrap());
     let texts = || {
         let (drafts, _) = read()?;
@@ -75,20 +75,19 @@ fn made(read: impl Fn() -> Result<(Vec<Draft>, LeftOut), ImportError>, names: &[
                 .iter()
                 .map(|made| (made.text.lines().count(), made.left_out.len().min(3)))
                 .collect();
-            format!("{counts:?}")
+            Outcome::accepted(format!("{counts:?}"))
         }
         Err(error) => {
             // Or what the description calls itself.
-            let sources: Vec<String> = read()
-                .map(|(drafts, _)| drafts.into_iter().map(|draft| draft.origin.source).collect())
-                .unwrap_or_default();
+            let sources = || {
+                let read = read().map(|(drafts, _)| drafts).unwrap_or_default();
+                read.into_iter().map(|draft| draft.origin.source)
+            };
             let named = names.iter().any(|name| error.contains(name))
-                || sources
-                    .iter()
-                    .any(|source| !source.is_empty() && error.starts_with(source.as_str()));
+                || sources().any(|source| !source.is_empty() && error.starts_with(&source));
             assert!(named, "it names no description: {error}");
             let outside = error.split('`').step_by(2).collect::<String>();
-            outside.replace(|character: char| character.is_ascii_digit(), "")
+            Outcome::error(outside.replace(|character: char| character.is_ascii_digit(), ""))
         }
     }
 }
@@ -112,7 +111,7 @@ fn named(input: &[u8]) -> &'static str {
     }
 }
 
-fn fuzz(name: &'static str, check: fn(&[u8]) -> String) {
+fn fuzz(name: &'static str, check: fn(&[u8]) -> Outcome) {
     let target = Target {
         name,
         words: WORDS,
@@ -146,7 +145,7 @@ const MODEL: &[u8] = br#"{"metadata":{"apiVersion":"2020-01-01","endpointPrefix"
 "operations":{"GetThing":{"http":{"method":"POST","requestUri":"/"}}}}"#;
 
 /// The folder of the package and the reference, of which the input is one.
-fn botocore(model: &[u8], reference: &[u8]) -> String {
+fn botocore(model: &[u8], reference: &[u8]) -> Outcome {
     let folder = folder(&[
         ("botocore/__init__.py", b"__version__ = '1.0.0'\n"),
         ("botocore/data/x/2020-01-01/service-2.json", model),

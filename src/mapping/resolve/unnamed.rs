@@ -178,6 +178,7 @@ impl Mappings {
                 .unwrap_or(&words.answer)
                 .clone(),
             also: Vec::new(),
+            recalled: Vec::new(),
             risk: None,
         }
     }

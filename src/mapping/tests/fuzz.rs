@@ -4,7 +4,7 @@
 //! what cannot be read is no read.
 
 use super::*;
-use crate::io::fuzz::{Target, shape};
+use crate::io::fuzz::{Outcome, Target, shape};
 
 mod calls;
 mod files;
@@ -73,11 +73,11 @@ const JSON_WORDS: &[&str] = &[
     "NaN",
 ];
 
-fn told<T: std::fmt::Debug, E: std::fmt::Debug>(result: &Result<T, E>, of: impl Fn(&T) -> String) -> String {
+fn told<T: std::fmt::Debug, E: std::fmt::Debug>(result: &Result<T, E>, of: impl Fn(&T) -> String) -> Outcome {
     match result {
-        Ok(value) => of(value),
+        Ok(value) => Outcome::accepted(of(value)),
         // The same mistake elsewhere is the same mistake.
-        Err(error) => format!("{error:?}").replace(|character: char| character.is_ascii_digit(), ""),
+        Err(error) => Outcome::error(format!("{error:?}").replace(|character: char| character.is_ascii_digit(), "")),
     }
 }
 
@@ -118,9 +118,9 @@ fn leaves(value: &Json) -> usize {
 }
 
 /// Every parameter that was sent is one value of what is read.
-fn form(input: &[u8], nesting: form::Nesting) -> String {
+fn form(input: &[u8], nesting: form::Nesting) -> Outcome {
     let Ok(text) = std::str::from_utf8(input) else {
-        return "no text".to_owned();
+        return Outcome::error("no text");
     };
     let read = form::nest(text, nesting, form::Semicolons::Refused);
     assert_eq!(form::nest(text, nesting, form::Semicolons::Refused), read);
@@ -163,11 +163,11 @@ fn typed(input: &[u8]) -> Option<(&str, &[u8])> {
 fn the_parts_of_multipart_are_all_that_was_sent() {
     let check = |input: &[u8]| {
         let Some((content_type, content)) = typed(input) else {
-            return "no type".to_owned();
+            return Outcome::error("no type");
         };
         let boundary = match multipart::boundary(content_type) {
             Ok(boundary) => boundary,
-            Err(error) => return format!("{error:?}"),
+            Err(error) => return Outcome::error(format!("{error:?}")),
         };
         if let Ok(parts) = multipart::split(content, boundary) {
             let mut again = format!("--{boundary}").into_bytes();
@@ -190,7 +190,7 @@ fn the_parts_of_multipart_are_all_that_was_sent() {
                 assert_eq!(number, values.len());
                 form::assemble(values.into_iter(), form::Nesting::Brackets)
             }
-            Err(error) => return format!("{error:?}"),
+            Err(error) => return Outcome::error(format!("{error:?}")),
         };
         told(&values, shape)
     };

@@ -31,6 +31,15 @@ fn cbor_is_the_same_call_with_another_token_and_not_with_anything_else_changed()
 }
 
 proptest::proptest! {
+    #[test]
+    fn no_cbor_that_cannot_be_read_is_a_read(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 1..48)) {
+        let aws = aws();
+        let mut call = call("POST", "https://x.eu-west-1.amazonaws.com/service/X2010/operation/GetThing", &[CBOR, RPC], None);
+        call.body = Body::Captured(bytes.clone().into());
+        let reads = resolve(&aws, &call).is_ok_and(|action| action.access == Access::Read);
+        proptest::prop_assert_eq!(reads, crate::mapping::cbor::parse(&bytes).is_ok());
+    }
+
     /// No content makes a read of an operation that changes, nor of one that nobody names.
     #[test]
     fn no_cbor_is_a_read_that_its_path_is_not(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 1..48), known: bool) {

@@ -38,14 +38,14 @@ fn read(input: &[u8]) -> Option<Call> {
 fn every_call_is_an_action_or_refused_and_the_same_each_time() {
     let check = |input: &[u8]| {
         let Some(call) = read(input) else {
-            return "no call".to_owned();
+            return Outcome::error("no call");
         };
         let mappings = shipped();
         let action = resolve(mappings, &call);
         assert_eq!(resolve(&AGAIN, &call), action);
         let action = match action {
             Ok(action) => action,
-            Err(reason) => return format!("{reason:?}"),
+            Err(reason) => return Outcome::error(format!("{reason:?}")),
         };
         assert!(
             call.method != Method::DELETE || action.access != Access::Read,
@@ -57,13 +57,14 @@ fn every_call_is_an_action_or_refused_and_the_same_each_time() {
             AGAIN.identify(&call, &action).ok() == identity.as_ref().ok().cloned(),
             "another call the next time"
         );
-        format!(
+        let told = format!(
             "{} {} {:?} {}",
             action.provider,
             action.name,
             action.access,
             identity.is_ok()
-        )
+        );
+        Outcome::reads(action.access == Access::Read, told)
     };
     let words = &[
         "GET ",

@@ -21,7 +21,7 @@ fn access(url: &str, content: &[u8]) -> Option<Access> {
 fn no_graphql_that_cannot_be_read_is_a_read() {
     let check = |input: &[u8]| {
         let Ok(document) = std::str::from_utf8(input) else {
-            return "no text".to_owned();
+            return Outcome::error("no text");
         };
         let roots = graphql::read(None, Some(&json!({ "query": document })));
         if roots.is_some() {
@@ -42,10 +42,8 @@ fn no_graphql_that_cannot_be_read_is_a_read() {
             let roots = graphql::read(None, Some(&body));
             assert!(!roots.as_deref().is_some_and(queries), "{roots:?}");
         }
-        format!(
-            "{access:?} {:?}",
-            roots.map(|roots| roots.iter().map(|root| root.kind).collect::<Vec<_>>())
-        )
+        let kinds = roots.map(|roots| roots.iter().map(|root| root.kind).collect::<Vec<_>>());
+        Outcome::reads(access == Some(Access::Read), format!("{access:?} {kinds:?}"))
     };
     let words = &[
         "{",
@@ -97,7 +95,7 @@ fn engines(line: &str) -> Vec<Engine> {
 fn no_sql_hides_a_change_beside_it() {
     let check = |input: &[u8]| {
         let Some((line, text)) = std::str::from_utf8(input).ok().and_then(|text| text.split_once('\n')) else {
-            return "no text".to_owned();
+            return Outcome::error("no text");
         };
         let engines = engines(line);
         let reads = |text: &str| {
@@ -119,10 +117,8 @@ fn no_sql_hides_a_change_beside_it() {
         let postgres = sql::read(&[text], &[Engine::Postgres], &[]);
         let harmless = postgres.iter().all(|deed| deed.class == Class::Read);
         assert!(access != Some(Access::Read) || harmless, "{postgres:?}");
-        format!(
-            "{access:?} {:?}",
-            deeds.iter().map(|deed| deed.class).collect::<Vec<_>>()
-        )
+        let classes: Vec<Class> = deeds.iter().map(|deed| deed.class).collect();
+        Outcome::reads(read, format!("{access:?} {classes:?}"))
     };
     let words = &[
         "SELECT ",
@@ -193,7 +189,7 @@ fn no_message_of_json_rpc_goes_unjudged() {
         let access = access(server, input);
         let Ok(value) = json::parse(input) else {
             assert!(access != Some(Access::Read), "it is no JSON");
-            return format!("no JSON {access:?}");
+            return Outcome::error(format!("no JSON {access:?}"));
         };
         let read = mcp::read(&value, &HeaderMap::new());
         let number = value.as_array().map_or(1, Vec::len);
@@ -218,7 +214,8 @@ fn no_message_of_json_rpc_goes_unjudged() {
                 .map(|one| matches!(one, mcp::Message::Other))
                 .collect::<Vec<_>>()
         });
-        format!("{access:?} {:?}", kinds.map_err(|refusal| refusal.reason))
+        let kinds = kinds.map_err(|refusal| refusal.reason);
+        Outcome::reads(access == Some(Access::Read), format!("{access:?} {kinds:?}"))
     };
     let words = &[
         "\"jsonrpc\":\"2.0\"",
