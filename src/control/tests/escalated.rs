@@ -125,6 +125,8 @@ async fn the_first_group_still_may_and_what_nobody_answers_is_denied() {
     let client = scene.sidecar.send(refund("charge=ch_1&amount=9000", "a"));
     let id = scene.sidecar.pending().await;
     scene.move_to(301, "escalated").await;
+    // On record it is a moment before it may be decided again.
+    scene.prints("nobody has answered, asks approver or security now").await;
     assert_eq!(scene.approve("alice", &id).await, 200);
     assert!(client.await.unwrap().is_ok());
 
