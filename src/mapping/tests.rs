@@ -8,6 +8,7 @@ use super::*;
 use crate::model::{Body, CallId, Caller, Origin, Reason, Timestamp};
 
 mod accounts;
+mod answers;
 mod aws;
 mod bypass;
 mod codings;

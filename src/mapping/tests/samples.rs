@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::io::yaml;
 
-fn sample_call(sample: &Json) -> Call {
+pub(super) fn sample_call(sample: &Json) -> Call {
     let headers: Vec<_> = sample["headers"].as_object().unwrap().iter().collect();
     let headers: Vec<_> = headers
         .iter()
