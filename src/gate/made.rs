@@ -38,35 +38,46 @@ impl Made {
     /// SECURITY: a call that is sent again by its idempotency key is answered as it was the first time, whatever the thing has
     /// become since (test `what_was_changed_is_not_learnt_again`).
     pub(super) fn learn(&self, provider: &Arc<str>, id: &str, fields: &Fields) {
-        let mut providers = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
-        let things = providers.entry(provider.clone()).or_default();
-        let known = things.by_id.get(id);
-        let agreed = known.is_none_or(|known| known.as_ref() == Some(fields));
-        things.put(id, agreed.then(|| fields.clone()));
+        self.change(provider, |things| {
+            let known = things.by_id.get(id);
+            let agreed = known.is_none_or(|known| known.as_ref() == Some(fields));
+            things.put(id, agreed.then(|| fields.clone()));
+        });
     }
 
-    /// A call leaves: what it changes is not what it was. Providers of which nothing is remembered take no room.
+    /// A call leaves: what it changes is not what it was.
     ///
     /// SECURITY: an intent that is raised after it was made is confirmed for more than was remembered (tests
     /// `what_is_changed_is_forgotten`, `a_change_that_nobody_knows_forgets_all_of_its_provider`).
     pub(super) fn leaves(&self, action: &Action) {
-        let changes = |meaning: &&Action| meaning.access != Access::Read && meaning.recalled.is_empty();
-        for meaning in action.meanings().filter(changes) {
-            let mut providers = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(things) = providers.get_mut(&meaning.provider) else {
-                continue;
-            };
+        for meaning in action.meanings().filter(|meaning| meaning.access != Access::Read) {
             if meaning.unmapped {
-                things.by_id.values_mut().for_each(|fields| *fields = None);
-            }
-            let named = match meaning.fields.get("resource_ids") {
-                Some(Value::List(ids)) => ids.as_slice(),
-                Some(Value::Bool(_) | Value::Int(_) | Value::Text(_)) | None => &[],
-            };
-            for id in meaning.target.id.iter().chain(named) {
-                things.put(id, None);
+                self.forget_all(&meaning.provider);
+            } else if meaning.recalled.is_empty() {
+                let named = match meaning.fields.get("resource_ids") {
+                    Some(Value::List(ids)) => ids.as_slice(),
+                    Some(Value::Bool(_) | Value::Int(_) | Value::Text(_)) | None => &[],
+                };
+                let ids: Vec<&String> = meaning.target.id.iter().chain(named).collect();
+                if !ids.is_empty() {
+                    self.change(&meaning.provider, |things| {
+                        ids.iter().for_each(|id| things.put(id, None))
+                    });
+                }
             }
         }
+    }
+
+    fn forget_all(&self, provider: &str) {
+        let mut providers = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(things) = providers.get_mut(provider) {
+            things.by_id.values_mut().for_each(|fields| *fields = None);
+        }
+    }
+
+    fn change(&self, provider: &Arc<str>, change: impl FnOnce(&mut Things)) {
+        let mut providers = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
+        change(providers.entry(provider.clone()).or_default());
     }
 }
 
