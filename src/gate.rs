@@ -10,7 +10,6 @@
 //! are the values filled in, and then the ordinary rules apply, each hold with a vote of its own.
 
 mod complete;
-mod made;
 mod memory;
 mod paused;
 mod prepare;

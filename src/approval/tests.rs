@@ -42,7 +42,6 @@ pub(crate) fn action() -> Action {
         request_line: "POST https://api.stripe.com/v1/refunds".to_owned(),
         answer: Arc::new(Answer::default()),
         also: Vec::new(),
-        recalled: Vec::new(),
         risk: None,
     }
 }

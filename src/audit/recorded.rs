@@ -153,7 +153,6 @@ impl RecordedCall {
             request_line: String::new(),
             answer: Arc::default(),
             also: Vec::new(),
-            recalled: Vec::new(),
         };
         action.also = also(kept, &action)?;
         action.request_line = request_line;

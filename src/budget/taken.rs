@@ -204,7 +204,6 @@ fn action(members: &Members, name: Arc<str>, access: Access, target: Target) -> 
         request_line: String::new(),
         answer: Arc::new(Answer::default()),
         also: Vec::new(),
-        recalled: Vec::new(),
     })
 }
 

@@ -35,7 +35,6 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) ->
     let Some(definition) = vocabulary.actions.get(&action.name) else {
         return action;
     };
-    recall(&mut action, definition, rules);
     let stated = stated.iter().filter(|(field, _)| action.is_missing(field));
     let stated: BTreeMap<Arc<str>, Value> = stated.map(|(field, value)| (field.clone(), value.clone())).collect();
     action.missing.retain(|missing| !stated.contains_key(&missing.field));
@@ -64,59 +63,6 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) ->
         }
     }
     action
-}
-
-/// What the call does not tell of its target is as that was made through this sidecar. What was recalled before is looked up
-/// again: it may have been changed since.
-fn recall(action: &mut Action, definition: &ActionDefinition, rules: &Rules) {
-    if action.answer.recall.is_empty() {
-        return;
-    }
-    let before = told_of_its_target(action);
-    for field in std::mem::take(&mut action.recalled) {
-        action.fields.remove(&field);
-        if definition.required.contains(&field) {
-            let why = Why::Absent;
-            action.missing.push(Missing { field, why });
-        }
-    }
-    let unsaid = |name: &String| {
-        let absent = |missing: &Missing| *missing.field == **name && missing.why == Why::Absent;
-        match action.is_missing(name) {
-            true => action.missing.iter().any(absent),
-            false => !action.fields.contains_key(name.as_str()),
-        }
-    };
-    let known = action
-        .target
-        .id
-        .as_deref()
-        .filter(|_| action.answer.recall.iter().all(unsaid));
-    let known = known.and_then(|id| rules.memory.made.of(&action.provider, id));
-    for (field, value) in known.unwrap_or_default() {
-        if action.answer.recall.iter().any(|name| **name == *field) {
-            action.missing.retain(|missing| missing.field != field);
-            action.fields.insert(field.clone(), value);
-            action.recalled.push(field);
-        }
-    }
-    let after = told_of_its_target(action);
-    if before != after {
-        action.summary = before.map_or_else(|| action.summary.clone(), |before| action.summary.replace(&before, ""));
-        action.summary.push_str(&after.unwrap_or_default());
-    }
-}
-
-/// People who are asked are told where the amount is from.
-fn told_of_its_target(action: &Action) -> Option<String> {
-    let recalled = action.recalled.iter().any(|field| **field == *AMOUNT);
-    let told = recalled.then(|| {
-        money::show(
-            action.int(AMOUNT).unwrap_or_default(),
-            action.text(CURRENCY).unwrap_or_default(),
-        )
-    });
-    told.map(|amount| format!(" ({amount}, as it was made here)"))
 }
 
 /// Calls that name no currency are in the account's (a Stripe refund is in its charge's). One that is there but cannot be

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Paused;
-use super::made::{Made, Makes};
 use super::stated::Statements;
 use crate::budget::{Ledger, Steady};
 use crate::model::{Facts, Outcome, Timestamp};
@@ -20,8 +19,6 @@ pub struct Memory {
     pub history: History,
     /// What agents stated and may do.
     pub stated: Statements,
-    /// What was made through this sidecar.
-    pub(super) made: Made,
 }
 
 impl Memory {
@@ -32,7 +29,6 @@ impl Memory {
             budgets: Ledger::new(steady),
             history: History::default(),
             stated: Statements::default(),
-            made: Made::default(),
         }
     }
 }
@@ -47,7 +43,6 @@ impl Default for Memory {
 pub struct Sent {
     memory: Arc<Memory>,
     deed: Deed,
-    makes: Option<Makes>,
 }
 
 impl Sent {
@@ -56,19 +51,14 @@ impl Sent {
         let Facts { agent, host, .. } = permit.call().facts();
         let deed = Deed::of(&agent, &host, permit.action());
         memory.history.leaves(&deed, at);
-        memory.made.leaves(permit.action());
         Sent {
             memory: memory.clone(),
             deed,
-            makes: Makes::of(permit.action()),
         }
     }
 
-    /// How it ended, and the id of what it made. What was executed, or may have been, is learnt from.
-    pub fn ended(self, outcome: Outcome, result_id: Option<&str>, at: Timestamp) {
-        if let (Outcome::Success, Some(makes), Some(id)) = (outcome, &self.makes, result_id) {
-            makes.made(&self.memory.made, id);
-        }
+    /// How it ended. What was executed, or may have been, is learnt from.
+    pub fn ended(self, outcome: Outcome, at: Timestamp) {
         match outcome {
             Outcome::Success | Outcome::Unknown => self.memory.history.learn(&self.deed, at),
             Outcome::Failure | Outcome::Error | Outcome::NotSent | Outcome::Abandoned => {}

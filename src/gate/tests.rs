@@ -4,7 +4,6 @@ mod baseline;
 mod budgets;
 mod completing;
 mod labels;
-mod made;
 mod meanings;
 mod never_allows;
 mod packs;
@@ -129,7 +128,6 @@ pub(super) fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
-        recalled: Vec::new(),
         risk: None,
     }
 }

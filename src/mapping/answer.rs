@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::document::Selector;
-use super::json;
+use super::{json, xml};
 use crate::model::Answer;
 
 /// Content beyond this is not looked at, in bytes.
@@ -31,7 +31,7 @@ pub fn read_answer(answer: &Answer, status: u16, content: Option<&[u8]>) -> Read
     let document = match wants_content(answer) {
         true => content
             .filter(|bytes| bytes.len() <= MAX_CONTENT)
-            .and_then(|bytes| json::parse(bytes).ok()),
+            .and_then(|bytes| json::parse(bytes).ok().or_else(|| xml::parse(bytes).ok())),
         false => None,
     };
     let find = |path: &Option<String>| -> Option<Value> {

@@ -10,7 +10,6 @@ use super::file::{self, File};
 use super::form::Semicolons;
 use super::hosts::Pattern;
 use super::service::{IdempotencyKey, Meaning, Reveals, Service, Signer};
-use super::spelling;
 use crate::io::yaml::Located;
 use crate::model::{Access, Answer, Diagnostic, ErrorShape, Source, Vocabulary, money};
 
@@ -306,15 +305,6 @@ impl Compiler<'_> {
         for path in answer.success.iter().chain(&answer.result_id) {
             let read = Selector::parse(path);
             self.keep(at, read);
-        }
-        for name in answer.remember.iter().chain(&answer.recall) {
-            if !self.vocabulary.fields.contains_key(name.as_str()) {
-                let hint = spelling::hint(name, self.vocabulary.fields.keys().map(AsRef::as_ref));
-                self.wrong(at, format!("unknown field `{name}`{hint}"));
-            }
-        }
-        if !answer.remember.is_empty() && answer.result_id.is_none() {
-            self.wrong(at, "`remember` wants `result_id`: by what is it to be remembered?");
         }
         Arc::new(answer.clone())
     }

@@ -217,7 +217,6 @@ impl Mappings {
             request_line: record::request_line(call, record::Known::Nothing),
             answer: Arc::default(),
             also: Vec::new(),
-            recalled: Vec::new(),
             risk: None,
         };
         if definition

@@ -50,9 +50,6 @@ pub struct Action {
     /// for most calls; `summary` tells them all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Action>,
-    /// Fields that the call does not tell: they are remembered of the making of its target. Put there by the gate.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub recalled: Vec<Arc<str>>,
     /// Worked out by the gate, of the whole call; `None` before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<Box<Risk>>,
@@ -158,14 +155,6 @@ pub struct Answer {
     /// JSONPath of the id of what was made (a refund, a charge, a message).
     #[serde(default)]
     pub result_id: Option<String>,
-    /// Fields of this call that hold for what was made, by its `result_id`, until something else changes that:
-    /// `[amount, currency]`
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub remember: Vec<String>,
-    /// Fields that, where the call tells none of them, are those of its target, if that was made through this sidecar
-    /// (`remember`). Such a call does not change them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub recall: Vec<String>,
 }
 
 /// The error body an SDK understands.

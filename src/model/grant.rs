@@ -290,7 +290,6 @@ mod tests {
             request_line: String::new(),
             answer: Arc::default(),
             also: Vec::new(),
-            recalled: Vec::new(),
             risk: None,
         }
     }

@@ -144,7 +144,6 @@ fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
-        recalled: Vec::new(),
         risk: None,
     }
 }

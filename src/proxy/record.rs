@@ -262,7 +262,7 @@ impl Record {
                 carried,
             } = ending;
             let time = Timestamp::now();
-            sent.ended(outcome, result_id.as_deref(), time);
+            sent.ended(outcome, time);
             let closed = CallClosed {
                 call,
                 time,

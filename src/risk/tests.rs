@@ -48,7 +48,6 @@ pub(super) fn action(name: &str, environment: &str, fields: &[(&str, i64)]) -> A
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
-        recalled: Vec::new(),
         risk: None,
     }
 }

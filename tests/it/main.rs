@@ -56,7 +56,6 @@ mod page;
 mod pause;
 mod people;
 mod policies;
-mod recalled;
 mod reject;
 mod reload;
 mod replay;

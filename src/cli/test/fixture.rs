@@ -286,7 +286,6 @@ impl Reader<'_> {
             request_line: String::new(),
             answer: Arc::default(),
             also: Vec::new(),
-            recalled: Vec::new(),
         };
         Some(Subject::Action {
             action: Box::new(action),

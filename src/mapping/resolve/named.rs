@@ -56,7 +56,6 @@ impl Mappings {
             request_line: record::request_line(call, Known::Operation(service, operation)),
             answer: operation.answer.as_ref().unwrap_or(&service.answer).clone(),
             also: Vec::new(),
-            recalled: Vec::new(),
             risk: None,
         };
         let others = others.into_iter().flat_map(|other| {

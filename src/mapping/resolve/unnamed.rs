@@ -178,7 +178,6 @@ impl Mappings {
                 .unwrap_or(&words.answer)
                 .clone(),
             also: Vec::new(),
-            recalled: Vec::new(),
             risk: None,
         }
     }

@@ -357,3 +357,11 @@ fn s3_the_header_that_makes_a_call_mean_more_is_told() {
         .summary;
     assert!(!summary.contains("x-amz-acl"), "{summary}");
 }
+
+/// Its name without that ending may be a bucket's, which is another.
+#[test]
+fn an_access_point_of_several_regions_is_no_bucket() {
+    let url = "https://mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com/reports/2026/q1.csv";
+    let action = resolve(shipped(), &call("DELETE", url, &[], None));
+    assert!(action.as_ref().is_ok_and(|action| action.unmapped), "{action:?}");
+}

@@ -56,7 +56,6 @@ fn action(summary: &str) -> Action {
         request_line: "GET /".to_owned(),
         answer: Arc::default(),
         also: Vec::new(),
-        recalled: Vec::new(),
         risk: None,
     }
 }

@@ -42,7 +42,6 @@ pub(crate) fn action() -> Action {
         request_line: "POST https://api.stripe.com/v1/refunds?key=…".to_owned(),
         answer: Arc::default(),
         also: Vec::new(),
-        recalled: Vec::new(),
         risk: None,
     }
 }

@@ -56,7 +56,6 @@ fn action(name: &str, access: Access, fields: &[(&str, i64)]) -> Action {
         request_line: "POST https://api.example.com/x".to_owned(),
         answer: Arc::default(),
         also: Vec::new(),
-        recalled: Vec::new(),
     }
 }
 

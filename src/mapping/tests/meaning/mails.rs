@@ -95,6 +95,20 @@ fn an_upload_that_may_not_be_all_of_the_mail_tells_nobody() {
     }
 }
 
+/// A person may have written it, and sends it from where they do not see what became of it.
+#[test]
+fn other_words_in_somebodys_draft_are_a_change_that_nobody_knows() {
+    let json = in_json();
+    for (path, kind, body) in [
+        ("/gmail/v1/users/me/drafts/r1", JSON, json.as_str()),
+        ("/upload/gmail/v1/users/me/drafts/r1?uploadType=media", WHOLE, MAIL),
+    ] {
+        let url = format!("https://gmail.googleapis.com{path}");
+        let action = resolve(shipped(), &call("PUT", &url, &[kind], Some(body))).unwrap();
+        assert!(action.unmapped, "{path}: {action:?}");
+    }
+}
+
 #[test]
 fn who_is_named_in_the_call_is_one_address_each() {
     let send = |to: serde_json::Value| {
