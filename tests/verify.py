@@ -352,6 +352,11 @@ def has(ranges, place):
     return at >= 0 and place <= ranges[at][1]
 
 
+def covers(ranges, first, last):
+    at = bisect.bisect_right(ranges, (first, math.inf)) - 1
+    return at >= 0 and last <= ranges[at][1]
+
+
 def month_begins(text):
     """The second in which a month begins; None: it is none."""
     if type(text) is not str or not re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", text, re.ASCII) or text < "0001":
@@ -419,13 +424,14 @@ class Pruned:
             raise Wrong(f"entry {seq}: it does not say what is to be pruned")
         now = datetime.datetime.fromtimestamp(order["time"] / 1000, datetime.timezone.utc)
         last_month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=1)
+        order["wrong"] = None
         if before > last_month.replace(day=1).timestamp():
-            raise Wrong(f"entry {seq}: it orders months to be pruned that are always kept")
+            order["wrong"] = "what it goes by orders months to be pruned that are always kept"
         notes = "SELECT note FROM checkpoints WHERE size <= ? ORDER BY ordinal DESC LIMIT 1"
         note = self.database.execute(notes, [order["to"]]).fetchone()
         later = sum(by for place, by in self.forward if place > order["to"])
         if note and claimed_seconds(note[0]) * 1000 + later >= before * 1000:
-            raise Wrong(f"entry {seq}: it orders to be pruned what was not signed before those months were over")
+            order["wrong"] = "what it goes by orders to be pruned what was not signed before those months were over"
         return order
 
     def ordinals(self, table):
@@ -466,13 +472,15 @@ class Pruned:
             raise Wrong(f"entry {seq}: it does not say what was pruned")
         if self.order is None or said["order"] != self.order["seq"] or said["to"] > self.order["to"]:
             raise Wrong(f"entry {seq}: nobody ordered that so much is pruned, or a start or another order came since")
+        if self.order["wrong"]:
+            raise Wrong(f"entry {seq}: {self.order['wrong']}")
         if said["order"] > sealed:
             raise Wrong(f"entry {seq}: what was ordered to be pruned was not signed before it was")
         if self.last and said["from"] != self.last[1] + 1:
             raise Wrong(f"entry {seq}: it does not go on from what was pruned before")
         ordered = [(first, min(last, said["to"])) for first, last in self.order["ranges"] if first <= said["to"]]
         # What goes on behind a piece stays until that goes, too.
-        within = all(any(one <= first and last <= other for one, other in said["ranges"]) for first, last in ordered)
+        within = all(covers(said["ranges"], first, last) for first, last in ordered)
         if not within or (said["to"] == self.order["to"] and said["ranges"] != ordered):
             raise Wrong(f"entry {seq}: it does not keep what was ordered to be kept")
         self.last = (seq, said["to"])
@@ -1114,7 +1122,7 @@ def main():
         except (Unreadable, OSError) as error:
             changed = max(changed, 2)
             print(f"UNREADABLE: {error}", flush=True)
-        except (Wrong, sqlite3.Error, KeyError, TypeError, AttributeError, ValueError) as wrong:
+        except (Wrong, sqlite3.Error, LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as wrong:
             changed = max(changed, 1)
             print(f"CHANGED: {wrong}", flush=True)
     return changed

@@ -21,7 +21,7 @@ pub(super) struct Retention {
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
     pub(super) one_at_a_time: Arc<Mutex<()>>,
-    /// When the last entry was written that an earlier run has signed.
+    /// When the last entry was written that was signed before the first start of the sidecar since the machine's.
     pub(super) until: Option<Timestamp>,
 }
 
@@ -63,29 +63,23 @@ impl Retention {
         let by = By::Retention { months };
         let counts = || control::may_be_pruned(&self.gate.rules(), before, now);
         let pruned = control::prune(&self.store, &self.one_at_a_time, before, &by, counts).await?;
-        match (pruned.range, pruned.held) {
-            (Some((from, to)), kept) => {
-                let entries = pruned.entries;
-                tracing::info!(
-                    from,
-                    to,
-                    entries,
-                    kept,
-                    "pruned what is older than `audit.retention` says"
-                );
-            }
-            (None, Some(held)) => tracing::warn!(held, "more is kept than `audit.retention` says"),
-            (None, None) => {}
+        if let Some((from, to)) = pruned.range {
+            let entries = pruned.entries;
+            tracing::info!(from, to, entries, "pruned what is older than `audit.retention` says");
+        }
+        if let Some(held) = pruned.held {
+            tracing::warn!(held, "more is kept than `audit.retention` says");
         }
         Ok(())
     }
 }
 
 /// By which time it is told what is old. `None`: it is not known yet. `until`: when the last entry was written that was signed before
-/// this start.
+/// the machine's own start.
 ///
-/// SECURITY: a machine may come up years ahead, before it is told the time, and all would be old. Test:
-/// `a_clock_that_is_ahead_at_start_is_not_believed`.
+/// SECURITY: a machine may come up years ahead, before it is told the time, and all would be old; what an earlier start since then has
+/// recorded is as far ahead. Tests: `a_clock_that_is_ahead_at_start_is_not_believed`,
+/// `the_first_start_since_the_machines_own_is_found`.
 fn believed(now: Timestamp, until: Option<Timestamp>, up_for_a_day: bool) -> Option<Timestamp> {
     match up_for_a_day {
         true => Some(now),

@@ -22,7 +22,7 @@ use crate::store::{CommitError, Store};
 use super::publishing::Publishing;
 use found::Finding;
 pub(super) use start::of_one_piece;
-use start::{accepted, ended, last, not_held, others_than, taken_up, told};
+use start::{accepted, ended, last, not_held, others_than, taken_up, told, until};
 
 mod found;
 mod start;
@@ -67,7 +67,7 @@ pub(super) struct Sealing {
     unsealed: u64,
     /// What the last checkpoint is over is all of a run, its end too, or there was none.
     ended: bool,
-    /// When the last entry was written that it is over.
+    /// When the last entry was written that was signed before the machine's own start.
     until: Option<Timestamp>,
 }
 
@@ -99,7 +99,7 @@ impl Sealing {
             },
         };
         Ok(Self {
-            until: audit::written(&store.reader()?, sealer.size())?,
+            until: until(store, &sealer)?,
             turns: Turns::new(None, recorded.remove(&None)),
             recorded,
             unsealed: store.entries().saturating_sub(sealer.size()),
@@ -136,7 +136,7 @@ impl Sealing {
         .collect()
     }
 
-    /// When the last entry was written that an earlier run has signed; to be asked before this one signs.
+    /// When the last entry was written that was signed before the first start of the sidecar since the machine's own.
     pub(super) fn until(&self) -> Option<Timestamp> {
         self.until
     }

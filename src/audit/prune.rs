@@ -3,25 +3,29 @@
 
 mod cut;
 mod held;
+mod state;
 #[cfg(test)]
 mod tests;
 
 use crate::model::change::Pruning;
 use crate::model::entry::{Committed, Kind};
 use crate::model::erasure::spell;
+use crate::model::inert::inert;
 use crate::model::merkle::Hash;
 use crate::model::month::Month;
 use crate::model::{Change, Entry, Timestamp};
-use crate::store::{Gone, ReadError, Reader};
+use crate::store::{Evidence, Gone, ReadError, Reader};
 
-use super::verify::Members;
+use super::verify::{Members, recallable};
 use cut::{Cut, Cuts};
 use held::{Held, Old};
 
 /// Entries read at once.
 const PAGE: u32 = 1_000;
 /// Entries of one piece: a commit that holds up those behind it for some hundredths of a second.
-const PIECE: i64 = 2_000;
+///
+/// In builds for tests a trail of some hundred is pruned in several, too.
+const PIECE: i64 = if cfg!(debug_assertions) { 50 } else { 2_000 };
 
 /// Why nothing is pruned.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,11 @@ pub enum PruneError {
          audit verify`"
     )]
     Another(u64),
+    #[error(
+        "nothing is pruned: what is recorded is not what was written ({place}: {wrong}; findings in all: {count}), and what may be evidence of \
+         that stays. Look at it with `runplane audit verify`"
+    )]
+    Found { place: String, wrong: String, count: u64 },
 }
 
 /// What goes.
@@ -46,6 +55,8 @@ pub struct Prune {
     pieces: Vec<Piece>,
     /// What keeps entries of those months, or which of them stay, in words.
     pub held: Option<String>,
+    /// The last entry that was read for it.
+    read: i64,
 }
 
 /// What goes in one commit.
@@ -110,11 +121,26 @@ impl Prune {
         cuts.keep_what_goes_on(reader)?;
         let held = cuts.all.last().and_then(Cut::goes_on);
         let pieces = pieces(reader, begins, cuts)?;
-        Ok(Self { pieces, held })
+        let read = from.saturating_sub(1);
+        Ok(Self { pieces, held, read })
     }
 
     pub fn pieces(&self) -> &[Piece] {
         &self.pieces
+    }
+
+    /// Whether the clock was set between what was read for it and its order. Then it is older than it looks, or newer, and whoever
+    /// reads the order reckons with that.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn is_outdated(&self, reader: &Reader, order: i64) -> Result<bool, ReadError> {
+        Ok(!reader.written(self.read + 1, order, &["gap"], 1)?.is_empty())
+    }
+
+    /// No more than its first pieces.
+    pub fn truncate(&mut self, pieces: usize) {
+        self.pieces.truncate(pieces);
     }
 
     /// The first and the last of the entries that go.
@@ -194,6 +220,25 @@ impl By<'_> {
             By::Person { name, reason } => entry.with("person", *name).commit("reason", Committed::keep(reason)),
             By::Retention { months } => entry.with("retention", i64::from(*months)),
         }
+    }
+}
+
+/// Whether anything that would go is not what was written: then it is evidence, and nothing goes. `signed`: as for [`Prune::plan`].
+///
+/// SECURITY: values, rows of calls, approvals and grants, and steps go with the entries; who changed these beside a running sidecar
+/// would have it pruned, and with it what tells. Test: `what_was_changed_beside_its_entry_is_not_pruned`.
+///
+/// # Errors
+/// If so, or the database cannot be read.
+pub fn hold(evidence: &Evidence, signed: (u64, Hash)) -> Result<(), PruneError> {
+    let findings = recallable(evidence, signed, |_, _| {})?;
+    match findings.told.first() {
+        None => Ok(()),
+        Some(first) => Err(PruneError::Found {
+            place: inert(&first.place.to_string()).into_owned(),
+            wrong: inert(&first.wrong).into_owned(),
+            count: findings.count,
+        }),
     }
 }
 
@@ -297,6 +342,7 @@ impl Prune {
         Self {
             pieces: vec![piece],
             held: None,
+            read: 9,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::registry::owner_only;
 use super::view::Pruned;
 use crate::agent::Person;
-use crate::audit::{By, Prune, PruneError};
+use crate::audit::{By, Prune, PruneError, hold_before_pruning};
 use crate::gate::Rules;
 use crate::model::Timestamp;
 use crate::model::inert::inert;
@@ -80,6 +80,7 @@ pub(super) async fn prune(
     let before = before.ok_or_else(|| Problem::unprocessable("expected `before` to be a month, such as 2026-01"))?;
     may_go(&parts.gate.rules(), before, Timestamp::now())?;
     if new.dry_run {
+        let _one_at_a_time = parts.pruning.lock().await;
         let plan = planned(&parts.store, before, i64::MAX).await?;
         let mut pruned = told(&plan);
         if let Some((_, to)) = plan.range() {
@@ -145,39 +146,73 @@ pub async fn carry_out(
     may_go: impl Fn() -> Result<(), PruningError>,
 ) -> Result<Pruned, PruningError> {
     let _one_at_a_time = one_at_a_time.lock().await;
-    let (mut most, mut first) = (i64::MAX, None);
+    let (mut most, mut gone) = (i64::MAX, None);
     for _ in 0..ATTEMPTS {
         may_go()?;
-        let plan = planned(store, before, most).await?;
-        let pruned = first.get_or_insert_with(|| told(&plan)).clone();
+        let mut plan = planned(store, before, most).await?;
         let Some((_, to)) = plan.range() else {
-            return Ok(pruned);
+            return Ok(and(gone, told(&plan)));
         };
         most = to;
         let begins = i64::try_from(store.entries()).unwrap_or(i64::MAX);
         store.write(plan.ordered(before, by)).await?;
         let order = order_behind(store, begins).await?;
+        if plan.is_outdated(&store.reader().map_err(read)?, order).map_err(read)? {
+            continue;
+        }
         is_signed(store, order).await?;
-        match in_pieces(store, &plan, order, by, &may_go).await {
-            Err(PruningError::Commit(CommitError::Lost)) => {}
-            done => return done.map(|()| pruned),
+        let mut pieces = 0;
+        match in_pieces(store, &plan, order, by, (&may_go, &mut pieces)).await {
+            Err(PruningError::Commit(CommitError::Lost)) => {
+                plan.truncate(pieces);
+                gone = Some(and(gone, told(&plan)));
+            }
+            done => return done.map(|()| and(gone, told(&plan))),
         }
     }
     Err(PruningError::Changing)
 }
 
+/// What went in all, where it was planned anew; what is held is told by the last plan.
+fn and(before: Option<Pruned>, then: Pruned) -> Pruned {
+    let Some(before) = before else { return then };
+    let range = match (before.range, then.range) {
+        (Some((from, _)), Some((_, to))) => Some((from, to)),
+        (one, other) => one.or(other),
+    };
+    let ends = |months: &str| months.rsplit("..").next().unwrap_or_default().to_owned();
+    let begins = |months: &str| months.split("..").next().unwrap_or_default().to_owned();
+    let months = match (&*before.months, &*then.months) {
+        (one, "") | ("", one) => one.to_owned(),
+        (one, other) if begins(one) == ends(other) => begins(one),
+        (one, other) => format!("{}..{}", begins(one), ends(other)),
+    };
+    Pruned {
+        range,
+        entries: before.entries + then.entries,
+        months,
+        ..then
+    }
+}
+
+fn read(error: impl Into<ReadError>) -> PruningError {
+    PruningError::Plan(PruneError::Read(error.into()))
+}
+
 /// Between two pieces the writer is left to the calls for as long as one took; and rules may have come into force that count more.
+/// `written`: how many pieces went.
 async fn in_pieces(
     store: &Store,
     plan: &Prune,
     order: i64,
     by: &By<'_>,
-    may_go: impl Fn() -> Result<(), PruningError>,
+    (may_go, written): (impl Fn() -> Result<(), PruningError>, &mut usize),
 ) -> Result<(), PruningError> {
     for piece in plan.pieces() {
         may_go()?;
         let began = Instant::now();
         store.write(piece.changes(order, by)).await?;
+        *written += 1;
         sleep(began.elapsed().max(Duration::from_millis(5))).await;
     }
     Ok(())
@@ -186,8 +221,14 @@ async fn in_pieces(
 async fn planned(store: &Store, before: Month, most: i64) -> Result<Prune, PruningError> {
     let store = store.clone();
     let plan = tokio::task::spawn_blocking(move || {
+        let signed = store.signed();
         let reader = store.reader().map_err(ReadError::from)?;
-        Prune::plan(&reader, store.signed(), before.begins(), most)
+        reader.stand_still()?;
+        let plan = Prune::plan(&reader, signed, before.begins(), most)?;
+        if plan.range().is_some() {
+            hold_before_pruning(&store.evidence().map_err(ReadError::from)?, signed)?;
+        }
+        Ok::<_, PruneError>(plan)
     });
     Ok(plan.await.map_err(|_| PruningError::Died)??)
 }
@@ -240,7 +281,7 @@ impl From<PruningError> for Problem {
         match error {
             PruningError::TooLate(_) => Self::unprocessable(error.to_string()),
             PruningError::Counted { .. }
-            | PruningError::Plan(PruneError::Changed(_) | PruneError::Another(_))
+            | PruningError::Plan(PruneError::Changed(_) | PruneError::Another(_) | PruneError::Found { .. })
             | PruningError::Changing => Self::conflict(error.to_string()),
             PruningError::Commit(error) => error.into(),
             PruningError::Plan(PruneError::Read(_)) | PruningError::Unsigned | PruningError::Died => {
@@ -261,13 +302,53 @@ mod tests {
         let store = Store::open(&directory.path().join("state").join("runplane.db")).unwrap();
         let most = Month::parse("2026-02").unwrap();
         let by = By::Retention { months: 13 };
-        let pruned = in_pieces(&store, &Prune::sample(), 1, &by, || Err(PruningError::TooLate(most))).await;
+        let mut written = 0;
+        let too_late = || Err(PruningError::TooLate(most));
+        let pruned = in_pieces(&store, &Prune::sample(), 1, &by, (too_late, &mut written)).await;
         assert!(matches!(pruned, Err(PruningError::TooLate(_))), "{pruned:?}");
-        let pruned = in_pieces(&store, &Prune::sample(), 1, &by, || Ok(())).await;
+        let pruned = in_pieces(&store, &Prune::sample(), 1, &by, (|| Ok(()), &mut written)).await;
         assert!(
             matches!(pruned, Err(PruningError::Commit(_))),
             "it is tried: {pruned:?}"
         );
+        assert_eq!(written, 0);
+    }
+
+    #[test]
+    fn what_went_before_it_was_planned_anew_is_told_with_the_rest() {
+        let pruned = |range, entries, months: &str, held: Option<&str>| Pruned {
+            range,
+            entries,
+            months: months.to_owned(),
+            held: held.map(str::to_owned),
+            bytes: None,
+        };
+        let first = pruned(Some((1, 50)), 40, "2025-01..2025-02", Some("one call"));
+        let then = pruned(Some((51, 90)), 30, "2025-02..2025-03", None);
+        let all = and(Some(first.clone()), then);
+        assert_eq!((all.range, all.entries, all.held), (Some((1, 90)), 70, None));
+        assert_eq!(all.months, "2025-01..2025-03");
+        let nothing = pruned(None, 0, "", Some("the clock"));
+        let all = and(Some(first), nothing);
+        assert_eq!(
+            (all.range, &*all.months, all.held.as_deref()),
+            (Some((1, 50)), "2025-01..2025-02", Some("the clock"))
+        );
+    }
+
+    /// Who reads the order reckons with what stands before it.
+    #[tokio::test]
+    async fn where_the_clock_was_set_before_the_order_it_is_planned_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("state").join("runplane.db")).unwrap();
+        for _ in 0..9 {
+            store.write(crate::audit::shutdown()).await.unwrap();
+        }
+        let outdated = |order| Prune::sample().is_outdated(&store.reader().unwrap(), order).unwrap();
+        assert!(!outdated(11));
+        let jump = crate::model::time::Jump::Forward(Duration::from_secs(60));
+        store.write(crate::audit::gap(jump)).await.unwrap();
+        assert!(outdated(11) && !outdated(10), "before the order, and not behind it");
     }
 
     /// A window of 30 days reaches over February.

@@ -162,6 +162,14 @@ fn weight(connection: &Connection, upto: i64) -> rusqlite::Result<i64> {
 }
 
 impl Reader {
+    /// From here on it reads the record as it is now, whatever is written or pruned meanwhile.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn stand_still(&self) -> Result<(), ReadError> {
+        Ok(self.connection.execute_batch("BEGIN")?)
+    }
+
     /// What was pruned; `None`: nothing ever was.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::audit::turns::contradicts;
+use super::state::{State, states};
 use crate::audit::verify::Members;
 use crate::model::Timestamp;
 use crate::model::erasure::Places;
@@ -19,17 +19,6 @@ pub(super) struct Cut {
     pub(super) kept: Vec<i64>,
     /// Calls, approvals and grants whose rows stay, by their ids.
     pub(super) open: [Vec<String>; 3],
-}
-
-/// What an entry that may have to stay is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum State {
-    /// Which keys sign where is told by all of these.
-    Key(i64),
-    Registry(bool, String),
-    Pause(String),
-    /// Publishing to a place fails; and what it said against this trail.
-    Anchor(bool, String),
 }
 
 /// A call that has not ended.
@@ -251,13 +240,7 @@ impl Cuts {
                 span.last = i64::MAX;
             }
         }
-        for grant in self.grants.values() {
-            for approval in &grant.by {
-                if let Some(approval) = self.approvals.get_mut(approval) {
-                    approval.last = approval.last.max(grant.last);
-                }
-            }
-        }
+        self.keep_together();
         for span in self.orders.values() {
             for cut in crossed(&mut self.all, span) {
                 cut.kept.extend(span.until(cut.seq));
@@ -286,15 +269,40 @@ impl Cuts {
         Ok(())
     }
 
-    /// Who may call and decide, who is paused, and the keys of the log: what says so of the entries up to `seq`. What the last cut
-    /// keeps of that, each of them does.
+    /// A grant goes on for as long as the approvals by it, and these for as long as it does.
+    fn keep_together(&mut self) {
+        loop {
+            let mut longer = false;
+            for grant in self.grants.values_mut() {
+                let by = grant.by.iter().filter_map(|id| self.approvals.get(id));
+                let last = by.map(|approval| approval.last).fold(grant.last, i64::max);
+                longer |= last > grant.last;
+                grant.last = last;
+                for id in &grant.by {
+                    if let Some(approval) = self.approvals.get_mut(id) {
+                        longer |= approval.last < last;
+                        approval.last = last;
+                    }
+                }
+            }
+            if !longer {
+                return;
+            }
+        }
+    }
+
+    /// Who may call and decide, who is paused, the keys of the log, and the last start: what says so of the entries up to `seq`. What
+    /// the last cut keeps of that, each of them does.
     fn states_at(&self, seq: i64) -> Vec<i64> {
         let mut last: HashMap<&State, (i64, bool)> = HashMap::new();
         for (place, state, ends) in self.states.iter().filter(|(place, ..)| *place <= seq) {
             last.insert(state, (*place, *ends));
         }
-        let last = last.into_values().filter(|(_, ends)| !ends);
-        last.map(|(place, _)| place).collect()
+        let start = last.get(&State::Start).map_or(0, |(place, _)| *place);
+        let goes_on = |(state, (place, ends)): &(&State, (i64, bool))| {
+            !ends && (!matches!(state, State::Gap(_)) || *place > start)
+        };
+        last.into_iter().filter(goes_on).map(|(_, (place, _))| place).collect()
     }
 }
 
@@ -344,25 +352,4 @@ fn is_of_approval(kind: &str, members: &Members<'_>) -> bool {
         "grant" | "erased" | "registry" | "pause" => false,
         _ => members.get("commit_row").is_some(),
     }
-}
-
-/// What an entry is the last one about, for now, and whether it ends that.
-fn states(seq: i64, kind: &str, members: &Members<'_>) -> [Option<(State, bool)>; 2] {
-    let text = |name| members.text(name).unwrap_or_default().to_owned();
-    let one = match kind {
-        "key" => (State::Key(seq), false),
-        "registry" => (
-            State::Registry(members.text("entity") == Some("agent"), text("name")),
-            false,
-        ),
-        "pause" => (State::Pause(text("agent")), members.text("event") == Some("resumed")),
-        "anchor" => {
-            let ends = members.text("event") != Some("failed");
-            let against = members.text("reason").is_some_and(contradicts);
-            let also = (ends || against).then(|| (State::Anchor(true, text("to")), ends));
-            return [Some((State::Anchor(false, text("to")), ends)), also];
-        }
-        _ => return [None, None],
-    };
-    [Some(one), None]
 }

@@ -82,13 +82,13 @@ fn plan(path: &Path, signed: (u64, Hash)) -> Result<Prune, PruneError> {
     Prune::plan(&Reader::open(path).unwrap(), signed, before, i64::MAX)
 }
 
-fn boots(times: &[i64]) -> Vec<(i64, Entry)> {
-    times.iter().map(|time| (*time, Entry::new(Kind::Boot))).collect()
+fn ends(times: &[i64]) -> Vec<(i64, Entry)> {
+    times.iter().map(|time| (*time, Entry::new(Kind::Shutdown))).collect()
 }
 
 /// Two entries that are old, and three that are not.
 fn two_are_old() -> Vec<(i64, Entry)> {
-    boots(&[OLD, OLD + 1, NEW, NEW + 1, NEW + 2])
+    ends(&[OLD, OLD + 1, NEW, NEW + 1, NEW + 2])
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn what_is_old_is_told_by_what_was_signed() {
 async fn a_tile_that_was_changed_with_its_entry_does_not_bear_it_out() {
     let trail = Trail::new(&two_are_old());
     let signed = trail.signed().await;
-    let forged = Entry::new(Kind::Boot).bytes(3, Timestamp(OLD + 2));
+    let forged = Entry::new(Kind::Shutdown).bytes(3, Timestamp(OLD + 2));
     trail.change(&format!(
         "UPDATE entries SET time = {}, bytes = CAST('{}' AS BLOB) WHERE seq = 3",
         OLD + 2,
@@ -137,9 +137,9 @@ async fn a_tile_that_was_changed_with_its_entry_does_not_bear_it_out() {
 /// Once entries are gone, their times are told by what was signed over them.
 #[tokio::test]
 async fn what_was_signed_late_is_not_old() {
-    let trail = Trail::new(&boots(&[OLD, OLD + 1]));
+    let trail = Trail::new(&ends(&[OLD, OLD + 1]));
     trail.signed().await;
-    trail.write(&boots(&[NEW, NEW + 1]));
+    trail.write(&ends(&[NEW, NEW + 1]));
     let signed = trail.signed().await;
     assert_eq!(trail.plan(signed).unwrap().range(), Some((1, 1)));
 }
@@ -159,12 +159,12 @@ fn cuts(trail: &Trail, piece: i64, most: i64) -> Vec<Cut> {
 #[tokio::test]
 async fn an_order_stays_for_as_long_as_what_was_done_by_it() {
     let pruned = |event: &str| Entry::new(Kind::Pruned).with("event", event);
-    let mut entries = boots(&[OLD, OLD + 1]);
+    let mut entries = ends(&[OLD, OLD + 1]);
     entries.push((OLD + 2, pruned("ordered")));
     entries.push((OLD + 3, pruned("done").with("order", 3_i64)));
     entries.push((OLD + 4, Entry::new(Kind::Shutdown)));
     entries.push((OLD + 5, pruned("done").with("order", 3_i64)));
-    let behind = boots(&[OLD + 6, NEW]);
+    let behind = ends(&[OLD + 6, NEW]);
     let trail = Trail::new(&[&entries[..], &behind].concat());
     let kept: Vec<Vec<i64>> = cuts(&trail, 1, 7).into_iter().map(|cut| cut.kept).collect();
     let order = || vec![3];
@@ -197,7 +197,7 @@ fn what_goes_on_behind_a_cut_stays() {
         of(Kind::Denied, "asked"),
         outcome(&calls[1]),
         of(Kind::Approved, "again").with("grant", "given"),
-        Entry::new(Kind::Boot),
+        Entry::new(Kind::Shutdown),
     ];
     let entries: Vec<_> = (OLD..).zip(entries).collect();
     let trail = Trail::new(&entries);
@@ -221,7 +221,7 @@ fn what_an_open_call_goes_by_stays_with_it() {
         of(Kind::Approved),
         of(Kind::Decided).call(&call).with("decision", "ALLOW"),
         of(Kind::Consumed).call(&call),
-        Entry::new(Kind::Boot),
+        Entry::new(Kind::Shutdown),
     ];
     let kept = |entries: &[Entry]| -> Vec<Vec<i64>> {
         let entries: Vec<_> = (OLD..).zip(entries.iter().cloned()).collect();
@@ -233,7 +233,7 @@ fn what_an_open_call_goes_by_stays_with_it() {
     assert_eq!(kept(&entries), begins, "it has not ended");
     entries.push(Entry::new(Kind::Outcome).call(&call));
     assert_eq!(kept(&entries), [&begins[..], &[vec![]]].concat());
-    entries.insert(5, Entry::new(Kind::Boot));
+    entries.insert(5, Entry::new(Kind::Shutdown));
     assert_eq!(kept(&entries)[5], [1, 2, 3, 4], "it ends behind the last cut");
 }
 
@@ -274,10 +274,67 @@ fn a_grant_by_a_correction_is_counted_where_it_is_given() {
             .with("approval", "asked")
             .with("grant", "given"),
         Entry::new(Kind::Grant).with("event", "given").with("grant", "given"),
-        Entry::new(Kind::Boot),
+        Entry::new(Kind::Shutdown),
     ];
     let trail = Trail::new(&(OLD..).zip(entries).collect::<Vec<_>>());
     let cuts = cuts(&trail, 1, 4);
     let rows: Vec<_> = cuts.iter().map(|cut| (cut.rows[2], cut.open[2].len())).collect();
     assert_eq!(rows, [(0, 0), (0, 0), (1, 0), (1, 0)]);
+}
+
+/// Else the grant's row would be gone while an approval by it tells of a use.
+#[test]
+fn a_grant_stays_for_as_long_as_the_approvals_by_it() {
+    let of = |kind: Kind, approval: &str| Entry::new(kind).with("approval", approval);
+    let given = |grant: &str| Entry::new(Kind::Grant).with("event", "given").with("grant", grant);
+    let entries = [
+        given("one"),
+        given("two"),
+        of(Kind::Held, "first"),
+        of(Kind::Approved, "first").with("grant", "one"),
+        of(Kind::Held, "both"),
+        of(Kind::Approved, "both").with("grant", "one"),
+        of(Kind::Approved, "both").with("grant", "two"),
+        of(Kind::Held, "last"),
+        of(Kind::Approved, "last").with("grant", "two"),
+        Entry::new(Kind::Shutdown),
+        of(Kind::Consumed, "last"),
+    ];
+    let trail = Trail::new(&(OLD..).zip(entries).collect::<Vec<_>>());
+    let last = cuts(&trail, 10, 10).pop().unwrap();
+    assert_eq!(last.kept, (1..=9).collect::<Vec<_>>());
+    let mut open = last.open;
+    for ids in &mut open {
+        ids.sort();
+    }
+    assert_eq!(open, [&[][..], &["both", "first", "last"], &["one", "two"]]);
+}
+
+/// The next one holds the clock against it, and what is kept is of its rules.
+#[test]
+fn the_last_start_stays_and_how_the_clock_was_set_since() {
+    let gap = || Entry::new(Kind::Gap).with("set_forward_ms", 9_i64);
+    let start = || Entry::new(Kind::Boot);
+    let entries = [gap(), start(), gap(), start(), gap(), Entry::new(Kind::Shutdown)];
+    let trail = Trail::new(&(OLD..).zip(entries).collect::<Vec<_>>());
+    let kept = |most: i64| cuts(&trail, 9, most).pop().unwrap().kept;
+    assert_eq!([1, 3, 6].map(kept), [vec![1], vec![2, 3], vec![4, 5]]);
+}
+
+/// What it went on with may be gone, and nothing else tells of that.
+#[test]
+fn what_a_start_accepted_stays() {
+    let start = |name: &'static str, told: &str| Entry::new(Kind::Boot).with(name, told);
+    let entries = [
+        start("changed_accepted", "1 findings"),
+        start("anchor", "of 9 entries, held"),
+        start("changed_found", "at noon"),
+        start("anchor", "rollback accepted: from 9 entries to 7"),
+        start("log_last", "rollback accepted: other entries"),
+        start("unsealed_held", "to nothing"),
+        start("unsealed", "0"),
+        start("unsealed", "0"),
+    ];
+    let trail = Trail::new(&(OLD..).zip(entries).collect::<Vec<_>>());
+    assert_eq!(cuts(&trail, 9, 8).pop().unwrap().kept, [1, 3, 4, 5, 6, 8]);
 }

@@ -78,6 +78,8 @@ struct Order {
     before: Month,
     time: Timestamp,
     told: Ordered,
+    /// Why nothing was to be done by it.
+    wrong: Option<&'static str>,
 }
 
 impl Order {
@@ -93,6 +95,7 @@ impl Order {
                 by: members.text("person").map(str::to_owned),
                 months: members.text("months")?.to_owned(),
             },
+            wrong: None,
         })
     }
 
@@ -102,7 +105,7 @@ impl Order {
     /// then. Test: `what_was_young_is_not_taken_for_pruned`.
     fn wrong(&self, evidence: &Evidence, forward: &[(u64, i64)]) -> Result<Option<&'static str>, ReadError> {
         if self.before > Month::of(self.time).before(1) {
-            return Ok(Some("it orders months to be pruned that are always kept"));
+            return Ok(Some("what it goes by orders months to be pruned that are always kept"));
         }
         let note = evidence.note_up_to(i64::try_from(self.to).unwrap_or(i64::MAX))?;
         // One that cannot be read is told in its turn, and so is one that nobody signed.
@@ -112,7 +115,7 @@ impl Order {
         let later = forward.iter().filter(|(seq, _)| *seq > self.to).map(|(_, by)| *by);
         let signed = i64::try_from(signed).unwrap_or(i64::MAX).saturating_mul(1_000);
         let young = later.fold(signed, i64::saturating_add) >= self.before.begins().0;
-        Ok(young.then_some("it orders to be pruned what was not signed before those months were over"))
+        Ok(young.then_some("what it goes by orders to be pruned what was not signed before those months were over"))
     }
 }
 
@@ -299,10 +302,12 @@ impl Pruned {
         members: &Members<'_>,
     ) -> Result<Option<&'static str>, ReadError> {
         self.order = Order::read(seq, members);
-        match &self.order {
-            None => Ok(Some("it does not say what is to be pruned")),
-            Some(order) => order.wrong(evidence, &self.forward),
-        }
+        let Some(order) = &mut self.order else {
+            return Ok(Some("it does not say what is to be pruned"));
+        };
+        // The clock may have been set after that was planned: by such an order nothing is done.
+        order.wrong = order.wrong(evidence, &self.forward)?;
+        Ok(None)
     }
 
     fn done(&mut self, seq: u64, sealed: u64, members: &Members<'_>) -> Option<&'static str> {
@@ -313,11 +318,16 @@ impl Pruned {
             .last
             .as_ref()
             .is_none_or(|(_, to, _)| said.from == to.saturating_add(1));
+        let wrong = self.order.as_mut().filter(|order| order.seq == said.order);
+        let wrong = wrong.and_then(|order| order.wrong.take());
         let order = self.order.as_ref().filter(|order| order.seq == said.order);
         self.last = Some((seq, said.to, order.map(|order| order.told.clone())));
         let Some(order) = order.filter(|order| said.to <= order.to) else {
             return Some("nobody ordered that so much is pruned, or a start or another order came since");
         };
+        if wrong.is_some() {
+            return wrong;
+        }
         if !follows {
             return Some("it does not go on from what was pruned before");
         }

@@ -128,9 +128,12 @@ fn what_was_ordered_to_be_kept_is_kept() {
 #[test]
 fn what_was_young_is_not_taken_for_pruned() {
     let (_directory, path) = database();
-    let kept = "it orders months to be pruned that are always kept";
-    assert_eq!(told(&path, 0, &[ordered("2026-11", 9, None)]), [kept]);
-    assert_eq!(told(&path, 0, &[ordered("2026-10", 9, None)]), [""; 0]);
+    let kept = "what it goes by orders months to be pruned that are always kept";
+    // Once, at the first of what was done by it, and nothing where nothing was.
+    let by = |order: Entry| told(&path, 12, &[order, done(10, (1, 3), None), done(10, (4, 5), None)]);
+    assert_eq!(by(ordered("2026-11", 9, None)), [kept]);
+    assert_eq!(by(ordered("2026-10", 9, None)), [""; 0]);
+    assert_eq!(told(&path, 0, &[ordered("2026-11", 9, None)]), [""; 0]);
     let wrong = "it does not say what is to be pruned";
     assert_eq!(told(&path, 0, &[ordered("2026-13", 9, None)]), [wrong]);
     let key = LogKey::new("runplane/test", &Secret::new([3; 32])).unwrap();
@@ -147,13 +150,18 @@ fn what_was_young_is_not_taken_for_pruned() {
         let row = rusqlite::params![ordinal, i64::try_from(size).unwrap(), note];
         connection.execute(insert, row).unwrap();
     }
-    let young = "it orders to be pruned what was not signed before those months were over";
-    assert_eq!(told(&path, 0, &[ordered("2026-10", 9, None)]), [young]);
-    assert_eq!(told(&path, 0, &[ordered("2026-10", 8, None)]), [young]);
-    assert_eq!(told(&path, 0, &[ordered("2026-10", 7, None)]), [""; 0]);
+    let young = "what it goes by orders to be pruned what was not signed before those months were over";
+    assert_eq!(by(ordered("2026-10", 9, None)), [young]);
+    assert_eq!(by(ordered("2026-10", 8, None)), [young]);
+    assert_eq!(by(ordered("2026-10", 7, None)), [""; 0]);
     // The clock was set forward since by more than what is left of the month.
-    let set = [gap(40 * 86_400_000), ordered("2026-10", 7, None)];
-    assert_eq!(told(&path, 0, &set), [young]);
+    let set = [
+        gap(40 * 86_400_000),
+        ordered("2026-10", 7, None),
+        done(11, (1, 7), None),
+    ];
+    assert_eq!(told(&path, 12, &set), [young]);
+    assert_eq!(told(&path, 12, &set[..2]), [""; 0], "nothing was done by it");
 }
 
 /// Of what goes on, the rows stay between those that are gone.

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::{REASON, last_month, old, prune, verify};
 use crate::harness::said;
-use crate::trail::{changed, database, second, stop};
+use crate::trail::{changed, database, second, stop, triggers};
 
 #[test]
 fn what_is_pruned_is_told_from_what_is_missing() {
@@ -95,6 +95,37 @@ fn what_is_pruned_is_told_from_what_is_missing() {
         "{}",
         said(&output)
     );
+}
+
+/// So are values, rows and steps: they would go with the entries.
+#[test]
+fn what_was_changed_beside_its_entry_is_not_pruned() {
+    for change in [
+        "DELETE FROM entry_values WHERE seq = (SELECT min(seq) FROM entry_values)",
+        "UPDATE calls SET milliseconds = coalesce(milliseconds, 0) + 7 WHERE ordinal = 1",
+    ] {
+        let recorded = old(3);
+        let sidecar = &recorded.sidecar;
+        let connection = Connection::open(database(sidecar)).unwrap();
+        let triggers = triggers(&connection);
+        for (name, _) in &triggers {
+            connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        }
+        assert_eq!(connection.execute(change, []).unwrap(), 1, "{change}");
+        for (_, made) in &triggers {
+            connection.execute_batch(made).unwrap();
+        }
+        for more in [&["--dry-run"][..], &[]] {
+            let before = last_month().to_string();
+            let output = sidecar.cli(&[&["audit", "prune", "--before", &before][..], &REASON, more].concat());
+            assert!(
+                !output.status.success() && said(&output).contains("what is recorded is not what was written"),
+                "{change}: {}",
+                said(&output)
+            );
+        }
+        assert_eq!(sidecar.trail().of_kind("pruned").len(), 0);
+    }
 }
 
 /// It is evidence.
