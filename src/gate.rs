@@ -292,6 +292,11 @@ impl Rules {
         self.labels.label(self.fill(action, &BTreeMap::new()), host)
     }
 
+    /// Whether an amount in that currency has a worth in the account's.
+    pub fn has_rate(&self, currency: &str) -> bool {
+        self.config.rates.base(1, currency).is_some()
+    }
+
     fn fill(&self, action: Action, stated: &BTreeMap<Arc<str>, Value>) -> Action {
         complete::complete(action, stated, self)
     }

@@ -127,6 +127,7 @@ pub(super) async fn approve(
     };
     let rules = parts.gate.rules();
     let stated = stated::read(row, &person, &yes.set, rules.vocabulary())?;
+    stated::worth_follows(row, &stated, |code| rules.has_rate(code))?;
     let now = Timestamp::now();
     let gate = |evidence: &_| match rules.review(&facts, &row.action, Some(evidence), now) {
         Verdict::RequireApproval { rules } => Verdict::RequireApproval {

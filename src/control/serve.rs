@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
-use http::header::CONNECTION;
+use http::header::{CONNECTION, HeaderName};
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -28,8 +28,11 @@ use crate::io::{proof, tls};
 
 /// Connections at a time. Whoever can reach the port could otherwise use up our file descriptors, and with them the proxy's.
 const CONNECTIONS: usize = 64;
-/// Places that stay free of connections which are kept between two questions: for the people who decide.
-const SPARE: usize = CONNECTIONS / 2;
+/// Connections that may be kept between two questions. With 16 questions that wait for a decision (`proxy::guard`), half of
+/// all places stay free: for the people who decide, and for short questions.
+const KEPT: usize = CONNECTIONS / 4;
+/// For how long a connection is kept.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// Where agents ask before they act (`proxy::guard`).
 const QUESTIONS: &str = "/api/v1/guard";
 /// A request is read and answered within this, else its connection is given to others.
@@ -95,7 +98,7 @@ pub async fn serve(
                 return;
             };
             let all = places.clone();
-            let service = service_fn(move |request| answer(router.clone(), all.clone(), peer, request));
+            let service = service_fn(move |request| answer(router.clone(), all.clone(), (peer, bounds.head), request));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(bounds.head)
@@ -176,7 +179,7 @@ fn machine(address: IpAddr) -> IpAddr {
 async fn answer(
     router: Router,
     places: Arc<Semaphore>,
-    peer: SocketAddr,
+    (peer, head): (SocketAddr, Duration),
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
@@ -189,11 +192,20 @@ async fn answer(
     };
     // Otherwise one answer for each connection. An agent that asks before each of its actions would spend a third of the
     // time on connecting.
-    let goes_on = proves || asks && answer.status() == StatusCode::OK && places.available_permits() >= SPARE;
-    if !goes_on {
-        answer
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+    let left = places.available_permits() >= CONNECTIONS - KEPT;
+    match proves || asks && answer.status() == StatusCode::OK && left {
+        // Well before it is closed: a question that meets the end of its connection is lost, and most clients do not send it
+        // again.
+        true => {
+            let seconds = format!("timeout={}", head.as_secs() / 2);
+            let told = HeaderValue::from_str(&seconds).ok();
+            answer.headers_mut().extend(told.map(|told| (KEEP_ALIVE, told)));
+        }
+        false => drop(
+            answer
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close")),
+        ),
     }
     Ok(answer)
 }
@@ -274,7 +286,9 @@ mod tests {
         if head.contains("content-length: 5") {
             stream.read_exact(&mut [0; 5]).await.unwrap();
         }
-        !head.contains("connection: close")
+        let goes_on = !head.contains("connection: close");
+        assert_eq!(head.contains("keep-alive: timeout=5\r\n"), goes_on, "{head}");
+        goes_on
     }
 
     #[tokio::test]
@@ -295,7 +309,7 @@ mod tests {
             }
         }
         // The two before may not have left yet.
-        assert!((SPARE - 2..=SPARE).contains(&pool.len()), "{} are kept", pool.len());
+        assert!((KEPT - 3..=KEPT).contains(&pool.len()), "{} are kept", pool.len());
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::consent;
 use super::problem::Problem;
 use crate::agent::Person;
-use crate::model::action::{CURRENCY, MAX_INT};
+use crate::model::action::{AMOUNT_BASE, CURRENCY, MAX_INT};
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
 use crate::model::vocabulary::FieldType;
@@ -67,6 +67,28 @@ pub(super) fn read(
         false => Err(Problem::unprocessable(format!(
             "the call does not say everything that the rules need; state what it will do: {}",
             open.join("; ")
+        ))),
+    }
+}
+
+/// What an amount is worth is worked out where its currency has a rate, and not stated.
+///
+/// SECURITY: the record would hold a worth that somebody stated and that did not count (test
+/// `a_worth_is_stated_only_where_there_is_no_rate`).
+pub(super) fn worth_follows(
+    row: &ApprovalRow,
+    stated: &BTreeMap<Arc<str>, Value>,
+    has_rate: impl Fn(&str) -> bool,
+) -> Result<(), Problem> {
+    let said = |stated: &BTreeMap<Arc<str>, Value>| match stated.get(CURRENCY) {
+        Some(Value::Text(code)) => Some(code.clone()),
+        Some(Value::Bool(_) | Value::Int(_) | Value::List(_)) | None => None,
+    };
+    let currency = said(stated).or_else(|| said(&row.stated));
+    match currency.filter(|code| stated.contains_key(AMOUNT_BASE) && has_rate(code)) {
+        None => Ok(()),
+        Some(code) => Err(Problem::unprocessable(format!(
+            "`{AMOUNT_BASE}` follows from `{CURRENCY}`: {code} has a rate (money.rates); leave it out"
         ))),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Rules;
 use crate::labels::Domains;
+use crate::model::accounts::Told;
 use crate::model::money::{self, Rates};
 use crate::model::vocabulary::ActionDefinition;
 use crate::model::{Action, Missing, Value, Why};
@@ -39,8 +40,10 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) ->
     let stated: BTreeMap<Arc<str>, Value> = stated.map(|(field, value)| (field.clone(), value.clone())).collect();
     action.missing.retain(|missing| !stated.contains_key(&missing.field));
     action.fields.extend(stated.clone());
+    settle_amount(&mut action, &stated, rules);
     fill_currency(&mut action, definition, rules);
     need(&mut action, rules);
+    need_currency(&mut action, definition, rules);
     for field in definition.required.iter().chain(&definition.optional) {
         let source = vocabulary
             .fields
@@ -65,16 +68,60 @@ fn one(mut action: Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) ->
     action
 }
 
-/// Calls that name no currency are in the account's (a Stripe refund is in its charge's). One that is there but cannot be
-/// read is no such call. Whose key it was is not known here: the mapping has filled in what follows from that.
-fn fill_currency(action: &mut Action, definition: &ActionDefinition, rules: &Rules) {
+/// An amount stays as the provider counts it until its currency is known: once people say that, it is in minor units.
+///
+/// SECURITY: else a hundredth of an amount in ariary would count (test `an_amount_is_settled_once_people_say_its_currency`).
+fn settle_amount(action: &mut Action, stated: &BTreeMap<Arc<str>, Value>, rules: &Rules) {
+    let theirs = !stated.contains_key(AMOUNT);
+    let (Some(Value::Text(currency)), Some(amount)) = (stated.get(CURRENCY), action.int(AMOUNT).filter(|_| theirs))
+    else {
+        return;
+    };
+    match rules.mappings.settled(&action.provider, currency, amount) {
+        Some(settled) => drop(action.fields.insert(AMOUNT.into(), Value::Int(settled))),
+        None => {
+            action.fields.remove(AMOUNT);
+            action.missing.push(Missing {
+                field: AMOUNT.into(),
+                why: Why::Unreadable,
+            });
+        }
+    }
+}
+
+fn currency_of(definition: &ActionDefinition) -> Option<&Arc<str>> {
     let mut fields = definition.required.iter().chain(&definition.optional);
-    let Some(currency) = fields.find(|field| &***field == CURRENCY) else {
+    fields.find(|field| &***field == CURRENCY)
+}
+
+fn has_or_lacks_amount(action: &Action) -> bool {
+    action.fields.contains_key(AMOUNT) || action.is_missing(AMOUNT)
+}
+
+/// Calls that name no currency are in the account's (a Stripe refund is in its charge's). One that is there but cannot be
+/// read is no such call. Whose key it was is not known here: the mapping has filled in what follows from that, and says
+/// nothing of a currency that it could not tell where it saw no amount.
+fn fill_currency(action: &mut Action, definition: &ActionDefinition, rules: &Rules) {
+    let accounts = &rules.config.accounts;
+    let told_apart = accounts.are_told_of(&action.provider) && !has_or_lacks_amount(action);
+    let Some(currency) = currency_of(definition).filter(|_| !told_apart) else {
         return;
     };
     let usual = rules.config.rates.account.as_deref();
-    let account = rules.config.accounts.by_default(&action.provider);
+    let account = accounts.by_default(&action.provider);
     account.put(usual, currency, &mut action.fields, &mut action.missing);
+}
+
+/// Whoever is asked for an amount that only a budget or a rule needs is asked for its currency too, where the mapping did not
+/// tell it.
+///
+/// SECURITY: another account's amount would count in the currency of the provider's keys (test
+/// `an_amount_that_only_a_budget_needs_is_in_no_currency_that_nobody_said`).
+fn need_currency(action: &mut Action, definition: &ActionDefinition, rules: &Rules) {
+    let told_apart = rules.config.accounts.are_told_of(&action.provider) && has_or_lacks_amount(action);
+    if let Some(currency) = currency_of(definition).filter(|_| told_apart && !action.is_missing(CURRENCY)) {
+        Told::Unknown.put(None, currency, &mut action.fields, &mut action.missing);
+    }
 }
 
 /// Works out `field` from `source`. Where that fails, the field is missing, unless there was nothing to work with and

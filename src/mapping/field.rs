@@ -12,6 +12,7 @@ mod domain;
 mod filters;
 mod mail;
 mod only;
+mod places;
 
 use domain::domains;
 pub(super) use filters::Filters;
@@ -134,9 +135,8 @@ impl Rule {
 }
 
 impl Reading {
-    /// Everything that is looked at.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        let kind = match &self.reduce {
+    fn kind(&self) -> Option<&Type> {
+        match &self.reduce {
             Reducer::One(kind) | Reducer::First(kind) | Reducer::Sum(kind) | Reducer::Max(kind) => Some(kind),
             Reducer::Count
             | Reducer::SumProduct(..)
@@ -148,8 +148,12 @@ impl Reading {
             | Reducer::CountSplit(_)
             | Reducer::Domain
             | Reducer::Mail(_) => None,
-        };
-        let currency = match kind {
+        }
+    }
+
+    /// Everything that is looked at.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let currency = match self.kind() {
             Some(Type::Money(path)) => Some(path),
             _ => None,
         };

@@ -15,6 +15,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::Node;
 use super::{Mappings, UNKNOWN, field, inert, json, record, tools};
+use crate::model::grant::PROVIDER;
 use crate::model::inert::is_active;
 use crate::model::vocabulary::{ActionDefinition, FieldType};
 use crate::model::{
@@ -167,6 +168,16 @@ fn text(
     }
 }
 
+/// What is said besides, a provider first: others may be too many to be shown. One that is null is not said.
+///
+/// SECURITY: what people approve is for the provider that decided the currency, however much is said before it (test
+/// `a_provider_is_shown_and_kept_whatever_else_is_said`).
+fn beside(rest: &Map<String, Json>) -> Vec<(&String, &Json)> {
+    let provider = rest.get_key_value(PROVIDER).filter(|(_, name)| !name.is_null());
+    let others = rest.iter().filter(|(name, _)| *name != PROVIDER);
+    provider.into_iter().chain(others).collect()
+}
+
 /// SECURITY: a name with a character that nobody sees is another name to rules and labels, and the same one to people
 /// (test `hidden_characters_are_no_part_of_a_name`).
 fn is_plain(text: &str, longest: usize) -> bool {
@@ -254,7 +265,10 @@ impl Mappings {
             let fits = |text: &str| text.chars().count() <= SHOWN_OF_EACH;
             fits(name) && fits(&value.to_string())
         };
-        let beside = rest.iter().take(SHOWN).filter(whole);
+        // However long a provider is, what is approved is for no other.
+        let beside = beside(&rest);
+        let beside = beside.into_iter().take(SHOWN);
+        let beside = beside.filter(|said| said.0 == PROVIDER || whole(said));
         // Amounts are in other units there than on the wire.
         let fields = statement.context.iter().filter(|(name, _)| {
             !rest.contains_key(*name) && ![AMOUNT, AMOUNT_MINOR, ENVIRONMENT].contains(&name.as_str())
@@ -306,6 +320,7 @@ impl Mappings {
             out.push_str(", said to be in ");
             inert::push(&mut out, claimed);
         }
+        let rest = beside(rest);
         for (at, (name, value)) in rest.iter().take(SHOWN).enumerate() {
             out.push_str(if at == 0 { "; also said: " } else { ", " });
             inert::push_at_most(&mut out, name, SHOWN_OF_EACH);

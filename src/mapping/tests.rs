@@ -28,6 +28,8 @@ mod s3;
 mod samples;
 
 const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
+const PAYPAL: &str = include_str!("../../mappings/paypal.yaml");
+const SHOPIFY: &str = include_str!("../../mappings/shopify.yaml");
 const STRIPE: &str = include_str!("../../mappings/stripe.yaml");
 
 /// A file that ships: its name, what it says, and its samples.

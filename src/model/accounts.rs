@@ -22,7 +22,7 @@ struct Provider {
 /// Whose currency an entry says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Whose {
-    /// That of all keys without an entry of their own.
+    /// All keys without an entry of their own.
     Provider,
     /// SHA-256 of the key, in hex.
     Key(Arc<str>),
@@ -119,9 +119,10 @@ impl Accounts {
     /// The most exact that is said of a call. `key`: its hash; only asked for where keys are told apart. Of a provider of which
     /// nothing is said all calls are as usual.
     ///
-    /// SECURITY: where accounts are told apart, a key that cannot be told may be one of another currency, and another account
-    /// is not in the currency of the key's: neither is taken for what all others are in. Tests:
-    /// `a_key_that_cannot_be_read_is_of_no_known_currency`, `another_account_is_not_in_the_currency_of_the_key`.
+    /// SECURITY: where accounts are told apart, a key that cannot be told, or has no entry, may be one of another currency, and
+    /// another account is not in the currency of the key's: none is taken for what all others are in. Tests:
+    /// `a_key_that_cannot_be_read_is_of_no_known_currency`, `a_key_without_an_entry_is_of_no_known_currency`,
+    /// `another_account_is_not_in_the_currency_of_the_key`.
     pub fn of(&self, provider: &str, key: impl FnOnce() -> Option<String>, named: Named<'_>) -> Told<'_> {
         let Some(known) = self.0.get(provider) else {
             return Told::Usual;
@@ -140,6 +141,11 @@ impl Accounts {
         }
     }
 
+    /// Whether anything is said of a provider.
+    pub fn are_told_of(&self, provider: &str) -> bool {
+        self.0.contains_key(provider)
+    }
+
     /// What is said of a provider's keys without an entry of their own.
     pub fn by_default(&self, provider: &str) -> Told<'_> {
         self.0.get(provider).map_or(Told::Usual, Provider::by_default)
@@ -152,7 +158,11 @@ impl Provider {
     }
 
     fn by_default(&self) -> Told<'_> {
-        self.entries.get(&Whose::Provider).map_or(Told::Usual, Account::told)
+        match self.entries.get(&Whose::Provider) {
+            Some(account) => account.told(),
+            None if self.tells_keys_apart() => Told::Unknown,
+            None => Told::Usual,
+        }
     }
 }
 

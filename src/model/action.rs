@@ -11,7 +11,7 @@ use super::{Labels, Risk, Vocabulary};
 
 /// The field that says what amounts are in.
 pub const CURRENCY: &str = "currency";
-const AMOUNT_BASE: &str = "amount_base";
+pub const AMOUNT_BASE: &str = "amount_base";
 
 /// The provider of actions that agents state to the Guard API.
 pub const GUARD: &str = "guard";

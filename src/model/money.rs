@@ -27,6 +27,15 @@ pub fn exponent(currency: &str) -> Option<u32> {
     })
 }
 
+/// An amount with `theirs` decimal places in minor units with `iso` ones, never less than it is. `None`: too much.
+pub fn in_places(amount: i64, theirs: u32, iso: u32) -> Option<i64> {
+    let power = 10i64.checked_pow(theirs.abs_diff(iso))?;
+    match theirs > iso {
+        true => Some(amount.div_euclid(power) + i64::from(amount.rem_euclid(power) > 0)),
+        false => amount.checked_mul(power).filter(|settled| *settled <= MAX_INT),
+    }
+}
+
 /// `90000`, `usd` as people write it: `$900.00`; other currencies as `900.00 EUR`.
 pub fn show(amount: i64, currency: &str) -> String {
     let places = exponent(currency).unwrap_or(0);

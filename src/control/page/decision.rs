@@ -189,14 +189,25 @@ fn risk(entry: &Kept) -> Option<(i64, &'static str, String)> {
 
 fn fields(entry: &Kept) -> Vec<Field> {
     let kept = entry.values.get("fields");
-    let kept: BTreeMap<Arc<str>, Value> = kept
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
+    let kept = kept.map(|text| values_of(text)).unwrap_or_default();
     let currency = currency_of(&kept, &BTreeMap::new());
     let fields = kept.iter();
     fields
         .map(|(name, value)| Field::new(name, value, currency.as_deref()))
         .collect()
+}
+
+/// Each for itself: one that is no value of ours (an older record, or a changed one) is shown as it stands there.
+fn values_of(text: &str) -> BTreeMap<Arc<str>, Value> {
+    let members = serde_json::from_str::<BTreeMap<Arc<str>, Json>>(text);
+    let read = |(name, json): (Arc<str>, Json)| {
+        let value = serde_json::from_str(&json.to_string()).unwrap_or_else(|_| Value::Text(json.to_string()));
+        (name, value)
+    };
+    match members {
+        Ok(members) => members.into_iter().map(read).collect(),
+        Err(_) => BTreeMap::from([("fields".into(), Value::Text(format!("(cannot be read) {text}")))]),
+    }
 }
 
 /// What was erased is so as a whole: `erased`, and not twice.
@@ -237,4 +248,19 @@ fn members(entry: &Kept) -> BTreeMap<String, Json> {
 
 fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_cannot_be_read_hides_no_other() {
+        let all = values_of(r#"{"amount":5,"was":{"a":1.5},"currency":"eur"}"#);
+        assert_eq!(all.get("amount"), Some(&Value::Int(5)));
+        assert_eq!(all.get("currency"), Some(&Value::Text("eur".to_owned())));
+        assert_eq!(all.get("was"), Some(&Value::Text(r#"{"a":1.5}"#.to_owned())));
+        let none = values_of("[1");
+        assert_eq!(none.get("fields"), Some(&Value::Text("(cannot be read) [1".to_owned())));
+    }
 }

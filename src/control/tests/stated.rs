@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use proptest::prelude::*;
 
-use super::super::stated::read;
+use super::super::stated::{read, worth_follows};
 use crate::agent::{Person, Proof};
 use crate::approval::tests::{approvals, call, park, rule};
 use crate::model::approval::INCOMPLETE_ACTION;
@@ -201,4 +201,18 @@ proptest! {
             Err(_) => prop_assert!(text.parse::<u64>().is_err() || text.starts_with('+') || text.parse::<u64>().unwrap() > 1_000_000_000_000_000),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worth_is_stated_only_where_there_is_no_rate() {
+    let row = row(&[("currency", Why::Unreadable), ("amount_base", Why::Derived)]).await;
+    let follows = |row: &ApprovalRow, pairs: &[(&str, &str)]| {
+        let stated = read(row, &alice(), &set(pairs), &vocabulary()).unwrap();
+        worth_follows(row, &stated, |code| code == "eur")
+    };
+    follows(&row, &[("currency", "eur")]).unwrap();
+    follows(&row, &[("currency", "chf"), ("amount_base", "1")]).unwrap();
+    let problem = follows(&row, &[("currency", "eur"), ("amount_base", "1")]).unwrap_err();
+    assert_eq!(problem.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(problem.detail.contains("eur has a rate"), "{}", problem.detail);
 }

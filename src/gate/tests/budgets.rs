@@ -3,6 +3,7 @@
 mod at_once;
 mod coming;
 mod counted;
+mod currency;
 mod files;
 
 use super::*;

@@ -298,3 +298,44 @@ fn a_currency_that_nobody_can_tell_stays_missing_when_it_is_completed_again() {
     let euros = with_accounts(&[(Whose::Provider, Some("eur"))]);
     assert!(euros.complete(once, "api.stripe.com").is_missing("currency"));
 }
+
+#[test]
+fn an_amount_is_settled_once_people_say_its_currency() {
+    let mut rules = rule_set("", rates());
+    let file = |name: &str, text: &str| Source {
+        file: name.to_owned(),
+        text: text.to_owned(),
+    };
+    let stripe = file("mappings/stripe.yaml", include_str!("../../../mappings/stripe.yaml"));
+    rules.mappings = Mappings::load(&file("mappings/actions.yaml", VOCABULARY), &[stripe]).unwrap();
+    let once = rules.complete(
+        with_missing(refund(51_200), "currency", Why::Unreadable),
+        "api.stripe.com",
+    );
+    for (currency, expected) in [
+        ("mga", 5_120_000),
+        ("MGA", 5_120_000),
+        ("isk", 512),
+        ("jpy", 51_200),
+        ("eur", 51_200),
+    ] {
+        let stated = BTreeMap::from([("currency".into(), Value::Text(currency.to_owned()))]);
+        let settled = complete::complete(once.clone(), &stated, &rules);
+        assert_eq!(settled.int("amount"), Some(expected), "{currency}");
+        let again = complete::complete(settled.clone(), &stated, &rules);
+        assert_eq!(again, settled, "{currency}, and once only");
+    }
+    // What people say themselves is in minor units.
+    let unsaid = with_missing(once, "amount", Why::Absent);
+    let both = BTreeMap::from([
+        ("amount".into(), Value::Int(7)),
+        ("currency".into(), Value::Text("mga".to_owned())),
+    ]);
+    assert_eq!(complete::complete(unsaid, &both, &rules).int("amount"), Some(7));
+    let huge = with_missing(refund(900_000_000_000_000), "currency", Why::Unreadable);
+    let stated = BTreeMap::from([("currency".into(), Value::Text("mga".to_owned()))]);
+    assert!(
+        complete::complete(huge, &stated, &rules).is_missing("amount"),
+        "too much to tell"
+    );
+}

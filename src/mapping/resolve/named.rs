@@ -11,8 +11,10 @@ use crate::mapping::file::Decoder;
 use crate::mapping::record::{self, Known};
 use crate::mapping::service::{Meaning, Operation, Service, TargetRule, UNTOLD};
 use crate::mapping::{Mappings, content, inert, outline};
-use crate::model::action::MAX_INT;
 use crate::model::{Access, Action, Call, Missing, Target, Value, Why, money};
+
+const AMOUNT: &str = "amount";
+const CURRENCY: &str = "currency";
 
 pub(super) type Fields = BTreeMap<Arc<str>, Value>;
 
@@ -66,7 +68,7 @@ impl Mappings {
                 }
                 Some(target) => {
                     let (mut fields, mut missing, targets) = elsewhere(other, target, &document);
-                    if let Some(name) = other.allowed.get("currency") {
+                    if let Some(name) = other.allowed.get(CURRENCY) {
                         self.account(service, document.headers)
                             .put(None, name, &mut fields, &mut missing);
                     }
@@ -142,12 +144,25 @@ impl Mappings {
             why: Why::Absent,
         }));
         let account = self.account(service, document.headers);
-        if let Some(name) = meaning.allowed.get("currency") {
+        if let Some(name) = meaning.allowed.get(CURRENCY) {
             account.put(None, name, &mut fields, &mut missing);
         }
         let usual = account.currency(self.account_currency.as_deref());
-        settle_places(service, usual, &mut fields, &mut missing);
+        let amount = operation.fields.iter().find(|(name, _)| **name == *AMOUNT);
+        let decimals = amount.and_then(|(_, rule)| rule.decimals());
+        settle_places(service, decimals, usual, &mut fields, &mut missing);
         (fields, missing)
+    }
+
+    /// An amount as the provider counts it in that currency, in minor units of ISO 4217; `None`: too much.
+    pub fn settled(&self, provider: &str, currency: &str, amount: i64) -> Option<i64> {
+        let code = currency.to_ascii_lowercase();
+        let mut services = self.services.iter().filter(|service| *service.provider == *provider);
+        let theirs = services.find_map(|service| service.currency_places.get(&*code).copied());
+        match (theirs, money::exponent(&code)) {
+            (Some(theirs), Some(iso)) => money::in_places(amount, theirs, iso),
+            (None, _) | (_, None) => Some(amount),
+        }
     }
 }
 
@@ -169,30 +184,42 @@ fn elsewhere(meaning: &Meaning, rule: &TargetRule, document: &Document<'_>) -> (
     (BTreeMap::new(), untold, targets)
 }
 
-/// Turns an amount with the provider's decimal places into minor units of ISO 4217, rounded up.
+/// Turns an amount with the provider's decimal places, or its rule's, into minor units of ISO 4217, rounded up. Where nobody
+/// can tell its currency yet, the gate does it once people say that.
 ///
-/// SECURITY: Stripe counts whole ariary where ISO 4217 has two places, so that an amount would look a hundred times
-/// smaller than it is (test `amounts_are_in_iso_minor_units`).
-fn settle_places(service: &Service, account_currency: Option<&str>, fields: &mut Fields, missing: &mut Vec<Missing>) {
-    let currency = match fields.get("currency") {
-        Some(Value::Text(code)) => Some(code.as_str()),
-        _ => account_currency,
-    };
-    let places = currency.and_then(|code| Some((*service.currency_places.get(code)?, money::exponent(code)?)));
-    let (Some((theirs, iso)), Some(Value::Int(amount))) = (places, fields.get("amount")) else {
+/// SECURITY: Stripe counts whole ariary where ISO 4217 has two places, and a rule that reads two places makes a tenth of an
+/// amount in dinars, so that it would look smaller than it is (tests `amounts_are_in_iso_minor_units`,
+/// `decimal_amounts_have_the_places_of_their_currency`).
+fn settle_places(
+    service: &Service,
+    decimals: Option<u32>,
+    account_currency: Option<&str>,
+    fields: &mut Fields,
+    missing: &mut Vec<Missing>,
+) {
+    let Some(&Value::Int(amount)) = fields.get(AMOUNT) else {
         return;
     };
-    let power = 10i64.pow(theirs.abs_diff(iso));
-    let settled = match theirs > iso {
-        true => Some(amount.div_euclid(power) + i64::from(amount.rem_euclid(power) > 0)),
-        false => amount.checked_mul(power).filter(|settled| *settled <= MAX_INT),
+    let unread = |missing: &Missing| *missing.field == *CURRENCY && missing.why != Why::Absent;
+    let currency = match fields.get(CURRENCY) {
+        Some(Value::Text(code)) => Some(code.as_str()),
+        _ if missing.iter().any(unread) => None,
+        _ => account_currency,
+    };
+    let settled = match (currency, decimals) {
+        (Some(code), _) => match service.currency_places.get(code).copied().or(decimals) {
+            Some(theirs) => money::exponent(code).and_then(|iso| money::in_places(amount, theirs, iso)),
+            None => return,
+        },
+        (None, Some(_)) => None,
+        (None, None) => return,
     };
     match settled {
-        Some(settled) => drop(fields.insert("amount".into(), Value::Int(settled))),
+        Some(settled) => drop(fields.insert(AMOUNT.into(), Value::Int(settled))),
         None => {
-            fields.remove("amount");
+            fields.remove(AMOUNT);
             missing.push(Missing {
-                field: "amount".into(),
+                field: AMOUNT.into(),
                 why: Why::Unreadable,
             });
         }

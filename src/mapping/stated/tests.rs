@@ -358,3 +358,33 @@ fn an_amount_without_a_currency_is_in_that_of_the_provider_it_names() {
         "of what names no provider"
     );
 }
+
+#[test]
+fn a_provider_is_shown_and_kept_whatever_else_is_said() {
+    let mappings = mappings_with(Some("usd"));
+    let told = |provider: &str| {
+        let others: String = (0..SHOWN).map(|at| format!(r#","a{at:02}":{at}"#)).collect();
+        let text = format!(r#"{{"action":"process_refund","target":"ch_1","amount":5{others},"provider":{provider}}}"#);
+        let statement = Statement::read(text.as_bytes()).unwrap();
+        let call = call(&statement);
+        let summary = mappings.judged_as(&call, &statement).unwrap().summary;
+        (summary, mappings.shown_whole(&call))
+    };
+    let (summary, kept) = told(r#""paypal""#);
+    assert!(
+        summary.contains(r#"; also said: provider="paypal", a00=0"#),
+        "{summary}"
+    );
+    assert!(summary.ends_with("a18=18 and 1 more"), "{summary}");
+    assert_eq!(kept.get(PROVIDER), Some(&"paypal".into()));
+    assert!(kept.contains_key("a18") && !kept.contains_key("a19"), "{kept:?}");
+    let long = "p".repeat(SHOWN_OF_EACH + 1);
+    let (_, kept) = told(&format!(r#""{long}""#));
+    assert_eq!(kept.get(PROVIDER), Some(&long.into()), "it is kept, and covers nothing");
+    let (summary, kept) = told("null");
+    assert!(
+        summary.contains("; also said: a00=0") && !summary.contains("provider="),
+        "{summary}"
+    );
+    assert!(!kept.contains_key(PROVIDER) && kept.contains_key("a19"), "{kept:?}");
+}

@@ -84,6 +84,8 @@ fn a_refund_by_a_key_that_cannot_be_told_has_no_currency() {
         &[][..],
         &[("authorization", "Bearer sk_live_euros, x")],
         &[("authorization", "Digest sk_live_euros")],
+        // One that is read and has no entry.
+        &[KEY],
     ] {
         let (amount, currency, missing, summary) = told(&mappings, &refund(headers, "charge=ch_1&amount=51200"));
         assert_eq!((amount, currency, missing), (Some(51_200), None, Some(Why::Unreadable)));
@@ -92,9 +94,10 @@ fn a_refund_by_a_key_that_cannot_be_told_has_no_currency() {
             "Refund 51200 (minor units) of ch_1 in Stripe (currency not readable)"
         );
     }
-    // A key that is read and has no entry is as all others: that is left to the gate.
-    let (_, currency, missing, summary) = told(&mappings, &refund(&[KEY], "charge=ch_1&amount=51200"));
-    assert_eq!((currency, missing), (None, None));
+    // Of whom the provider's own entry is.
+    let others = with(&[(key("sk_live_euros"), Some("eur")), (Whose::Provider, Some("usd"))]);
+    let (_, currency, missing, summary) = told(&others, &refund(&[KEY], "charge=ch_1&amount=51200"));
+    assert_eq!((currency.as_deref(), missing), (Some("usd"), None));
     assert_eq!(summary, "Refund $512.00 of ch_1 in Stripe");
 }
 
@@ -141,4 +144,71 @@ fn a_refund_for_a_connected_account_is_in_that_accounts_currency_or_in_none() {
         untold.1
     );
     assert!(matches!(mappings.account_of(&update("")), Told::Unknown));
+}
+
+#[test]
+fn decimal_amounts_have_the_places_of_their_currency() {
+    let in_shop = |usual: Option<&str>, amount: &str, currency: &str| {
+        let mappings = load(&[("shopify", SHOPIFY)]).unwrap();
+        let mappings = mappings.with_accounts(usual, Accounts::default());
+        let url = "https://acme.myshopify.com/admin/api/2026-01/orders/7/refunds";
+        let body = format!(r#"{{"refund":{{{currency}"transactions":[{{"amount":"{amount}"}}]}}}}"#);
+        let json = [("content-type", "application/json")];
+        let action = resolve(&mappings, &call("POST", url, &json, Some(&body))).unwrap();
+        let missing = action.missing.iter().find(|missing| &*missing.field == "amount");
+        (action.int("amount"), missing.map(|missing| missing.why))
+    };
+    for (currency, amount, expected) in [
+        ("usd", "400.50", 40_050),
+        ("kwd", "400.50", 400_500),
+        ("jpy", "5000", 5_000),
+    ] {
+        assert_eq!(
+            in_shop(Some(currency), amount, ""),
+            (Some(expected), None),
+            "{currency}"
+        );
+        let said = format!(r#""currency":"{currency}","#);
+        assert_eq!(
+            in_shop(Some("usd"), amount, &said),
+            (Some(expected), None),
+            "{currency}, as said"
+        );
+    }
+    // People say it in minor units of the currency that they know it to be in.
+    let unreadable = (None, Some(Why::Unreadable));
+    assert_eq!(in_shop(None, "400.50", ""), unreadable);
+    assert_eq!(in_shop(Some("usd"), "400.50", r#""currency":5,"#), unreadable);
+    assert_eq!(
+        in_shop(Some("usd"), "400.50", r#""currency":"xau","#),
+        unreadable,
+        "nobody pays in gold"
+    );
+}
+
+#[test]
+fn what_is_given_back_for_another_merchant_is_in_no_currency_of_the_keys() {
+    let mut accounts = Accounts::default();
+    let euros = Account {
+        currency: Some("eur".into()),
+        place: String::new(),
+    };
+    let unknown = Diagnostic::of_file("", "");
+    accounts.insert("paypal", Whose::Provider, euros, unknown).unwrap();
+    let mappings = load(&[("paypal", PAYPAL)])
+        .unwrap()
+        .with_accounts(Some("usd"), accounts);
+    let url = "https://api-m.paypal.com/v2/payments/captures/2GG/refund";
+    let of = |more: &[(&str, &str)]| {
+        let headers: Vec<_> = [("content-type", "application/json")]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        let (_, currency, missing, _) = told(&mappings, &call("POST", url, &headers, Some("{}")));
+        (currency, missing)
+    };
+    assert_eq!(of(&[]), (Some("eur".to_owned()), None));
+    let merchant = ("PayPal-Auth-Assertion", "eyJhbGciOiJub25lIn0.eyJpc3MiOiJhIn0.");
+    assert_eq!(of(&[merchant]), (None, Some(Why::Unreadable)));
 }

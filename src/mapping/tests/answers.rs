@@ -42,7 +42,10 @@ fn what_was_made_has_the_id_that_the_provider_documents() {
             result_id: Some(shown.id),
         };
         // XML stands there as text.
-        let content = shown.answer.as_str().map_or_else(|| shown.answer.to_string(), str::to_owned);
+        let content = shown
+            .answer
+            .as_str()
+            .map_or_else(|| shown.answer.to_string(), str::to_owned);
         assert_eq!(
             reading(&shown.file, &shown.operation, &content),
             expected,

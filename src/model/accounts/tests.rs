@@ -73,6 +73,19 @@ fn a_key_that_cannot_be_read_is_of_no_known_currency() {
 }
 
 #[test]
+fn a_key_without_an_entry_is_of_no_known_currency() {
+    let apart = accounts(&[("stripe", key("key-a"), Some("gbp"))]);
+    assert_eq!(currency(&apart, Some("key-a"), Named::Own), Some("gbp"));
+    assert_eq!(
+        apart.of("stripe", || Some("key-b".to_owned()), Named::Own),
+        Told::Unknown
+    );
+    assert_eq!(apart.by_default("stripe"), Told::Unknown, "nor is a fixture");
+    let named = accounts(&[("stripe", account("acct_a"), Some("jpy"))]);
+    assert_eq!(named.by_default("stripe"), Told::Usual, "keys are not told apart");
+}
+
+#[test]
 fn another_account_is_not_in_the_currency_of_the_key() {
     let all = accounts(&[
         ("stripe", Whose::Provider, Some("eur")),
@@ -174,9 +187,10 @@ proptest! {
         let expected = match (other, known) {
             _ if table.is_empty() => Some("usd"),
             (Some(id), _) => of(account(id)).or_else(|| of(Whose::AnyAccount)).flatten(),
-            (None, Some(hash)) => of(key(hash)).or_else(|| of(Whose::Provider)).unwrap_or(Some("usd")),
+            (None, Some(hash)) if of(key(hash)).is_some() => of(key(hash)).flatten(),
             (None, None) if KEYS.iter().any(|hash| of(key(hash)).is_some()) => None,
-            (None, None) => of(Whose::Provider).unwrap_or(Some("usd")),
+            (None, Some(_)) if KEYS.iter().any(|hash| of(key(hash)).is_some()) => of(Whose::Provider).flatten(),
+            (None, _) => of(Whose::Provider).unwrap_or(Some("usd")),
         };
         let named = other.map_or(Named::Own, Named::Other);
         prop_assert_eq!(currency(&all, known, named), expected);

@@ -22,7 +22,7 @@ impl Approved {
     /// the same name (test `a_yes_to_what_was_stated_is_for_nothing_that_was_not_said`). If they saw a provider, it is for no
     /// other one (test `a_yes_to_what_is_for_one_provider_is_for_no_other`).
     pub(super) fn covers(&self, action: &Action, beyond: Option<&[Saying]>) -> bool {
-        let provider = self.said.get(PROVIDER);
+        let provider = self.said.get(PROVIDER).filter(|said| !said.is_null());
         let there = provider.is_none_or(|said| {
             said.as_str()
                 .is_some_and(|name| name.eq_ignore_ascii_case(&action.provider))
