@@ -222,7 +222,7 @@ impl Sidecar {
             gate: gate.clone(),
             store: store.clone(),
             one_at_a_time: pruning,
-            until: sealing.until(),
+            settles: config.audit.clock_settles,
         };
         let sealing = sealing.start(&store, (&parts.metrics, &readiness), publishing);
         let reload = Reload::new(config, gate, store, authority, notices, readiness.clone())?;

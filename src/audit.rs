@@ -97,7 +97,7 @@ pub use grants::{by_grants, given, grant_ended};
 pub use history::{Ended, Event, Period, history};
 pub use notifications::{attempted, receiver_disabled, receiver_enabled};
 pub use proof::{HEADER as PROOF_HEADER, Proof, ProofError, ProveError, consistency, extension, prove};
-pub use prune::{By, Prune, PruneError, hold as hold_before_pruning, written};
+pub use prune::{By, Prune, PruneError, hold as hold_before_pruning};
 pub use recorded::{RecordedCall, Unreplayable};
 pub use review::{Happened, Person, Review, Version, median};
 pub use seal::{Last, SealError, Sealer, Signed};

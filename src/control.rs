@@ -83,7 +83,7 @@ use health::Readiness;
 use problem::Problem;
 pub use prunings::{PruningError, carry_out as prune, may_go as may_be_pruned};
 pub use serve::{Bounds, serve};
-pub use step::{StepError, first_start, mind_the_step, uptime_members};
+pub use step::{StepError, mind_the_step, uptime_members};
 
 /// Longest request content, in bytes.
 const MAX_BODY: usize = 64 * 1024;

@@ -1,11 +1,12 @@
-//! `audit.retention`: what is older goes by itself, at start and once a day. At start, by what was signed before.
+//! `audit.retention`: what is older goes by itself, at start and once a day, once the machine has run for long enough to know the time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use crate::approval::Uptime;
 use crate::audit::By;
 use crate::control::{self, PruningError};
 use crate::gate::Gate;
@@ -21,8 +22,8 @@ pub(super) struct Retention {
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
     pub(super) one_at_a_time: Arc<Mutex<()>>,
-    /// When the last entry was written that was signed before the first start of the sidecar since the machine's.
-    pub(super) until: Option<Timestamp>,
+    /// The machine has run for so long when its clock is believed.
+    pub(super) settles: Duration,
 }
 
 /// Goes on until `stop`, in whose way no piece stands: each is written whole or not at all.
@@ -30,14 +31,18 @@ pub(super) async fn keep(retention: Retention, stop: impl Future<Output = ()>) {
     let Some(months) = retention.months else { return };
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let wait = left(retention.settles, Uptime::now().map(|up| up.since));
+    if !wait.is_zero() {
+        tracing::info!(
+            seconds = wait.as_secs(),
+            "what is older than `audit.retention` says is pruned once the machine has run for long enough to know the time"
+        );
+    }
     let prune = async {
-        let mut up_for_a_day = false;
+        sleep(wait).await;
         loop {
             ticks.tick().await;
-            let now = believed(Timestamp::now(), retention.until, up_for_a_day);
-            up_for_a_day = true;
-            let Some(now) = now else { continue };
-            match retention.prune(months, now).await {
+            match retention.prune(months, Timestamp::now()).await {
                 Ok(()) => {}
                 Err(error) => tracing::error!(%error, "what is older than `audit.retention` says could not be pruned"),
             }
@@ -61,7 +66,14 @@ impl Retention {
             Err(error) => return Err(error),
         };
         let by = By::Retention { months };
-        let counts = || control::may_be_pruned(&self.gate.rules(), before, now);
+        // By the clock of then: it may have been set back since.
+        let counts = || {
+            let then = now.min(Timestamp::now());
+            match before > Month::of(then).before(months) {
+                true => Err(PruningError::Changing),
+                false => control::may_be_pruned(&self.gate.rules(), before, then),
+            }
+        };
         let pruned = control::prune(&self.store, &self.one_at_a_time, before, &by, counts).await?;
         if let Some((from, to)) = pruned.range {
             let entries = pruned.entries;
@@ -74,17 +86,12 @@ impl Retention {
     }
 }
 
-/// By which time it is told what is old. `None`: it is not known yet. `until`: when the last entry was written that was signed before
-/// the machine's own start.
+/// How long it is until the clock is believed. Who does not know how long the machine has run waits from now on.
 ///
-/// SECURITY: a machine may come up years ahead, before it is told the time, and all would be old; what an earlier start since then has
-/// recorded is as far ahead. Tests: `a_clock_that_is_ahead_at_start_is_not_believed`,
-/// `the_first_start_since_the_machines_own_is_found`.
-fn believed(now: Timestamp, until: Option<Timestamp>, up_for_a_day: bool) -> Option<Timestamp> {
-    match up_for_a_day {
-        true => Some(now),
-        false => until.map(|until| now.min(until)),
-    }
+/// SECURITY: a machine may come up years ahead before it is told the time, and all would be old; nor does the record tell, for what an
+/// earlier start wrote is as far ahead. Test: `a_clock_is_believed_once_the_machine_has_run_for_long_enough`.
+fn left(settles: Duration, up: Option<Duration>) -> Duration {
+    settles.saturating_sub(up.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -92,11 +99,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_is_ahead_at_start_is_not_believed() {
-        let (now, until) = (Timestamp(9_000), Timestamp(5_000));
-        assert_eq!(believed(now, Some(until), false), Some(until));
-        assert_eq!(believed(until, Some(now), false), Some(until));
-        assert_eq!(believed(now, None, false), None, "nothing was signed");
-        assert_eq!(believed(now, None, true), Some(now));
+    fn a_clock_is_believed_once_the_machine_has_run_for_long_enough() {
+        let hours = |hours: u64| Duration::from_secs(hours * 60 * 60);
+        assert_eq!(left(EVERY, Some(hours(1))), hours(23));
+        assert_eq!(left(EVERY, Some(hours(24))), Duration::ZERO);
+        assert_eq!(left(EVERY, Some(hours(9_000))), Duration::ZERO);
+        assert_eq!(left(EVERY, None), EVERY);
     }
 }

@@ -15,14 +15,14 @@ use crate::control::health::Readiness;
 use crate::io::drain;
 use crate::io::keys::{LastNote, LogKeys};
 use crate::metrics::{Metrics, Publisher, Sealed};
-use crate::model::{Change, Timestamp};
+use crate::model::Change;
 use crate::publish::{self, Newest};
 use crate::store::{CommitError, Store};
 
 use super::publishing::Publishing;
 use found::Finding;
 pub(super) use start::of_one_piece;
-use start::{accepted, ended, last, not_held, others_than, taken_up, told, until};
+use start::{accepted, ended, last, not_held, others_than, taken_up, told};
 
 mod found;
 mod start;
@@ -67,8 +67,6 @@ pub(super) struct Sealing {
     unsealed: u64,
     /// What the last checkpoint is over is all of a run, its end too, or there was none.
     ended: bool,
-    /// When the last entry was written that was signed before the machine's own start.
-    until: Option<Timestamp>,
 }
 
 impl Sealing {
@@ -99,7 +97,6 @@ impl Sealing {
             },
         };
         Ok(Self {
-            until: until(store, &sealer)?,
             turns: Turns::new(None, recorded.remove(&None)),
             recorded,
             unsealed: store.entries().saturating_sub(sealer.size()),
@@ -134,11 +131,6 @@ impl Sealing {
         .chain(self.taken_up.clone().map(|changed| ("changed_accepted", changed)))
         .chain(self.found.clone().map(|when| ("changed_found", when)))
         .collect()
-    }
-
-    /// When the last entry was written that was signed before the first start of the sidecar since the machine's own.
-    pub(super) fn until(&self) -> Option<Timestamp> {
-        self.until
     }
 
     /// The public half of a key that signs from now on, as auditors keep it.

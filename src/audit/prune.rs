@@ -242,17 +242,6 @@ pub fn hold(evidence: &Evidence, signed: (u64, Hash)) -> Result<(), PruneError> 
     }
 }
 
-/// When an entry was written, by its bytes. `None`: there is none.
-///
-/// # Errors
-/// If the database cannot be read.
-pub fn written(reader: &Reader, seq: u64) -> Result<Option<Timestamp>, ReadError> {
-    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-    let entry = reader.bare(seq, 1)?.into_iter().find(|entry| entry.seq == seq);
-    let members = entry.as_ref().and_then(|entry| Members::read(&entry.bytes));
-    Ok(members.and_then(|members| members.int("time")).map(Timestamp))
-}
-
 fn spelled((first, last): (Month, Month)) -> String {
     match first == last {
         true => first.to_string(),

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::Uri;
 use serde::Deserialize;
 
 use super::home::Home;
 use super::notifications::{Url, signing_secrets};
+use super::scalar::Span;
 use crate::io::yaml::Located;
 use crate::model::note::WitnessKey;
 use crate::model::{Diagnostic, Source};
@@ -23,6 +25,8 @@ pub struct Audit {
     pub log: bool,
     /// So many whole months are kept besides the current one; `None`: all.
     pub retention: Option<u32>,
+    /// The machine has run for so long when its clock is believed, which says what is older than that.
+    pub clock_settles: Duration,
     /// Go on with a trail that is older than the checkpoint in that file, or than the one that was signed last.
     pub accept_rollback: bool,
 }
@@ -33,6 +37,7 @@ impl Default for Audit {
             publish: None,
             log: true,
             retention: None,
+            clock_settles: CLOCK_SETTLES,
             accept_rollback: false,
         }
     }
@@ -49,7 +54,11 @@ pub(super) struct Section {
 #[serde(default, deny_unknown_fields)]
 struct Retention {
     months: Option<Months>,
+    clock_settles: Option<Span>,
 }
+
+/// Time enough to be told the time.
+const CLOCK_SETTLES: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "u32")]
@@ -151,6 +160,7 @@ impl Section {
             publish: file.map(|file| home.path().join(file)),
             log: log.unwrap_or(true),
             retention: self.retention.months.map(|months| months.0),
+            clock_settles: self.retention.clock_settles.map_or(CLOCK_SETTLES, |span| span.0),
             accept_rollback,
         };
         let webhook = webhook.map(|webhook| {

@@ -331,6 +331,10 @@ fn what_is_kept_for_less_than_six_months_is_warned_of() {
     for wrong in ["0", "1201", "-1", "x", "1.5"] {
         assert!(with(wrong).is_err(), "{wrong}");
     }
+    let settles = |text: &str| parse(text).unwrap().audit.clock_settles;
+    assert_eq!(settles(""), Duration::from_secs(24 * 60 * 60));
+    let soon = "audit: { retention: { months: 13, clock_settles: 5m } }";
+    assert_eq!(settles(soon), Duration::from_secs(300));
 }
 
 #[test]

@@ -225,6 +225,8 @@ async fn planned(store: &Store, before: Month, most: i64) -> Result<Prune, Pruni
         let reader = store.reader().map_err(ReadError::from)?;
         reader.stand_still()?;
         let plan = Prune::plan(&reader, signed, before.begins(), most)?;
+        // Who stands still keeps the writer from emptying its log.
+        drop(reader);
         if plan.range().is_some() {
             hold_before_pruning(&store.evidence().map_err(ReadError::from)?, signed)?;
         }

@@ -8,7 +8,7 @@ use crate::approval::{CLOCK_SLACK, Uptime};
 use crate::audit;
 use crate::model::Timestamp;
 use crate::model::time::Jump;
-use crate::store::{CommitError, ReadError, Reader, Store};
+use crate::store::{CommitError, ReadError, Store};
 
 /// Why a step could not be told.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,6 @@ pub enum StepError {
 /// What a start, or a jump of the clock, says of the clocks.
 #[derive(Debug, Deserialize)]
 struct Members {
-    seq: i64,
     kind: String,
     time: Timestamp,
     boot_id: Option<String>,
@@ -68,25 +67,6 @@ pub async fn mind_the_step(store: &Store, now: Timestamp, up: Option<&Uptime>) -
         store.write(audit::gap(jump)).await?;
     }
     Ok(())
-}
-
-/// The place of the first start on record since the machine's own; `None`: there is none yet.
-///
-/// # Errors
-/// If the database cannot be read.
-pub fn first_start(reader: &Reader, up: &Uptime) -> Result<Option<i64>, ReadError> {
-    let mut first = None;
-    reader.starts(|entry| match serde_json::from_slice::<Members>(&entry.bytes) {
-        Ok(members) if members.kind == "boot" => {
-            let since = members.boot_id.as_ref() == Some(&up.boot);
-            if since {
-                first = Some(members.seq);
-            }
-            since
-        }
-        _ => true,
-    })?;
-    Ok(first)
 }
 
 impl Members {
@@ -159,23 +139,6 @@ mod tests {
             "and once more"
         );
         assert_eq!(told(&[], 1, Some(up("a", 7))).await, NEVER, "set back: told by another");
-    }
-
-    #[tokio::test]
-    async fn the_first_start_since_the_machines_own_is_found() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
-        let found = |boot: &str| first_start(&store.reader().unwrap(), &up(boot, 9)).unwrap();
-        assert_eq!(found("a"), None);
-        for boot in ["a", "b", "b", "b"] {
-            let start: Vec<_> = uptime_members(Some(up(boot, 5))).collect();
-            store.write(audit::boot(start)).await.unwrap();
-            store.write(audit::gap(Jump::Forward(HOUR))).await.unwrap();
-            store.write(audit::shutdown()).await.unwrap();
-        }
-        assert_eq!(found("b"), Some(4), "the second and the third one are as far ahead");
-        assert_eq!(found("c"), None);
-        assert_eq!(found("a"), None, "the machine was started since");
     }
 
     #[tokio::test]

@@ -1,14 +1,10 @@
 //! What a start makes of the trail that it finds, before anything is taken up from it.
 
-use crate::approval::Uptime;
 use crate::audit::{self, Anchor, Failing, Held, Last, RollbackError, Sealer};
 use crate::config::Config;
-use crate::control;
 use crate::io::keys::LogKeys;
-use crate::model::Timestamp;
 use crate::model::entry::Kind;
 use crate::model::inert::inert;
-use crate::model::note::Note;
 use crate::store::Store;
 
 const DECIDED_BY_PEOPLE: [Kind; 6] = [
@@ -68,21 +64,6 @@ pub(super) fn ended(config: &Config, store: &Store, sealer: &Sealer) -> anyhow::
         config.home.database().display()
     );
     Ok((true, added))
-}
-
-/// When the last entry was written that was signed before the machine's own start: to be asked before this run signs. `None`: it does
-/// not tell when that was, or nothing was signed before.
-pub(super) fn until(store: &Store, sealer: &Sealer) -> anyhow::Result<Option<Timestamp>> {
-    let Some(up) = Uptime::now() else { return Ok(None) };
-    let reader = store.reader()?;
-    let signed = match control::first_start(&reader, &up)? {
-        None => sealer.size(),
-        Some(first) => match reader.note_up_to(first.saturating_sub(1))? {
-            Some(note) => Note::parse(&note)?.claims().size,
-            None => 0,
-        },
-    };
-    Ok(audit::written(&reader, signed)?)
 }
 
 /// A witness is somebody else than the log.

@@ -331,8 +331,8 @@ fn what_a_start_accepted_stays() {
         start("changed_found", "at noon"),
         start("anchor", "rollback accepted: from 9 entries to 7"),
         start("log_last", "rollback accepted: other entries"),
-        start("unsealed_held", "to nothing"),
-        start("unsealed", "0"),
+        start("unsealed_held", "to nothing").with("unsealed", "3"),
+        start("unsealed_held", "to nothing").with("unsealed", "0"),
         start("unsealed", "0"),
     ];
     let trail = Trail::new(&(OLD..).zip(entries).collect::<Vec<_>>());
