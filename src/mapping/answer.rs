@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::document::Selector;
 use super::{json, xml};
-use crate::model::Answer;
+use crate::model::{Answer, ErrorShape};
 
 /// Content beyond this is not looked at, in bytes.
 const MAX_CONTENT: usize = 64 * 1024;
@@ -31,7 +31,7 @@ pub fn read_answer(answer: &Answer, status: u16, content: Option<&[u8]>) -> Read
     let document = match wants_content(answer) {
         true => content
             .filter(|bytes| bytes.len() <= MAX_CONTENT)
-            .and_then(|bytes| json::parse(bytes).ok().or_else(|| xml::parse(bytes).ok())),
+            .and_then(|bytes| document_of(answer.error, bytes)),
         false => None,
     };
     let find = |path: &Option<String>| -> Option<Value> {
@@ -55,6 +55,15 @@ pub fn read_answer(answer: &Answer, status: u16, content: Option<&[u8]>) -> Read
     }
 }
 
+/// The content, if it is in the notation that the provider's own errors are in: a page in HTML where an API of JSON was asked
+/// tells nothing, and neither does the JSON that SNS gives to whoever asks for it.
+fn document_of(error: ErrorShape, content: &[u8]) -> Option<Value> {
+    match matches!(error, ErrorShape::AwsQuery | ErrorShape::AwsEc2 | ErrorShape::AwsRest) {
+        true => xml::parse(content).ok(),
+        false => json::parse(content).ok(),
+    }
+}
+
 fn is_yes(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -69,6 +78,28 @@ fn is_yes(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn content_in_another_notation_than_the_providers_tells_nothing() {
+        let slack = Answer {
+            error: ErrorShape::Slack,
+            success: Some("$.ok".to_owned()),
+            result_id: Some("$.ts".to_owned()),
+        };
+        let page = Some(&b"<html><ok>no</ok></html>"[..]);
+        let told = |success| Reading { success, result_id: None };
+        assert_eq!(read_answer(&slack, 200, page), told(true));
+        assert_eq!(read_answer(&slack, 200, Some(b"{\"ok\": false}")), told(false));
+        let sns = Answer {
+            error: ErrorShape::AwsQuery,
+            success: Some("$.PublishBatchResponse.PublishBatchResult[*].Successful[*].member[*]".to_owned()),
+            result_id: None,
+        };
+        let json = Some(&b"{\"PublishBatchResponse\": {\"PublishBatchResult\": {\"Successful\": []}}}"[..]);
+        assert_eq!(read_answer(&sns, 200, json), told(true));
+        let none = b"<PublishBatchResponse><PublishBatchResult><Successful/></PublishBatchResult></PublishBatchResponse>";
+        assert_eq!(read_answer(&sns, 200, Some(none)), told(false));
+    }
 
     #[test]
     fn success_is_2xx_and_what_the_content_says() {
