@@ -87,7 +87,10 @@ mod tests {
             result_id: Some("$.ts".to_owned()),
         };
         let page = Some(&b"<html><ok>no</ok></html>"[..]);
-        let told = |success| Reading { success, result_id: None };
+        let told = |success| Reading {
+            success,
+            result_id: None,
+        };
         assert_eq!(read_answer(&slack, 200, page), told(true));
         assert_eq!(read_answer(&slack, 200, Some(b"{\"ok\": false}")), told(false));
         let sns = Answer {
@@ -97,7 +100,8 @@ mod tests {
         };
         let json = Some(&b"{\"PublishBatchResponse\": {\"PublishBatchResult\": {\"Successful\": []}}}"[..]);
         assert_eq!(read_answer(&sns, 200, json), told(true));
-        let none = b"<PublishBatchResponse><PublishBatchResult><Successful/></PublishBatchResult></PublishBatchResponse>";
+        let none =
+            b"<PublishBatchResponse><PublishBatchResult><Successful/></PublishBatchResult></PublishBatchResponse>";
         assert_eq!(read_answer(&sns, 200, Some(none)), told(false));
     }
 

@@ -48,7 +48,11 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     let loaded = Files::of(&config.home).and_then(|files| files.with(&args.files).load());
     let directory = config.home.mappings().join(SAMPLES);
     let (mappings, read) = match (loaded, sample::read_all(&directory, &args.which)) {
-        (Ok(mappings), Ok(samples)) => (mappings, samples),
+        // An amount in decimals has the places of its currency, which the account's may be.
+        (Ok(mappings), Ok(samples)) => {
+            let (usual, accounts) = (config.gate.rates.account.as_deref(), config.gate.accounts.clone());
+            (mappings.with_accounts(usual, accounts), samples)
+        }
         (mappings, samples) => {
             let wrong: Vec<Diagnostic> = mappings.err().into_iter().chain(samples.err()).flatten().collect();
             return print(&wrong);
