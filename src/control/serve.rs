@@ -198,6 +198,7 @@ async fn answer(
         // again.
         true => {
             let seconds = format!("timeout={}", head.as_secs() / 2);
+            // Always a field value; without it the client would only be told less.
             let told = HeaderValue::from_str(&seconds).ok();
             answer.headers_mut().extend(told.map(|told| (KEEP_ALIVE, told)));
         }

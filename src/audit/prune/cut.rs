@@ -227,6 +227,7 @@ impl Cuts {
             }
         }
         for (id, span) in &mut self.approvals {
+            // A name that is no id has no row. Nobody of ours wrote it, and `hold` refuses the plan for what is not as it was.
             let row = id.parse().ok().map(|id| reader.approval(&id)).transpose()?.flatten();
             if row.is_some_and(|row| row.state.is_open()) {
                 span.last = i64::MAX;
