@@ -1,7 +1,10 @@
-//! What a decision costs without network and disk: `cargo bench --bench gate`. The budget of the gate is 30 µs at the median.
+//! What a decision costs without network and disk: `cargo bench --bench gate`. Ends with an error where a bound is not held: a
+//! decision 30 µs at the median with budgets, risk and all, 5 µs where no rule has a condition; no call delayed over 5 ms by a
+//! swap of 10,000 rules; 100,000 calls replayed in 60 s. A debug build judges the last two alone.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::print_stderr,
     reason = "a benchmark may panic and print: that is how it says what it found, or that it measures the wrong thing"
 )]
@@ -24,6 +27,10 @@ use runplane::model::{
 use runplane::policy::Decision;
 use runplane::store::Store;
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn source(file: &str, text: &str) -> Source {
     Source {
         file: file.to_owned(),
@@ -35,33 +42,66 @@ fn rates() -> Rates {
     Rates::new(Some("usd"))
 }
 
-/// The baseline, with as many rules of other agents beside it.
+/// The baseline, with as many rules beside it that are not about the calls here: of other agents, roles and actions.
 fn rules(more: usize) -> Rules {
     rules_with(more, &Arc::default())
 }
 
 fn rules_with(more: usize, memory: &Arc<Memory>) -> Rules {
-    let others: String = (0..more)
-        .map(|n| {
-            format!(
-                "@id(\"more-{n}\") @decision(\"REQUIRE_APPROVAL\")\n\
-                 forbid (principal == Agent::\"bot-{n}\", action == Action::\"process_refund\", resource)\n\
-                 when {{ context.amount_base > {n} }};\n"
-            )
-        })
-        .collect();
+    let others: String = (0..more).map(of_others).collect();
+    loaded(
+        vec![
+            source("baseline.cedar", include_str!("../policies/baseline.cedar")),
+            source("house.cedar", HOUSE),
+            source("more.cedar", &others),
+        ],
+        memory,
+    )
+}
+
+fn of_others(n: usize) -> String {
+    let scope = match n % 4 {
+        0 => format!("principal == Agent::\"bot-{n}\", action == Action::\"process_refund\""),
+        1 => format!("principal in Role::\"team-{n}\", action == Action::\"process_refund\""),
+        2 => format!(
+            "principal == Agent::\"bot-{n}\", action in [Action::\"process_refund\", Action::\"create_charge\"]"
+        ),
+        _ => "principal, action == Action::\"create_charge\"".to_owned(),
+    };
+    format!(
+        "@id(\"more-{n}\") @decision(\"REQUIRE_APPROVAL\")\nforbid ({scope}, resource) when {{ context.amount_base > {n} }};\n"
+    )
+}
+
+/// A budget in money and one in calls that the refunds here count in, and a rule that reads one.
+const BUDGETS: &str = "\
+budgets:
+  refunds_per_day: { window: 1d, sum: amount_base, actions: [process_refund], per: agent, limit: 900000000000 }
+  refunds_per_minute: { window: 1m, actions: [process_refund], per: agent, limit: 900000000 }
+";
+const HOUSE: &str = "\
+@id(\"slow-down\") @decision(\"REQUIRE_APPROVAL\")
+forbid (principal, action == Action::\"process_refund\", resource)
+when { context.budgets.refunds_per_day > 800000000000 };
+@id(\"risky\") @decision(\"REQUIRE_APPROVAL\")
+forbid (principal, action == Action::\"process_refund\", resource)
+when { context has risk && context.risk > 97 };
+";
+
+/// Everything on: budgets, prices, labels, risk.
+fn loaded(policies: Vec<Source>, memory: &Arc<Memory>) -> Rules {
     let sources = Sources {
         vocabulary: source("actions.yaml", include_str!("../mappings/actions.yaml")),
         mappings: vec![
             source("stripe.yaml", include_str!("../mappings/stripe.yaml")),
             source("aws-ec2.yaml", include_str!("../mappings/aws-ec2.yaml")),
         ],
-        policies: vec![
-            source("baseline.cedar", include_str!("../policies/baseline.cedar")),
-            source("more.cedar", &others),
+        policies,
+        budgets: vec![
+            source("budgets.yaml", include_str!("../policies/budgets.yaml")),
+            source("house-budgets.yaml", BUDGETS),
         ],
-        budgets: Vec::new(),
-        prices: None,
+        prices: Some(source("prices.yaml", include_str!("../policies/prices.yaml"))),
         targets: source("targets.yaml", include_str!("../policies/targets.yaml")),
     };
     let config = Config {
@@ -143,17 +183,52 @@ fn of_mapping(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// An agent with habits: ten hours of refunds, each counted.
+fn accustomed(rules: Rules) -> (Gate, Timestamp) {
+    let gate = Gate::new(rules);
+    let start = Timestamp::now();
+    let action = understand(gate.rules().mappings(), &refund());
+    for call in 0..60 {
+        let at = Timestamp(start.0 + call * 600_000);
+        match gate.rules().decide(refund(), action.clone(), None, at) {
+            Decision::Allow(permit) => gate.sends(&permit, at).ended(Outcome::Success, at),
+            other @ (Decision::Block(_) | Decision::RequireApproval(_)) => panic!("{other:?}"),
+        }
+    }
+    (gate, Timestamp(start.0 + 36_000_000))
+}
+
+/// What one decision takes: the median of many, one after another.
+fn typical(rules: &Rules, make: fn() -> Call, at: Timestamp) -> Duration {
+    const CALLS: usize = 20_000;
+    let action = understand(rules.mappings(), &make());
+    let mut spans: Vec<Duration> = (0..CALLS)
+        .map(|_| {
+            let (call, action) = (make(), action.clone());
+            let start = Instant::now();
+            let decision = black_box(rules.decide(call, action, None, at));
+            let span = start.elapsed();
+            drop(decision);
+            span
+        })
+        .collect();
+    spans.sort_unstable();
+    spans[CALLS / 2]
+}
+
+const CALLS: [(&str, fn() -> Call); 3] = [("read", read), ("refund", refund), ("refund-over-500", refund_over_500)];
+
+/// Budgets, risk and Cedar: 30 µs at the most, and not more for rules that are not about the call.
 fn of_gate(criterion: &mut Criterion) {
+    const AT_MOST: Duration = Duration::from_micros(30);
     let mut group = criterion.benchmark_group("gate");
-    for more in [0, 10, 1_000, 10_000] {
-        let gate = rules(more);
-        for (name, make) in [
-            ("read", read as fn() -> Call),
-            ("refund", refund),
-            ("refund-over-500", refund_over_500),
-        ] {
+    let mut fewest = [Duration::MAX; 3];
+    for more in [10, 1_000, 10_000] {
+        let (gate, at) = accustomed(rules(more));
+        let gate = gate.rules();
+        for ((name, make), fewest) in CALLS.into_iter().zip(&mut fewest) {
             let action = understand(gate.mappings(), &make());
-            match gate.decide(make(), action.clone(), None, Timestamp::now()) {
+            match gate.decide(make(), action.clone(), None, at) {
                 Decision::RequireApproval(_) if name == "refund-over-500" => {}
                 Decision::Allow(_) if name != "refund-over-500" => {}
                 other @ (Decision::Allow(_) | Decision::Block(_) | Decision::RequireApproval(_)) => {
@@ -163,13 +238,61 @@ fn of_gate(criterion: &mut Criterion) {
             group.bench_function(format!("{name}/baseline+{more}"), |bencher| {
                 bencher.iter_batched(
                     || (make(), action.clone()),
-                    |(call, action)| gate.decide(call, action, None, Timestamp::now()),
+                    |(call, action)| gate.decide(call, action, None, at),
                     BatchSize::SmallInput,
                 );
             });
+            let median = typical(&gate, make, at);
+            eprintln!("gate/{name}/baseline+{more}: median {median:.1?} of at most {AT_MOST:?}");
+            assert!(median <= AT_MOST || cfg!(debug_assertions), "{name} took {median:?}");
+            *fewest = median.min(*fewest);
+            let flat = *fewest * 3 / 2 + Duration::from_micros(1);
+            assert!(
+                median <= flat || cfg!(debug_assertions),
+                "{name}: {median:?} with {more} rules, {fewest:?} with fewer"
+            );
         }
     }
     group.finish();
+}
+
+/// Rules without conditions: 5 µs at the most, score and all.
+fn of_unconditional(_: &mut Criterion) {
+    const AT_MOST: Duration = Duration::from_micros(5);
+    for more in [10, 1_000, 10_000] {
+        let others = (0..more)
+            .map(|n| format!("@id(\"plain-{n}\") permit (principal == Agent::\"bot-{n}\", action, resource);\n"));
+        let rules = "@id(\"plain\") permit (principal == Agent::\"support-bot\", action, resource);\n".to_owned();
+        let rules = loaded(
+            vec![source("plain.cedar", &others.fold(rules, |all, one| all + &one))],
+            &Arc::default(),
+        );
+        let median = typical(&rules, read, Timestamp::now());
+        eprintln!("gate/read/{more} rules without conditions: median {median:.1?} of at most {AT_MOST:?}");
+        assert!(
+            median <= AT_MOST || cfg!(debug_assertions),
+            "{median:?} with {more} rules"
+        );
+    }
+}
+
+/// What is not flat: rules about the very agent and action of the call, each asked with its condition.
+fn of_its_own_rules(_: &mut Criterion) {
+    for own in [10, 100, 1_000] {
+        let rules = (0..own).map(|n| {
+            format!(
+                "@id(\"own-{n}\") forbid (principal, action == Action::\"process_refund\", resource)\n\
+                 when {{ resource has id && resource.id == \"ch_{n}x\" }};\n"
+            )
+        });
+        let baseline = source("baseline.cedar", include_str!("../policies/baseline.cedar"));
+        let rules = loaded(
+            vec![baseline, source("own.cedar", &rules.collect::<String>())],
+            &Arc::default(),
+        );
+        let median = typical(&rules, refund, Timestamp::now());
+        eprintln!("gate/refund/{own} rules about refunds, by whomever: median {median:.1?}");
+    }
 }
 
 /// What is made of a decision for the trail, before the writer has it.
@@ -194,17 +317,8 @@ fn of_record(criterion: &mut Criterion) {
 
 /// The score alone, of an agent with habits.
 fn of_risk(criterion: &mut Criterion) {
-    let gate = Gate::new(rules(0));
-    let start = Timestamp::now();
-    let action = understand(gate.rules().mappings(), &refund());
-    for call in 0..60 {
-        let at = Timestamp(start.0 + call * 600_000);
-        match gate.rules().decide(refund(), action.clone(), None, at) {
-            Decision::Allow(permit) => gate.sends(&permit, at).ended(Outcome::Success, at),
-            other @ (Decision::Block(_) | Decision::RequireApproval(_)) => panic!("{other:?}"),
-        }
-    }
-    let (facts, at) = (refund().facts(), Timestamp(start.0 + 36_000_000));
+    let (gate, at) = accustomed(rules(0));
+    let (action, facts) = (understand(gate.rules().mappings(), &refund()), refund().facts());
     let rules = gate.rules();
     criterion.bench_function("risk/refund", |bencher| {
         bencher.iter_batched(
@@ -323,6 +437,6 @@ fn briefly() -> Criterion {
 criterion_group! {
     name = benches;
     config = briefly();
-    targets = of_mapping, of_gate, of_risk, of_record, of_replay, of_swap
+    targets = of_mapping, of_gate, of_unconditional, of_its_own_rules, of_risk, of_record, of_replay, of_swap
 }
 criterion_main!(benches);

@@ -15,6 +15,10 @@ use http::{HeaderMap, HeaderValue, Method};
 use runplane::mapping::Mappings;
 use runplane::model::{Action, Authority, Body, Call, CallId, Caller, Host, Origin, Scheme, Source, Timestamp};
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Operations of one provider that are beside the measured ones.
 const OF_ONE: usize = 500;
 

@@ -38,6 +38,10 @@ use runplane::policy::Decision;
 use runplane::store::{self, Store};
 use tokio::runtime::Runtime;
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Entries of the small trail, and of the large one unless said otherwise.
 const FEW: u64 = 10_000;
 const MANY: u64 = 1_000_000;

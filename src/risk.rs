@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::model::risk::{Basis, Factor, Flag, Measure, New, Risk, Whose};
 use crate::model::time::LocalTime;
 use crate::model::vocabulary::ActionDefinition;
-use crate::model::{Action, Value, Vocabulary};
+use crate::model::{Action, GUARD, Value, Vocabulary};
 
 pub use self::check::{Disagreement, check};
 pub use self::history::{Deed, History, Unreadable};
@@ -115,9 +115,12 @@ fn of_meaning(
         access: action.access,
         class: definition.class,
     });
-    factors.add(Basis::Reversibility {
-        reversible: definition.reversible,
-    });
+    // Of what an agent states nobody knows whether its tool can undo it; the vocabulary says what providers' operations can.
+    if *action.provider != *GUARD {
+        factors.add(Basis::Reversibility {
+            reversible: definition.reversible,
+        });
+    }
     factors.add(Basis::Sensitivity {
         environment: action.environment().clone(),
         label,

@@ -17,6 +17,10 @@ pub(super) fn push(out: &mut String, text: &str) {
 
 /// The same, at most so many characters.
 pub(super) fn push_at_most(out: &mut String, text: &str, limit: usize) {
+    // Nearly all there is: one byte a character, all of them seen.
+    if text.len() <= limit && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return out.push_str(text);
+    }
     for (count, character) in text.chars().enumerate() {
         if count == limit {
             out.push('…');

@@ -11,11 +11,17 @@ pub(super) fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Str
 
 /// Whether two names are one but for upper and lower case, as any server may compare them (`ſ` is an `s` to some).
 pub(super) fn differ_in_case(left: &str, right: &str) -> bool {
-    left != right && folded(left) == folded(right)
+    match left.is_ascii() && right.is_ascii() {
+        true => left.eq_ignore_ascii_case(right) && left != right,
+        false => left != right && folded(left) == folded(right),
+    }
 }
 
 /// A name without the difference of upper and lower case.
 pub(super) fn folded(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     name.chars()
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
@@ -42,6 +48,27 @@ pub(super) fn is_odd(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The short way for ASCII is no other way.
+    #[test]
+    fn names_are_folded_alike_whatever_they_are_written_in() {
+        let all = || (0..=0x7f_u8).map(char::from);
+        let long_way = |name: &str| -> String {
+            name.chars()
+                .flat_map(char::to_uppercase)
+                .flat_map(char::to_lowercase)
+                .collect()
+        };
+        for left in all().map(String::from) {
+            assert_eq!(folded(&left), long_way(&left));
+            for right in all().map(String::from) {
+                let differ = left != right && long_way(&left) == long_way(&right);
+                assert_eq!(differ_in_case(&left, &right), differ, "{left:?} {right:?}");
+            }
+        }
+        assert!(differ_in_case("amount", "Amount") && !differ_in_case("amount", "amount"));
+        assert!(differ_in_case("description", "de\u{17f}cription") && differ_in_case("k", "\u{212a}"));
+    }
 
     #[test]
     fn a_near_name_is_proposed_and_a_far_one_is_not() {

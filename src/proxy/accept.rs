@@ -171,13 +171,29 @@ pub(super) fn http1() -> http1::Builder {
     builder
 }
 
-/// One connection of an agent to its proxy: its requests, and the tunnel it may become.
-async fn connection(parts: &Arc<Parts>, outer: Connection, mut stream: Stream) {
+/// One connection of an agent to its proxy: its requests, and the tunnel it may become, which outlives what opened it.
+async fn connection(parts: &Arc<Parts>, outer: Connection, stream: Stream) {
     let outer = Arc::new(outer);
+    let Some(opened) = Box::pin(before_a_tunnel(parts, &outer, stream)).await else {
+        return Box::pin(outer.stream.run(parts)).await;
+    };
+    let inner = Connection {
+        peer: outer.peer,
+        local: outer.local,
+        tunnel: None,
+        reverse: None,
+        working: outer.working.clone(),
+        stream: Slot::default(),
+    };
+    connect::run(parts, inner, opened).await;
+}
+
+/// The requests to the proxy itself, up to the one that opens a tunnel.
+async fn before_a_tunnel(parts: &Arc<Parts>, outer: &Arc<Connection>, mut stream: Stream) -> Option<connect::Opened> {
     if let Stream::Clear(socket) = &mut stream
-        && !greeting::is_clear(parts, &outer, socket).await
+        && !greeting::is_clear(parts, outer, socket).await
     {
-        return;
+        return None;
     }
     let opened = Arc::new(Mutex::new(None));
     let service =
@@ -190,21 +206,8 @@ async fn connection(parts: &Arc<Parts>, outer: Connection, mut stream: Stream) {
             served.as_mut().await
         }
     };
-    note(parts, &outer, ended).await;
-    let opened = opened.lock().ok().and_then(|mut opened| opened.take());
-    if let Some(opened) = opened {
-        let inner = Connection {
-            peer: outer.peer,
-            local: outer.local,
-            tunnel: None,
-            reverse: None,
-            working: outer.working.clone(),
-            stream: Slot::default(),
-        };
-        connect::run(parts, inner, opened).await;
-    } else {
-        outer.stream.run(parts).await;
-    }
+    note(parts, outer, ended).await;
+    opened.lock().ok().and_then(|mut opened| opened.take())
 }
 
 async fn answer(
@@ -216,7 +219,7 @@ async fn answer(
     if request.method() != Method::CONNECT {
         return reverse::serve(&parts, &outer, request).await;
     }
-    match connect::open(&parts, &outer, request).await {
+    match Box::pin(connect::open(&parts, &outer, request)).await {
         Ok((response, opened)) => {
             if let Ok(mut slot) = slot.lock() {
                 *slot = Some(opened);
@@ -258,7 +261,7 @@ where
         }
     };
     note(parts, &connection, ended).await;
-    connection.stream.run(parts).await;
+    Box::pin(connection.stream.run(parts)).await;
 }
 
 /// What hyper itself refused was answered with its bare 4xx; the trail gets one entry for the connection.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::header::UPGRADE;
 use http::{Method, Request, Response, Version, request};
@@ -13,10 +14,11 @@ use super::hold::{self, Approved};
 use super::record::{self, Ending, Record};
 use super::stream::{self, Leaving};
 use super::{Connection, Credentials, Parts, Refused, internal, respond, say};
+use crate::gate::Rules;
 use crate::io::body::Unread;
 use crate::io::drain::Working;
 use crate::model::{self, CallId};
-use crate::policy::{Decision, Permit};
+use crate::policy::{Decision, Hold, Permit};
 use crate::store::Recorded;
 use crate::upstream::Content;
 
@@ -68,12 +70,30 @@ pub(super) struct Exchange<'a> {
     leaving: Option<Leaving>,
 }
 
+/// What a call comes to before people are asked.
+enum Settled {
+    Answered(Response<Body>),
+    Held(Box<(Arc<Rules>, Hold, Instant)>),
+}
+
 impl Exchange<'_> {
     /// The life of a call. Nothing leaves before its decision is durable; nothing leaves without a permit.
     async fn handle(&mut self, head: request::Parts) -> Result<Response<Body>, Refused> {
+        // What waits for people is small: the steps before and after it are allocated where they are taken.
+        let held = match Box::pin(self.settle(head)).await? {
+            Settled::Answered(answer) => return Ok(answer),
+            Settled::Held(held) => held,
+        };
+        let approved = hold::wait(self.parts, &self.credentials, held).await?;
+        let (leaving, working) = (self.leaving.take(), self.connection.working.clone());
+        Box::pin(send_approved(self.parts, approved, leaving, working)).await
+    }
+
+    /// All of it, but for calls that people are asked about.
+    async fn settle(&mut self, head: request::Parts) -> Result<Settled, Refused> {
         let (parts, connection) = (self.parts, self.connection);
         if let Some(answer) = internal::answer(self, &head).await {
-            return answer;
+            return answer.map(Settled::Answered);
         }
         let shape = connection.error_shape(parts.gate.rules().mappings(), &head);
         let (rules, decision, asked) = match self.judge(head).await {
@@ -83,13 +103,11 @@ impl Exchange<'_> {
         match decision {
             Decision::Allow(permit) => {
                 let (permit, record) = record::allowed(parts, &rules, permit, asked).await?;
-                send(parts, permit, record, self.unread.take(), self.leaving.take(), None).await
+                let sent = send(parts, permit, record, self.unread.take(), self.leaving.take(), None).await;
+                sent.map(Settled::Answered)
             }
             Decision::Block(blocked) => Err(record::blocked(parts, &rules, blocked, asked).await),
-            Decision::RequireApproval(hold) => {
-                let approved = hold::wait(parts, &self.credentials, rules, hold, asked).await?;
-                send_approved(parts, approved, self.leaving.take(), connection.working.clone()).await
-            }
+            Decision::RequireApproval(hold) => Ok(Settled::Held(Box::new((rules, hold, asked)))),
         }
     }
 }

@@ -58,17 +58,32 @@ enum Step {
 /// Gets people's consent to a call that `rules` hold, or tells why there is none. The content of the call must have been
 /// captured, and the caller be the one whom `credentials` prove.
 ///
-/// `asked`: when the request came. May be dropped when the client leaves: the approval stays, and nothing is spent.
+/// The instant is when the request came. May be dropped when the client leaves: the approval stays, and nothing is spent.
 ///
 /// # Errors
 /// Everything but a consent that was spent on exactly this call, on disk.
 pub async fn wait(
     parts: &Parts,
     credentials: &Credentials,
-    rules: Arc<Rules>,
-    mut hold: Hold,
-    asked: Instant,
+    held: Box<(Arc<Rules>, Hold, Instant)>,
 ) -> Result<Approved, Refused> {
+    // What waits is small: the steps before and after it are allocated where they are taken.
+    let (asking, mut step) = Box::pin(ask(parts, credentials, held)).await?;
+    loop {
+        match step {
+            Step::Go(approved) => return Ok(*approved),
+            Step::Wait(held) => step = decided(parts, &asking, held).await?,
+        }
+    }
+}
+
+/// What people are asked, and the first step to it.
+async fn ask(
+    parts: &Parts,
+    credentials: &Credentials,
+    held: Box<(Arc<Rules>, Hold, Instant)>,
+) -> Result<(Asking, Step), Refused> {
+    let (rules, mut hold, asked) = *held;
     hold.call.lies_apart();
     let wait = match hold.call.origin {
         Origin::Wire => Wait::start(parts.patience.of(hold.call.header("user-agent"))),
@@ -87,15 +102,9 @@ pub async fn wait(
         credentials: credentials.clone(),
     };
     let score = hold.action.score();
-    // What waits is small: the steps before and after it are allocated where they are taken.
-    let mut step = Box::pin(join(parts, &asking, rules, hold)).await?;
+    let step = join(parts, &asking, rules, hold).await?;
     parts.metrics.decided(asked, score);
-    loop {
-        match step {
-            Step::Go(approved) => return Ok(*approved),
-            Step::Wait(held) => step = decided(parts, &asking, held).await?,
-        }
-    }
+    Ok((asking, step))
 }
 
 /// Finds the approval this call goes by, or asks for one.

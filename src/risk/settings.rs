@@ -11,7 +11,17 @@ use crate::model::time::LocalTime;
 use crate::model::{Diagnostic, Vocabulary};
 
 /// Counts with the digest: the tables and formulas that are not configuration.
-const FORMULA: u32 = 1;
+const FORMULA: u32 = 2;
+
+/// Of what is large by its nature: money moves between accounts by the thousands, while refunds are of what one customer paid.
+const OF_ACTIONS: [(&str, Measure, Scale); 1] = [(
+    "transfer_funds",
+    Measure::AmountBase,
+    Scale {
+        lo: 1_000_000,
+        hi: 100_000_000,
+    },
+)];
 
 /// What a score is worked out with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,12 +165,17 @@ impl Settings {
 
     pub(super) fn scale(&self, action: &str, measure: Measure) -> Scale {
         let own = self.actions.get(action).and_then(|action| action.scales.get(&measure));
-        own.copied().unwrap_or(match measure {
-            Measure::AmountBase => self.scales.amount_base,
-            Measure::RecordCount => self.scales.record_count,
-            Measure::RecipientCount => self.scales.recipient_count,
-            Measure::InstanceCount => self.scales.instance_count,
-        })
+        let shipped = OF_ACTIONS
+            .iter()
+            .find(|(name, of, _)| (*name, *of) == (action, measure));
+        own.or(shipped.map(|(_, _, scale)| scale))
+            .copied()
+            .unwrap_or(match measure {
+                Measure::AmountBase => self.scales.amount_base,
+                Measure::RecordCount => self.scales.record_count,
+                Measure::RecipientCount => self.scales.recipient_count,
+                Measure::InstanceCount => self.scales.instance_count,
+            })
     }
 
     pub(super) fn weight(&self, basis: &Basis) -> i64 {

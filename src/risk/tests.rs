@@ -162,6 +162,26 @@ fn deleting_2000_rows_of_production_is_76() {
 }
 
 #[test]
+fn a_stated_transfer_of_12000_in_production_is_medium() {
+    let cents = 1_200_000;
+    let mut stated = action(
+        "transfer_funds",
+        "production",
+        &[("amount", cents), ("amount_base", cents)],
+    );
+    let sent = risk(&stated, None);
+    assert_eq!(
+        (sent.score, Band::of(sent.score)),
+        (65, Band::High),
+        "a provider's cannot be undone"
+    );
+    stated.provider = GUARD.into();
+    let stated = risk(&stated, None);
+    assert_eq!((stated.score, Band::of(stated.score)), (59, Band::Medium));
+    assert_eq!(points(&stated), [("action", 37), ("sensitivity", 21), ("scale", 1)]);
+}
+
+#[test]
 fn what_is_missing_scales_as_the_most() {
     let most = risk(&refund(1_000_000_000), None);
     let mut full = refund(1);

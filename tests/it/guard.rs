@@ -58,7 +58,7 @@ fn the_named_example_waits_for_a_person_and_is_on_record() {
     assert_eq!(answer["decision"], "REQUIRE_APPROVAL", "{answer}");
     assert_eq!(answer["reason"], "High-risk financial action in production");
     assert_eq!(answer["policies"], json!(["transfer"]));
-    assert_eq!(answer["risk"]["level"], "high", "{answer}");
+    assert_eq!(answer["risk"]["level"], "medium", "{answer}");
     let factors = answer["risk"]["factors"].as_array().unwrap();
     let points: i64 = factors.iter().map(|factor| factor["points"].as_i64().unwrap()).sum();
     assert!(factors.len() > 1 && answer["risk"]["score"] == points, "{answer}");

@@ -252,9 +252,7 @@ impl Sidecar {
         let approved = hold::wait(
             parts,
             &Credentials::Proxy(Some(credentials)),
-            parts.gate.rules(),
-            hold,
-            Instant::now(),
+            Box::new((parts.gate.rules(), hold, Instant::now())),
         )
         .await?;
         Ok(approved.permit)

@@ -239,7 +239,7 @@ async fn judge(parts: &Parts, asker: &Asker, statement: &Statement, no: &No<'_>)
         Decision::RequireApproval(hold) => {
             let about = About::of(&id, &hold.action);
             let wanted = hold.rules.clone();
-            match hold::wait(parts, &asker.credentials, rules, hold, asked).await {
+            match hold::wait(parts, &asker.credentials, Box::new((rules, hold, asked))).await {
                 Ok(approved) => {
                     let permit = approved.permit;
                     let record = Record::open(parts, permit.get(), Some(&approved.approval));
