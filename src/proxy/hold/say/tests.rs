@@ -106,9 +106,19 @@ async fn every_refusal_says_that_nothing_was_executed_and_what_to_do() {
         wait.detail
     );
     assert!(
+        wait.detail.contains("Z (refund-over-500: Refunds over $500 need a person). Do not attempt"),
+        "{}",
+        wait.detail
+    );
+    assert!(
         wait.detail
             .contains("Do not attempt it another way. Repeat exactly this call after approval (http://runplane.internal/approvals/apr_")
     );
+
+    let mut long = standing.clone();
+    long.row.rules = vec![rule("r", "d"); 100];
+    let long = pending(&long).detail;
+    assert!(long.len() < 460 && long.contains('…') && long.ends_with("tells when)."), "{long}");
 
     approve(&approvals, first.approval());
     let late = repeat(&first.standing().unwrap());
