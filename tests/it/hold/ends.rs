@@ -127,3 +127,27 @@ fn in_doubt_boto3_tries_again_and_what_was_approved_is_made_once() {
     let seen = moto.origin.seen();
     assert_eq!(seen.iter().filter(|seen| seen.text().contains("Action=RunInstances")).count(), 1);
 }
+
+/// In the last quarter of its client's time a call is not sent: nobody would hear the answer.
+#[test]
+fn approved_too_late_the_call_is_told_so_and_goes_once_when_it_comes_again() {
+    let (origin, sidecar) = stripe("12s");
+    let mut client = Session::stripe(&sidecar);
+    client.send(REFUND);
+    let id = sidecar.next_held();
+    std::thread::sleep(std::time::Duration::from_millis(9_100));
+    sidecar.approve(&id);
+    let late = client.receive();
+    late.assert_refused("approved_repeat").assert_refused("NOT executed yet");
+    assert_eq!((late.approval(), late.error().http_status), (id_of(&sidecar, "approved"), Some(403)));
+    origin.assert_untouched();
+    client.call(REFUND).assert_ok();
+    client.call(REFUND).assert_refused("already_executed");
+    assert_eq!(refunds(&origin), 1);
+}
+
+fn id_of(sidecar: &Sidecar, state: &str) -> String {
+    let approvals = sidecar.approvals(state);
+    assert_eq!(approvals.len(), 1, "{approvals:?}");
+    approvals[0]["id"].as_str().unwrap().to_owned()
+}
