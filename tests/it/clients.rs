@@ -5,6 +5,7 @@ pub mod aws;
 mod google;
 pub mod messages;
 mod models;
+mod others;
 mod payments;
 mod plain;
 mod sockets;

@@ -304,7 +304,11 @@ fn what_may_have_been_executed_is_not_to_be_sent_again_by_itself_unless_it_only_
             let problem = told(ErrorShape::Problem);
             assert!(problem.status().is_server_error());
             for name in ["stripe-should-retry", "x-should-retry"] {
-                assert_eq!(!problem.headers().contains_key(name), invited, "{reason} {written} {harmless}");
+                assert_eq!(
+                    !problem.headers().contains_key(name),
+                    invited,
+                    "{reason} {written} {harmless}"
+                );
             }
             // Slack's libraries send again whatever is not a 200.
             assert_eq!(told(ErrorShape::Slack).status().is_server_error(), invited, "{reason}");

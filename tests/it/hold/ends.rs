@@ -106,7 +106,11 @@ fn in_doubt_stripes_library_does_not_try_again() {
     client.send(REFUND);
     sidecar.approve(&sidecar.next_held());
     client.receive().assert_refused("MAY have been executed");
-    assert_eq!((refunds(&origin), decided()), (1, 3), "held, and then let go: one attempt");
+    assert_eq!(
+        (refunds(&origin), decided()),
+        (1, 3),
+        "held, and then let go: one attempt"
+    );
     // What only reads may be asked for again.
     origin.answer_next_with(crate::harness::Reply::none());
     client.call("balance").assert_ok();
@@ -123,9 +127,15 @@ fn in_doubt_boto3_tries_again_and_what_was_approved_is_made_once() {
     client.send("run_instances 120");
     sidecar.approve(&sidecar.next_held());
     let told = client.receive();
-    told.assert_refused("already_executed").assert_refused("whether that was executed is not known");
+    told.assert_refused("already_executed")
+        .assert_refused("whether that was executed is not known");
     let seen = moto.origin.seen();
-    assert_eq!(seen.iter().filter(|seen| seen.text().contains("Action=RunInstances")).count(), 1);
+    assert_eq!(
+        seen.iter()
+            .filter(|seen| seen.text().contains("Action=RunInstances"))
+            .count(),
+        1
+    );
 }
 
 /// In the last quarter of its client's time a call is not sent: nobody would hear the answer.
@@ -138,8 +148,12 @@ fn approved_too_late_the_call_is_told_so_and_goes_once_when_it_comes_again() {
     std::thread::sleep(std::time::Duration::from_millis(9_100));
     sidecar.approve(&id);
     let late = client.receive();
-    late.assert_refused("approved_repeat").assert_refused("NOT executed yet");
-    assert_eq!((late.approval(), late.error().http_status), (id_of(&sidecar, "approved"), Some(403)));
+    late.assert_refused("approved_repeat")
+        .assert_refused("NOT executed yet");
+    assert_eq!(
+        (late.approval(), late.error().http_status),
+        (id_of(&sidecar, "approved"), Some(403))
+    );
     origin.assert_untouched();
     client.call(REFUND).assert_ok();
     client.call(REFUND).assert_refused("already_executed");

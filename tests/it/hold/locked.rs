@@ -83,7 +83,11 @@ fn a_yes_that_is_not_on_disk_lets_nothing_through_and_can_be_given_again() {
     assert_eq!((states(&sidecar), refunds(&origin)), (vec!["pending".to_owned()], 0));
     let given = approves(&sidecar, &id);
     assert_eq!(given.status, 200, "{given:?}");
-    assert_eq!(wire.answer().unwrap().status, 200, "the client has waited all the while");
+    assert_eq!(
+        wire.answer().unwrap().status,
+        200,
+        "the client has waited all the while"
+    );
     assert_eq!(refunds(&origin), 1);
     assert_eq!(sidecar.trail().of_kind("approved").len(), 1);
     verifies(&sidecar);
