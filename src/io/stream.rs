@@ -100,14 +100,15 @@ impl AsyncWrite for Stream {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use rustix::net::sockopt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
 
     #[tokio::test]
     async fn an_end_that_says_nothing_is_asked_whether_it_is_there() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        let stream = socket.connect(listener.local_addr().unwrap()).await.unwrap();
         assert!(!sockopt::socket_keepalive(&stream).unwrap(), "not the system's default");
         notices_silence(&stream).unwrap();
         assert!(sockopt::socket_keepalive(&stream).unwrap());

@@ -126,8 +126,14 @@ fn reading(call: &Call, body: &[u8], volatile: impl Fn(&str) -> bool, messages: 
     };
     if let Some(members) = json.as_object_mut() {
         members.retain(|name, _| !volatile(name));
-        // A message's id, where it stands beside a method.
-        if messages && members.contains_key("method") && members.contains_key("id") {
+    }
+    let batch = match json.is_array() {
+        true => json.as_array_mut().unwrap().as_mut_slice(),
+        false => std::slice::from_mut(&mut json),
+    };
+    // A message's id, where it stands beside a method.
+    for members in batch.iter_mut().filter_map(Json::as_object_mut).filter(|_| messages) {
+        if members.contains_key("method") && members.contains_key("id") {
             members.insert("id".to_owned(), json!("any"));
         }
     }
@@ -209,8 +215,9 @@ fn each_header_that_counts_makes_another_call_and_no_other_does() {
     for (place, call) in calls() {
         let (first, action, service) = (told(&call).unwrap(), resolve(shipped(), &call).unwrap(), service(&call));
         // What a tool does its server alone knows; its header fields are those of all its messages.
-        let unmapped = |service: &Service| action.meanings().any(|meaning| meaning.unmapped) && service.mcp.is_none();
-        let named = service.filter(|service| !service.every_header && !unmapped(service));
+        let of_tool = |meaning: &Action| meaning.operation.starts_with("tools/call:");
+        let unmapped = action.meanings().any(|meaning| meaning.unmapped && !of_tool(meaning));
+        let named = service.filter(|service| !service.every_header && !unmapped);
         let significant = |name: &HeaderName| named.is_some_and(|service| service.significant.contains(name));
         let secret = |name: &HeaderName| service.is_some_and(|service| service.secret.contains(name));
         let own = call.headers.keys().cloned();

@@ -123,9 +123,9 @@ fn uncounted(messages: &Json) -> Json {
         }
         message
     };
-    match messages {
-        Json::Array(items) => items.iter().map(uncounted).collect(),
-        single => uncounted(single),
+    match messages.as_array() {
+        Some(items) => items.iter().map(uncounted).collect(),
+        None => uncounted(messages),
     }
 }
 
