@@ -181,8 +181,21 @@ impl Approvals {
         let mut list: Vec<Standing> = self
             .memory()
             .settled()
+            .filter(|slot| state.is_none_or(|state| state == slot.state(now)))
             .map(|slot| slot.standing(now))
-            .filter(|standing| state.is_none_or(|state| state == standing.state))
+            .collect();
+        list.sort_by(oldest_first);
+        list
+    }
+
+    /// Those of an agent that wait for people; oldest first.
+    pub fn waiting_of(&self, agent: &str) -> Vec<Standing> {
+        let now = self.now();
+        let mut list: Vec<Standing> = self
+            .memory()
+            .settled()
+            .filter(|slot| &*slot.row.facts.agent == agent && slot.state(now) == State::Pending)
+            .map(|slot| slot.standing(now))
             .collect();
         list.sort_by(oldest_first);
         list

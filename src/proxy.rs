@@ -117,6 +117,8 @@ pub struct Refused {
     pub shape: ErrorShape,
     /// Something of the call was written to the provider, or may have been.
     pub written: bool,
+    /// Sent again, it does nothing that it did not do before: it only reads, and nothing was spent on it.
+    pub harmless: bool,
 }
 
 /// What is settled of a connection before its requests come.

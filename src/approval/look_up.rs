@@ -75,7 +75,8 @@ impl Approvals {
 
     /// Reserves the place of a new approval, so that the same call in the same moment joins it.
     fn park(&self, memory: &mut Memory, fingerprint: &Fingerprint, hold: &Hold, now: Now) -> Found {
-        let pending = memory.pending_of(&fingerprint.place.agent, now);
+        let most = self.shared.config.max_pending_per_agent;
+        let pending = memory.pending_of(&fingerprint.place.agent, most, now);
         let life = self.life(&hold.rules);
         let row = ApprovalRow {
             id: ApprovalId::random(),
@@ -104,7 +105,7 @@ impl Approvals {
         let id = row.id.clone();
         let (number, moved) = memory.park(row.clone(), now.running + life, fingerprint.idempotency.clone());
         let (draft, ticket) = (Turn::new(self, row).first(), Ticket::new(self, id, number, moved));
-        match pending >= self.shared.config.max_pending_per_agent {
+        match pending >= most {
             true => Found::Full { pending, draft, ticket },
             false => Found::New(draft, ticket),
         }

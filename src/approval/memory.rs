@@ -121,6 +121,8 @@ impl Slot {
 pub(super) struct Memory {
     slots: BTreeMap<ApprovalId, Slot>,
     places: HashMap<Place, Vec<ApprovalId>>,
+    /// How many of each agent are pending as their rows have it, also where their time is over.
+    pending: HashMap<Arc<str>, usize>,
     tickets: u64,
     /// Monotonic and wall clock when they were last compared.
     pub(super) clocks: Option<Now>,
@@ -160,6 +162,7 @@ impl Memory {
             agent: slot.row.facts.agent.clone(),
             fingerprint: slot.row.fingerprint,
         };
+        self.count(&place.agent, State::Expired, slot.row.state);
         self.places.entry(place).or_default().push(slot.row.id.clone());
         self.slots.insert(slot.row.id.clone(), slot);
     }
@@ -172,6 +175,7 @@ impl Memory {
             agent: slot.row.facts.agent,
             fingerprint: slot.row.fingerprint,
         };
+        self.count(&place.agent, slot.row.state, State::Expired);
         if let Some(ids) = self.places.get_mut(&place) {
             ids.retain(|other| other != id);
             if ids.is_empty() {
@@ -213,8 +217,29 @@ impl Memory {
         slots
     }
 
-    /// How many calls of an agent wait for people, those being parked included.
-    pub(super) fn pending_of(&self, agent: &str, now: Now) -> usize {
+    /// One of an agent's changes its state.
+    fn count(&mut self, agent: &Arc<str>, before: State, after: State) {
+        match (before == State::Pending, after == State::Pending) {
+            (false, true) => *self.pending.entry(agent.clone()).or_default() += 1,
+            (true, false) => {
+                if let Some(count) = self.pending.get_mut(agent) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.pending.remove(agent);
+                    }
+                }
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// How many calls of an agent wait for people, those being parked included; all are looked at only where these may be as many
+    /// as `most`.
+    pub(super) fn pending_of(&self, agent: &str, most: usize, now: Now) -> usize {
+        let counted = self.pending.get(agent).copied().unwrap_or_default();
+        if counted < most {
+            return counted;
+        }
         self.slots
             .values()
             .filter(|slot| &*slot.row.facts.agent == agent && slot.state(now) == State::Pending)
@@ -247,6 +272,7 @@ impl Memory {
     /// Ends a turn with what is now on disk. `until`: `None` where its time goes on.
     pub(super) fn apply(&mut self, row: ApprovalRow, until: Option<Instant>) {
         if let Some(slot) = self.slots.get_mut(&row.id) {
+            let (agent, before, after) = (row.facts.agent.clone(), slot.row.state, row.state);
             slot.row = row;
             slot.until = until.unwrap_or(slot.until);
             if slot.row.state.is_given() {
@@ -255,6 +281,7 @@ impl Memory {
             slot.taken = false;
             slot.parking = false;
             slot.tell();
+            self.count(&agent, before, after);
         }
     }
 
@@ -262,8 +289,10 @@ impl Memory {
     pub(super) fn erased(&mut self, rows: Vec<ApprovalRow>) {
         for row in rows {
             if let Some(slot) = self.slots.get_mut(&row.id) {
+                let (agent, before, after) = (row.facts.agent.clone(), slot.row.state, row.state);
                 slot.row = row;
                 slot.tell();
+                self.count(&agent, before, after);
             }
         }
     }
@@ -280,6 +309,17 @@ impl Memory {
         for id in finished {
             self.forget(&id);
         }
+    }
+
+    /// Whether the counts are what a look at all says.
+    #[cfg(test)]
+    pub(super) fn is_counted(&self) -> bool {
+        let pending = self.slots.values().filter(|slot| slot.row.state == State::Pending);
+        let mut counts = HashMap::new();
+        for slot in pending {
+            *counts.entry(slot.row.facts.agent.clone()).or_default() += 1;
+        }
+        self.pending == counts
     }
 
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Slot> {

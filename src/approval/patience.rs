@@ -295,6 +295,16 @@ mod tests {
         assert_eq!(seconds("axios/1.13.0"), 300);
         assert_eq!(seconds("curl/8.16.0"), 300);
         assert_eq!(seconds("twilio-python/9.13.0 (Linux x86_64) Python/3.13.5"), 54);
+        // Libraries of one name in several languages, each with a time of its own.
+        assert_eq!(seconds("twilio-ruby/7.8.0 (linux x86_64) Ruby/3.4.1"), 54);
+        assert_eq!(seconds("twilio-node/5.10.3 (linux x64) node/v24.21.0"), 25);
+        assert_eq!(seconds("twilio-java/11.0.0 (Linux amd64) java/21"), 25);
+        assert_eq!(seconds("twilio-go/1.28.0 (linux amd64) go/go1.25"), 8);
+        assert_eq!(seconds("aws-sdk-java/2.34.0 md/io#sync"), 25);
+        assert_eq!(seconds("aws-sdk-cpp/1.11.600 ua/2.1"), 2);
+        assert_eq!(seconds("aws-sdk-ruby3/3.230.0"), 54);
+        assert_eq!(seconds("octokit.js/5.0.5"), 285);
+        assert_eq!(seconds("Octokit Ruby Gem 10.0.0"), 54);
         assert_eq!(seconds("gcloud-python/3.17.1 gl-python/3.13.5"), 54);
         assert_eq!(seconds("(gzip)"), 54);
         assert_eq!(seconds("Python/3.13 aiohttp/3.14.5"), 270);

@@ -96,6 +96,10 @@ impl Ticket {
                 Look::Done(Wake::Approved(Claim(Turn::new(&self.approvals, slot.row.clone()))))
             }
             State::Pending if time_is_up => Look::Done(Wake::TimeUp(standing)),
+            // Another claimant is writing, and who waits for nobody has no time that could end: until that moves.
+            State::Approved | State::Returned if time_is_up => Look::Wait {
+                over: Instant::now() + slot.until.saturating_duration_since(now.running),
+            },
             State::Approved | State::Returned | State::Pending => Look::Wait {
                 over: (Instant::now() + slot.until.saturating_duration_since(now.running)).min(wait.ends()),
             },

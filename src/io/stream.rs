@@ -3,11 +3,37 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
+
+/// For this long a connection may say nothing before the other end is asked whether it is there, and how often it is asked.
+const SILENT: Duration = Duration::from_secs(15);
+const BETWEEN: Duration = Duration::from_secs(5);
+const ASKED: u32 = 3;
+
+/// Has the system notice an end that went without a word (a frozen container, a NAT that forgot): after half a minute the
+/// connection is closed.
+///
+/// SECURITY: what was approved would be spent on a call whose client is gone, and sent for nobody. Test:
+/// `an_end_that_says_nothing_is_asked_whether_it_is_there`. No `TCP_USER_TIMEOUT`: that would cut off who reads slowly, too.
+///
+/// # Errors
+/// The system's.
+pub fn notices_silence(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(stream, true)?;
+    #[cfg(target_os = "linux")]
+    {
+        sockopt::set_tcp_keepidle(stream, SILENT)?;
+        sockopt::set_tcp_keepintvl(stream, BETWEEN)?;
+        sockopt::set_tcp_keepcnt(stream, ASKED)?;
+    }
+    Ok(())
+}
 
 #[derive(Debug)]
 pub enum Stream {
@@ -68,5 +94,26 @@ impl AsyncWrite for Stream {
             Stream::Clear(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::net::sockopt;
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_that_says_nothing_is_asked_whether_it_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        let stream = socket.connect(listener.local_addr().unwrap()).await.unwrap();
+        assert!(!sockopt::socket_keepalive(&stream).unwrap(), "not the system's default");
+        notices_silence(&stream).unwrap();
+        assert!(sockopt::socket_keepalive(&stream).unwrap());
+        let within = sockopt::tcp_keepidle(&stream).unwrap()
+            + sockopt::tcp_keepintvl(&stream).unwrap() * sockopt::tcp_keepcnt(&stream).unwrap();
+        assert_eq!(within, Duration::from_secs(30));
     }
 }

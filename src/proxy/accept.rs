@@ -26,7 +26,7 @@ use super::reverse::{self, Reverse};
 use super::stream::Slot;
 use super::{Connection, Door, Parts, Proxy, connect, greeting};
 use crate::io::drain::{Working, stopping};
-use crate::io::stream::Stream;
+use crate::io::stream::{Stream, notices_silence};
 use crate::io::tls;
 use crate::metrics::TlsFailure;
 use crate::model::{Reason, Refusal};
@@ -138,6 +138,9 @@ async fn enter(
     let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) else {
         return;
     };
+    if let Err(error) = notices_silence(&stream) {
+        tracing::debug!(%error, "a client that vanishes will not be noticed before its time is over");
+    }
     let stream = tokio::select! {
         stream = tls::accept(tls, stream) => stream,
         () = stopping(parts.draining.clone()) => return,

@@ -20,6 +20,7 @@ use super::{Parts, Refused, guard, parse, record};
 use crate::approval::Standing;
 use crate::io::drain::stopping;
 use crate::model::{ApprovalId, ErrorShape, Host, State};
+use crate::store::{ReadError, Store};
 
 mod doctor;
 mod guide;
@@ -140,9 +141,9 @@ async fn page(parts: &Parts, agent: &Arc<str>, head: &request::Parts) -> Page {
         [""] => guide::page(parts, agent),
         ["doctor", nonce] => doctor::page(parts, agent, nonce).unwrap_or_else(nothing),
         ["doctor", nonce, "info", "refs"] => doctor::repository(nonce, head.uri.query()).unwrap_or_else(nothing),
-        ["approvals", id] => match own(parts, agent, id) {
-            Some(standing) => state(&standing),
-            None => unknown(),
+        ["approvals", id] => match find(parts, agent, id).await {
+            Ok(standing) => state(&standing),
+            Err(page) => page,
         },
         ["approvals", id, "wait"] => match span(head.uri.query()) {
             Ok(span) => wait(parts, agent, id, span).await,
@@ -168,8 +169,61 @@ fn own(parts: &Parts, agent: &Arc<str>, id: &str) -> Option<Standing> {
         .filter(|standing| standing.row.facts.agent == *agent)
 }
 
+/// The same, or what is on disk of it where it is finished and was forgotten here.
+///
+/// # Errors
+/// What its agent is told instead.
+async fn find(parts: &Parts, agent: &Arc<str>, id: &str) -> Result<Standing, Page> {
+    if let Some(standing) = own(parts, agent, id) {
+        return Ok(standing);
+    }
+    let id: ApprovalId = id.parse().map_err(|_| unknown())?;
+    // As an agent that asks for one id after the other waits for the disk each time, it is bounded as what waits is.
+    let _reading = parts.waits.begin(agent).ok_or_else(too_many)?;
+    let store = parts.store.clone();
+    let read = tokio::task::spawn_blocking(move || past(&store, &id));
+    let unreadable = || {
+        Page::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unreadable",
+            "it cannot be read now: ask again later",
+        )
+    };
+    let found = read.await.ok().and_then(Result::ok).ok_or_else(unreadable)?;
+    found.filter(|past| past.row.facts.agent == *agent).ok_or_else(unknown)
+}
+
+fn past(store: &Store, id: &ApprovalId) -> Result<Option<Standing>, ReadError> {
+    let reader = store.reader()?;
+    let Some(row) = reader.approval(id)? else {
+        return Ok(None);
+    };
+    let call = row.consumed_by.as_ref().map(|call| reader.call(call)).transpose()?;
+    let ended = call.flatten().and_then(|call| Some((call.row.outcome?, call.status)));
+    // What is not in memory is over, whether that was written or not.
+    let state = match row.state.is_open() {
+        true => State::Expired,
+        false => row.state,
+    };
+    let clients = 0;
+    Ok(Some(Standing {
+        row,
+        state,
+        clients,
+        ended,
+    }))
+}
+
 fn unknown() -> Page {
-    Page::missing("none of your calls has this approval; finished ones are forgotten after some minutes")
+    Page::missing("none of your calls has this approval")
+}
+
+fn too_many() -> Page {
+    Page::error(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_waits",
+        "as many of your requests wait as may at a time: wait for one after the other",
+    )
 }
 
 /// How long is to be waited.
@@ -193,15 +247,12 @@ pub(super) async fn wait_at_most(parts: &Parts, agent: &Arc<str>, id: &str, quer
 
 /// Answers once the approval is decided, when the time is over, or when we are to stop.
 async fn wait(parts: &Parts, agent: &Arc<str>, id: &str, span: Duration) -> Page {
-    let Some(first) = own(parts, agent, id) else {
-        return unknown();
+    let first = match find(parts, agent, id).await {
+        Ok(standing) => standing,
+        Err(page) => return page,
     };
-    let Some(_waiting) = parts.waits.begin(agent) else {
-        return Page::error(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_waits",
-            "as many of your requests wait as may at a time: wait for one after the other",
-        );
+    let Some(waiting) = parts.waits.begin(agent) else {
+        return too_many();
     };
     let until = Instant::now() + span;
     let decided = async {
@@ -218,7 +269,11 @@ async fn wait(parts: &Parts, agent: &Arc<str>, id: &str, span: Duration) -> Page
         _ = timeout_at(until, decided) => {}
         () = stopping(parts.draining.clone()) => {}
     }
-    own(parts, agent, id).map_or_else(unknown, |standing| state(&standing))
+    drop(waiting);
+    match find(parts, agent, id).await {
+        Ok(standing) => state(&standing),
+        Err(page) => page,
+    }
 }
 
 /// How many requests of each agent wait.

@@ -53,6 +53,7 @@ pub(super) async fn turned_away(
         correction: None,
         shape,
         written: false,
+        harmless: false,
     }
 }
 
@@ -129,6 +130,7 @@ pub(super) async fn blocked(parts: &Parts, judged_by: &Rules, blocked: Blocked, 
         correction: None,
         shape,
         written: false,
+        harmless: false,
     }
 }
 

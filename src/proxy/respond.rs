@@ -111,11 +111,20 @@ impl Row {
         }
     }
 
+    /// Nobody is invited to make twice what may have been made. What heeds no header goes by the status alone, and is found again
+    /// by its approval, if it has one.
+    fn retry(&self, refused: &Refused) -> Retry {
+        match self.executed(refused) {
+            Executed::Unknown if !refused.harmless => Retry::No,
+            Executed::No | Executed::Unknown | Executed::Earlier => self.retry,
+        }
+    }
+
     /// The status in the provider's own way of saying no: Slack's libraries read a 200 and try anything else again,
     /// which is right for what failed on the way only. git reads no content but that of a 200, and gRPC's libraries a status of
     /// their own.
     fn status(&self, refused: &Refused) -> StatusCode {
-        match (refused.shape, self.retry) {
+        match (refused.shape, self.retry(refused)) {
             (ErrorShape::Grpc, _) => StatusCode::OK,
             (ErrorShape::Slack | ErrorShape::GitPush, Retry::No) if refused.refusal.reason != Reason::AgentUnknown => {
                 StatusCode::OK
@@ -146,7 +155,7 @@ pub(super) fn refuse(refused: &Refused, id: &CallId, head_only: bool, reverse: b
     if refused.shape == ErrorShape::Grpc {
         grpc::tell(headers, refused);
     }
-    if row.retry == Retry::No {
+    if row.retry(refused) == Retry::No {
         headers.insert(STRIPE_SHOULD_RETRY, HeaderValue::from_static("false"));
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }

@@ -2,7 +2,9 @@
 
 use super::{Refused, respond};
 use crate::model::observed::{Trial, Would};
-use crate::model::{Action, ApprovalId, Call, CallId, ErrorShape, Outcome, Reason, Refusal, Spending, Why, inert};
+use crate::model::{
+    Access, Action, ApprovalId, Call, CallId, ErrorShape, Outcome, Reason, Refusal, Spending, Why, inert,
+};
 use crate::policy::{Blocked, Decision, Hold, Permit, RuleReason};
 use crate::upstream::SendError;
 
@@ -12,6 +14,7 @@ pub(super) struct Draft {
     approval: Option<ApprovalId>,
     rules: Vec<RuleReason>,
     shape: ErrorShape,
+    harmless: bool,
 }
 
 impl Draft {
@@ -22,6 +25,7 @@ impl Draft {
             approval,
             rules: Vec::new(),
             shape: permit.action().answer.error,
+            harmless: permit.action().meanings().all(reads) && permit.approval().is_none(),
         }
     }
 
@@ -36,6 +40,7 @@ impl Draft {
             approval: approval.cloned(),
             rules: rules.collect(),
             shape: hold.action.answer.error,
+            harmless: false,
         }
     }
 
@@ -46,6 +51,7 @@ impl Draft {
             approval: Some(approval.clone()),
             rules: blocked.rules.clone(),
             shape: blocked.action.answer.error,
+            harmless: false,
         }
     }
 
@@ -58,6 +64,7 @@ impl Draft {
             correction: None,
             shape: self.shape,
             written: false,
+            harmless: self.harmless,
         }
     }
 
@@ -82,6 +89,10 @@ impl Draft {
             ..self.with(refusal)
         }
     }
+}
+
+fn reads(action: &Action) -> bool {
+    action.access == Access::Read
 }
 
 /// Why a call was blocked, for the agent: the rules in their authors' words.

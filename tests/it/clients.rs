@@ -5,6 +5,7 @@ pub mod aws;
 mod google;
 pub mod messages;
 mod models;
+mod others;
 mod payments;
 mod plain;
 mod sockets;
@@ -118,7 +119,8 @@ pub fn repeats(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sideca
     let (pending, _) = refused_once(sidecar, "REQUIRE_APPROVAL", || client.call(calls.hold));
     pending
         .assert_refused("approval_pending")
-        .assert_refused("NOT executed");
+        .assert_refused("NOT executed")
+        .assert_refused(&why(sidecar));
     assert_eq!((calls.executed)(origin), before);
     sidecar.approve(&pending.approval());
     client.call(calls.hold).assert_ok();
@@ -128,6 +130,13 @@ pub fn repeats(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sideca
     third.assert_refused("already_executed");
     assert_eq!((calls.executed)(origin), before + 1);
     matrix.found("repeat", told(&third));
+}
+
+/// The rule by which the one call that waits does so, as its refusal has it.
+fn why(sidecar: &Sidecar) -> String {
+    let rule = &sidecar.approvals("pending")[0]["rules"][0];
+    let text = |member: &str| rule[member].as_str().unwrap_or_else(|| panic!("{member}: {rule}"));
+    format!("({}: {}", text("id"), text("reason").trim_end_matches('.'))
 }
 
 /// What the call is told, and how many calls were allowed meanwhile: of those that were not, the client made one, and did not

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Answer, Curl, Origin, Session, Sidecar, Tunnel, Wire, key};
+use crate::harness::{Answer, Curl, Origin, Session, Sidecar, Tunnel, Wire, eventually, key};
 
 const REFUND: &str = "refund ch_1 amount=90000";
 
@@ -175,6 +175,46 @@ fn another_agents_approval_is_not_there() {
     // Without a key: as everywhere.
     assert_eq!(Curl::call(&sidecar, &[&place]).status, Some(407));
     assert_eq!(Curl::call(&sidecar, &["http://runplane.internal/"]).status, Some(407));
+}
+
+/// An agent that comes back after a while can tell a no from a question that was never asked.
+#[test]
+fn what_became_of_a_call_is_told_after_it_was_forgotten() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new()
+        .resolve("api.stripe.com", &origin)
+        .agent("support-bot", "support")
+        .agent("ops-bot", "sre")
+        .hold("1s")
+        .approvals("grant: 1s")
+        .approvals("cool_down: 1s")
+        .start();
+    let mut client = Session::open("stripe_client.py", &sidecar, Some("support-bot"), &[]);
+    let ask =
+        |name: &str, place: &str| Curl::start_as(&sidecar, Some(&format!("{name}:{}", key(name))), &[place]).finish();
+    let place = |id: &str| format!("http://runplane.internal/approvals/{id}");
+    let denied = client.call(REFUND).approval();
+    sidecar.deny(&denied, "ask finance first");
+    let left = client.call("refund ch_2 amount=90000").approval();
+    sidecar.approve(&left);
+    eventually("both are forgotten", || {
+        sidecar.approvals("denied").is_empty()
+            && sidecar.approvals("approved").is_empty()
+            && sidecar.approvals("expired").is_empty()
+    });
+    let shown = json(ask("support-bot", &place(&denied)).assert_ok());
+    assert_eq!(
+        (&shown["state"], &shown["denied_because"]),
+        (&"denied".into(), &"ask finance first".into())
+    );
+    let waited = json(ask("support-bot", &format!("{}/wait?timeout=60", place(&denied))).assert_ok());
+    assert_eq!(waited, shown, "at once");
+    let shown = json(ask("support-bot", &place(&left)).assert_ok());
+    assert_eq!(shown["state"], "expired", "{shown}");
+    for id in [&denied, &left] {
+        assert_eq!(ask("ops-bot", &place(id)).status, Some(404), "nobody else is told");
+    }
+    origin.assert_untouched();
 }
 
 #[test]

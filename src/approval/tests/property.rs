@@ -277,6 +277,7 @@ impl World {
     }
 
     fn check(&self) {
+        assert!(self.approvals.memory().is_counted());
         assert!(self.disk.spent.values().all(|times| *times <= 1), "spent twice");
         let now = self.wall();
         for row in self.disk.rows.values() {

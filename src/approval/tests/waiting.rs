@@ -27,6 +27,26 @@ async fn an_approval_that_comes_too_late_is_kept_for_the_next_call() {
     assert_eq!(spend(&approvals, &refund).state, State::Consumed);
 }
 
+/// It would look again and again without a pause, and the time that is paused here never go on.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_nobody_waits_for_another_claimant_without_looking_all_the_time() {
+    let approvals = approvals();
+    let refund = call("bot", 1, None);
+    let mut first = park(&approvals, &refund);
+    let Found::Pending(mut second) = approvals.look_up(&refund, &hold("bot")) else {
+        panic!("expected to join");
+    };
+    approve(&approvals, first.approval());
+    let Wake::Approved(claim) = first.decided(&wait(60)).await else {
+        panic!("expected a grant");
+    };
+    let none = Wait::none();
+    let looks = tokio::time::timeout(minutes(5), second.decided(&none));
+    assert!(looks.await.is_err(), "the other one is still at it");
+    drop(claim);
+    assert!(matches!(second.decided(&none).await, Wake::Approved(_)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_is_held_no_longer_than_its_client_waits() {
     let approvals = approvals();

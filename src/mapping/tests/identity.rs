@@ -7,7 +7,9 @@ use crate::model::Identity;
 
 mod apart;
 mod beyond;
+mod flipped;
 mod mails;
+mod messages;
 mod property;
 mod unmapped;
 mod uploads;

@@ -8,7 +8,7 @@ use crate::approval::{Question, Standing, Wait, beginning, shortened};
 use crate::model::change::Correction;
 use crate::model::inert::inert;
 use crate::model::{ApprovalId, HoldRule, Outcome, Reason, Refusal, Timestamp, Vocabulary, Vote};
-use crate::policy::{Blocked, Hold};
+use crate::policy::{Blocked, Hold, RuleReason};
 use crate::proxy::{Parts, internal};
 
 const NO_OTHER_WAY: &str = "Do not attempt it another way.";
@@ -17,14 +17,28 @@ pub(super) fn pending(standing: &Standing) -> Refusal {
     Refusal::new(
         Reason::ApprovalPending,
         format!(
-            "NOT executed. Waiting for human approval {} until {}. {NO_OTHER_WAY} Repeat exactly this call after approval (http://{}/approvals/{}/wait tells when).",
+            "NOT executed. Waiting for human approval {} until {} ({}). {NO_OTHER_WAY} Repeat exactly this call after approval (http://{}/approvals/{}/wait tells when).",
             standing.row.id,
             clock(standing.row.expires),
+            asked_by(&standing.row.rules),
             internal::NAME,
             standing.row.id,
         ),
     )
 }
+
+/// Why people are asked: the rules in their authors' words, as far as they leave room for what is to be done in a status line.
+fn asked_by(rules: &[HoldRule]) -> String {
+    let said = |rule: &HoldRule| RuleReason {
+        id: rule.id.clone(),
+        reason: rule.reason.clone(),
+    };
+    let rules: Vec<RuleReason> = rules.iter().map(said).collect();
+    inert(&shortened(&crate::proxy::say::rules(&rules), LONGEST_REASON)).into_owned()
+}
+
+/// Characters.
+const LONGEST_REASON: usize = 200;
 
 pub(super) fn repeat(standing: &Standing) -> Refusal {
     let until = standing.row.grant_expires.unwrap_or(standing.row.expires);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::{NAME, Page};
+use crate::model::Reason;
 use crate::model::inert::inert;
-use crate::model::{Reason, State};
 use crate::proxy::{Parts, respond};
 
 pub(super) fn page(parts: &Parts, agent: &Arc<str>) -> Page {
@@ -52,15 +52,11 @@ pub(super) fn page(parts: &Parts, agent: &Arc<str>) -> Page {
          Nothing here decides, and you are told of your own calls only.\n\n\
          ## Your calls that wait\n\n"
     );
-    let waiting = parts.approvals.list(Some(State::Pending));
-    let mut own = waiting
-        .iter()
-        .filter(|standing| standing.row.facts.agent == *agent)
-        .peekable();
-    if own.peek().is_none() {
+    let own = parts.approvals.waiting_of(agent);
+    if own.is_empty() {
         text.push_str("None.\n");
     }
-    for standing in own {
+    for standing in &own {
         let row = &standing.row;
         let _ = writeln!(
             text,

@@ -22,6 +22,7 @@ fn refused(reason: Reason, shape: ErrorShape) -> Refused {
         }],
         shape,
         written: false,
+        harmless: false,
     }
 }
 
@@ -285,6 +286,34 @@ async fn executed_is_unknown_only_where_something_was_written() {
     ))
     .await;
     assert!(earlier.contains("\"executed\":\"earlier\""), "{earlier}");
+}
+
+/// Its library would send it a second time: a second refund, a second mail.
+#[test]
+fn what_may_have_been_executed_is_not_to_be_sent_again_by_itself_unless_it_only_reads() {
+    for reason in [Reason::UpstreamUnreachable, Reason::UpstreamTimeout] {
+        for (written, harmless, invited) in [(true, false, false), (true, true, true), (false, false, true)] {
+            let told = |shape| {
+                let refused = Refused {
+                    written,
+                    harmless,
+                    ..refused(reason, shape)
+                };
+                refuse(&refused, &CallId::random(), false, false)
+            };
+            let problem = told(ErrorShape::Problem);
+            assert!(problem.status().is_server_error());
+            for name in ["stripe-should-retry", "x-should-retry"] {
+                assert_eq!(
+                    !problem.headers().contains_key(name),
+                    invited,
+                    "{reason} {written} {harmless}"
+                );
+            }
+            // Slack's libraries send again whatever is not a 200.
+            assert_eq!(told(ErrorShape::Slack).status().is_server_error(), invited, "{reason}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
     let (pending, _) = refused_once(&sidecar, "REQUIRE_APPROVAL", || client.call(HOLD));
     pending
         .assert_refused("approval_pending")
-        .assert_refused("NOT executed");
+        .assert_refused("NOT executed")
+        .assert_refused(&why(&sidecar));
     sidecar.approve(&pending.approval());
     client.call(HOLD).assert_ok();
     eventually("it is opened again", || opened() == 2);

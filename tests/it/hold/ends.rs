@@ -91,3 +91,77 @@ fn an_approved_call_whose_answer_never_came_is_spent() {
     assert!(again.text().contains("already_executed"), "{again:?}");
     assert_eq!(refunds(&origin), 1, "in doubt is never sent again");
 }
+
+/// One attempt, and the words that say what is to be looked up: a second one would be told of the first alone.
+#[test]
+fn in_doubt_stripes_library_does_not_try_again() {
+    let (origin, sidecar) = stripe("30s");
+    let mut client = Session::open("stripe_client.py", &sidecar, None, &[("STRIPE_RETRIES", "2")]);
+    let decided = || sidecar.trail().of_kind("decided").len();
+    origin.answer_next_with(crate::harness::Reply::none());
+    client.call("charge 100").assert_refused("MAY have been executed");
+    assert_eq!((origin.calls("POST", "/v1/charges").len(), decided()), (1, 1));
+
+    origin.answer_next_with(crate::harness::Reply::none());
+    client.send(REFUND);
+    sidecar.approve(&sidecar.next_held());
+    client.receive().assert_refused("MAY have been executed");
+    assert_eq!(
+        (refunds(&origin), decided()),
+        (1, 3),
+        "held, and then let go: one attempt"
+    );
+    // What only reads may be asked for again.
+    origin.answer_next_with(crate::harness::Reply::none());
+    client.call("balance").assert_ok();
+}
+
+/// boto3 goes by the status alone.
+#[test]
+fn in_doubt_boto3_tries_again_and_what_was_approved_is_made_once() {
+    let moto = crate::harness::Moto::start();
+    let name = "ec2.us-east-1.amazonaws.com";
+    let sidecar = Sidecar::new().resolve(name, &moto.origin).hold("30s").start();
+    let mut client = Session::boto3(&sidecar);
+    moto.origin.answer_next_with(crate::harness::Reply::none());
+    client.send("run_instances 120");
+    sidecar.approve(&sidecar.next_held());
+    let told = client.receive();
+    told.assert_refused("already_executed")
+        .assert_refused("whether that was executed is not known");
+    let seen = moto.origin.seen();
+    assert_eq!(
+        seen.iter()
+            .filter(|seen| seen.text().contains("Action=RunInstances"))
+            .count(),
+        1
+    );
+}
+
+/// In the last quarter of its client's time a call is not sent: nobody would hear the answer.
+#[test]
+fn approved_too_late_the_call_is_told_so_and_goes_once_when_it_comes_again() {
+    let (origin, sidecar) = stripe("12s");
+    let mut client = Session::stripe(&sidecar);
+    client.send(REFUND);
+    let id = sidecar.next_held();
+    std::thread::sleep(std::time::Duration::from_millis(9_100));
+    sidecar.approve(&id);
+    let late = client.receive();
+    late.assert_refused("approved_repeat")
+        .assert_refused("NOT executed yet");
+    assert_eq!(
+        (late.approval(), late.error().http_status),
+        (id_of(&sidecar, "approved"), Some(403))
+    );
+    origin.assert_untouched();
+    client.call(REFUND).assert_ok();
+    client.call(REFUND).assert_refused("already_executed");
+    assert_eq!(refunds(&origin), 1);
+}
+
+fn id_of(sidecar: &Sidecar, state: &str) -> String {
+    let approvals = sidecar.approvals(state);
+    assert_eq!(approvals.len(), 1, "{approvals:?}");
+    approvals[0]["id"].as_str().unwrap().to_owned()
+}

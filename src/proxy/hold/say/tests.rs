@@ -107,7 +107,21 @@ async fn every_refusal_says_that_nothing_was_executed_and_what_to_do() {
     );
     assert!(
         wait.detail
+            .contains("Z (refund-over-500: Refunds over $500 need a person). Do not attempt"),
+        "{}",
+        wait.detail
+    );
+    assert!(
+        wait.detail
             .contains("Do not attempt it another way. Repeat exactly this call after approval (http://runplane.internal/approvals/apr_")
+    );
+
+    let mut long = standing.clone();
+    long.row.rules = vec![rule("r", "d"); 100];
+    let long = pending(&long).detail;
+    assert!(
+        long.len() < 460 && long.contains('…') && long.ends_with("tells when)."),
+        "{long}"
     );
 
     approve(&approvals, first.approval());
@@ -151,5 +165,45 @@ async fn every_refusal_says_that_nothing_was_executed_and_what_to_do() {
     );
     for refusal in [wait, late, again, no, full(20), expired(first.approval())] {
         assert!(refusal.detail.starts_with("NOT executed"), "{}", refusal.detail);
+    }
+}
+
+/// Without what differs from call to call.
+fn plain(text: &str) -> String {
+    let shortened = |word: &str, prefix: &str| {
+        let (before, id) = word.split_once(prefix)?;
+        let rest = id.trim_start_matches(|character: char| character.is_ascii_alphanumeric());
+        Some(format!("{before}{prefix}…{rest}"))
+    };
+    let time = |word: &str| {
+        let (digits, rest) = word.split_once('Z')?;
+        digits
+            .starts_with(|first: char| first.is_ascii_digit())
+            .then(|| format!("14:05Z{rest}"))
+    };
+    let word = |word: &str| {
+        let found = shortened(word, "apr_").or_else(|| shortened(word, "call_"));
+        found.or_else(|| time(word)).unwrap_or_else(|| word.to_owned())
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_for_agents_has_what_held_calls_are_told() {
+    let page = include_str!("../../../../docs/agents.md");
+    let approvals = approvals();
+    let first = park(&approvals, &call("bot", 1, None));
+    let wait = pending(&first.standing().unwrap());
+    approve(&approvals, first.approval());
+    let late = repeat(&first.standing().unwrap());
+    let on = spend(&approvals, &call("bot", 1, None)).consumed_by.unwrap();
+    approvals.ended(first.approval(), &on, Outcome::Success, Some(200));
+    let again = executed(&first.standing().unwrap());
+    let second = park(&approvals, &call("bot", 2, None));
+    deny(&approvals, second.approval());
+    let no = denied(&second.standing().unwrap());
+    for refusal in [wait, late, again, no, expired(first.approval())] {
+        let line = format!("\n| `{}` | {} |\n", refusal.reason, plain(&refusal.detail));
+        assert!(page.contains(&line), "{line}");
     }
 }

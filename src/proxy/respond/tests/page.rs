@@ -1,17 +1,57 @@
 //! `docs/agents.md` says what the table says.
 
+use std::collections::BTreeSet;
+
 use super::super::row;
-use crate::model::Reason;
+use super::*;
+
+const PAGE: &str = include_str!("../../../../docs/agents.md");
 
 #[test]
 fn the_page_for_agents_has_each_refusal_with_its_status() {
-    let page = include_str!("../../../../docs/agents.md");
     for reason in Reason::ALL {
         let line = format!("\n| `{reason}` | {} |", row(reason).status.as_u16());
-        assert_eq!(page.matches(&line).count(), 1, "{line}");
+        assert_eq!(PAGE.matches(&line).count(), 1, "{line}");
     }
-    let lines = page
+    let lines = PAGE
         .lines()
         .filter(|line| line.starts_with("| `") && line.split('|').count() == 6);
     assert_eq!(lines.count(), Reason::ALL.len(), "and no other");
+}
+
+/// What stands between the marks of the first piece of JSON.
+fn whole(page: &str) -> Value {
+    let (_, rest) = page.split_once("```json\n").unwrap();
+    serde_json::from_str(rest.split_once("```").unwrap().0).unwrap()
+}
+
+#[tokio::test]
+async fn the_page_for_agents_has_the_whole_document() {
+    let refused = refused(Reason::ApprovalPending, ErrorShape::Problem);
+    let told = content(refuse(&refused, &CallId::random(), false, false)).await;
+    let (told, shown): (Value, Value) = (serde_json::from_str(&told).unwrap(), whole(PAGE));
+    let members = |document: &Value| document.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(members(&told), members(&shown));
+    for same in ["type", "code", "title", "status", "executed"] {
+        assert_eq!(told[same], shown[same], "{same}");
+    }
+    assert_eq!(members(&told["rules"][0]), members(&shown["rules"][0]));
+}
+
+/// Those of held calls are held in `hold/say/tests.rs`.
+#[test]
+fn the_page_for_agents_has_each_sentence() {
+    for reason in Reason::ALL {
+        let said = told(&Refusal::new(reason, "…")).detail;
+        let held = matches!(
+            reason,
+            Reason::ApprovalPending
+                | Reason::ApprovalDenied
+                | Reason::ApprovalExpired
+                | Reason::ApprovedRepeat
+                | Reason::AlreadyExecuted
+        );
+        let line = format!("\n| `{reason}` | {said} |\n");
+        assert_eq!(PAGE.matches(&line).count(), usize::from(!held), "{line}");
+    }
 }

@@ -1,0 +1,278 @@
+//! Calls of the corpus and of the samples with one thing in them changed: each is another call, but for what the mapping says that
+//! a library makes up anew each time.
+
+use crate::mapping::tests::samples::sample_call;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::*;
+use crate::mapping::Place;
+use crate::mapping::service::Service;
+
+const CORPUS: &str = include_str!("../../../../tests/corpus/requests.jsonl");
+
+/// How many samples of each file, those with content first.
+const SAMPLES: usize = 20;
+
+/// Fields that differ between two sendings of one call.
+const FRESH: [&str; 9] = [
+    "user-agent",
+    "date",
+    "x-request-id",
+    "traceparent",
+    "accept",
+    "x-goog-api-client",
+    "x-stripe-client-user-agent",
+    "x-stainless-retry-count",
+    "amz-sdk-invocation-id",
+];
+
+/// Calls with content or without, and where they stand.
+fn calls() -> Vec<(String, Call)> {
+    let corpus = CORPUS.lines().enumerate().map(|(at, line)| {
+        let mut request: Json = serde_json::from_str(line).unwrap();
+        let coded = request["body_b64"].take();
+        let mut call = sample_call(&request);
+        if let Some(coded) = coded.as_str() {
+            call.body = Body::Captured(STANDARD.decode(coded).unwrap().into());
+        }
+        (format!("corpus:{}", at + 1), call)
+    });
+    let samples = FILES.iter().flat_map(|(file, _, lines)| {
+        let mut lines: Vec<_> = lines.lines().enumerate().collect();
+        let bare = |line: &str| !line.contains("\"body\":");
+        lines.sort_by_key(|(_, line)| bare(line));
+        let lines = lines.into_iter().take(SAMPLES);
+        lines.map(move |(at, line)| {
+            (
+                format!("{file}:{}", at + 1),
+                sample_call(&serde_json::from_str(line).unwrap()),
+            )
+        })
+    });
+    corpus.chain(samples).collect()
+}
+
+/// Who makes the call, and what it is; `None` where it is refused, and so is none that anybody approved.
+fn told(call: &Call) -> Option<(Vec<u8>, Vec<u8>)> {
+    let action = resolve(shipped(), call).ok()?;
+    let identity = shipped().identify(call, &action).ok()?;
+    Some((identity.credential, identity.content))
+}
+
+fn service(call: &Call) -> Option<&'static Service> {
+    match shipped().route(call).unwrap().place {
+        Place::Known { service, .. } => Some(service),
+        Place::Unknown => None,
+    }
+}
+
+fn with(call: &Call, name: &HeaderName, value: &str) -> Call {
+    let mut call = call.clone();
+    call.headers.insert(name.clone(), HeaderValue::from_str(value).unwrap());
+    call
+}
+
+/// The text with one character changed: of each word the first, and the last.
+fn flips(text: &[u8]) -> Vec<Vec<u8>> {
+    let is = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    let ends = |at: &usize| is(Some(*at)) && (!is(at.checked_sub(1)) || !is(Some(at + 1)));
+    let flipped = |at: usize| {
+        let mut other = text.to_vec();
+        other[at] = match text[at] {
+            b'z' => b'a',
+            b'Z' => b'A',
+            b'9' => b'0',
+            byte => byte + 1,
+        };
+        other
+    };
+    (0..text.len()).filter(ends).map(flipped).collect()
+}
+
+#[test]
+fn a_word_that_is_changed_is_changed_in_one_character() {
+    let flipped: Vec<_> = flips(b"a: 19,zz")
+        .iter()
+        .map(|text| String::from_utf8(text.clone()).unwrap())
+        .collect();
+    assert_eq!(flipped, ["b: 19,zz", "a: 29,zz", "a: 10,zz", "a: 19,az", "a: 19,za"]);
+}
+
+/// What a call says, without what is made up anew: read here in another way than by the code under test.
+#[derive(PartialEq)]
+enum Reading {
+    Json(Json),
+    Pairs(Vec<(String, String)>),
+    Bytes(Vec<u8>),
+}
+
+fn pairs(text: &[u8], volatile: impl Fn(&str) -> bool) -> Reading {
+    let pairs = form_urlencoded::parse(text).into_owned();
+    Reading::Pairs(pairs.filter(|(name, _)| !volatile(name)).collect())
+}
+
+fn reading(call: &Call, body: &[u8], volatile: impl Fn(&str) -> bool, messages: bool) -> Reading {
+    let kind = call.header("content-type").unwrap_or_default();
+    let bytes = || Reading::Bytes(body.to_vec());
+    if kind.contains("urlencoded") {
+        return pairs(body, volatile);
+    }
+    let Some(mut json) = serde_json::from_slice::<Json>(body)
+        .ok()
+        .filter(|_| kind.contains("json"))
+    else {
+        return bytes();
+    };
+    if let Some(members) = json.as_object_mut() {
+        members.retain(|name, _| !volatile(name));
+    }
+    let batch = match json.is_array() {
+        true => json.as_array_mut().unwrap().as_mut_slice(),
+        false => std::slice::from_mut(&mut json),
+    };
+    // A message's id, where it stands beside a method.
+    for members in batch.iter_mut().filter_map(Json::as_object_mut).filter(|_| messages) {
+        if members.contains_key("method") && members.contains_key("id") {
+            members.insert("id".to_owned(), json!("any"));
+        }
+    }
+    Reading::Json(json)
+}
+
+/// What the mapping says that libraries make up in this operation's content.
+fn made_up(call: &Call, service: Option<&Service>) -> BTreeSet<String> {
+    let Some(service) = service else {
+        return BTreeSet::new();
+    };
+    let operation = resolve(shipped(), call).unwrap().operation;
+    let of_file = service.volatile_content.iter().map(ToString::to_string);
+    let mut operations = service.dispatch.operations();
+    let own = operations.find(|(named, _)| *named.name == *operation);
+    let of_operation = own
+        .iter()
+        .flat_map(|(named, _)| &named.volatile)
+        .map(ToString::to_string);
+    of_file.chain(of_operation).collect()
+}
+
+#[test]
+fn each_word_of_the_content_counts_but_for_what_is_made_up() {
+    let (mut apart, mut alike) = (0, 0);
+    for (place, call) in calls() {
+        let Some(body) = call.body.captured().filter(|body| !body.is_empty()) else {
+            continue;
+        };
+        let (first, action) = (told(&call).unwrap(), resolve(shipped(), &call).unwrap());
+        let service = service(&call);
+        let made_up = made_up(&call, service);
+        let messages = service.is_some_and(|service| service.mcp.is_some());
+        let read = |body: &[u8]| reading(&call, body, |name| made_up.contains(name), messages);
+        for other in flips(body) {
+            let same = read(&other) == read(body);
+            let mut flipped = call.clone();
+            flipped.body = Body::Captured(other.clone().into());
+            let Some(found) = told(&flipped) else { continue };
+            match same {
+                true if action.unmapped => {}
+                true => {
+                    assert!(found == first, "{place}: {}", String::from_utf8_lossy(&other));
+                    alike += 1;
+                }
+                false => {
+                    assert!(found != first, "{place}: {}", String::from_utf8_lossy(&other));
+                    apart += 1;
+                }
+            }
+        }
+    }
+    assert!(apart > 3_000 && alike > 10, "{apart} {alike}");
+}
+
+#[test]
+fn each_word_of_the_query_counts_but_for_what_is_made_up() {
+    let mut apart = 0;
+    for (place, call) in calls() {
+        let Some(query) = call.query.clone() else { continue };
+        let (first, service) = (told(&call).unwrap(), service(&call));
+        let made_up = |name: &str| service.is_some_and(|service| service.volatile.contains(name));
+        for other in flips(query.as_bytes()) {
+            let mut flipped = call.clone();
+            flipped.query = Some(String::from_utf8(other.clone()).unwrap());
+            let Some(found) = told(&flipped) else { continue };
+            if pairs(&other, made_up) != pairs(query.as_bytes(), made_up) {
+                assert!(found != first, "{place}: {:?}", flipped.query);
+                apart += 1;
+            }
+        }
+    }
+    assert!(apart > 100, "{apart}");
+}
+
+#[test]
+fn each_header_that_counts_makes_another_call_and_no_other_does() {
+    let (mut apart, mut alike) = (0, 0);
+    for (place, call) in calls() {
+        let (first, action, service) = (told(&call).unwrap(), resolve(shipped(), &call).unwrap(), service(&call));
+        // What a tool does its server alone knows; its header fields are those of all its messages.
+        let of_tool = |meaning: &Action| meaning.operation.starts_with("tools/call:");
+        let unmapped = action.meanings().any(|meaning| meaning.unmapped && !of_tool(meaning));
+        let named = service.filter(|service| !service.every_header && !unmapped);
+        let significant = |name: &HeaderName| named.is_some_and(|service| service.significant.contains(name));
+        let secret = |name: &HeaderName| service.is_some_and(|service| service.secret.contains(name));
+        let own = call.headers.keys().cloned();
+        let told_of = named.map(|service| service.significant.clone()).unwrap_or_default();
+        let names: BTreeSet<_> = own.chain(told_of).map(|name| name.to_string()).collect();
+        for name in names.iter().map(|name| HeaderName::try_from(name).unwrap()) {
+            let volatile = service.is_some_and(|service| service.volatile_headers.contains(&name));
+            let elsewhere = [
+                "host",
+                "authorization",
+                "content-type",
+                "content-length",
+                "idempotency-key",
+                "x-amz-date",
+            ];
+            if volatile
+                || FRESH.contains(&name.as_str())
+                || elsewhere.contains(&name.as_str())
+                || is_digest(&call, &name)
+            {
+                continue;
+            }
+            let values = ["flipped-a", "flipped-b"].map(|value| told(&with(&call, &name, value)));
+            let [Some(one), Some(other)] = values else { continue };
+            match significant(&name) || secret(&name) || named.is_none() {
+                true => {
+                    assert!(one != first && other != first && one != other, "{place}: {name}");
+                    apart += 1;
+                }
+                false => {
+                    assert!(one == first && other == first, "{place}: {name}");
+                    alike += 1;
+                }
+            }
+        }
+        for name in FRESH
+            .iter()
+            .map(|name| HeaderName::from_static(name))
+            .filter(|name| !significant(name))
+        {
+            let Some(other) = told(&with(&call, &name, "flipped")) else {
+                continue;
+            };
+            assert!(other == first, "{place}: {name}");
+            alike += 1;
+        }
+        let nobodys = HeaderName::from_static("x-nobody-knows");
+        let other = told(&with(&call, &nobodys, "flipped")).unwrap();
+        assert_eq!(other == first, named.is_some(), "{place}: a field that nobody knows");
+    }
+    assert!(apart > 200 && alike > 1_000, "{apart} {alike}");
+}
+
+/// What the content tells, where it is one.
+fn is_digest(call: &Call, name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name == "x-amz-content-sha256" || (name == "sec-websocket-key" && call.headers.contains_key("upgrade"))
+}
