@@ -309,7 +309,7 @@ impl Memory {
 /// For how long a row that was read from the store still counts.
 pub(super) fn left(config: &Config, row: &ApprovalRow, now: Timestamp) -> Duration {
     match row.state {
-        State::Pending => row.expires.since(now).min(row.expires.since(row.created)),
+        State::Pending => row.expires.since(now).min(row.life()),
         State::Approved | State::Returned if row.decided.is_none_or(|decided| decided > now.plus(CLOCK_SLACK)) => {
             Duration::ZERO
         }
