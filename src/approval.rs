@@ -201,6 +201,23 @@ impl Approvals {
         list
     }
 
+    /// Those that changed behind `since`, oldest first, and what to ask with next. All there are where nothing is asked for, or a number
+    /// that this start did not come to.
+    pub fn changed(&self, since: Option<u64>) -> (Vec<Standing>, u64) {
+        let now = self.now();
+        let memory = self.memory();
+        let since = since.filter(|since| *since <= memory.changes).unwrap_or(0);
+        let mut list: Vec<Standing> = match since == memory.changes {
+            true => Vec::new(),
+            false => {
+                let changed = memory.settled().filter(|slot| slot.change > since);
+                changed.map(|slot| slot.standing(now)).collect()
+            }
+        };
+        list.sort_by(oldest_first);
+        (list, memory.changes)
+    }
+
     /// How many wait for people.
     pub fn pending(&self) -> usize {
         let now = self.now();

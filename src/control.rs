@@ -6,6 +6,7 @@
 //! GET  /live /ready /metrics                         no key: see `health`
 //! GET  /proof?key={name}&nonce={nonce}               no key: that this listener knows yours
 //! GET  /api/v1/approvals?state=pending
+//! GET  /api/v1/approvals/changes?since=…              what changed since, and what to ask with next
 //! GET  /api/v1/approvals/{id or prefix}
 //! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…", "revision": 0}
 //! POST /api/v1/approvals/{id}/deny                   {"reason": "…", "correct": {"amount": "5000"}}, pending or approved
@@ -33,8 +34,10 @@
 
 mod alike;
 mod approvals;
+mod around;
 mod attempts;
 mod budgets;
+mod changes;
 mod consent;
 mod correct;
 mod erasures;
@@ -134,6 +137,7 @@ pub fn routers(parts: Parts, listener: SocketAddr, agents: Router) -> (Router, R
     let probed = metrics::listener(parts.clone());
     let api = Router::new()
         .route("/approvals", get(approvals::list))
+        .route("/approvals/changes", get(changes::list))
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))
         .route("/approvals/{id}/deny", post(approvals::deny))

@@ -30,6 +30,8 @@ pub(super) struct Slot {
     /// Counts what became of changes, done or not.
     pub(super) moved: watch::Sender<u64>,
     pub(super) ended: Option<(Outcome, Option<u16>)>,
+    /// Its last change, as all changes are counted.
+    pub(super) change: u64,
 }
 
 impl Slot {
@@ -43,6 +45,7 @@ impl Slot {
             clients: BTreeMap::new(),
             moved: watch::Sender::new(0),
             ended: None,
+            change: 0,
         }
     }
 
@@ -124,9 +127,14 @@ pub(super) struct Memory {
     /// How many of each agent are pending as their rows have it, also where their time is over.
     pending: HashMap<Arc<str>, usize>,
     tickets: u64,
+    /// Counts changes on disk, from a number on that no earlier start came to.
+    pub(super) changes: u64,
     /// Monotonic and wall clock when they were last compared.
     pub(super) clocks: Option<Now>,
 }
+
+/// Changes in a millisecond that are never reached: a start begins to count behind what one before it came to.
+const CHANGES_IN_A_MILLISECOND: u64 = 1_000;
 
 impl Memory {
     /// From the rows of the store. Time that passed while we were down counts by the wall clock, but no life is longer
@@ -134,6 +142,9 @@ impl Memory {
     pub(super) fn restore(config: &Config, rows: Vec<ApprovalRow>, now: Now) -> Self {
         let mut memory = Memory {
             clocks: Some(now),
+            changes: u64::try_from(now.wall.0)
+                .unwrap_or(0)
+                .saturating_mul(CHANGES_IN_A_MILLISECOND),
             ..Memory::default()
         };
         for row in rows {
@@ -157,7 +168,8 @@ impl Memory {
         client
     }
 
-    fn insert(&mut self, slot: Slot) {
+    fn insert(&mut self, mut slot: Slot) {
+        slot.change = self.count();
         let place = Place {
             agent: slot.row.facts.agent.clone(),
             fingerprint: slot.row.fingerprint,
@@ -165,6 +177,11 @@ impl Memory {
         self.count(&place.agent, State::Expired, slot.row.state);
         self.places.entry(place).or_default().push(slot.row.id.clone());
         self.slots.insert(slot.row.id.clone(), slot);
+    }
+
+    fn count(&mut self) -> u64 {
+        self.changes = self.changes.saturating_add(1);
+        self.changes
     }
 
     pub(super) fn forget(&mut self, id: &ApprovalId) {
@@ -271,8 +288,10 @@ impl Memory {
 
     /// Ends a turn with what is now on disk. `until`: `None` where its time goes on.
     pub(super) fn apply(&mut self, row: ApprovalRow, until: Option<Instant>) {
+        let change = self.count();
         if let Some(slot) = self.slots.get_mut(&row.id) {
             let (agent, before, after) = (row.facts.agent.clone(), slot.row.state, row.state);
+            slot.change = change;
             slot.row = row;
             slot.until = until.unwrap_or(slot.until);
             if slot.row.state.is_given() {
@@ -330,7 +349,7 @@ impl Memory {
 /// For how long a row that was read from the store still counts.
 pub(super) fn left(config: &Config, row: &ApprovalRow, now: Timestamp) -> Duration {
     match row.state {
-        State::Pending => row.expires.since(now).min(row.expires.since(row.created)),
+        State::Pending => row.expires.since(now).min(row.life()),
         State::Approved | State::Returned if row.decided.is_none_or(|decided| decided > now.plus(CLOCK_SLACK)) => {
             Duration::ZERO
         }

@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::alike::Cards;
 use super::problem::Problem;
-use super::view::{Approval, Items};
-use super::{Parts, consent, correct, stated};
+use super::view::{Approval, Before, Items};
+use super::{Parts, around, consent, correct, stated};
 use crate::agent::Person;
 use crate::approval::{Draft, NotOpen, Question, Review, Standing};
 use crate::audit;
@@ -77,13 +77,22 @@ pub(super) async fn list(
             Problem::new(StatusCode::BAD_REQUEST, format!("expected one of {known} as state"))
         })?),
     };
-    let (items, rules) = (parts.approvals.list(state), parts.gate.rules());
+    let items = parts.approvals.list(state);
     let pending = |standing: &&Standing| standing.state == crate::model::State::Pending;
     let cards = Cards::of(&parts, &person, items.iter().filter(pending).cloned().collect()).await;
-    let item = |standing: &Standing| Approval::new(standing, rules.vocabulary()).among(&cards);
     Ok(Json(Items {
-        items: items.iter().map(item).collect(),
+        items: listed(&parts, &items, &cards),
     }))
+}
+
+/// As they stand, with what goes with them because of calls like them.
+pub(super) fn listed(parts: &Parts, items: &[Standing], cards: &Cards) -> Vec<Approval> {
+    let rules = parts.gate.rules();
+    let item = |standing: &Standing| Approval::new(standing, rules.vocabulary());
+    let items = items.iter().map(item);
+    items
+        .map(|item| item.with_owner(&parts.registry).among(cards))
+        .collect()
 }
 
 pub(super) async fn show(
@@ -92,12 +101,18 @@ pub(super) async fn show(
     Path(name): Path<String>,
 ) -> Result<Json<Approval>, Problem> {
     let id = parts.approvals.find(&name)?;
-    shown(&parts, &person, &id).await
+    let standing = parts.approvals.get(&id).ok_or_else(gone)?;
+    let Json(mut approval) = shown(&parts, &person, &id).await?;
+    let before = around::before(&parts, &standing.row).await;
+    approval.before = before.map(|calls| calls.iter().map(Before::from).collect());
+    let pending = approval.state == crate::model::State::Pending;
+    approval.approving = pending.then(|| around::approving(&parts, &person, &standing));
+    Ok(Json(approval))
 }
 
 async fn shown(parts: &Parts, person: &Person, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
     let standing = parts.approvals.get(id).ok_or_else(gone)?;
-    let approval = Approval::new(&standing, parts.gate.rules().vocabulary());
+    let approval = Approval::new(&standing, parts.gate.rules().vocabulary()).with_owner(&parts.registry);
     Ok(Json(match standing.state == crate::model::State::Pending {
         true => approval.among(&Cards::around(parts, person, &standing).await),
         false => approval,

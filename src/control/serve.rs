@@ -1,5 +1,7 @@
 //! The control listener's connections.
 
+mod guest;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::Infallible;
@@ -9,20 +11,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, HeaderName};
 use http::{HeaderValue, Request, StatusCode};
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use self::guest::{Guest, Line, heard};
 use super::problem::Problem;
 use crate::io::{proof, tls};
 
@@ -52,9 +55,10 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Consoles and Guard's callers, all of whom may be on one machine and wait for a decision.
+    /// Consoles and Guard's callers, all of whom may be on one machine and wait for a decision. So none of them is turned away for being
+    /// many; when all places are taken, who has asked nothing yet makes room (`guest`).
     pub const CONTROL: Bounds = Bounds {
-        connections: CONNECTIONS,
+        connections: usize::MAX,
         head: Duration::from_secs(10),
     };
     /// Probes: short calls, of many machines.
@@ -76,15 +80,15 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let peers = Arc::new(Peers::default());
+    let (peers, line) = (Arc::new(Peers::default()), Arc::new(Line::default()));
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        let Some((stream, peer, place)) = accepted else {
+        let Some((stream, peer)) = accepted else {
             sleep(PAUSE).await;
             continue;
         };
@@ -92,20 +96,39 @@ pub async fn serve(
             tracing::debug!(%peer, "one connection more than a peer may have");
             continue;
         };
+        let place = tokio::select! {
+            () = &mut stop => break,
+            place = guest::place(&places, &line) => place,
+        };
+        let guest = Guest::new(&line);
         let (router, tls, graceful, places) = (router.clone(), tls.clone(), graceful.watcher(), places.clone());
         tokio::spawn(async move {
-            let Some(stream) = tls::accept(tls.as_deref(), stream).await else {
-                return;
+            let asks = guest.clone();
+            let served = async move {
+                let Some(stream) = tls::accept(tls.as_deref(), stream).await else {
+                    return;
+                };
+                let service = service_fn(move |request| {
+                    let request = heard(request, &asks);
+                    answer(
+                        router.clone(),
+                        (places.clone(), asks.clone()),
+                        (peer, bounds.head),
+                        request,
+                    )
+                });
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(bounds.head)
+                    .max_buf_size(64 * 1024)
+                    .serve_connection(TokioIo::new(stream), service);
+                if let Err(error) = graceful.watch(connection).await {
+                    tracing::debug!(%error, %peer, "a control connection ended badly");
+                }
             };
-            let all = places.clone();
-            let service = service_fn(move |request| answer(router.clone(), all.clone(), (peer, bounds.head), request));
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(bounds.head)
-                .max_buf_size(64 * 1024)
-                .serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = graceful.watch(connection).await {
-                tracing::debug!(%error, %peer, "a control connection ended badly");
+            tokio::select! {
+                () = served => {}
+                () = guest.makes_room() => tracing::debug!(%peer, "a control connection that asked nothing makes room"),
             }
             drop((place, seat));
         });
@@ -116,14 +139,10 @@ pub async fn serve(
     }
 }
 
-/// A place, then a connection for it; `None` if the system gives none now.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.ok()?;
+/// `None` if the system gives none now.
+async fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
+        Ok(accepted) => Some(accepted),
         Err(error) => {
             tracing::warn!(%error, "a control connection could not be accepted");
             None
@@ -178,9 +197,9 @@ fn machine(address: IpAddr) -> IpAddr {
 
 async fn answer(
     router: Router,
-    places: Arc<Semaphore>,
+    (places, guest): (Arc<Semaphore>, Arc<Guest>),
     (peer, head): (SocketAddr, Duration),
-    mut request: Request<Incoming>,
+    mut request: Request<Body>,
 ) -> Result<Response, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
     // The key goes where the proof came from, so who was shown one goes on.
@@ -197,6 +216,9 @@ async fn answer(
         // Well before it is closed: a question that meets the end of its connection is lost, and most clients do not send it
         // again.
         true => {
+            if proves {
+                guest.waits();
+            }
             let seconds = format!("timeout={}", head.as_secs() / 2);
             // Always a field value; without it the client would only be told less.
             let told = HeaderValue::from_str(&seconds).ok();
@@ -212,125 +234,4 @@ async fn answer(
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpSocket;
-
-    use super::*;
-
-    async fn serving(bounds: Bounds) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new()
-            .route("/live", axum::routing::get(|| async { "alive" }))
-            .route(
-                QUESTIONS,
-                axum::routing::get(|| async { "asked" }).post(|| async { StatusCode::FORBIDDEN }),
-            );
-        tokio::spawn(serve(listener, None, router, bounds, std::future::pending()));
-        address
-    }
-
-    async fn from(peer: &str, to: SocketAddr) -> TcpStream {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(format!("{peer}:0").parse().unwrap()).unwrap();
-        socket.connect(to).await.unwrap()
-    }
-
-    /// What is said until the end, if it comes in a minute.
-    async fn said(stream: &mut TcpStream) -> String {
-        let mut said = Vec::new();
-        // A connection that is reset has said all it will.
-        let _ = timeout(Duration::from_secs(60), stream.read_to_end(&mut said))
-            .await
-            .expect("it ends");
-        String::from_utf8(said).unwrap()
-    }
-
-    #[tokio::test]
-    async fn one_silent_peer_leaves_places_to_others() {
-        let hour = Duration::from_secs(3600);
-        let address = serving(Bounds {
-            head: hour,
-            ..Bounds::PROBES
-        })
-        .await;
-        let mut silent = Vec::new();
-        for _ in 0..CONNECTIONS {
-            silent.push(from("127.0.0.1", address).await);
-        }
-        let mut probe = from("127.0.0.2", address).await;
-        probe.write_all(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        assert!(said(&mut probe).await.ends_with("alive"));
-        let mut more = silent.split_off(Bounds::PROBES.connections);
-        assert_eq!(said(&mut more[0]).await, "");
-        // Who leaves makes room for another of its own.
-        drop(silent);
-        loop {
-            let mut again = from("127.0.0.1", address).await;
-            let asked = again.write_all(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await;
-            if asked.is_ok() && said(&mut again).await.ends_with("alive") {
-                break;
-            }
-        }
-    }
-
-    /// Asks once, and tells whether the connection goes on.
-    async fn goes_on(stream: &mut TcpStream, method: &str, path: &str) -> bool {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\ncontent-length: 0\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        let head = String::from_utf8(head).unwrap().to_lowercase();
-        if head.contains("content-length: 5") {
-            stream.read_exact(&mut [0; 5]).await.unwrap();
-        }
-        let goes_on = !head.contains("connection: close");
-        assert_eq!(head.contains("keep-alive: timeout=5\r\n"), goes_on, "{head}");
-        goes_on
-    }
-
-    #[tokio::test]
-    async fn who_asks_before_each_action_keeps_the_connection_while_places_are_left_for_people() {
-        let address = serving(Bounds::CONTROL).await;
-        let mut agent = from("127.0.0.1", address).await;
-        assert!(goes_on(&mut agent, "GET", QUESTIONS).await);
-        assert!(goes_on(&mut agent, "GET", QUESTIONS).await, "a second time");
-        assert!(!goes_on(&mut agent, "POST", QUESTIONS).await, "it was refused");
-        let mut person = from("127.0.0.1", address).await;
-        assert!(!goes_on(&mut person, "GET", "/live").await);
-        drop((agent, person));
-        let mut pool = Vec::new();
-        for _ in 0..CONNECTIONS {
-            let mut agent = from("127.0.0.1", address).await;
-            if goes_on(&mut agent, "GET", QUESTIONS).await {
-                pool.push(agent);
-            }
-        }
-        // The two before may not have left yet.
-        assert!((KEPT - 3..=KEPT).contains(&pool.len()), "{} are kept", pool.len());
-    }
-
-    #[tokio::test]
-    async fn who_says_nothing_is_closed() {
-        let soon = Duration::from_millis(50);
-        let address = serving(Bounds {
-            head: soon,
-            ..Bounds::PROBES
-        })
-        .await;
-        assert_eq!(said(&mut from("127.0.0.1", address).await).await, "");
-        assert!(Bounds::PROBES.head <= Duration::from_secs(2));
-    }
-
-    #[test]
-    fn a_network_of_addresses_is_one_peer() {
-        let machine = |text: &str| super::machine(text.parse().unwrap());
-        assert_eq!(machine("2001:db8:0:1::1"), machine("2001:db8:0:1:ffff::2"));
-        assert_ne!(machine("2001:db8:0:1::1"), machine("2001:db8:0:2::1"));
-        assert_eq!(machine("::ffff:10.0.0.1"), machine("10.0.0.1"));
-        assert_ne!(machine("10.0.0.1"), machine("10.0.0.2"));
-    }
-}
+mod tests;

@@ -5,29 +5,33 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod around;
 mod budget;
 mod grant;
 mod lately;
 mod notification;
 mod pruned;
+mod registry;
 
 use super::alike::Cards;
 use super::stated;
-use crate::agent::{Listed, Registry};
+use crate::agent::Registry;
 use crate::approval::Standing;
 use crate::model::alike::Beside;
-use crate::model::change::{AgentRow, ApprovalRow, PersonRow};
+use crate::model::change::ApprovalRow;
 use crate::model::pause::Whom;
 use crate::model::vocabulary::FieldType;
 use crate::model::{
     Action, ApprovalId, CallId, GrantId, HoldRule, Outcome, Risk, State, Timestamp, Value, Vocabulary, Why,
 };
 
+pub use around::{Before, Changes};
 pub use budget::{Budget, Shown};
 pub use grant::Grant;
 pub use lately::Lately;
 pub use notification::{Notification, Notifications, Receiver};
 pub use pruned::Pruned;
+pub use registry::{Added, Agent, Person};
 
 /// A list, in an object so that it can grow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +48,9 @@ pub struct Approval {
     pub state: State,
     pub agent: Arc<str>,
     pub roles: Vec<Arc<str>>,
+    /// Whoever is answerable for the agent now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Arc<str>>,
     /// The agent's words may be in it: show it inert.
     pub summary: String,
     pub request_line: String,
@@ -71,6 +78,9 @@ pub struct Approval {
     pub expires: String,
     /// Until when the approved call may come.
     pub grant_expires: Option<String>,
+    /// How long that is from now on; of what may still be decided or come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<u64>,
     pub decided: Option<String>,
     /// Connected clients that wait for it now.
     pub clients: usize,
@@ -87,6 +97,12 @@ pub struct Approval {
     /// What people answered in the last 24 hours to such a call; of one that waits. Not there: it was not looked up, or could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lately: Option<Vec<Lately>>,
+    /// What the agent did just before, the last first; of one that was asked for by its id. Not there: it was not looked up, or could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Vec<Before>>,
+    /// What a yes of the person who asks comes to; of one that waits and was asked for by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approving: Option<String>,
 }
 
 /// What a call does besides its action.
@@ -156,6 +172,7 @@ impl Approval {
             state: standing.state,
             agent: row.facts.agent.clone(),
             roles: row.facts.roles.to_vec(),
+            owner: None,
             summary: action.summary.clone(),
             request_line: action.request_line.clone(),
             provider: action.provider.clone(),
@@ -183,6 +200,7 @@ impl Approval {
             created: row.created.to_string(),
             expires: row.expires.to_string(),
             grant_expires: shown(row.grant_expires),
+            seconds_left: seconds_left(standing),
             decided: shown(row.decided),
             clients: standing.clients,
             first_call: row.first_call.clone(),
@@ -192,7 +210,15 @@ impl Approval {
             status: standing.ended.and_then(|(_, status)| status),
             similar: None,
             lately: None,
+            before: None,
+            approving: None,
         }
+    }
+
+    /// With whoever is answerable for its agent.
+    pub(super) fn with_owner(mut self, registry: &Registry) -> Self {
+        self.owner = registry.named(&self.agent).and_then(|caller| caller.owner);
+        self
     }
 
     /// With what goes with it because of calls like it.
@@ -208,6 +234,15 @@ impl Approval {
 
 fn shown(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
+}
+
+fn seconds_left(standing: &Standing) -> Option<u64> {
+    let until = match standing.state {
+        State::Pending => Some(standing.row.expires),
+        State::Approved | State::Returned => standing.row.grant_expires,
+        State::Denied | State::Expired | State::Cancelled | State::Consumed => None,
+    };
+    until.map(|until| until.since(Timestamp::now()).as_secs())
 }
 
 fn missing(row: &ApprovalRow, state: State, vocabulary: &Vocabulary) -> Vec<Missing> {
@@ -269,72 +304,6 @@ impl From<&crate::model::Vote> for Vote {
     }
 }
 
-/// An agent; never its key or the hash of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agent {
-    pub name: Arc<str>,
-    pub roles: Vec<Arc<str>>,
-    pub owner: Option<Arc<str>>,
-    pub created: String,
-    pub disabled: Option<String>,
-    /// From runplane.yaml, and changed only there.
-    pub declared: bool,
-}
-
-impl From<&Listed<AgentRow>> for Agent {
-    fn from(listed: &Listed<AgentRow>) -> Self {
-        Self {
-            declared: listed.declared,
-            ..Self::from(&listed.row)
-        }
-    }
-}
-
-impl From<&AgentRow> for Agent {
-    fn from(row: &AgentRow) -> Self {
-        Self {
-            name: row.name.clone(),
-            roles: row.roles.clone(),
-            owner: row.owner.clone(),
-            created: row.created.to_string(),
-            disabled: shown(row.disabled),
-            declared: false,
-        }
-    }
-}
-
-/// A person; never their key or the hash of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    pub name: Arc<str>,
-    pub groups: Vec<Arc<str>>,
-    pub created: String,
-    pub disabled: Option<String>,
-    /// From runplane.yaml, and changed only there.
-    pub declared: bool,
-}
-
-impl From<&Listed<PersonRow>> for Person {
-    fn from(listed: &Listed<PersonRow>) -> Self {
-        Self {
-            declared: listed.declared,
-            ..Self::from(&listed.row)
-        }
-    }
-}
-
-impl From<&PersonRow> for Person {
-    fn from(row: &PersonRow) -> Self {
-        Self {
-            name: row.name.clone(),
-            groups: row.groups.clone(),
-            created: row.created.to_string(),
-            disabled: shown(row.disabled),
-            declared: false,
-        }
-    }
-}
-
 /// A pause that stands. Times are RFC 3339, UTC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
@@ -387,12 +356,4 @@ pub struct Paused {
     pub pause: Pause,
     /// It stood before, and stays as it was.
     pub already: bool,
-}
-
-/// Somebody new, with their key: shown here and never again.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Added<T> {
-    #[serde(flatten)]
-    pub who: T,
-    pub key: String,
 }

@@ -44,6 +44,17 @@ impl Timestamp {
     }
 }
 
+/// `45 s`, `14 min`, `2 h 5 min`
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
 /// A time zone by its IANA name (`Europe/Berlin`), as it was known when this program was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(jiff::tz::TimeZone);
@@ -156,5 +167,19 @@ mod tests {
         assert_eq!(Zone::named("Europe/Atlantis"), None);
         assert_eq!(Zone::named("Europe/Berlin").unwrap().name(), "Europe/Berlin");
         assert_eq!(Zone::default().name(), "UTC");
+    }
+
+    #[test]
+    fn a_span_is_told_in_two_units_at_most() {
+        for (seconds, told) in [
+            (0, "0 s"),
+            (45, "45 s"),
+            (60, "1 min"),
+            (899, "14 min"),
+            (3600, "1 h"),
+            (7_500, "2 h 5 min"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), told);
+        }
     }
 }

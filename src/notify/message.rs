@@ -14,6 +14,7 @@ use crate::approval::shortened;
 use crate::model::change::ApprovalRow;
 use crate::model::inert::inert;
 use crate::model::outbox::Delivery;
+use crate::model::time::span;
 use crate::model::{Action, State, Timestamp, Value, money};
 use crate::store::CallRecord;
 
@@ -83,6 +84,9 @@ pub(super) struct Message {
     decided: Option<String>,
     created: String,
     expires: String,
+    /// How long that is from when this is written.
+    #[serde(skip)]
+    left: String,
     /// What a yes is worth.
     approving: String,
     /// What to type to decide; only while people are asked.
@@ -241,6 +245,7 @@ impl Message {
             decided: row.decided.map(|time| time.to_string()),
             created: row.created.to_string(),
             expires: row.expires.to_string(),
+            left: span(row.expires.since(now)),
             approving: format!(
                 "lets exactly this call through, once, if it comes within {minutes} min of the approval"
             ),

@@ -2,7 +2,9 @@
 
 mod alike;
 mod escalated;
+mod homes;
 mod returned;
+mod watch;
 
 use std::thread;
 
@@ -284,38 +286,5 @@ fn a_decision_that_is_refused_changes_nothing_and_is_on_record() {
             .iter()
             .all(|entry| entry["reason"] == "not_decided" && entry["door"] == "control")
     );
-    origin.assert_untouched();
-}
-
-/// Over a pipe: a line for each change, and an end by ctrl-C that is no failure.
-#[test]
-fn the_queue_is_watched_line_by_line_over_a_pipe() {
-    use std::io::{BufRead, BufReader};
-    use std::process::Stdio;
-
-    let (origin, sidecar) = stripe("30s");
-    let mut command = crate::harness::runplane();
-    command
-        .args(["approvals", "watch"])
-        .env("RUNPLANE_HOME", sidecar.home());
-    let mut watch = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
-    let mut client = Session::stripe(&sidecar);
-    client.send("refund ch_\u{1b}[2J amount=90000");
-    let id = sidecar.next_held();
-    let first = lines.next().unwrap().unwrap();
-    assert!(
-        first.starts_with(&format!("{id} pending support-bot: Refund $900.00")),
-        "{first}"
-    );
-    assert!(!first.contains('\u{1b}'), "{first:?}");
-    sidecar.deny(&id, "no");
-    assert!(lines.next().unwrap().unwrap().starts_with(&format!("{id} denied ")));
-    let interrupted = std::process::Command::new("kill")
-        .args(["-INT", &watch.id().to_string()])
-        .status();
-    assert!(interrupted.unwrap().success());
-    assert!(watch.wait().unwrap().success());
-    client.receive().assert_refused("approval_denied");
     origin.assert_untouched();
 }

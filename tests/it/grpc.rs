@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::clients::refused_once;
 use crate::harness::{Configuration, GrpcServer, Http2, Matrix, Origin, Session, Sidecar, Tunnel, eventually};
 
 const MAPPING: &str = "
@@ -90,7 +91,9 @@ fn grpcio() {
     matrix.calls_itself(seen[0]["metadata"]["user-agent"].as_str());
     matrix.found("allow", "message for message");
 
-    let blocked = client.call("unary /test.Books/Purge all");
+    let (blocked, _) = refused_once(&matrix, &sidecar, "BLOCK", || {
+        client.call("unary /test.Books/Purge all")
+    });
     blocked
         .assert_refused("policy_blocked")
         .assert_refused("PERMISSION_DENIED");
@@ -107,7 +110,8 @@ fn grpcio() {
 
     let sidecar = before(&server).hold("1s").start();
     let mut client = Session::grpcio(&sidecar, "books.example");
-    let pending = client.call("unary /test.Books/Remove two");
+    let remove = "unary /test.Books/Remove two";
+    let (pending, _) = refused_once(&matrix, &sidecar, "REQUIRE_APPROVAL", || client.call(remove));
     pending
         .assert_refused("approval_pending")
         .assert_refused("PERMISSION_DENIED");
@@ -121,9 +125,8 @@ fn grpcio() {
     );
     assert_eq!(server.calls("/test.Books/Remove"), 2);
     matrix.found("re-attach", "_InactiveRpcError PERMISSION_DENIED, then the answer");
-    client
-        .call("unary /test.Books/Remove two")
-        .assert_refused("already_executed");
+    let (third, _) = refused_once(&matrix, &sidecar, "REQUIRE_APPROVAL", || client.call(remove));
+    third.assert_refused("already_executed");
     assert_eq!(server.calls("/test.Books/Remove"), 2);
     matrix.found("repeat", "_InactiveRpcError PERMISSION_DENIED");
     eventually("the approved call has its outcome", || {

@@ -8,7 +8,7 @@ use std::io::Read;
 use serde_json::json;
 
 use crate::clients::messages::{NO_INVITATIONS, SENDGRID, SLACK};
-use crate::clients::{STRIPE, repeats, row};
+use crate::clients::{STRIPE, refused_once, repeats, row};
 use crate::harness::{
     Configuration, Curl, Gate, HttpAnswer, Matrix, Origin, Reply, Session, Sidecar, Tunnel, Wire, free_port, key, said,
 };
@@ -157,7 +157,8 @@ fn openai() {
     assert_eq!(origin.calls("GET", "/v1/models").len(), 1);
     matrix.calls_itself(origin.seen()[0].header("user-agent"));
     matrix.found("allow", "the answer");
-    let blocked = openai.call("delete_model ft:x");
+    let delete = "delete_model ft:x";
+    let (blocked, _) = refused_once(&matrix, &house.sidecar, "BLOCK", || openai.call(delete));
     blocked
         .assert_refused("policy_blocked")
         .assert_refused("by people only");
@@ -174,14 +175,15 @@ fn openai() {
 
     let house = before("1s");
     let mut openai = client(&house);
-    let pending = openai.call("ask hello");
+    let (pending, _) = refused_once(&matrix, &house.sidecar, "REQUIRE_APPROVAL", || openai.call("ask hello"));
     pending.assert_refused("approval_pending");
     house.sidecar.approve(&pending.approval());
     origin.answer_next_with(Reply::json(200, &said));
     openai.call("ask hello").assert_ok();
     assert_eq!(sent(), 2);
     matrix.found("re-attach", "PermissionDeniedError 403, then the answer");
-    openai.call("ask hello").assert_refused("already_executed");
+    let (third, _) = refused_once(&matrix, &house.sidecar, "REQUIRE_APPROVAL", || openai.call("ask hello"));
+    third.assert_refused("already_executed");
     assert_eq!(sent(), 2);
     matrix.found("repeat", "PermissionDeniedError 403");
 }

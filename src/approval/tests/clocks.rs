@@ -117,3 +117,23 @@ async fn a_clock_set_back_ends_grants_and_keeps_what_is_pending() {
     advance(minutes(15)).await;
     assert_eq!(approvals.get(&pending).unwrap().state, State::Expired);
 }
+
+/// It counted from when it was first asked: found by the property test.
+#[tokio::test(start_paused = true)]
+async fn a_restart_after_a_clock_was_set_back_gives_what_was_asked_again_no_more_than_its_rules_time() {
+    let (approvals, fingerprint) = (approvals(), call("bot", 1, None));
+    let id = park(&approvals, &fingerprint).approval().clone();
+    advance(minutes(10)).await;
+    approve(&approvals, &id);
+    let Found::Approved(claim, _ticket) = approvals.look_up(&fingerprint, &hold("bot")) else {
+        panic!("expected it to be approved");
+    };
+    let row = claim.reopen(vec![rule("refund-over-500", "d2")]).committed();
+    assert_eq!(row.life(), minutes(15));
+    let set_back = Timestamp(row.asked.unwrap().0 - 3_600_000);
+    let wall = Box::new(move || set_back);
+    let restored = with_clocks(vec![row], Clocks::new(wall, Box::new(Duration::default)));
+    assert_eq!(restored.get(&id).unwrap().state, State::Pending);
+    advance(minutes(15)).await;
+    assert_eq!(restored.get(&id).unwrap().state, State::Expired);
+}

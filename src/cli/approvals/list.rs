@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::time::Duration;
 
 use super::show::{differences, rules, until};
 use crate::approval::shortened;
@@ -10,6 +11,7 @@ use crate::control::view::Approval;
 use crate::model::Risk;
 use crate::model::alike::{Beside, MOST_OF_A_CARD, ordinal, shown};
 use crate::model::inert::inert;
+use crate::model::time::span;
 
 /// What waits, and what was decided where that is listed too.
 pub(super) fn write_list(out: &mut dyn Write, approvals: &[Approval]) -> std::io::Result<()> {
@@ -105,8 +107,15 @@ fn row(approval: &Approval) -> Vec<String> {
         what,
         approval.risk.as_ref().map_or_else(|| "-".to_owned(), Risk::short),
         rules(approval),
-        until(approval).to_owned(),
+        until_in_short(approval),
     ]
+}
+
+/// `2026-11-20T14:15:00Z (14 min)`
+fn until_in_short(approval: &Approval) -> String {
+    let left = approval.seconds_left.map(Duration::from_secs).map(span);
+    let left = left.map(|left| format!(" ({left})")).unwrap_or_default();
+    format!("{}{left}", until(approval))
 }
 
 /// `+ 2nd similar: amount = 80000 ($800.00), first: 90000 ($900.00)`

@@ -1,12 +1,14 @@
 //! Approvals as people read them at a terminal. What the agent wrote is inert.
 
 use std::io::Write;
+use std::time::Duration;
 
 use crate::approval::{revision_option, shortened};
 use crate::control::view::{Approval, Correction, Missing};
 use crate::model::alike::Beside;
 use crate::model::approval::asked;
 use crate::model::inert::inert;
+use crate::model::time::span;
 use crate::model::{State, Value, money};
 
 /// Until when it is worth what its state says.
@@ -18,25 +20,37 @@ pub(super) fn until(approval: &Approval) -> &str {
     }
 }
 
+/// `2026-11-20T14:15:00Z; 14 min left`
+fn until_and_left(approval: &Approval) -> String {
+    let left = approval.seconds_left.map(Duration::from_secs).map(span);
+    let left = left.map(|left| format!("; {left} left")).unwrap_or_default();
+    format!("{}{left}", until(approval))
+}
+
 pub(super) fn rules(approval: &Approval) -> String {
     let rules: Vec<&str> = approval.rules.iter().map(|rule| &*rule.id).collect();
     rules.join(", ")
 }
 
-/// What we know comes first, what the agent wrote is one inert line.
+/// What we know comes first, then what a yes comes to, then what was sent; what the agent wrote is one inert line.
 pub(super) fn write_approval(out: &mut dyn Write, approval: &Approval, home: &str) -> std::io::Result<()> {
     writeln!(out, "{}  {}", approval.id, approval.state.as_str())?;
     write_call(out, approval)?;
     write_rules(out, approval)?;
     write_history(out, approval)?;
     write_alike(out, approval)?;
+    write_before(out, approval)?;
+    entry(out, "request", &approval.request_line)?;
     match approval.state {
         State::Pending => {
             let waiting = match approval.clients {
                 0 => "no client is connected: the agent must repeat the call",
                 _ => "the agent is connected and waits",
             };
-            entry(out, "until", &format!("{}; {waiting}", approval.expires))?;
+            entry(out, "until", &format!("{}; {waiting}", until_and_left(approval)))?;
+            if let Some(approving) = &approval.approving {
+                entry(out, "approving", approving)?;
+            }
             writeln!(
                 out,
                 "\n{}\n{}",
@@ -45,7 +59,7 @@ pub(super) fn write_approval(out: &mut dyn Write, approval: &Approval, home: &st
             )
         }
         State::Approved | State::Returned => {
-            entry(out, "until", until(approval))?;
+            entry(out, "until", &until_and_left(approval))?;
             writeln!(out, "\n{}", how_to_deny(approval, home))
         }
         State::Denied | State::Expired | State::Cancelled | State::Consumed => Ok(()),
@@ -68,16 +82,13 @@ fn write_call(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
     let target = approval.target_id.as_deref().unwrap_or("(not named)");
     entry(out, "what", &shortened(&approval.summary, 500))?;
     entry(out, "agent", &format!("{agent} ({})", approval.roles.join(", ")))?;
+    entry(out, "owner", approval.owner.as_deref().unwrap_or("(nobody is named)"))?;
     entry(out, "action", &format!("{action} ({provider} {operation})"))?;
     entry(
         out,
         "target",
         &format!("{} {target}, {}", approval.target_kind, approval.environment),
     )?;
-    entry(out, "request", &approval.request_line)?;
-    if let Some(risk) = &approval.risk {
-        entry(out, "risk", &risk.in_one_line())?;
-    }
     for (name, value) in &approval.fields {
         entry(out, "field", &format!("{name} = {}", shown(name, value, approval)))?;
     }
@@ -104,6 +115,13 @@ fn write_call(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
 
 /// Why people are asked, and which.
 fn write_rules(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
+    if let Some(risk) = &approval.risk {
+        entry(out, "risk", &risk.in_one_line())?;
+        for factor in risk.reasons() {
+            let (name, points) = (factor.basis.name(), factor.points);
+            entry(out, "", &format!("{name} {points}: {}", factor.basis))?;
+        }
+    }
     for rule in &approval.rules {
         let approvers = asked(&rule.approvers, rule.quorum);
         let reason = because(rule.reason.as_deref());
@@ -156,6 +174,22 @@ fn write_alike(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> 
     }
     let mut lately = approval.lately.iter().flatten();
     lately.try_for_each(|lately| entry(out, "lately", &lately.text))
+}
+
+/// What the agent did just before, the last first.
+fn write_before(out: &mut dyn Write, approval: &Approval) -> std::io::Result<()> {
+    let Some(before) = &approval.before else {
+        return entry(out, "before", "(cannot be read at this moment)");
+    };
+    if before.is_empty() {
+        return entry(out, "before", "(nothing is on record)");
+    }
+    before.iter().try_for_each(|call| {
+        let outcome = call.outcome.map(|outcome| format!(", {}", outcome.as_str()));
+        let (time, decision, outcome) = (&call.time, &call.decision, outcome.unwrap_or_default());
+        let summary = shortened(&call.summary, 200);
+        entry(out, "before", &format!("{time} {decision}{outcome}: {summary}"))
+    })
 }
 
 /// `amount = 80000 ($800.00), first: 90000 ($900.00)`, each inert.

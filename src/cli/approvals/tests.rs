@@ -18,7 +18,10 @@ fn sample(state: State) -> Approval {
             {"basis": {"action": {"access": "write", "class": "money"}}, "points": 56, "w": 5000, "x": 8500},
             {"basis": {"scale": {"field": "amount_base", "hi": 1000000, "lo": 1000, "value": 90000}}, "points": 18, "w": 5000, "x": 6514}]},
         "first_call": "call_7k2m9x4q00000000000000000a", "consumed_by": null, "consumed": null, "outcome": null,
-        "status": null
+        "status": null, "owner": "olga", "seconds_left": 840,
+        "approving": "The agent is not connected: exactly this call goes out, once, if the agent makes it again within 10 minutes.",
+        "before": [{"call": "call_7k2m9x4q00000000000000000b", "time": "2026-11-20T13:59:00Z", "decision": "ALLOW",
+            "outcome": "success", "summary": "Read the balance in Stripe"}]
     });
     serde_json::from_str(&text.to_string()).unwrap()
 }
@@ -35,26 +38,55 @@ fn the_list_says_what_waits() {
     assert_eq!(
         list,
         "ID            STATE    AGENT        WHAT                              RISK     RULES            UNTIL\n\
-         apr_7k2m9x4q  pending  support-bot  Refund $900.00 of ch_1 in Stripe  74 high  refund-over-500  2026-11-20T14:15:00Z\n"
+         apr_7k2m9x4q  pending  support-bot  Refund $900.00 of ch_1 in Stripe  74 high  refund-over-500  2026-11-20T14:15:00Z (14 min)\n"
     );
     assert_eq!(written(|out| write_list(out, &[])), "Nothing waits for people.\n");
 }
 
 #[test]
-fn an_approval_is_shown_with_its_money_its_rule_and_how_to_decide() {
+fn an_approval_is_shown_with_all_that_a_person_needs_and_how_to_decide() {
     let shown = written(|out| write_approval(out, &sample(State::Pending), ""));
+    let mut at = 0;
+    // What we know comes before what was sent.
     for line in [
         "  what        Refund $900.00 of ch_1 in Stripe\n",
-        "  field       amount = 90000 ($900.00)\n",
+        "  agent       support-bot (support)\n",
+        "  owner       olga\n",
         "  target      charge ch_1, live\n",
+        "  field       amount = 90000 ($900.00)\n",
         "  risk        74 high (action 56, scale 18); no baseline yet\n",
+        "              action 56: ",
+        "              scale 18: ",
         "  rule        refund-over-500 asks finance: Refunds over $500 need a person\n",
-        "no client is connected",
+        "  before      2026-11-20T13:59:00Z ALLOW, success: Read the balance in Stripe\n",
+        "  request     POST https://api.stripe.com/v1/refunds\n",
+        "  until       2026-11-20T14:15:00Z; 14 min left; no client is connected",
+        "  approving   The agent is not connected: exactly this call goes out, once,",
         "runplane approvals approve apr_7k2m9x4q\n",
         "runplane approvals deny apr_7k2m9x4q --reason REASON\n",
     ] {
-        assert!(shown.contains(line), "{line}\n{shown}");
+        let found = shown[at..].find(line);
+        at += found.unwrap_or_else(|| panic!("{line} is not behind the one before it\n{shown}"));
     }
+}
+
+#[test]
+fn what_is_not_known_of_an_approval_is_said_to_be_so() {
+    let mut approval = sample(State::Approved);
+    (approval.owner, approval.before) = (None, None);
+    let shown = written(|out| write_approval(out, &approval, ""));
+    assert!(shown.contains("  owner       (nobody is named)\n"), "{shown}");
+    assert!(
+        shown.contains("  before      (cannot be read at this moment)\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("  until       2026-11-20T14:20:00Z; 14 min left\n"),
+        "{shown}"
+    );
+    approval.before = Some(Vec::new());
+    let shown = written(|out| write_approval(out, &approval, ""));
+    assert!(shown.contains("  before      (nothing is on record)\n"), "{shown}");
 }
 
 #[test]
@@ -82,6 +114,7 @@ fn text_of_an_agent_cannot_forge_what_a_person_reads() {
     approval.summary.clone_from(&evil);
     approval.target_id = Some(evil.clone());
     approval.request_line.clone_from(&evil);
+    approval.before.as_mut().unwrap()[0].summary.clone_from(&evil);
     approval.fields.insert("currency".into(), Value::Text(evil.clone()));
     approval.votes = vec![Vote {
         person: "a".into(),

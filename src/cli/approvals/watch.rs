@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
@@ -11,7 +11,7 @@ use super::list::write_list;
 use super::show::differences;
 use crate::approval::shortened;
 use crate::cli::client::{Client, ClientError};
-use crate::control::view::{Approval, Items};
+use crate::control::view::{Approval, Changes, Items};
 use crate::model::inert::inert;
 use crate::model::{ApprovalId, State};
 
@@ -44,23 +44,59 @@ pub(super) async fn watch(client: &Client, out: &mut (dyn Write + Send)) -> Resu
 }
 
 async fn follow(client: &Client, out: &mut (dyn Write + Send), screen: bool) -> Result<(), ClientError> {
-    let mut known = BTreeMap::new();
+    let (mut known, mut waiting) = (BTreeMap::new(), Waiting::default());
+    let mut since = String::new();
     loop {
-        let list: Items<Approval> = client.get("/api/v1/approvals").await?;
+        // What changed, not the queue: nothing is asked of it each second but that.
+        let changed: Changes = client.get(&format!("/api/v1/approvals/changes{since}")).await?;
+        since = format!("?since={}", changed.next);
         match screen {
-            true => draw(out, &list.items)?,
-            false => changes(out, &mut known, &list.items)?,
+            true => {
+                if !changed.items.is_empty() {
+                    let list: Items<Approval> = client.get("/api/v1/approvals?state=pending").await?;
+                    waiting = Waiting::of(list.items);
+                }
+                draw(out, &waiting.now())?;
+            }
+            false => changes(out, &mut known, &changed.items)?,
         }
         out.flush()?;
         sleep(EVERY).await;
     }
 }
 
-fn draw(out: &mut dyn Write, approvals: &[Approval]) -> std::io::Result<()> {
-    let pending = |approval: &&Approval| approval.state == State::Pending;
-    let pending: Vec<Approval> = approvals.iter().filter(pending).cloned().collect();
+/// What waited when it was asked for.
+struct Waiting {
+    approvals: Vec<Approval>,
+    asked: Instant,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self::of(Vec::new())
+    }
+}
+
+impl Waiting {
+    fn of(approvals: Vec<Approval>) -> Self {
+        let asked = Instant::now();
+        Self { approvals, asked }
+    }
+
+    /// With the time that is left by now.
+    fn now(&self) -> Vec<Approval> {
+        let passed = self.asked.elapsed().as_secs();
+        let mut approvals = self.approvals.clone();
+        for approval in &mut approvals {
+            approval.seconds_left = approval.seconds_left.map(|left| left.saturating_sub(passed));
+        }
+        approvals
+    }
+}
+
+fn draw(out: &mut dyn Write, pending: &[Approval]) -> std::io::Result<()> {
     write!(out, "{CLEAR}")?;
-    write_list(out, &pending)?;
+    write_list(out, pending)?;
     writeln!(out, "\nrunplane approvals show ID tells all of one; ctrl-C ends this")
 }
 
@@ -75,6 +111,9 @@ fn changes(
         if known.insert(approval.id.clone(), now) == Some(now) {
             continue;
         }
+        if !approval.state.is_open() {
+            known.remove(&approval.id);
+        }
         let rules: Vec<&str> = approval.rules.iter().map(|rule| &*rule.id).collect();
         writeln!(
             out,
@@ -87,7 +126,6 @@ fn changes(
             alike(approval),
         )?;
     }
-    known.retain(|id, _| approvals.iter().any(|approval| approval.id == *id));
     Ok(())
 }
 

@@ -16,22 +16,20 @@ use super::door::Carried;
 use super::form::Form;
 use super::grant::{Correctable, Grantable};
 use super::row::{Aside, lately};
-use super::words::{Field, Long, Text, span};
+use super::words::{Field, Long, Text};
 use super::{Page, Shared};
 use crate::agent::Person;
 use crate::approval::Standing;
 use crate::control::alike::Cards;
 use crate::control::approvals::{asking, may_deny};
 use crate::control::problem::Problem;
-use crate::control::{consent, view};
+use crate::control::{around, consent, view};
 use crate::model::alike::Past;
 use crate::model::change::ApprovalRow;
+use crate::model::time::span;
 use crate::model::{ApprovalId, State as Stands, Timestamp, Value};
 
 use said::{Also, Before, Denial, Missing, Risk, Rule, Vote};
-
-/// Calls of the agent's just before.
-const BEFORE: u32 = 5;
 
 #[derive(Template)]
 #[template(path = "approval.html", config = "src/control/page/askama.toml")]
@@ -124,7 +122,8 @@ async fn shown(
         Ok(standing) => standing,
         Err(problem) => return answer::wrong_for(frame, wrong.map_or(&problem, |(_, problem)| problem)),
     };
-    let before = before(page, &standing).await;
+    let before = around::before(&page.parts, &standing.row).await;
+    let before = before.map(|calls| calls.into_iter().map(Before::from).collect());
     let cards = Cards::around(&page.parts, person, &standing).await;
     let id = standing.row.id.clone();
     let beside = cards.beside(&id).map(|beside| Aside::new(beside, &standing));
@@ -160,19 +159,6 @@ async fn find(page: &Page, name: &str) -> Result<Standing, Problem> {
         clients: 0,
         ended: None,
     })
-}
-
-async fn before(page: &Page, standing: &Standing) -> Option<Vec<Before>> {
-    let (store, row) = (page.parts.store.clone(), standing.row.clone());
-    let read = move || {
-        let reader = store.reader().ok()?;
-        reader
-            .calls_before(&row.facts.agent, &row.first_call, row.created, BEFORE)
-            .ok()
-    };
-    // What cannot be read is told to be so.
-    let calls = tokio::task::spawn_blocking(read).await.ok().flatten()?;
-    Some(calls.into_iter().rev().map(Before::from).collect())
 }
 
 impl Shown {
@@ -249,7 +235,7 @@ impl Shown {
                 .unwrap_or(&approval.first_call)
                 .to_string(),
             outcome: approval.outcome.map(|outcome| outcome.as_str().to_owned()),
-            approving: approving(page, person, &standing),
+            approving: around::approving(&page.parts, person, &standing),
             may_deny: standing.state.is_open() && may_deny(&page.parts, person, row),
             reason_wanted: page.parts.reason_from_risk.is_some_and(|from| score >= from),
             correctable: if approve_not.is_none() && pending {
@@ -307,28 +293,4 @@ fn granted(page: &Page, row: &ApprovalRow) -> Vec<Text> {
         ))
     });
     said.collect()
-}
-
-/// What a yes of this person comes to.
-fn approving(page: &Page, person: &Person, standing: &Standing) -> String {
-    let rules = &standing.row.rules;
-    let others: Vec<String> = rules
-        .iter()
-        .filter(|rule| rule.quorum > 1 || !person.may_speak_for(rule))
-        .map(|rule| format!("{} ({})", rule.asks(), rule.id))
-        .collect();
-    let minutes = page.parts.approvals.grant_life().as_secs().div_ceil(60);
-    let goes = match standing.clients {
-        0 => format!(
-            "The agent is not connected: exactly this call goes out, once, if the agent makes it again within {minutes} minutes."
-        ),
-        _ => "The agent is connected and waits: exactly this call goes out at once, and only once.".to_owned(),
-    };
-    match others.is_empty() {
-        true => goes,
-        false => format!(
-            "Your yes is recorded, and counts for the rules that ask you. The call goes out only when these have said yes, too: {}. {goes}",
-            others.join(", ")
-        ),
-    }
 }

@@ -1,11 +1,12 @@
 //! A call that waits, as a row; and the rows of calls that are alike, as one card.
 
-use super::words::{Text, span};
+use super::words::Text;
 use crate::approval::Standing;
 use crate::control::alike::Cards;
 use crate::model::Timestamp;
 use crate::model::alike::{Beside, Past, shown};
 use crate::model::risk::Band;
+use crate::model::time::span;
 
 /// Ids of calls that a card only counts.
 const MOST_HIDDEN: usize = 200;

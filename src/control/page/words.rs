@@ -1,7 +1,5 @@
 //! How things are said on a page. What an agent wrote is taken to pieces, so that what cannot be seen is.
 
-use std::time::Duration;
-
 use crate::approval::shortened;
 use crate::model::inert::is_active;
 use crate::model::{Value, money};
@@ -94,17 +92,6 @@ impl Field {
     }
 }
 
-/// `45 s`, `14 min`, `2 h 5 min`
-pub(super) fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match (seconds / 3600, seconds / 60 % 60) {
-        (0, 0) => format!("{seconds} s"),
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,19 +121,5 @@ mod tests {
         assert_eq!(long.whole.unwrap().1.0[0].text, text);
         assert!(long.text.0[0].text.ends_with("END") && long.text.0[0].text.contains('…'));
         assert_eq!(Long::new("short").whole, None);
-    }
-
-    #[test]
-    fn a_span_is_told_in_two_units_at_most() {
-        for (seconds, told) in [
-            (0, "0 s"),
-            (45, "45 s"),
-            (60, "1 min"),
-            (899, "14 min"),
-            (3600, "1 h"),
-            (7_500, "2 h 5 min"),
-        ] {
-            assert_eq!(span(Duration::from_secs(seconds)), told);
-        }
     }
 }

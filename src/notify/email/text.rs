@@ -23,12 +23,16 @@ pub(super) fn plain(message: &Message) -> String {
 const PAGE: &str = "To see it and decide in a browser, where you sign in";
 const FOOT: &str = "\nThis mail decides nothing, and neither does an answer to it.\n";
 
+/// Light or dark as its reader is, and no wider than a phone.
+const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+    <meta name=\"color-scheme\" content=\"light dark\">";
+const BODY: &str =
+    "<body style=\"font-family:sans-serif;line-height:1.4;max-width:56em;margin:1em;overflow-wrap:anywhere\"><main>\n";
+
 pub(super) fn html(message: &Message) -> String {
-    let mut text = format!(
-        "<!DOCTYPE html>\n<html><body>\n<h2>{}: {}</h2>\n<table>\n",
-        escaped(&message.headline()),
-        escaped(&message.short)
-    );
+    let title = format!("{}: {}", escaped(&message.headline()), escaped(&message.short));
+    let mut text =
+        format!("{HEAD}<title>{title}</title></head>\n{BODY}<h1 style=\"font-size:1.3em\">{title}</h1>\n<table>\n");
     for (name, line) in message.lines() {
         let (name, line) = (escaped(name), escaped(&unlinked(&line)));
         text.push_str(&format!(
@@ -43,10 +47,10 @@ pub(super) fn html(message: &Message) -> String {
     for (purpose, command) in message.commands() {
         let command = escaped(command);
         text.push_str(&format!(
-            "<p>{purpose}, type on the machine of the sidecar:</p>\n<pre>{command}</pre>\n"
+            "<p>{purpose}, type on the machine of the sidecar:</p>\n<pre style=\"white-space:pre-wrap\">{command}</pre>\n"
         ));
     }
-    text.push_str(&format!("<p>{}</p>\n</body></html>\n", FOOT.trim()));
+    text.push_str(&format!("<p>{}</p>\n</main></body></html>\n", FOOT.trim()));
     text
 }
 

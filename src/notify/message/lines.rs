@@ -94,7 +94,10 @@ impl Message {
             line("Decided", decided.clone());
         }
         if self.approve.is_some() {
-            line("Until", self.expires.clone());
+            line(
+                "Until",
+                format!("{} ({} left when this was written)", self.expires, self.left),
+            );
             line("Approving", self.approving.clone());
         }
         lines

@@ -54,6 +54,9 @@ fn a_message_has_what_is_needed_to_decide() {
     assert_eq!(json["page"], format!("https://runplane.corp/approvals/{id}"));
     assert!(json["approve"].as_str().unwrap().ends_with(id.short()));
     assert!(json["deny"].as_str().unwrap().contains("--reason"));
+    let lines = message.lines();
+    let until = lines.iter().find(|(name, _)| *name == "Until").unwrap();
+    assert!(until.1.ends_with(" left when this was written)"), "{until:?}");
     assert!(
         !json.to_string().contains("request_line"),
         "what may be secret is not told: {json}"

@@ -45,7 +45,9 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
     assert_eq!(client.call("say a hello").value, "hello");
     matrix.calls_itself(user_agent);
     matrix.found("allow", "word for word");
-    let (blocked, _) = refused_once(&sidecar, "BLOCK", || client.call("open b wss://else.example/chat"));
+    let (blocked, _) = refused_once(&matrix, &sidecar, "BLOCK", || {
+        client.call("open b wss://else.example/chat")
+    });
     blocked
         .assert_refused("policy_blocked")
         .assert_refused("Other feeds are not opened");
@@ -61,7 +63,7 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
 
     let sidecar = before("1s");
     let mut client = start(&sidecar);
-    let (pending, _) = refused_once(&sidecar, "REQUIRE_APPROVAL", || client.call(HOLD));
+    let (pending, _) = refused_once(&matrix, &sidecar, "REQUIRE_APPROVAL", || client.call(HOLD));
     pending
         .assert_refused("approval_pending")
         .assert_refused("NOT executed")
@@ -70,7 +72,7 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
     client.call(HOLD).assert_ok();
     eventually("it is opened again", || opened() == 2);
     matrix.found("re-attach", format!("{}, then the answer", told(&pending)));
-    let (third, _) = refused_once(&sidecar, "REQUIRE_APPROVAL", || client.call(HOLD));
+    let (third, _) = refused_once(&matrix, &sidecar, "REQUIRE_APPROVAL", || client.call(HOLD));
     third.assert_refused("already_executed");
     assert_eq!(opened(), 2);
     matrix.found("repeat", told(&third));

@@ -14,7 +14,7 @@ pub use document::shown;
 pub use known::{CLIENTS, Known};
 
 /// What a test finds; the columns before these stand in [`CLIENTS`].
-const COLUMNS: [&str; 6] = ["allow", "block", "hold", "re-attach", "repeat", "held for"];
+const COLUMNS: [&str; 7] = ["allow", "block", "hold", "re-attach", "repeat", "attempts", "held for"];
 
 /// Cells by client and column.
 pub type Cells = BTreeMap<(&'static str, &'static str), String>;

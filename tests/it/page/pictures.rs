@@ -1,9 +1,10 @@
 //! The pictures of `docs/img`, of an afternoon with all that the page shows. `RUNPLANE_WRITE_PAGES=docs/img` has them written.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Browser, stripe};
-use crate::harness::{Session, Sidecar, eventually};
+use super::{Browser, stripe, text};
+use crate::harness::{Receiver, Session, Sidecar, eventually};
+use crate::notify::mailed;
 
 /// As the pictures of each page are taken.
 const TAKEN: [(u16, &str); 2] = [(1440, "light"), (390, "dark")];
@@ -63,7 +64,6 @@ fn what_the_pictures_show_is_sound() {
         ("decision", format!("/decisions/{decided}"), "The provider did it"),
         ("erased", format!("/decisions/{erased}"), "Erased:"),
     ];
-    let directory = std::env::var_os("RUNPLANE_WRITE_PAGES").map(PathBuf::from);
     let base = format!("http://127.0.0.1:{}", sidecar.control_port());
     let mut browser = Browser::new();
     for (width, scheme) in TAKEN {
@@ -73,10 +73,49 @@ fn what_the_pictures_show_is_sound() {
             browser.does(&format!("go {base}{path}"));
             browser.does(&format!("sees {shows}"));
             browser.is_sound(&picture);
-            if let Some(directory) = &directory {
-                let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory).join(picture);
-                browser.does(&format!("shot {}", file.display()));
-            }
+            taken(&mut browser, &picture);
         }
+    }
+}
+
+/// A real mail, as its reader shows the HTML of it.
+#[test]
+fn what_a_mail_says_is_sound() {
+    let receiver = Receiver::of_mail("starttls");
+    let (_origin, configuration) = stripe();
+    let configuration = configuration.control("public_url: \"https://runplane.example\"");
+    let sidecar = mailed(configuration, receiver.port, "starttls", "").start();
+    Session::stripe(&sidecar).call("balance").assert_ok();
+    let _client = waits(&sidecar, "refund ch_1042 amount=91500");
+    let mail = receiver.gets(1).remove(0);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mail.html");
+    std::fs::write(&file, mail["html"].as_str().unwrap()).unwrap();
+    let mut browser = Browser::new();
+    for (width, scheme) in TAKEN {
+        let picture = format!("mail-{width}-{scheme}.png");
+        browser.open(true, width, scheme, &format!("file://{}", file.display()));
+        let shown = browser.does("sees left when this was written");
+        for words in [
+            "Approval wanted: apr_",
+            "Refund $915.00 of ch_1042",
+            "refund-over-500 asks approver",
+            "amount = 91500",
+            "Before",
+            "lets exactly this call through, once",
+            "https://runplane.example/approvals/apr_",
+        ] {
+            assert!(text(&shown).contains(words), "{words}: {shown}");
+        }
+        browser.is_sound(&picture);
+        taken(&mut browser, &picture);
+    }
+}
+
+/// A picture of what is shown, where pictures are wanted.
+fn taken(browser: &mut Browser, picture: &str) {
+    if let Some(directory) = std::env::var_os("RUNPLANE_WRITE_PAGES") {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        browser.does(&format!("shot {}", directory.join(picture).display()));
     }
 }

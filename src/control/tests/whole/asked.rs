@@ -38,3 +38,110 @@ async fn rules_of_two_groups_want_a_person_of_each() {
     assert_given(status, &second);
     assert!(client.await.unwrap().is_ok());
 }
+
+#[tokio::test]
+async fn who_asks_for_one_approval_is_told_all_that_the_page_shows() {
+    let sidecar = Sidecar::start();
+    let before = sidecar.send(refund("charge=ch_0&amount=80000", "k0"));
+    let first = sidecar.pending().await;
+    let deny = format!("/approvals/{first}/deny");
+    assert_eq!(
+        sidecar
+            .api("alice", Method::POST, &deny, json!({"reason": "no"}))
+            .await
+            .0,
+        200
+    );
+    assert!(before.await.unwrap().is_err());
+    let client = sidecar.send(refund("charge=ch_1&amount=600000", "k1"));
+    let id = sidecar.pending().await;
+
+    let (_, list) = sidecar
+        .api("alice", Method::GET, "/approvals?state=pending", Json::Null)
+        .await;
+    let listed = &list["items"][0];
+    assert_eq!(
+        (&listed["owner"], &listed["before"]),
+        (&json!("olga"), &Json::Null),
+        "{listed}"
+    );
+    let left = listed["seconds_left"].as_u64().unwrap();
+    assert!((800..=900).contains(&left), "{listed}");
+
+    let (_, shown) = sidecar
+        .api("alice", Method::GET, &format!("/approvals/{id}"), Json::Null)
+        .await;
+    assert_eq!(shown["owner"], "olga");
+    assert_eq!(shown["before"][0]["decision"], "REQUIRE_APPROVAL", "{shown}");
+    assert!(
+        shown["before"][0]["summary"].as_str().unwrap().contains("ch_0"),
+        "{shown}"
+    );
+    assert_eq!(
+        shown["before"].as_array().unwrap().len(),
+        1,
+        "not the call itself: {shown}"
+    );
+    let approving = shown["approving"].as_str().unwrap();
+    assert!(approving.contains("security (refund-over-5000)"), "{approving}");
+    assert!(approving.contains("The agent is connected and waits"), "{approving}");
+    let (_, shown) = sidecar
+        .api("alice", Method::GET, &format!("/approvals/{first}"), Json::Null)
+        .await;
+    assert_eq!(
+        shown["approving"],
+        Json::Null,
+        "a yes comes to nothing any more: {shown}"
+    );
+    client.abort();
+}
+
+#[tokio::test]
+async fn who_watches_is_told_what_changed_and_nothing_else() {
+    let sidecar = Sidecar::start();
+    let changes = async |since: &Json| {
+        let path = match since {
+            Json::Null => "/approvals/changes".to_owned(),
+            since => format!("/approvals/changes?since={since}"),
+        };
+        let (status, told) = sidecar.api("alice", Method::GET, &path, Json::Null).await;
+        assert_eq!(status, 200, "{told}");
+        let items = told["items"].as_array().unwrap().clone();
+        let states: Vec<(String, String)> = items
+            .iter()
+            .map(|item| {
+                let text = |name: &str| item[name].as_str().unwrap().to_owned();
+                (text("id"), text("state"))
+            })
+            .collect();
+        (states, told["next"].clone())
+    };
+    let (none, start) = changes(&Json::Null).await;
+    assert_eq!(none, []);
+    let client = sidecar.send(refund("charge=ch_1&amount=90000", "k1"));
+    let id = sidecar.pending().await;
+    let (told, asked) = changes(&start).await;
+    assert_eq!(told, [(id.clone(), "pending".to_owned())]);
+    assert_eq!(changes(&asked).await, (Vec::new(), asked.clone()), "nothing happened");
+    let deny = format!("/approvals/{id}/deny");
+    assert_eq!(
+        sidecar
+            .api("alice", Method::POST, &deny, json!({"reason": "no"}))
+            .await
+            .0,
+        200
+    );
+    let (told, denied) = changes(&asked).await;
+    assert_eq!(told, [(id.clone(), "denied".to_owned())]);
+    assert!(client.await.unwrap().is_err());
+
+    // Of a start that went on for longer, or began before: all there is.
+    let ahead = json!(denied.as_u64().unwrap() + 1);
+    for other in [ahead, json!(7), Json::Null] {
+        assert_eq!(changes(&other).await, (told.clone(), denied.clone()), "{other}");
+    }
+    let (status, _) = sidecar
+        .api("alice", Method::GET, "/approvals/changes?since=soon", Json::Null)
+        .await;
+    assert_eq!(status, 400);
+}
