@@ -169,7 +169,7 @@ impl Memory {
     }
 
     fn insert(&mut self, mut slot: Slot) {
-        slot.change = self.count();
+        slot.change = self.next_change();
         let place = Place {
             agent: slot.row.facts.agent.clone(),
             fingerprint: slot.row.fingerprint,
@@ -179,7 +179,7 @@ impl Memory {
         self.slots.insert(slot.row.id.clone(), slot);
     }
 
-    fn count(&mut self) -> u64 {
+    fn next_change(&mut self) -> u64 {
         self.changes = self.changes.saturating_add(1);
         self.changes
     }
@@ -288,7 +288,7 @@ impl Memory {
 
     /// Ends a turn with what is now on disk. `until`: `None` where its time goes on.
     pub(super) fn apply(&mut self, row: ApprovalRow, until: Option<Instant>) {
-        let change = self.count();
+        let change = self.next_change();
         if let Some(slot) = self.slots.get_mut(&row.id) {
             let (agent, before, after) = (row.facts.agent.clone(), slot.row.state, row.state);
             slot.change = change;
