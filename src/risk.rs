@@ -115,8 +115,8 @@ fn of_meaning(
         access: action.access,
         class: definition.class,
     });
-    // Of what an agent states nobody knows whether its tool can undo it; the vocabulary says what providers' operations can.
-    if *action.provider != *GUARD {
+    // A transfer that is stated may be one between accounts of one's own, which can be undone; a provider's cannot.
+    if *action.provider != *GUARD || *action.name != *TRANSFER {
         factors.add(Basis::Reversibility {
             reversible: definition.reversible,
         });
@@ -166,6 +166,9 @@ fn of_meaning(
         weights: settings.version().clone(),
     }
 }
+
+/// What moves money, and says nothing of whose it is afterwards.
+const TRANSFER: &str = "transfer_funds";
 
 /// Factors that a risk can have.
 const MOST: usize = 10;

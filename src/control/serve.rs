@@ -127,6 +127,7 @@ pub async fn serve(
                 }
             };
             tokio::select! {
+                biased;
                 () = served => {}
                 () = guest.makes_room() => tracing::debug!(%peer, "a control connection that asked nothing makes room"),
             }

@@ -1,41 +1,69 @@
-//! Who makes room when all places are taken: the oldest connection that has asked nothing whole.
+//! Who makes room when all places are taken: the oldest connection that has asked nothing whole, and had time to.
 //!
 //! SECURITY: whoever reaches the port could hold all its places by saying nothing, half a head, a head without its content, or nothing
 //! after a proof, and nobody could decide or stop an agent meanwhile. Test: `who_does_not_ask_leaves_places_to_who_does`.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http::Request;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
-/// Connections that may have to make room, oldest first.
-pub(super) type Line = Mutex<VecDeque<Arc<Notify>>>;
+/// So long a connection may take to ask, however many come: a burst of honest ones waits its turn.
+const TO_ASK: Duration = Duration::from_secs(1);
+
+/// Connections that may have to make room, oldest first, and since when.
+pub(super) type Line = Mutex<VecDeque<(Instant, Arc<Room>)>>;
+
+#[derive(Default)]
+pub(super) struct Room {
+    wanted: Notify,
+    asked: AtomicBool,
+}
 
 /// A connection; in the line until it has asked.
 pub(super) struct Guest {
     line: Arc<Line>,
-    room: Arc<Notify>,
+    room: Arc<Room>,
 }
 
 /// A place for one connection more, for which another may have to go.
 pub(super) async fn place(places: &Arc<Semaphore>, line: &Line) -> Option<OwnedSemaphorePermit> {
-    if let Ok(place) = places.clone().try_acquire_owned() {
-        return Some(place);
+    loop {
+        if let Ok(place) = places.clone().try_acquire_owned() {
+            return Some(place);
+        }
+        let wait = next(line);
+        if let Ok(place) = timeout(wait, places.clone().acquire_owned()).await {
+            // Never closed.
+            return place.ok();
+        }
     }
-    if let Some(oldest) = locked(line).pop_front() {
-        oldest.notify_one();
-    }
-    // Never closed.
-    places.clone().acquire_owned().await.ok()
 }
 
-fn locked(line: &Line) -> MutexGuard<'_, VecDeque<Arc<Notify>>> {
+/// Asks the oldest to go, if it had its time. After how long to look again.
+fn next(line: &Line) -> Duration {
+    let mut line = locked(line);
+    let stood = line.front().map(|(since, _)| since.elapsed()).unwrap_or_default();
+    if stood < TO_ASK {
+        return TO_ASK - stood;
+    }
+    if let Some((_, oldest)) = line.pop_front() {
+        oldest.wanted.notify_one();
+    }
+    // It goes at once, or has asked meanwhile.
+    Duration::from_millis(10)
+}
+
+fn locked(line: &Line) -> MutexGuard<'_, VecDeque<(Instant, Arc<Room>)>> {
     line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -44,7 +72,7 @@ impl Guest {
     pub(super) fn new(line: &Arc<Line>) -> Arc<Self> {
         let guest = Self {
             line: line.clone(),
-            room: Arc::new(Notify::new()),
+            room: Arc::default(),
         };
         guest.waits();
         Arc::new(guest)
@@ -52,23 +80,34 @@ impl Guest {
 
     /// It is its turn to ask; at the end of the line.
     pub(super) fn waits(&self) {
-        self.asked();
-        locked(&self.line).push_back(self.room.clone());
+        self.leaves_the_line();
+        self.room.asked.store(false, Ordering::Relaxed);
+        locked(&self.line).push_back((Instant::now(), self.room.clone()));
     }
 
     fn asked(&self) {
-        locked(&self.line).retain(|other| !Arc::ptr_eq(other, &self.room));
+        self.room.asked.store(true, Ordering::Relaxed);
+        self.leaves_the_line();
     }
 
-    /// Once others need its place more.
+    fn leaves_the_line(&self) {
+        locked(&self.line).retain(|(_, other)| !Arc::ptr_eq(other, &self.room));
+    }
+
+    /// Once others need its place more. Polled by the task that reads what it asks: who has asked by then is answered.
     pub(super) async fn makes_room(&self) {
-        self.room.notified().await;
+        loop {
+            self.room.wanted.notified().await;
+            if !self.room.asked.load(Ordering::Relaxed) {
+                return;
+            }
+        }
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.asked();
+        self.leaves_the_line();
     }
 }
 
