@@ -35,7 +35,7 @@ pub(super) fn html(message: &Message) -> String {
     for (name, line) in message.lines() {
         let (name, line) = (escaped(name), escaped(&unlinked(&line)));
         text.push_str(&format!(
-            "<tr><td style=\"vertical-align:top;padding-right:1em\"><b>{name}</b></td><td>{line}</td></tr>\n"
+            "<tr><td style=\"vertical-align:top;padding-right:1em;white-space:nowrap\"><b>{name}</b></td><td>{line}</td></tr>\n"
         ));
     }
     text.push_str("</table>\n");
