@@ -26,8 +26,7 @@ const FOOT: &str = "\nThis mail decides nothing, and neither does an answer to i
 /// Light or dark as its reader is, and no wider than a phone.
 const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
     <meta name=\"color-scheme\" content=\"light dark\">";
-const BODY: &str =
-    "<body style=\"font-family:sans-serif;line-height:1.4;max-width:56em;margin:1em;overflow-wrap:anywhere\"><main>\n";
+const BODY: &str = "<body style=\"background:Canvas;color:CanvasText;font-family:sans-serif;line-height:1.4;max-width:56em;margin:1em;overflow-wrap:anywhere\"><main>\n";
 
 pub(super) fn html(message: &Message) -> String {
     let title = format!("{}: {}", escaped(&message.headline()), escaped(&message.short));
@@ -36,7 +35,7 @@ pub(super) fn html(message: &Message) -> String {
     for (name, line) in message.lines() {
         let (name, line) = (escaped(name), escaped(&unlinked(&line)));
         text.push_str(&format!(
-            "<tr><td style=\"vertical-align:top;padding-right:1em\"><b>{name}</b></td><td>{line}</td></tr>\n"
+            "<tr><td style=\"vertical-align:top;padding-right:1em;white-space:nowrap\"><b>{name}</b></td><td>{line}</td></tr>\n"
         ));
     }
     text.push_str("</table>\n");
