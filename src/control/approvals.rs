@@ -106,7 +106,10 @@ pub(super) async fn show(
     let before = around::before(&parts, &standing.row).await;
     approval.before = before.map(|calls| calls.iter().map(Before::from).collect());
     let pending = approval.state == crate::model::State::Pending;
-    approval.approving = pending.then(|| around::approving(&parts, &person, &standing));
+    approval.approving = pending.then(|| match approve_not(&parts, &person, &standing.row) {
+        Some(why) => format!("You may not approve this: {why}"),
+        None => around::approving(&parts, &person, &standing),
+    });
     Ok(Json(approval))
 }
 
@@ -185,6 +188,15 @@ pub(super) fn asking(parts: &Parts, person: &Person, agent: &str, roles: &[Arc<s
         )));
     }
     Ok(caller)
+}
+
+/// Why this person's yes would be refused, if it would.
+pub(super) fn approve_not(parts: &Parts, person: &Person, row: &ApprovalRow) -> Option<String> {
+    match asking(parts, person, &row.facts.agent, &row.facts.roles) {
+        Err(problem) => Some(problem.detail),
+        Ok(_) if row.rules.iter().any(|rule| person.may_speak_for(rule)) => None,
+        Ok(_) => Some(consent::not_theirs(person, &row.rules).detail),
+    }
 }
 
 /// Where so much is at stake that a yes, too, is to say why.

@@ -15,7 +15,7 @@ const SILENT: Duration = Duration::from_secs(15);
 const BETWEEN: Duration = Duration::from_secs(5);
 const ASKED: u32 = 3;
 
-/// Has the system notice an end that went without a word (a frozen container, a NAT that forgot): after half a minute the
+/// Has the system notice an end that went without a word (a host that is gone, a NAT that forgot): after half a minute the
 /// connection is closed.
 ///
 /// SECURITY: what was approved would be spent on a call whose client is gone, and sent for nobody. Test:

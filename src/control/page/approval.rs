@@ -21,9 +21,9 @@ use super::{Page, Shared};
 use crate::agent::Person;
 use crate::approval::Standing;
 use crate::control::alike::Cards;
-use crate::control::approvals::{asking, may_deny};
+use crate::control::approvals::{approve_not, may_deny};
 use crate::control::problem::Problem;
-use crate::control::{around, consent, view};
+use crate::control::{around, view};
 use crate::model::alike::Past;
 use crate::model::change::ApprovalRow;
 use crate::model::time::span;
@@ -181,11 +181,7 @@ impl Shown {
         let pending = standing.state == Stands::Pending;
         let left = row.expires.since(Timestamp::now());
         let caller = page.parts.registry.named(&row.facts.agent);
-        let approve_not = match asking(&page.parts, person, &row.facts.agent, &row.facts.roles) {
-            Err(problem) => Some(problem.detail),
-            Ok(_) if row.rules.iter().any(|rule| person.may_speak_for(rule)) => None,
-            Ok(_) => Some(consent::not_theirs(person, &row.rules).detail),
-        };
+        let approve_not = approve_not(&page.parts, person, row);
         let score = row.action.score().unwrap_or(100);
         frame.live = standing.state.is_open();
         frame.title = format!("{}: {}", approval.state.as_str(), row.id.short());

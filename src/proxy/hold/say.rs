@@ -34,10 +34,14 @@ fn asked_by(rules: &[HoldRule]) -> String {
         reason: rule.reason.clone(),
     };
     let rules: Vec<RuleReason> = rules.iter().map(said).collect();
-    inert(&shortened(&crate::proxy::say::rules(&rules), LONGEST_REASON)).into_owned()
+    let told = crate::proxy::say::rules(&rules);
+    let told = inert(&told);
+    // The room is in bytes, and other scripts take more of them.
+    let characters = LONGEST_REASON * told.chars().count() / told.len().max(1);
+    shortened(&told, characters.min(LONGEST_REASON)).into_owned()
 }
 
-/// Characters.
+/// Bytes, about.
 const LONGEST_REASON: usize = 200;
 
 pub(super) fn repeat(standing: &Standing) -> Refusal {

@@ -14,7 +14,7 @@ const LONGEST: usize = 2000;
 
 /// Says no in the fields that gRPC's libraries read.
 pub(super) fn tell(headers: &mut HeaderMap, refused: &Refused) {
-    headers.insert(STATUS, HeaderValue::from_static(status(refused.refusal.reason)));
+    headers.insert(STATUS, HeaderValue::from_static(status(refused)));
     let approval = refused
         .approval
         .as_ref()
@@ -27,8 +27,10 @@ pub(super) fn tell(headers: &mut HeaderMap, refused: &Refused) {
 }
 
 /// `PERMISSION_DENIED`, unless a library may try again by itself (`UNAVAILABLE`) or the caller has to do something else.
-fn status(reason: Reason) -> &'static str {
-    match reason {
+/// `UNKNOWN` is tried again by none.
+fn status(refused: &Refused) -> &'static str {
+    match refused.refusal.reason {
+        Reason::UpstreamUnreachable | Reason::UpstreamTimeout if refused.written && !refused.harmless => "2",
         Reason::PolicyBlocked
         | Reason::IncompleteAction
         | Reason::PolicyError

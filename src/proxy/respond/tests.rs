@@ -312,6 +312,9 @@ fn what_may_have_been_executed_is_not_to_be_sent_again_by_itself_unless_it_only_
             }
             // Slack's libraries send again whatever is not a 200.
             assert_eq!(told(ErrorShape::Slack).status().is_server_error(), invited, "{reason}");
+            // gRPC's policies of retries name UNAVAILABLE.
+            let grpc = told(ErrorShape::Grpc);
+            assert_eq!(grpc.headers()["grpc-status"] != "2", invited, "{reason}");
         }
     }
 }
