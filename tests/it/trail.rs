@@ -3,6 +3,7 @@
 
 mod anchors;
 mod changed;
+mod clock;
 mod erased;
 mod keys;
 mod mutations;
