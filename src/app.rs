@@ -329,7 +329,7 @@ impl Sidecar {
         guarded.guard.close();
         store.flush().await.context("the last outcomes could not be recorded")?;
         store
-            .end(audit::shutdown())
+            .end(sealing.last_words())
             .await
             .context("the end could not be recorded")?;
         sealing.finish().await

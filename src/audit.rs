@@ -27,7 +27,7 @@
 //! | `notification` | `[approval]` `[by]` `channel` `[event]` `result` (`given_up`, `disabled`, `enabled`) | `[error]` `receiver` |
 //! | `pruned` | `[approvals]` `[before]` `[calls]` `entries` `event` (`ordered`, `done`) `from` `[grants]` `[kept]` `months` `[open_approvals]` `[open_calls]` `[open_grants]` (ordinals of rows that stay) `[order]` `[person]` `[retention]` (months) `to` | `[reason]` |
 //! | `shutdown` | | |
-//! | `gap` | `set_back_ms` or `set_forward_ms` | |
+//! | `gap` | `set_back_ms`, `set_forward_ms` or `silent_ms` (no checkpoint for so long) | |
 //! | `key` | `event` (`made`, `rotated`, `retired`) `log_key` (of checkpoints from here on; until here, if `retired`) `previous`? `until`? (ms; it signs, too) | |
 //! | `anchor` | `event` (`failed`, `published`: from here on, and once for each time that it changes) `[reason]` (`unwritable`, `changed`; elsewhere `unreachable`, `refused`, `invalid`, `ahead`, `forked`, `unproven`) `[to]` (`webhook`, `witness:NAME`; else the file) | |
 //!
@@ -103,7 +103,7 @@ pub use review::{Happened, Person, Review, Version, median};
 pub use seal::{Last, SealError, Sealer, Signed};
 pub use sidecar::{
     agent_put, authority_in_force, authority_next, boot, gap, log_key, log_key_follows, log_key_retired, not_decided,
-    paused, person_put, reload, resumed, shutdown,
+    paused, person_put, reload, resumed, shutdown, silence,
 };
 pub use standing::{Money, Standing, Stood, Verdict};
 pub use turns::{Failed, Failing, Fault, Turns, contradicts, fails};

@@ -35,6 +35,7 @@ mod hosts;
 mod identity;
 mod inert;
 mod json;
+pub mod kept;
 mod lead;
 mod mail;
 mod mcp;

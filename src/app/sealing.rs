@@ -1,12 +1,11 @@
-//! Checkpoints while the sidecar runs: every ten seconds while the trail grows, at once for each 256 entries, once an hour
-//! otherwise, and when all is over. And the start, at which the trail is held against the last one that was published.
+//! Checkpoints while the sidecar runs: every ten seconds while the trail grows, at once for each 256 entries, every ten
+//! minutes otherwise, and when all is over. And the start, at which the trail is held against the last one that was published.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::audit::{self, Anchor, Failing, Fault, PublishError, SealError, Sealer, Signed, Turns};
@@ -15,21 +14,23 @@ use crate::control::health::Readiness;
 use crate::io::drain;
 use crate::io::keys::{LastNote, LogKeys};
 use crate::metrics::{Metrics, Publisher, Sealed};
-use crate::model::Change;
-use crate::publish::{self, Newest};
+use crate::model::{Change, Timestamp};
+use crate::publish::Newest;
 use crate::store::{CommitError, Store};
 
 use super::publishing::Publishing;
 use found::Finding;
+pub(super) use running::Running;
+use silence::{Silence, Since};
 pub(super) use start::of_one_piece;
 use start::{accepted, ended, last, not_held, others_than, taken_up, told};
 
 mod found;
+mod running;
+mod silence;
 mod start;
 
 const EVERY: Duration = Duration::from_secs(10);
-/// That nothing happened is worth a signature, too. Verifiers take a longer silence for a gap.
-const HEARTBEAT: Duration = Duration::from_secs(60 * 60);
 
 /// The trail, ready to be sealed.
 pub(super) struct Sealing {
@@ -67,6 +68,7 @@ pub(super) struct Sealing {
     unsealed: u64,
     /// What the last checkpoint is over is all of a run, its end too, or there was none.
     ended: bool,
+    silence: Silence,
 }
 
 impl Sealing {
@@ -115,6 +117,7 @@ impl Sealing {
             taken_up: taken_up.or(added),
             finding,
             found,
+            silence: Silence::default(),
         })
     }
 
@@ -183,6 +186,7 @@ impl Sealing {
                 store.condemn(&chain(error));
             }
             let signed = signed.context("the trail could not be sealed")?;
+            self.silence.signed(self.sealer.signed_at());
             let all = signed.size >= store.entries();
             self.signed = Some(signed);
             if all {
@@ -207,9 +211,14 @@ impl Sealing {
             newest.put(begun);
         }
         self.newest = newest;
-        let house = (metrics.clone(), readiness.clone());
+        let (house, silence) = ((metrics.clone(), readiness.clone()), self.silence.clone());
         let task = tokio::spawn(self.keep(store.clone(), house, drain::stopping(stopped)));
-        Running { stop, task, elsewhere }
+        Running {
+            stop,
+            task,
+            elsewhere,
+            silence,
+        }
     }
 
     async fn keep(
@@ -228,8 +237,17 @@ impl Sealing {
                 () = store.grown() => false,
                 _ = ticks.tick() => true,
             };
-            let due = failed || store.entries() > self.sealer.size() || sealed.elapsed() >= HEARTBEAT;
-            if due && store.changed().is_none() {
+            let (now, since) = (
+                Timestamp::now(),
+                Since {
+                    failed,
+                    grown: store.entries() > self.sealer.size(),
+                    elapsed: sealed.elapsed(),
+                },
+            );
+            // The end of the run says so, with `shutdown`: nothing is recorded behind that.
+            let is_told_last = readiness.is_stopping() && self.silence.is_long(now);
+            if self.silence.is_due(&since, now) && !is_told_last && store.changed().is_none() {
                 let signed = self.seal(&store, &metrics).await;
                 failed = signed.is_none();
                 readiness.seals(!failed);
@@ -266,7 +284,11 @@ impl Sealing {
 
     /// A trail that somebody changed is not gone on with: nothing is signed or recorded any more, and so nothing leaves.
     async fn seal(&mut self, store: &Store, metrics: &Metrics) -> Option<Signed> {
-        let signed = self.sealer.seal(store).await;
+        let signed = match self.silence.tell(store).await {
+            Ok(()) => self.sealer.seal(store).await,
+            Err(error) => Err(error.into()),
+        };
+        self.silence.signed(self.sealer.signed_at());
         let result = match &signed {
             Ok(_) => Sealed::Signed,
             Err(error) if error.is_change() => Sealed::Changed,
@@ -338,28 +360,6 @@ impl Sealing {
             self.turns.is_made(now, reason);
         }
         Ok(())
-    }
-}
-
-/// Checkpoints under way.
-pub(super) struct Running {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-    elsewhere: Option<publish::Running>,
-}
-
-impl Running {
-    /// Signs the trail as it ended.
-    ///
-    /// # Errors
-    /// If the task died.
-    pub(super) async fn finish(self) -> anyhow::Result<()> {
-        self.stop.send_replace(true);
-        let ended = self.task.await.context("a task died");
-        if let Some(elsewhere) = self.elsewhere {
-            elsewhere.finish().await;
-        }
-        ended
     }
 }
 

@@ -201,6 +201,11 @@ impl Sealer {
         Ok(note.is_some_and(|note| note.verify(&by).is_err()))
     }
 
+    /// When the last checkpoint was signed, in seconds since 1970; `None`: none ever was.
+    pub fn signed_at(&self) -> Option<u64> {
+        self.known.map(|known| known.seconds)
+    }
+
     /// Entries that the last checkpoint is over, as far as known.
     pub fn size(&self) -> u64 {
         self.sealed.as_ref().map_or(0, |sealed| sealed.edge.size())

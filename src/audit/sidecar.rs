@@ -1,5 +1,7 @@
 //! The sidecar itself: who may use it, its start and its end.
 
+use std::time::Duration;
+
 use super::verify::PauseRow;
 use super::{Digests, joined, short};
 use crate::model::change::{AgentRow, PersonRow};
@@ -173,6 +175,12 @@ fn about_pause(whom: &Whom, event: &str, by: &str) -> Entry {
 /// The sidecar ended in order.
 pub fn shutdown() -> Vec<Change> {
     vec![Change::Append(Entry::new(Kind::Shutdown))]
+}
+
+/// No checkpoint was signed for so long, though the sidecar ran: it was stopped, the machine slept, or nothing could be written.
+pub fn silence(lasted: Duration) -> Vec<Change> {
+    let milliseconds = i64::try_from(lasted.as_millis()).unwrap_or(i64::MAX);
+    vec![Change::Append(Entry::new(Kind::Gap).with("silent_ms", milliseconds))]
 }
 
 /// The wall clock jumped: times before and after cannot be compared.

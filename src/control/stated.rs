@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::consent;
 use super::problem::Problem;
 use crate::agent::Person;
+use crate::mapping::kept;
 use crate::model::action::{AMOUNT_BASE, CURRENCY, MAX_INT};
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
-use crate::model::vocabulary::FieldType;
+use crate::model::vocabulary::{FieldDefinition, FieldType};
 use crate::model::{HoldRule, Value, Vocabulary};
 
 /// Longest text that may be stated, in characters.
@@ -30,8 +31,8 @@ pub(super) fn read(
 ) -> Result<BTreeMap<Arc<str>, Value>, Problem> {
     let mut stated = BTreeMap::new();
     for (name, text) in set {
-        let (field, kind) = settable(row, name, vocabulary)?;
-        let value = parse(name, kind, text)?;
+        let (field, definition) = settable(row, name, vocabulary)?;
+        let value = kept::value(definition.class, parse(name, definition.kind, text)?);
         match row.stated.get(&field) {
             Some(before) if *before != value => {
                 return Err(Problem::conflict(format!(
@@ -110,7 +111,11 @@ fn only_repeats(
     }
 }
 
-fn settable(row: &ApprovalRow, name: &str, vocabulary: &Vocabulary) -> Result<(Arc<str>, FieldType), Problem> {
+fn settable<'v>(
+    row: &ApprovalRow,
+    name: &str,
+    vocabulary: &'v Vocabulary,
+) -> Result<(Arc<str>, &'v FieldDefinition), Problem> {
     let Some((field, definition)) = vocabulary.fields.get_key_value(name) else {
         return Err(Problem::unprocessable(format!("there is no field `{name}`")));
     };
@@ -124,7 +129,7 @@ fn settable(row: &ApprovalRow, name: &str, vocabulary: &Vocabulary) -> Result<(A
         Some(source) if **source != *CURRENCY && !row.action.wanted(vocabulary).contains(&field) => Err(
             Problem::unprocessable(format!("`{name}` follows from `{source}`: state that")),
         ),
-        Some(_) | None => Ok((field.clone(), definition.kind)),
+        Some(_) | None => Ok((field.clone(), definition)),
     }
 }
 

@@ -95,6 +95,11 @@ fn name_in_path<'a>(call: &'a Call, known: Known<'_>) -> Option<&'a str> {
     (name.len() <= MAX_NAME && name.split('.').all(word)).then_some(name)
 }
 
+/// The query of an address that nobody knows.
+pub(super) fn push_unknown_query(out: &mut String, query: &str) {
+    push_query(out, query, Known::Nothing);
+}
+
 fn push_query(out: &mut String, query: &str, known: Known<'_>) {
     let shows = |name: &str| match known {
         Known::Nothing => false,

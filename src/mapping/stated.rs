@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Map, Value as Json};
 
 use super::document::Node;
-use super::{Mappings, UNKNOWN, field, inert, json, record, tools};
+use super::{Mappings, UNKNOWN, field, inert, json, kept, record, tools};
 use crate::model::grant::PROVIDER;
 use crate::model::inert::is_active;
 use crate::model::vocabulary::{ActionDefinition, FieldType};
@@ -218,7 +218,7 @@ impl Mappings {
             missing,
             target: Target {
                 kind: KIND.into(),
-                id: Some(statement.target.clone()),
+                id: Some(kept::word(&statement.target)),
             },
             environment: UNKNOWN.into(),
             labels: None,
@@ -259,11 +259,11 @@ impl Mappings {
         let (_, definition, _) = self.meant_by(&statement.action)?;
         let mut rest = statement.context.clone();
         let _claimed = text(&mut rest, ENVIRONMENT, LONGEST_NAME, TEXT)?;
-        let _read = self.values(definition, &mut rest)?;
+        let read = self.values(definition, &mut rest)?;
         rest.sort_keys();
         let whole = |(name, value): &(&String, &Json)| {
             let fits = |text: &str| text.chars().count() <= SHOWN_OF_EACH;
-            fits(name) && fits(&value.to_string())
+            fits(name) && fits(&value.to_string()) && kept::said(value) == **value
         };
         // However long a provider is, what is approved is for no other.
         let beside = beside(&rest);
@@ -271,7 +271,9 @@ impl Mappings {
         let beside = beside.filter(|said| said.0 == PROVIDER || whole(said));
         // Amounts are in other units there than on the wire.
         let fields = statement.context.iter().filter(|(name, _)| {
-            !rest.contains_key(*name) && ![AMOUNT, AMOUNT_MINOR, ENVIRONMENT].contains(&name.as_str())
+            !rest.contains_key(*name)
+                && ![AMOUNT, AMOUNT_MINOR, ENVIRONMENT].contains(&name.as_str())
+                && read.fields.get(name.as_str()).is_none_or(Value::is_whole)
         });
         Ok(beside
             .chain(fields)
@@ -325,7 +327,7 @@ impl Mappings {
             out.push_str(if at == 0 { "; also said: " } else { ", " });
             inert::push_at_most(&mut out, name, SHOWN_OF_EACH);
             out.push('=');
-            inert::push_at_most(&mut out, &value.to_string(), SHOWN_OF_EACH);
+            inert::push_at_most(&mut out, &kept::said(value).to_string(), SHOWN_OF_EACH);
         }
         if let Some(more) = rest.len().checked_sub(SHOWN).filter(|more| *more > 0) {
             // A String takes everything.

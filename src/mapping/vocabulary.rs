@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::spelling;
 use super::summary::Template;
 use crate::io::yaml::{self, Located};
-use crate::model::vocabulary::{ActionDefinition, FieldDefinition, FieldType};
+use crate::model::vocabulary::{ActionDefinition, FieldClass, FieldDefinition, FieldType};
 use crate::model::{Access, Diagnostic, Source, Vocabulary};
 
 /// What the engine itself calls actions by, and how each must be classed.
@@ -81,6 +81,10 @@ fn check(source: &Source, file: &File) -> Vec<Diagnostic> {
     for (name, field) in &file.fields {
         if !is_name(name) {
             problems.push(field.diagnostic(source, wrong_name(name)));
+        }
+        let is_text = matches!(field.value.kind, FieldType::String | FieldType::Strings);
+        if field.value.class != FieldClass::Text && !is_text {
+            problems.push(field.diagnostic(source, format!("`{name}` is no text, and has no class")));
         }
         if let Some(origin) = &field.value.derived_from
             && (!file.fields.contains_key(origin) || field.value.kind != FieldType::Int || origin == name)
@@ -203,6 +207,10 @@ mod tests {
                 "groups: [payments]\n    access: write\n    reversible: partly",
                 "groups: [payment]\n    access: write\n    reversible: partly",
             )
+            .replace(
+                "bool, description: \"The agent",
+                "bool, class: url, description: \"The agent",
+            )
             .replace("required: [recipient_count]", "required: [recipent_count]")
             .replace("{destination}", "{destnation}");
         let problems = load(&source(&text)).unwrap_err();
@@ -217,6 +225,7 @@ mod tests {
             "{told}"
         );
         assert!(told.contains("destnation"), "{told}");
+        assert!(told.contains("`renewal` is no text, and has no class"), "{told}");
         assert!(
             problems
                 .iter()

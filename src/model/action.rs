@@ -99,6 +99,20 @@ pub enum Value {
 /// The largest magnitude a decoder may hand to a policy.
 pub const MAX_INT: i64 = 1_000_000_000_000_000;
 
+/// Stands for what may be secret.
+pub const HIDDEN: char = '…';
+
+impl Value {
+    /// Whether nothing was taken out of it.
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Value::Bool(_) | Value::Int(_) => true,
+            Value::Text(text) => !text.contains(HIDDEN),
+            Value::List(items) => items.iter().all(|item| !item.contains(HIDDEN)),
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

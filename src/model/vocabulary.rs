@@ -29,6 +29,19 @@ pub struct FieldDefinition {
     /// The field this one is computed from by the gate (`amount_base` from `amount`): missing with it.
     #[serde(default)]
     pub derived_from: Option<Arc<str>>,
+    #[serde(default)]
+    pub class: FieldClass,
+}
+
+/// What rules, people and the record are given of a field's texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldClass {
+    /// Whole, but for what is known to be a credential by its look.
+    #[default]
+    Text,
+    /// Scheme, host, and the words of path and query.
+    Url,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

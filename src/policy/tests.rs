@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use super::rule::Kind;
 use super::*;
 use crate::model::time::Zone;
-use crate::model::vocabulary::{ActionClass, FieldDefinition, FieldType, Incomplete, Reversible};
+use crate::model::vocabulary::{ActionClass, FieldClass, FieldDefinition, FieldType, Incomplete, Reversible};
 use crate::model::{Access, ApprovalId, HoldRule, Missing, Target, Timestamp, Value, Vote, Why};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
@@ -42,6 +42,7 @@ fn vocabulary() -> Vocabulary {
         kind,
         description: String::new(),
         derived_from: derived_from.map(Arc::from),
+        class: FieldClass::Text,
     };
     let fields = [
         ("amount", field(FieldType::Int, None)),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 
-use crate::harness::{Curl, Origin, Session, Sidecar, Trail, Tunnel, contains, files};
+use crate::harness::{Curl, Origin, Session, Sidecar, Trail, Tunnel, contains, files, key};
 use crate::reject::NO_PAYOUTS;
 
 #[test]
@@ -151,6 +151,11 @@ fn no_secret_is_in_database_log_or_dump() {
         sidecar.told(&["approvals", "show", &pending.approval()]),
         sidecar.printed(),
     ];
+    assert_nowhere(&sidecar, &told, &SECRETS);
+}
+
+/// In no file of the home, no row, and nothing that was printed.
+fn assert_nowhere(sidecar: &Sidecar, told: &[String], secrets: &[&str]) {
     sidecar.terminate();
     sidecar.ended();
     let mut places: Vec<(String, Vec<u8>)> = told
@@ -162,7 +167,7 @@ fn no_secret_is_in_database_log_or_dump() {
         places.push((file.display().to_string(), std::fs::read(&file).unwrap()));
     }
     let trail = sidecar.trail();
-    for secret in SECRETS {
+    for secret in secrets {
         for form in forms(secret) {
             for (place, content) in &places {
                 assert!(!contains(content, form.as_bytes()), "{form} is in {place}");
@@ -171,6 +176,73 @@ fn no_secret_is_in_database_log_or_dump() {
         }
     }
     assert!(places.iter().any(|(place, _)| place.ends_with("runplane.db")));
+}
+
+/// Where a provider is to call is what people and rules look at; its path, query and password are the right to post there.
+#[test]
+fn no_secret_of_a_webhook_is_in_database_log_or_dump() {
+    const HELD: &str = r#"
+        @id("hooks") @decision("REQUIRE_APPROVAL") @reason("Somebody looks at webhooks")
+        forbid (principal, action == Action::"modify_webhook", resource);
+    "#;
+    const SENT: &str = r#"
+        @id("hooks") permit (principal, action == Action::"modify_webhook", resource);
+    "#;
+    const SECRETS: [&str; 4] = [
+        "PASSWORDofHook0001xyz",
+        "SECRETinHookPath0002xyzxyz",
+        "SECRETinHookQuery0003xyz",
+        "ghp_SECRETasResource0004xyz",
+    ];
+    let hook = format!(
+        "https://u:{}@hooks.example.com/services/T000/{}?token={}",
+        SECRETS[0], SECRETS[1], SECRETS[2]
+    );
+    let (github, aws) = (Origin::of_things(), Origin::of_things());
+    let house = |policy: &str| {
+        Sidecar::new()
+            .resolve("api.github.com", &github)
+            .resolve("sns.us-east-1.amazonaws.com", &aws)
+            .agent("support-bot", "support")
+            .policy(policy)
+            .hold("1s")
+            .start()
+    };
+    let credentials = format!("support-bot:{}", key("support-bot"));
+    for policy in [HELD, SENT] {
+        let sidecar = house(policy);
+        let made = format!(r#"{{"name":"web","config":{{"url":"{hook}"}}}}"#);
+        let json = ["-H", "Content-Type: application/json", "-d", &made];
+        let call = |arguments: &[&str], url| {
+            Curl::start_as(&sidecar, Some(&credentials), &[arguments, &[url]].concat()).finish()
+        };
+        let called = call(&json, "https://api.github.com/repos/o/r/hooks");
+        let form = ["Action=Subscribe", "Version=2010-03-31", "Protocol=https"]
+            .map(|pair| ["-d", pair])
+            .concat();
+        let topic = "TopicArn=arn:aws:sns:us-east-1:123456789012:jobs";
+        let rest = ["-d", topic, "--data-urlencode", &format!("Endpoint={hook}")].map(str::to_owned);
+        let form: Vec<&str> = form.into_iter().chain(rest.iter().map(String::as_str)).collect();
+        call(&form, "https://sns.us-east-1.amazonaws.com/");
+        let statement = serde_json::json!({
+            "action": "modify_webhook", "target": hook, "url_fields": [hook], "resource_ids": [SECRETS[3]], "note": hook
+        });
+        let stated = sidecar.api("POST", "/api/v1/guard", &key("support-bot"), Some(&statement));
+        assert_eq!(stated.status, 200, "{stated:?}");
+        let shown = sidecar.told(&["audit", "show", "--json"]);
+        assert!(shown.contains("https://…@hooks.example.com/services/…/…"), "{shown}");
+        let mut told = vec![
+            shown,
+            sidecar.told(&["audit", "export", "--format", "jsonl"]),
+            sidecar.told(&["approvals", "list"]),
+            sidecar.printed(),
+        ];
+        if policy == HELD {
+            called.assert_refused("approval_pending");
+            told.push(sidecar.told(&["approvals", "show", &called.approval()]));
+        }
+        assert_nowhere(&sidecar, &told, &SECRETS);
+    }
 }
 
 fn basic() -> String {

@@ -3,6 +3,9 @@
 
 mod anchors;
 mod changed;
+mod clock;
+mod cuts;
+mod damaged;
 mod erased;
 mod keys;
 mod mutations;

@@ -41,7 +41,7 @@ fn name(record: &Record<'_>) -> &'static str {
         ("shutdown", _) => "Sidecar stopped",
         ("reload", _) => "Rules read again",
         ("authority", _) => "Certificate authority changed",
-        ("gap", _) => "Clock set",
+        ("gap", _) => "Clock set or nothing signed",
         ("pause", _) => "Agent paused or resumed",
         ("key", _) => "Log key changed",
         ("notification", _) => "Notification not delivered",

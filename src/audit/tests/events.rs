@@ -181,6 +181,7 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
         Prune::sample().ordered(Month::of(Timestamp(1_795_183_500_000)), &by()),
         Prune::sample().pieces()[0].changes(46, &by()),
         Prune::sample().ordered(Month::of(Timestamp(1_795_183_500_000)), &By::Retention { months: 13 }),
+        silence(std::time::Duration::from_secs(7_200)),
     ]
 }
 

@@ -5,7 +5,8 @@ use crate::model::note::Signed;
 
 /// What is overlooked, in seconds.
 const SLACK: u64 = 5;
-/// Checkpoints come at least once an hour while the sidecar runs.
+/// Checkpoints come every ten minutes while the sidecar runs (once an hour in earlier builds), and what kept them back for longer is an
+/// entry `gap` before the next one.
 const SILENCE: u64 = 60 * 60 + 5 * 60;
 
 const BACK: &str = "it is earlier than the checkpoint before it, and no entry says that the clock was set back";
@@ -82,7 +83,7 @@ impl Clock {
         }
     }
 
-    /// Whoever was suspended writes of it a moment later: until the next checkpoint.
+    /// Whose clock was set writes of it a moment later: until the next checkpoint.
     fn end_of_silence(&mut self, findings: &mut Findings) {
         if let Some((place, silence)) = self.silence.take().filter(|_| !self.explained) {
             findings.add(place, &silence);

@@ -8,7 +8,7 @@ use crate::agent::{Person, Proof};
 use crate::approval::tests::{approvals, call, park, rule};
 use crate::model::approval::INCOMPLETE_ACTION;
 use crate::model::change::ApprovalRow;
-use crate::model::vocabulary::{FieldDefinition, FieldType};
+use crate::model::vocabulary::{FieldClass, FieldDefinition, FieldType};
 use crate::model::{Missing, Value, Vocabulary, Why};
 
 pub(crate) fn vocabulary() -> Vocabulary {
@@ -16,6 +16,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
         kind,
         description: "in minor units".to_owned(),
         derived_from: derived_from.map(Into::into),
+        class: FieldClass::Text,
     };
     Vocabulary {
         groups: BTreeMap::new(),

@@ -152,7 +152,7 @@ impl Told<'_> {
         };
         let named = || reading.from.iter().any(|path| self.names(path, part, saying));
         match (&reading.reduce, self.action.fields.get(name)) {
-            (Reducer::One(kind), Some(_)) => {
+            (Reducer::One(kind), Some(value)) => {
                 let whole = match kind {
                     Type::Int
                     | Type::Decimal(_)
@@ -163,7 +163,7 @@ impl Told<'_> {
                     | Type::Currency => true,
                     Type::OneOf(_) | Type::PrefixMap(..) => false,
                 };
-                whole && named()
+                whole && value.is_whole() && named()
             }
             (Reducer::List | Reducer::Distinct, Some(Value::List(items))) => {
                 named()

@@ -10,7 +10,7 @@ use crate::mapping::document::{Document, Path};
 use crate::mapping::file::Decoder;
 use crate::mapping::record::{self, Known};
 use crate::mapping::service::{Meaning, Operation, Service, TargetRule, UNTOLD};
-use crate::mapping::{Mappings, content, inert, outline};
+use crate::mapping::{Mappings, content, inert, kept, outline};
 use crate::model::{Access, Action, Call, Missing, Target, Value, Why, money};
 
 const AMOUNT: &str = "amount";
@@ -128,7 +128,7 @@ impl Mappings {
             .filter(|(name, _)| meaning.allowed.contains(name))
         {
             match rule.value(document) {
-                Ok(value) => drop(fields.insert(name.clone(), value)),
+                Ok(value) => drop(fields.insert(name.clone(), self.kept(name, value))),
                 // What is there but cannot be read may not look as if it were not there, required or not.
                 Err(why) if why == Why::Unreadable || meaning.required.contains(name) => missing.push(Missing {
                     field: name.clone(),
@@ -152,6 +152,12 @@ impl Mappings {
         let decimals = amount.and_then(|(_, rule)| rule.decimals());
         settle_places(service, decimals, usual, &mut fields, &mut missing);
         (fields, missing)
+    }
+
+    /// What of a value rules, people and the record are given.
+    pub(in crate::mapping) fn kept(&self, field: &str, value: Value) -> Value {
+        let class = self.vocabulary.fields.get(field).map(|defined| defined.class);
+        kept::value(class.unwrap_or_default(), value)
     }
 
     /// An amount as the provider counts it in that currency, in minor units of ISO 4217; `None`: too much.

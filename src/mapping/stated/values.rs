@@ -57,7 +57,7 @@ impl Mappings {
                     .map(Ok)?,
             };
             match value {
-                Ok(Some(value)) => drop(read.fields.insert(field.clone(), value)),
+                Ok(Some(value)) => drop(read.fields.insert(field.clone(), self.kept(field, value))),
                 Ok(None) if !required => {}
                 Ok(None) => read.missing.push(Missing {
                     field: field.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::action::HIDDEN;
 use crate::model::{Action, ApprovalId, GUARD, Saying, Value};
 
 /// A statement that was approved, and by which approval.
@@ -68,8 +69,8 @@ impl Stated {
 
     /// Whether a completed call is this: the same action, target and fields, and no other environment than was claimed.
     ///
-    /// SECURITY: people approved what was stated; a call that says one thing more, or does it elsewhere, is another one. Test:
-    /// `a_call_is_what_was_stated_only_if_all_of_it_is`.
+    /// SECURITY: people approved what was stated; a call that says one thing more, or does it elsewhere, is another one; so may be one
+    /// of which a part is hidden. Tests: `a_call_is_what_was_stated_only_if_all_of_it_is`, `what_is_hidden_in_part_is_covered_by_no_grant`.
     pub fn is(&self, action: &Action) -> bool {
         let plain = action.also.is_empty() && action.missing.is_empty() && !action.unmapped && action.inspected;
         plain
@@ -85,6 +86,8 @@ impl Stated {
                 .iter()
                 .all(|(name, value)| action.fields.get(name) == Some(value))
             && action.fields.iter().all(|(name, value)| self.says(name, value))
+            && !self.target.contains(HIDDEN)
+            && self.fields.values().all(Value::is_whole)
     }
 
     fn says(&self, name: &Arc<str>, value: &Value) -> bool {

@@ -308,7 +308,7 @@ proptest::proptest! {
         if let Some(definition) = vocabulary.actions.values_mut().next() {
             definition.description.clone_from(&says);
         }
-        let described = FieldDefinition { kind: FieldType::Int, description: says, derived_from: None };
+        let described = FieldDefinition { kind: FieldType::Int, description: says, derived_from: None, class: FieldClass::Text };
         vocabulary.fields.insert(Arc::from(format!("of_ours_{name}")), described);
         let text = Policies::schema(&vocabulary).unwrap();
         proptest::prop_assert!(text.contains("action \"a_group\";"));

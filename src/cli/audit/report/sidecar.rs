@@ -40,7 +40,7 @@ pub(super) fn happened(page: &Page<'_>, html: &mut Html, counted: &mut Counted) 
     for (kind, label) in [
         ("boot", "starts"),
         ("shutdown", "ends in order"),
-        ("gap", "times the clock was set"),
+        ("gap", "times the clock was set or nothing was signed"),
         ("pause", "pauses and resumptions"),
         ("reload", "reloads of rules"),
         ("registry", "changes of agents and people"),
