@@ -39,6 +39,7 @@ fn status(reason: Reason) -> &'static str {
         | Reason::AlreadyExecuted
         | Reason::BudgetExceeded
         | Reason::Paused
+        | Reason::ChangedMeanwhile
         | Reason::DestinationRefused
         | Reason::NotInspectable => "7",
         // INVALID_ARGUMENT
