@@ -78,7 +78,10 @@ fn a_charge_that_was_made_here_is_refunded_whole_by_its_amount() {
     );
     let told = sidecar.told(&["explain", recalled[0]["call"].as_str().unwrap()]);
     assert!(told.contains("($20.00, as it was made here)"), "{told}");
-    sidecar.told(&["audit", "verify"]);
+    let database = sidecar.home().join("state/runplane.db");
+    let key = sidecar.told(&["audit", "key"]);
+    let told = sidecar.told(&["audit", "verify", "--key", key.trim(), database.to_str().unwrap()]);
+    assert!(told.starts_with("OK: "), "{told}");
 }
 
 #[test]
