@@ -236,6 +236,11 @@ impl Things {
             || self.blind.as_ref().is_some_and(lasts)
             || self.under_way.values().any(|names| names.have(name))
             || self.doubtful.iter().any(|(_, names)| names.have(name))
-            || self.ended.iter().any(|(at, names)| *at > since && names.have(name))
+            || self
+                .ended
+                .iter()
+                .rev()
+                .take_while(|(at, _)| *at > since)
+                .any(|(_, names)| names.have(name))
     }
 }

@@ -201,7 +201,12 @@ fn while_a_tunnel_to_the_provider_is_open_nothing_is_known_of_it() {
     let open = gate.sends(&permit, NOON);
     assert!(leaves(&open));
     assert_eq!(confirmed(&gate), None);
-    let again = || made(left(&gate, post("/v1/payment_intents", "amount=100&currency=usd")), "pi_1");
+    let again = || {
+        made(
+            left(&gate, post("/v1/payment_intents", "amount=100&currency=usd")),
+            "pi_1",
+        )
+    };
     again();
     assert_eq!(confirmed(&gate), None);
     open.ended(Outcome::Success, None, None, NOON);
