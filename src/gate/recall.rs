@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::made::Fields;
 use super::{Gate, Rules};
 use crate::model::{Access, Action, Call, Tie, Timestamp, Value, inert, money};
 
@@ -26,7 +27,7 @@ impl Rules {
         action
     }
 
-    fn remembered(&self, call: &Call, action: &Action, at: Timestamp) -> Option<(Vec<(Arc<str>, Value)>, u64)> {
+    fn remembered(&self, call: &Call, action: &Action, at: Timestamp) -> Option<(Fields, u64)> {
         let recall = action.answer.recall.as_ref()?;
         let asks = action.tie == Tie::Asks && action.also.is_empty();
         if !asks || action.access == Access::Read || action.unmapped {

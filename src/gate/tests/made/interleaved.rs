@@ -81,7 +81,7 @@ impl World {
                 Some(judged) => Deed::Confirm(intent, judged),
                 None => return,
             },
-            other => other,
+            other @ (Deed::Create(_) | Deed::Raise(..) | Deed::Unknown(..)) => other,
         };
         self.under_way.push(Going {
             deed,
