@@ -191,7 +191,7 @@ fn accustomed(rules: Rules) -> (Gate, Timestamp) {
     for call in 0..60 {
         let at = Timestamp(start.0 + call * 600_000);
         match gate.rules().decide(refund(), action.clone(), None, at) {
-            Decision::Allow(permit) => gate.sends(&permit, at).ended(Outcome::Success, at),
+            Decision::Allow(permit) => gate.sends(&permit, at).ended(Outcome::Success, Some(200), None, at),
             other @ (Decision::Block(_) | Decision::RequireApproval(_)) => panic!("{other:?}"),
         }
     }

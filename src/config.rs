@@ -258,6 +258,7 @@ impl Config {
                 zone: file.time_zone.0,
                 observe: file.dangerously_observe.0,
                 risk: file.risk.settings(source),
+                recall: file.money.recall(),
             },
             patience,
         })

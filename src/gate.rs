@@ -10,10 +10,12 @@
 //! are the values filled in, and then the ordinary rules apply, each hold with a vote of its own.
 
 mod complete;
+mod made;
 mod memory;
 mod paused;
 mod prepare;
 mod prices;
+mod recall;
 mod replay;
 mod spending;
 mod stated;
@@ -46,6 +48,7 @@ use crate::model::{
 use crate::policy::{Decision, INCOMPLETE_ACTION, Permit, Policies, Verdict};
 use crate::risk::{self, Subject};
 
+pub use self::made::{Hindered, Way};
 pub use self::memory::{Memory, Sent};
 pub use self::paused::Paused;
 pub use self::replay::Replayed;
@@ -59,7 +62,7 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(rules: Rules) -> Gate {
-        rules.budgets.come_into_force(&rules.memory.budgets);
+        rules.come_into_force();
         Gate {
             memory: rules.memory().clone(),
             rules: ArcSwap::from_pointee(rules),
@@ -80,7 +83,7 @@ impl Gate {
 
     /// Puts others in force, for all calls that are judged from now on. They remember what those before them did.
     pub fn replace(&self, rules: Rules) {
-        rules.budgets.come_into_force(&rules.memory.budgets);
+        rules.come_into_force();
         let before = self.rules.swap(Arc::new(rules));
         self.changed.send_replace(());
         forget(before);
@@ -92,7 +95,7 @@ impl Gate {
 
     /// A call that may leave does so, at `at`.
     pub fn sends(&self, permit: &Permit, at: Timestamp) -> Sent {
-        Sent::new(&self.memory, permit, at)
+        Sent::new(&self.rules(), permit, at)
     }
 
     /// Tells when other rules are in force: whatever was allowed once and goes on has to ask again.
@@ -126,6 +129,8 @@ pub struct Config {
     pub observe: Observe,
     /// Of `context.risk`.
     pub risk: risk::Settings,
+    /// For how long what was made through here is remembered; zero: not at all.
+    pub recall: Duration,
 }
 
 /// The files that rules are made of.

@@ -8,6 +8,7 @@
 //! `json`, `form`, `multipart`, `xml`) into a `document`, from which `field`s are read and the `summary` is written.
 //! What an agent states to the Guard API is no call to a provider: `stated`, with the `tools` table for names.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::io::yaml;
@@ -52,6 +53,7 @@ mod sql;
 mod stated;
 mod strangers;
 mod summary;
+mod ties;
 mod tools;
 mod uncoded;
 pub mod vocabulary;
@@ -80,6 +82,8 @@ pub struct Mappings {
     /// What people did not write; below what they did.
     generated: Generated,
     digest: Arc<str>,
+    /// Providers of whose things something is remembered.
+    remembering: HashSet<Arc<str>>,
     account_currency: Option<Box<str>>,
     accounts: Accounts,
     built_ins: resolve::BuiltIns,
@@ -215,6 +219,7 @@ impl Mappings {
         for index in indexes {
             problems.extend(generated.read_index(index));
         }
+        let remembering = ties::remembering(&services);
         match problems.is_empty() {
             false => Err(problems),
             true => Ok(Mappings {
@@ -223,6 +228,7 @@ impl Mappings {
                 hosts,
                 generated,
                 digest,
+                remembering,
                 account_currency: None,
                 accounts: Accounts::default(),
                 built_ins,

@@ -30,6 +30,7 @@ pub mod risk;
 pub mod secret;
 pub mod situation;
 pub mod spelling;
+pub mod tie;
 pub mod time;
 pub mod vocabulary;
 
@@ -49,5 +50,6 @@ pub use reason::{Outcome, Reason, Refusal};
 pub use risk::Risk;
 pub use secret::Secret;
 pub use situation::Situation;
+pub use tie::Tie;
 pub use time::Timestamp;
 pub use vocabulary::Vocabulary;

@@ -11,7 +11,7 @@ use super::*;
 use crate::model::call::{Authority, Body, Call, Caller, Host, Origin, Scheme};
 use crate::model::change::Denial;
 use crate::model::time::Jump;
-use crate::model::{Access, Action, Answer, Target, Timestamp, Value, Vote};
+use crate::model::{Access, Action, Answer, Target, Tie, Timestamp, Value, Vote};
 use crate::policy::Hold;
 
 mod clocks;
@@ -42,6 +42,7 @@ pub(crate) fn action() -> Action {
         request_line: "POST https://api.stripe.com/v1/refunds".to_owned(),
         answer: Arc::new(Answer::default()),
         also: Vec::new(),
+        tie: Tie::default(),
         risk: None,
     }
 }

@@ -56,6 +56,7 @@ pub fn decided(call: &Call, action: &Action, ruling: &Ruling<'_>, digests: &Dige
         .with("policies", short(&digests.policies))
         .with("provider", &*action.provider)
         .with_some("reason", ruling.reason.map(Reason::as_str))
+        .with_some("recalled", recalled(action))
         .with_some(
             "repeats",
             ruling
@@ -160,6 +161,12 @@ fn on_trial(entry: Entry, trial: &Trial) -> Entry {
         .with_some("trial_failed", ids(&trial.failed))
         .with_some("trial_rules", ids(&trial.rules))
         .with("trial_would", trial.would.decision)
+}
+
+/// Fields that the call does not tell: they are as its target was made.
+fn recalled(action: &Action) -> Option<String> {
+    let names = action.tie.recalled();
+    (!names.is_empty()).then(|| joined(names))
 }
 
 fn missing(action: &Action) -> Option<String> {

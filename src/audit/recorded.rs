@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::model::recorded::Also;
-use crate::model::{Access, Action, ApprovalId, Authority, CallId, Facts, GUARD, Missing, Reason, Timestamp, Why};
+use crate::model::{Access, Action, ApprovalId, Authority, CallId, Facts, GUARD, Missing, Reason, Tie, Timestamp, Why};
 use crate::store::Kept;
 
 /// What a `decided` entry and its values say of a call.
@@ -98,6 +98,9 @@ struct Members<'a> {
     #[serde(borrow)]
     provider: Cow<'a, str>,
     reason: Option<Reason>,
+    /// Fields that the call did not tell.
+    #[serde(borrow)]
+    recalled: Option<Cow<'a, str>>,
     repeats: Option<CallId>,
     #[serde(borrow)]
     roles: Cow<'a, str>,
@@ -153,6 +156,13 @@ impl RecordedCall {
             request_line: String::new(),
             answer: Arc::default(),
             also: Vec::new(),
+            tie: match members.recalled.as_deref() {
+                Some(recalled) => Tie::Recalled {
+                    fields: names(recalled).collect(),
+                    version: 0,
+                },
+                None => Tie::None,
+            },
         };
         action.also = also(kept, &action)?;
         action.request_line = request_line;

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::counting::UNKNOWN_PROVIDER;
 use super::{Budget, Budgets, Use, Uses, keeps};
 use crate::model::recorded::Also;
-use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Timestamp};
+use crate::model::{Access, Action, Answer, Facts, Outcome, Target, Tie, Timestamp};
 use crate::store::Kept;
 
 /// Values by which a call counts.
@@ -204,6 +204,7 @@ fn action(members: &Members, name: Arc<str>, access: Access, target: Target) -> 
         request_line: String::new(),
         answer: Arc::new(Answer::default()),
         also: Vec::new(),
+        tie: Tie::default(),
     })
 }
 

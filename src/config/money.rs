@@ -1,10 +1,13 @@
 //! `money:` of `runplane.yaml`: the currency of calls that name none, and rates.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::scalar::{Currency, KeyHash, Name, Rate};
+use super::scalar::{Currency, KeyHash, Name, Rate, Span};
 use crate::io::yaml::Located;
 use crate::model::accounts::{Account, Accounts, Whose};
 use crate::model::money::Rates;
@@ -22,6 +25,57 @@ pub(super) struct Section {
     accounts: Vec<Located<Entry>>,
     /// Worth of one unit of a currency in the account's, as text so that no digit is lost.
     rates: BTreeMap<Currency, Rate>,
+    /// For how long what was made through here is remembered, with its amount.
+    recall: Life,
+}
+
+/// `1h` at most; 0 or `false`: not at all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life(pub(super) Duration);
+
+/// Whoever changes things by another way than this sidecar is not seen.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+impl<'de> Deserialize<'de> for Life {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl Visitor<'_> for Seen {
+            type Value = Life;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time of at most 1h with its unit, as 15m, or `false`")
+            }
+
+            fn visit_bool<E: Error>(self, on: bool) -> Result<Life, E> {
+                match on {
+                    false => Ok(Life(Duration::ZERO)),
+                    true => Err(E::invalid_value(Unexpected::Bool(on), &self)),
+                }
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Life, E> {
+                match number {
+                    0 => Ok(Life(Duration::ZERO)),
+                    _ => Err(E::invalid_value(Unexpected::Unsigned(number), &self)),
+                }
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Life, E> {
+                match u64::try_from(number) {
+                    Ok(number) => self.visit_u64(number),
+                    Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+                }
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Life, E> {
+                let span = Span::try_from(text.to_owned()).ok().map(|span| span.0);
+                span.filter(|span| *span <= LONGEST)
+                    .map(Life)
+                    .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Seen)
+    }
 }
 
 /// One of `accounts`, as typed.
@@ -69,6 +123,7 @@ impl Default for Section {
             account_currency: Some(Currency("usd".to_owned())),
             accounts: Vec::new(),
             rates: BTreeMap::new(),
+            recall: Life(LONGEST),
         }
     }
 }
@@ -82,6 +137,10 @@ impl Section {
                 .map_err(|error| format!("`money.rates.{}`: {error}", currency.0))?;
         }
         Ok(rates)
+    }
+
+    pub(super) fn recall(&self) -> Duration {
+        self.recall.0
     }
 
     /// `source`: the file it stands in.

@@ -23,6 +23,20 @@ fn no_file_and_an_empty_file_give_the_defaults() {
 }
 
 #[test]
+fn what_was_made_is_remembered_for_an_hour_or_as_is_said() {
+    for (text, seconds) in [
+        ("", 3_600),
+        ("money: { account_currency: eur }", 3_600),
+        ("money: { recall: 1h }", 3_600),
+        ("money: { recall: 90s }", 90),
+        ("money: { recall: 0 }", 0),
+        ("money: { recall: false }", 0),
+    ] {
+        assert_eq!(parse(text).unwrap().gate.recall.as_secs(), seconds, "{text}");
+    }
+}
+
+#[test]
 fn every_section_is_read() {
     let hash = "ab".repeat(32);
     let config = parse(&format!(
@@ -30,7 +44,7 @@ fn every_section_is_read() {
 control: {{ listen: '[::1]:9001' }}
 agents: [ {{ name: ops-bot, roles: [sre], owner: alice, key_sha256: {hash} }} ]
 people: [ {{ name: alice, groups: [finance], key_sha256: {} }} ]
-money: {{ account_currency: eur, rates: {{ usd: '0.92' }} }}
+money: {{ account_currency: eur, rates: {{ usd: '0.92' }}, recall: 15m }}
 resolve: {{ 'api.stripe.com:443': '127.0.0.1:9443' }}
 destinations: [ '127.0.0.1:9443', '10.0.0.0/8' ]
 approvals: {{ pending: 5m, grant: 1m, cool_down: 30s, max_pending_per_agent: 3, hold: {{ default: 2s, curl: 3s }} }}
@@ -47,6 +61,7 @@ risk:
     .unwrap();
     assert_eq!(config.control.address.to_string(), "[::1]:9001");
     assert_eq!(config.gate.rates.base(100, "usd"), Some(92));
+    assert_eq!(config.gate.recall.as_secs(), 900);
     assert_eq!(config.approvals.pending.as_secs(), 300);
     assert_eq!(config.approvals.max_pending_per_agent, 3);
     assert_eq!(config.patience.of(Some("curl/8.5.0")).as_secs(), 3);
@@ -98,6 +113,9 @@ fn a_wrong_value_is_named_with_its_place_and_what_was_expected() {
         ("approvals: { hold: { curlie: 3s } }", "expected one of"),
         ("money: { rates: { eur: '1e3' } }", "expected a positive decimal"),
         ("money: { account_currency: dollars }", "expected a currency"),
+        ("money: { recall: 2h }", "a time of at most 1h"),
+        ("money: { recall: true }", "a time of at most 1h"),
+        ("money: { recall: 15 }", "a time of at most 1h"),
         ("dangerously_observe: yes please", "`true`, `false` or a list of agents"),
         ("dangerously_observe: [ Support Bot ]", "expected"),
         (

@@ -4,6 +4,7 @@ mod baseline;
 mod budgets;
 mod completing;
 mod labels;
+mod made;
 mod meanings;
 mod never_allows;
 mod packs;
@@ -13,7 +14,7 @@ use super::*;
 use crate::model::vocabulary::FieldType;
 use crate::model::{
     Access, ApprovalId, Authority, Body, CallId, Caller, HoldRule, Host, Missing, Origin, Reason, Scheme, Source,
-    Target, Timestamp, Value, Vote, Why,
+    Target, Tie, Timestamp, Value, Vote, Why,
 };
 use crate::policy::{Hold, Permit};
 
@@ -128,6 +129,7 @@ pub(super) fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
+        tie: Tie::default(),
         risk: None,
     }
 }

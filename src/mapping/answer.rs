@@ -85,6 +85,7 @@ mod tests {
             error: ErrorShape::Slack,
             success: Some("$.ok".to_owned()),
             result_id: Some("$.ts".to_owned()),
+            ..Answer::default()
         };
         let page = Some(&b"<html><ok>no</ok></html>"[..]);
         let told = |success| Reading {
@@ -96,7 +97,7 @@ mod tests {
         let sns = Answer {
             error: ErrorShape::AwsQuery,
             success: Some("$.PublishBatchResponse.PublishBatchResult[*].Successful[*].member[*]".to_owned()),
-            result_id: None,
+            ..Answer::default()
         };
         let json = Some(&b"{\"PublishBatchResponse\": {\"PublishBatchResult\": {\"Successful\": []}}}"[..]);
         assert_eq!(read_answer(&sns, 200, json), told(true));

@@ -19,6 +19,7 @@ mod fields;
 mod meanings;
 mod operations;
 mod readers;
+mod ties;
 
 /// One file being made ready.
 pub(super) struct Compiler<'a> {
@@ -306,6 +307,7 @@ impl Compiler<'_> {
             let read = Selector::parse(path);
             self.keep(at, read);
         }
+        self.ties(at, answer);
         Arc::new(answer.clone())
     }
 }

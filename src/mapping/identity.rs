@@ -18,6 +18,7 @@ mod apart;
 mod beyond;
 pub(super) mod exact;
 pub(super) mod headers;
+pub(super) mod holder;
 mod mail;
 
 use exact::{Exact, Query};

@@ -20,7 +20,7 @@ use crate::model::inert::is_active;
 use crate::model::vocabulary::{ActionDefinition, FieldType};
 use crate::model::{
     Action, Authority, Body, Call, CallId, Caller, GUARD, Host, Missing, Origin, Reason, Refusal, Scheme, Target,
-    Timestamp, Value, Why, money,
+    Tie, Timestamp, Value, Why, money,
 };
 
 mod values;
@@ -228,6 +228,7 @@ impl Mappings {
             request_line: record::request_line(call, record::Known::Nothing),
             answer: Arc::default(),
             also: Vec::new(),
+            tie: Tie::default(),
             risk: None,
         };
         if definition

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Labels, Risk, Vocabulary};
+use super::tie::{Recall, Remember, Replayed};
+use super::{Labels, Risk, Tie, Vocabulary};
 
 /// The field that says what amounts are in.
 pub const CURRENCY: &str = "currency";
@@ -50,6 +51,9 @@ pub struct Action {
     /// for most calls; `summary` tells them all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Action>,
+    /// What it has to do with what is remembered of what other calls made.
+    #[serde(default, skip_serializing_if = "Tie::is_passing")]
+    pub tie: Tie,
     /// Worked out by the gate, of the whole call; `None` before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<Box<Risk>>,
@@ -169,6 +173,16 @@ pub struct Answer {
     /// JSONPath of the id of what was made (a refund, a charge, a message).
     #[serde(default)]
     pub result_id: Option<String>,
+    /// How the provider marks an answer that it repeats (idempotency keys). `remember` needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Replayed>,
+    /// What holds for what this call makes, by its `result_id`: only where that id is new each time and names one thing, and
+    /// whatever changes the thing names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remember: Option<Remember>,
+    /// What this call leaves out and its target was made with, if that was made through this sidecar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<Recall>,
 }
 
 /// The error body an SDK understands.

@@ -270,7 +270,7 @@ impl Evidence {
 mod tests {
     use super::*;
     use crate::model::GUARD;
-    use crate::model::{Access, Missing, Why};
+    use crate::model::{Access, Missing, Tie, Why};
 
     fn action(provider: &str) -> Action {
         Action {
@@ -295,6 +295,7 @@ mod tests {
             request_line: String::new(),
             answer: Arc::default(),
             also: Vec::new(),
+            tie: Tie::default(),
             risk: None,
         }
     }

@@ -18,6 +18,7 @@ pub enum Reason {
     AlreadyExecuted,
     BudgetExceeded,
     Paused,
+    ChangedMeanwhile,
     DestinationRefused,
     Malformed,
     LengthRequired,
@@ -32,7 +33,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 22] = [
         Reason::PolicyBlocked,
         Reason::IncompleteAction,
         Reason::PolicyError,
@@ -43,6 +44,7 @@ impl Reason {
         Reason::AlreadyExecuted,
         Reason::BudgetExceeded,
         Reason::Paused,
+        Reason::ChangedMeanwhile,
         Reason::DestinationRefused,
         Reason::Malformed,
         Reason::LengthRequired,
@@ -68,6 +70,7 @@ impl Reason {
             Reason::AlreadyExecuted => "already_executed",
             Reason::BudgetExceeded => "budget_exceeded",
             Reason::Paused => "paused",
+            Reason::ChangedMeanwhile => "changed_meanwhile",
             Reason::DestinationRefused => "destination_refused",
             Reason::Malformed => "malformed",
             Reason::LengthRequired => "length_required",

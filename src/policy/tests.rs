@@ -16,7 +16,7 @@ use super::rule::Kind;
 use super::*;
 use crate::model::time::Zone;
 use crate::model::vocabulary::{ActionClass, FieldClass, FieldDefinition, FieldType, Incomplete, Reversible};
-use crate::model::{Access, ApprovalId, HoldRule, Missing, Target, Timestamp, Value, Vote, Why};
+use crate::model::{Access, ApprovalId, HoldRule, Missing, Target, Tie, Timestamp, Value, Vote, Why};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
@@ -145,6 +145,7 @@ fn action(name: &str, fields: &[(&str, Value)]) -> Action {
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
+        tie: Tie::default(),
         risk: None,
     }
 }

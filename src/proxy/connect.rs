@@ -296,7 +296,7 @@ async fn tunnel(parts: &Arc<Parts>, connection: &Connection, id: CallId, stream:
     match decision {
         Decision::Allow(permit) => {
             if let Ok((permit, record)) = record::allowed(parts, &rules, permit, asked).await
-                && let Ok(record) = record.leaving(parts, permit.get())
+                && let Ok(record) = record.leaving(parts, permit.get()).await
             {
                 let standing = Standing::new(permit.get().call().clone(), credentials, None);
                 match parts.upstream.tunnel(permit).await {

@@ -175,6 +175,11 @@ impl<B: http_body::Body<Data = Bytes> + Unpin + Send + 'static> Followed<B> {
         learns: Option<Working>,
     ) -> Self {
         record.answered(status);
+        // SECURITY: an answer that is given again is what the thing was, and not what it is (test
+        // `an_answer_that_is_repeated_teaches_nothing`).
+        if answer.replayed.as_ref().is_some_and(|mark| !mark.marks(headers)) {
+            record.answered_anew();
+        }
         let coding = Coding::of(headers);
         let wanted = mapping::wants_content(&answer) && coding.is_ok();
         let call_by_grpc = (answer.error == ErrorShape::Grpc).then(|| Told::read(headers));

@@ -130,7 +130,7 @@ async fn send(
         (model::Body::Streaming { .. }, Some(stream)) => Content::Stream(stream),
         _ => Content::FromCall,
     };
-    let record = record.leaving(parts, permit.get())?;
+    let record = record.leaving(parts, permit.get()).await?;
     match parts.upstream.send(permit, content, approved.is_some()).await {
         Ok(response) => Ok(follow::follow(response, &method, answer, record, approved)),
         Err(error) => {

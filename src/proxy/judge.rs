@@ -50,7 +50,8 @@ impl Exchange<'_> {
                 if route.needs_body() && self.fill(&mut call).await? {
                     continue;
                 }
-                rules.mappings().resolve(&call, route)?
+                let action = rules.mappings().resolve(&call, route)?;
+                rules.with_recalled(&call, action, Timestamp::now())
             };
             let uncarried = leaves_http && !call.opens_stream();
             match say::carried(rules.decide(call, action, None, Timestamp::now()), uncarried) {

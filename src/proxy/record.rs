@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{Connection, Parts, Refused, respond, say};
 use crate::approval::Approvals;
 use crate::audit::{self, Ruling};
-use crate::gate::Rules;
+use crate::gate::{Rules, Way};
 use crate::metrics::{Ruled, Tally};
 use crate::model::change::{CallClosed, Carried};
 use crate::model::{ApprovalId, CallId, ErrorShape, Origin, Outcome, Reason, Refusal, Timestamp};
@@ -175,6 +175,7 @@ pub(super) struct Record {
     status: Option<u16>,
     meter: Option<Arc<Meter>>,
     tally: Option<Tally>,
+    way: Option<Arc<Way>>,
 }
 
 /// Has the end of a call written. `spent`: the approval that was spent on it; where nothing of the call was sent it is given
@@ -247,6 +248,7 @@ impl Record {
         let spent = spent.map(|approval| (parts.approvals.clone(), approval.clone()));
         let reservation = permit.spending().reservation.clone();
         let sent = parts.gate.sends(permit, Timestamp::now());
+        let way = sent.way();
         let memory = parts.gate.memory().clone();
         let stated = permit.call().origin == Origin::Guard;
         let mut record = Self::new(move |ending| {
@@ -264,7 +266,7 @@ impl Record {
                 carried,
             } = ending;
             let time = Timestamp::now();
-            sent.ended(outcome, time);
+            sent.ended(outcome, status, result_id.as_deref(), time);
             let closed = CallClosed {
                 call,
                 time,
@@ -278,6 +280,7 @@ impl Record {
             end(&store, &agent, closed, spent);
         });
         record.tally = Some(tally);
+        record.way = way;
         record
     }
 
@@ -288,25 +291,38 @@ impl Record {
             status: None,
             meter: None,
             tally: None,
+            way: None,
         }
     }
 
-    /// The last look before the network: [`Record::sending`], or the end of the call if its agent was paused meanwhile.
+    /// The last look before the network: [`Record::sending`], or the end of the call if its agent was paused meanwhile, or
+    /// what it is about was changed.
     // SECURITY: from its decision to here a call waits for the disk, and the kill switch is for it too. Test:
     // `a_call_that_is_being_recorded_when_its_agent_is_paused_is_not_sent`.
-    pub(super) fn leaving(mut self, parts: &Parts, permit: &Permit) -> Result<Self, Refused> {
-        match parts.gate.paused().check(&permit.call().caller.agent) {
+    pub(super) async fn leaving(mut self, parts: &Parts, permit: &Permit) -> Result<Self, Refused> {
+        let left = match &self.way {
+            Some(way) => way.leaves().await.map_err(say::hindered),
+            None => Ok(()),
+        };
+        match left.and_then(|()| parts.gate.paused().check(&permit.call().caller.agent)) {
             Ok(()) => {
                 self.sending();
                 Ok(self)
             }
-            Err(paused) => {
+            Err(refusal) => {
                 self.close(Ending {
-                    reason: Some(Reason::Paused),
+                    reason: Some(refusal.reason),
                     ..Ending::of(Outcome::NotSent)
                 });
-                Err(say::Draft::of(permit).with(respond::told(&paused)))
+                Err(say::Draft::of(permit).with(respond::told(&refusal)))
             }
+        }
+    }
+
+    /// The provider's answer is none that it gave before.
+    pub(super) fn answered_anew(&self) {
+        if let Some(way) = &self.way {
+            way.answered_anew();
         }
     }
 

@@ -82,6 +82,7 @@ fn row(reason: Reason) -> Row {
         R::AlreadyExecuted => (S::FORBIDDEN, No, E::Earlier, HOLD),
         R::BudgetExceeded => (S::FORBIDDEN, No, E::No, BLOCK),
         R::Paused => (S::FORBIDDEN, No, E::No, None),
+        R::ChangedMeanwhile => (S::FORBIDDEN, No, E::No, None),
         R::DestinationRefused => (S::FORBIDDEN, No, E::No, None),
         R::Malformed => (S::BAD_REQUEST, No, E::No, None),
         R::LengthRequired => (S::LENGTH_REQUIRED, No, E::No, None),

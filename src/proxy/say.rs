@@ -1,6 +1,7 @@
 //! The words and forms around a decision: what a block is told as, to the agent and to people.
 
 use super::{Refused, respond};
+use crate::gate::Hindered;
 use crate::model::observed::{Trial, Would};
 use crate::model::{
     Access, Action, ApprovalId, Call, CallId, ErrorShape, Outcome, Reason, Refusal, Spending, Why, inert,
@@ -93,6 +94,20 @@ impl Draft {
 
 fn reads(action: &Action) -> bool {
     action.access == Access::Read
+}
+
+/// Why a call did not leave that was decided on.
+pub(super) fn hindered(hindered: Hindered) -> Refusal {
+    let detail = match hindered {
+        Hindered::Changed => {
+            "what it leaves out was known from the making of what it names, and that was changed, or may have been, before it was \
+             sent"
+        }
+        Hindered::Awaited => {
+            "it may change what another call is about that is being carried out, which did not come to its end in time"
+        }
+    };
+    Refusal::new(Reason::ChangedMeanwhile, detail)
 }
 
 /// Why a call was blocked, for the agent: the rules in their authors' words.

@@ -75,7 +75,7 @@ pub(super) async fn open(
 ) -> Result<Response<Body>, Refused> {
     let (answer, refused) = (permit.get().action().answer.clone(), say::Draft::of(permit.get()));
     let standing = Standing::new(permit.get().call().clone(), leaving.credentials, leaving.evidence);
-    let mut record = record.leaving(parts, permit.get())?;
+    let mut record = record.leaving(parts, permit.get()).await?;
     match parts.upstream.handshake(permit).await {
         Ok(Handshake::Opened(head, provider)) => {
             record.answered(head.status.as_u16());

@@ -5,7 +5,7 @@ use crate::mapping::Mappings;
 use crate::model::risk::{BASELINE_FROM, Band, WHOLE};
 use crate::model::time::Zone;
 use crate::model::vocabulary::{ActionClass, Reversible};
-use crate::model::{Access, Missing, Source, Target, Timestamp, Why};
+use crate::model::{Access, Missing, Source, Target, Tie, Timestamp, Why};
 
 /// The vocabulary that ships, and a listing, which it does not have: reading many things.
 pub(super) fn vocabulary() -> &'static Vocabulary {
@@ -48,6 +48,7 @@ pub(super) fn action(name: &str, environment: &str, fields: &[(&str, i64)]) -> A
         request_line: String::new(),
         answer: Arc::default(),
         also: Vec::new(),
+        tie: Tie::default(),
         risk: None,
     }
 }

@@ -56,6 +56,7 @@ mod page;
 mod pause;
 mod people;
 mod policies;
+mod recalled;
 mod reject;
 mod reload;
 mod replay;

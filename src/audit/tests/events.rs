@@ -49,6 +49,11 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
             why: Why::Absent,
         });
     }
+    let mut recalling = action.clone();
+    recalling.tie = Tie::Recalled {
+        fields: vec!["amount".into(), "currency".into()],
+        version: 7,
+    };
     let vote = Vote {
         person: "alice".into(),
         time: Timestamp(5),
@@ -182,6 +187,7 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
         Prune::sample().pieces()[0].changes(46, &by()),
         Prune::sample().ordered(Month::of(Timestamp(1_795_183_500_000)), &By::Retention { months: 13 }),
         silence(std::time::Duration::from_secs(7_200)),
+        decided(&call, &recalling, &ruling("ALLOW", None, None), &digests()),
     ]
 }
 

@@ -15,7 +15,7 @@ use crate::io::yaml::{self, Located};
 use crate::model::diagnostic::meant;
 use crate::model::vocabulary::{ActionDefinition, FieldType};
 use crate::model::{
-    Access, Action, Caller, Diagnostic, Facts, Missing, Source, Target, Timestamp, Value, Vocabulary, Why,
+    Access, Action, Caller, Diagnostic, Facts, Missing, Source, Target, Tie, Timestamp, Value, Vocabulary, Why,
 };
 use crate::proxy::described::Described;
 
@@ -286,6 +286,7 @@ impl Reader<'_> {
             request_line: String::new(),
             answer: Arc::default(),
             also: Vec::new(),
+            tie: Tie::default(),
         };
         Some(Subject::Action {
             action: Box::new(action),

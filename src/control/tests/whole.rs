@@ -87,6 +87,7 @@ pub(crate) fn rules(extra: &str) -> Rules {
     };
     let config = gate::Config {
         rates: Rates::new(Some("usd")),
+        recall: Duration::from_secs(3600),
         ..gate::Config::default()
     };
     Rules::load(&sources, Some(&groups), config, &Arc::default()).unwrap()

@@ -15,7 +15,7 @@ fn minutes_later(minutes: i64) -> Timestamp {
 fn ended(gate: &Gate, amount: i64, outcome: Outcome, minutes: i64) {
     let permit = allowed(gate, &refund(amount), None);
     let at = minutes_later(minutes);
-    gate.sends(&permit, at).ended(outcome, at);
+    gate.sends(&permit, at).ended(outcome, Some(200), None, at);
 }
 
 fn hold_of(decision: Decision) -> Hold {

@@ -11,7 +11,7 @@ use crate::mapping::file::Decoder;
 use crate::mapping::record::{self, Known};
 use crate::mapping::service::{Meaning, Operation, Service, TargetRule, UNTOLD};
 use crate::mapping::{Mappings, content, inert, kept, outline};
-use crate::model::{Access, Action, Call, Missing, Target, Value, Why, money};
+use crate::model::{Access, Action, Call, Missing, Target, Tie, Value, Why, money};
 
 const AMOUNT: &str = "amount";
 const CURRENCY: &str = "currency";
@@ -58,8 +58,10 @@ impl Mappings {
             request_line: record::request_line(call, Known::Operation(service, operation)),
             answer: operation.answer.as_ref().unwrap_or(&service.answer).clone(),
             also: Vec::new(),
+            tie: Tie::default(),
             risk: None,
         };
+        action.tie = tie(operation, &action, &document);
         let others = others.into_iter().flat_map(|other| {
             let (fields, missing, targets) = match &other.target {
                 None => {
@@ -169,6 +171,21 @@ impl Mappings {
             (Some(theirs), Some(iso)) => money::in_places(amount, theirs, iso),
             (None, _) | (_, None) => Some(amount),
         }
+    }
+}
+
+/// What a call says itself of what is remembered or recalled: what follows from its account, or is said by people, is not its
+/// own.
+fn tie(operation: &Operation, action: &Action, document: &Document<'_>) -> Tie {
+    let rule = |name: &String| operation.fields.iter().find(|(field, _)| **field == **name);
+    let read = |name: &String| rule(name).map(|(_, rule)| rule.value(document));
+    let told = |name: &String| matches!(read(name), Some(Ok(_))) && action.fields.contains_key(name.as_str());
+    let unsaid = |name: &String| matches!(read(name), None | Some(Err(Why::Absent)));
+    match (&action.answer.remember, &action.answer.recall) {
+        _ if action.access == Access::Read || action.unmapped => Tie::None,
+        (Some(remember), _) if action.missing.is_empty() && remember.fields.iter().all(told) => Tie::Tells,
+        (_, Some(recall)) if recall.fields.iter().all(unsaid) => Tie::Asks,
+        _ => Tie::None,
     }
 }
 

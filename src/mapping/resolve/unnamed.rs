@@ -10,7 +10,7 @@ use crate::mapping::record::{self, Known};
 use crate::mapping::service::Service;
 use crate::mapping::summary::Template;
 use crate::mapping::{Mappings, UNKNOWN, content, guard, outline};
-use crate::model::{Access, Action, Answer, Call, ErrorShape, Missing, Target, Vocabulary, Why};
+use crate::model::{Access, Action, Answer, Call, ErrorShape, Missing, Target, Tie, Vocabulary, Why};
 
 /// The actions that the engine itself names, and words that stand in many.
 pub(in crate::mapping) struct BuiltIns {
@@ -178,6 +178,7 @@ impl Mappings {
                 .unwrap_or(&words.answer)
                 .clone(),
             also: Vec::new(),
+            tie: Tie::default(),
             risk: None,
         }
     }

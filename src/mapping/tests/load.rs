@@ -149,6 +149,62 @@ fn all_mistakes_of_all_files_are_told_at_once() {
 }
 
 #[test]
+fn what_cannot_be_remembered_is_told() {
+    const REPLAYED: &str = "replayed: { header: x-replayed }";
+    let with = |answer: &str| {
+        FILE.replace(
+            "action: process_refund",
+            &format!("answer: {{ {answer} }}, action: process_refund"),
+        )
+    };
+    let fields = "remember: { kind: a, fields: [amount, currency] }";
+    assert_eq!(
+        problems(&with(&format!("result_id: $.id, {REPLAYED}, {fields}"))),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        problems(&with("recall: { fields: [amount, currency] }")),
+        Vec::<String>::new()
+    );
+    for (answer, says) in [
+        (format!("{REPLAYED}, {fields}"), "Add `result_id: $.id`"),
+        (
+            format!("result_id: $.id, {fields}"),
+            "how does the provider mark an answer that it repeats? Add `replayed: { header: idempotent-replayed, value: \"true\" }`",
+        ),
+        (
+            format!("result_id: $.id, replayed: {{ header: 'a b' }}, {fields}"),
+            "`a b` is no header field's name",
+        ),
+        (
+            format!("result_id: $.id, {REPLAYED}, remember: {{ kind: a, fields: [resource_ids] }}"),
+            "`remember`: `resource_ids` is a list",
+        ),
+        (
+            format!("result_id: $.id, {REPLAYED}, remember: {{ kind: a, fields: [amount] }}"),
+            "an `amount` is nothing without its `currency`",
+        ),
+        (
+            "recall: { fields: [amuont] }".to_owned(),
+            "`recall`: unknown field `amuont` (did you mean `amount`?)",
+        ),
+        (
+            "recall: { fields: [amount_base] }".to_owned(),
+            "follows from another field",
+        ),
+        ("recall: { fields: [] }".to_owned(), "`recall` names no fields"),
+        (
+            format!("result_id: $.id, {REPLAYED}, {fields}, recall: {{ fields: [destination] }}"),
+            "expected `remember` or `recall`, found both",
+        ),
+    ] {
+        let told = problems(&with(&answer));
+        assert!(told.iter().any(|problem| problem.contains(says)), "{says}: {told:?}");
+        assert!(told.iter().all(|problem| problem.starts_with("x.yaml:7:")), "{told:?}");
+    }
+}
+
+#[test]
 fn two_rules_of_equal_rank_are_refused() {
     let twice = format!("{FILE}  b: {{ call: 'POST /v1/a/{{other}}', action: call_api, target: {{ kind: b }} }}\n");
     assert!(

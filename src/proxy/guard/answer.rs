@@ -137,7 +137,8 @@ impl Problem {
             | Reason::ApprovedRepeat
             | Reason::AlreadyExecuted
             | Reason::BudgetExceeded
-            | Reason::Paused => StatusCode::FORBIDDEN,
+            | Reason::Paused
+            | Reason::ChangedMeanwhile => StatusCode::FORBIDDEN,
         };
         Self {
             status,

@@ -272,7 +272,7 @@ async fn allowed(
     let permit = permit.get();
     let id = about.id.clone();
     let (would, policies) = (permit.would(), permit.rules().to_vec());
-    let record = match record.leaving(parts, permit) {
+    let record = match record.leaving(parts, permit).await {
         Ok(record) => record,
         Err(refused) => return Err(Problem::of(refused.refusal, Some(&id))),
     };

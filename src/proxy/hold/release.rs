@@ -24,7 +24,12 @@ pub(super) async fn release(parts: &Parts, asking: &Asking, mut claim: Claim, he
     let again = caller_again(parts, asking, &hold).and_then(|caller| {
         let action =
             read_again(parts, &rules, &now, asking, &hold).ok_or_else(|| say::read_otherwise(ticket.approval()))?;
-        Ok((caller, action))
+        // SECURITY: people were shown an amount that is not the call's own (test
+        // `a_held_call_whose_thing_was_changed_is_not_sent_and_its_approval_is_not_used_up`).
+        match parts.gate.still_holds(&action, Timestamp::now()) {
+            true => Ok((caller, action)),
+            false => Err(say::made_otherwise(ticket.approval())),
+        }
     });
     match again {
         Ok((caller, action)) => (hold.call.caller, hold.action) = (caller, action),

@@ -136,6 +136,17 @@ pub(super) fn read_otherwise(approval: &ApprovalId) -> Refusal {
     )
 }
 
+/// What the call leaves out was known when it was held, and is not any more.
+pub(super) fn made_otherwise(approval: &ApprovalId) -> Refusal {
+    Refusal::new(
+        Reason::ChangedMeanwhile,
+        format!(
+            "NOT executed. What this call names was changed while it waited, or may have been, and {approval} was given for what \
+             it was before; it is not used up. {NO_OTHER_WAY} Repeat exactly this call to ask again."
+        ),
+    )
+}
+
 pub(super) fn executed(standing: &Standing) -> Refusal {
     let row = &standing.row;
     let first = row.consumed_by.as_ref().map_or("another request", |call| call.as_str());

@@ -41,6 +41,7 @@ fn status(refused: &Refused) -> &'static str {
         | Reason::AlreadyExecuted
         | Reason::BudgetExceeded
         | Reason::Paused
+        | Reason::ChangedMeanwhile
         | Reason::DestinationRefused
         | Reason::NotInspectable => "7",
         // INVALID_ARGUMENT

@@ -43,6 +43,7 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
         (Reason::ApprovedRepeat, 403),
         (Reason::AlreadyExecuted, 403),
         (Reason::Paused, 403),
+        (Reason::ChangedMeanwhile, 403),
         (Reason::DestinationRefused, 403),
         (Reason::Malformed, 400),
         (Reason::LengthRequired, 411),
@@ -84,7 +85,7 @@ async fn every_code_has_its_status_and_says_so_everywhere() {
         assert_eq!(problem["rules"][0]["id"], "no-payouts");
         assert!(problem["title"].is_string() && problem["type"].is_string() && problem["executed"].is_string());
     }
-    assert_eq!(Reason::ALL.len(), 21, "a new code has its line above");
+    assert_eq!(Reason::ALL.len(), 22, "a new code has its line above");
 }
 
 #[test]

@@ -11,6 +11,7 @@ const TRY_AGAIN: &str = "Try the same call again later.";
 const LOOK_FIRST: &str = "Look up at the provider whether it was executed before you repeat it.";
 const COMPLETE: &str = "State what is missing in the call.";
 const NOW: &str = "Repeat exactly this call now.";
+const DECIDED_AGAIN: &str = "Send it again: it is then decided anew.";
 const NEVER: &str = "Do not repeat it.";
 const SMALLER: &str = "Send it in smaller parts.";
 const LATER: &str = "Do not attempt it another way, and do not split it up. Repeat it once there is room, or tell the person you work for.";
@@ -29,6 +30,7 @@ pub(in crate::proxy) fn meaning(reason: Reason) -> (&'static str, &'static str) 
         Reason::AlreadyExecuted => ("Executed before", NEVER),
         Reason::BudgetExceeded => ("Over a budget", LATER),
         Reason::Paused => ("The agent is paused", NO_OTHER_WAY),
+        Reason::ChangedMeanwhile => ("What it is about changed meanwhile", DECIDED_AGAIN),
         Reason::DestinationRefused => ("Destination refused", NO_OTHER_WAY),
         Reason::Malformed => ("Malformed request", MEND),
         Reason::LengthRequired => ("Length required", MEND),

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method};
 
 use super::*;
 use crate::model::approval::HoldRule;
-use crate::model::{Access, Authority, Body, Caller, Missing, Origin, Scheme, Target, Timestamp};
+use crate::model::{Access, Authority, Body, Caller, Missing, Origin, Scheme, Target, Tie, Timestamp};
 
 fn call() -> Call {
     Call {
@@ -56,6 +56,7 @@ fn action(summary: &str) -> Action {
         request_line: "GET /".to_owned(),
         answer: Arc::default(),
         also: Vec::new(),
+        tie: Tie::default(),
         risk: None,
     }
 }

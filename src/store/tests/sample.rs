@@ -8,7 +8,7 @@ use crate::model::change::{ApprovalRow, CallClosed, CallRow};
 use crate::model::entry::{Committed, Kind};
 use crate::model::grant::{Bounds, Grant, Most, Scope};
 use crate::model::{
-    Access, Action, ApprovalId, CallId, Change, Entry, Facts, GrantId, HoldRule, Outcome, State, Target, Timestamp,
+    Access, Action, ApprovalId, CallId, Change, Entry, Facts, GrantId, HoldRule, Outcome, State, Target, Tie, Timestamp,
     Value, Vote,
 };
 
@@ -42,6 +42,7 @@ pub(crate) fn action() -> Action {
         request_line: "POST https://api.stripe.com/v1/refunds?key=…".to_owned(),
         answer: Arc::default(),
         also: Vec::new(),
+        tie: Tie::default(),
         risk: None,
     }
 }

@@ -5,7 +5,7 @@ use crate::audit::{Digests, Ruling};
 use crate::gate;
 use crate::model::money::Rates;
 use crate::model::{
-    Access, Action, Authority, Body, Call, CallId, Caller, Host, Missing, Origin, Scheme, Target, Value, Why,
+    Access, Action, Authority, Body, Call, CallId, Caller, Host, Missing, Origin, Scheme, Target, Tie, Value, Why,
 };
 use crate::store::{self, Store};
 
@@ -56,6 +56,7 @@ fn action(name: &str, access: Access, fields: &[(&str, i64)]) -> Action {
         request_line: "POST https://api.example.com/x".to_owned(),
         answer: Arc::default(),
         also: Vec::new(),
+        tie: Tie::default(),
     }
 }
 
