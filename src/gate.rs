@@ -19,6 +19,7 @@ mod spending;
 mod stated;
 #[cfg(test)]
 mod tests;
+mod timed;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,7 @@ use crate::risk::{self, Subject};
 pub use self::memory::{Memory, Sent};
 pub use self::paused::Paused;
 pub use self::replay::Replayed;
+pub use self::timed::Took;
 
 /// The rules in force, for every door.
 pub struct Gate {

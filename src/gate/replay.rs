@@ -96,7 +96,7 @@ impl Rules {
     }
 
     /// Whether each action and field of the call is one of the vocabulary.
-    fn has_words_for(&self, recorded: &RecordedCall) -> bool {
+    pub(super) fn has_words_for(&self, recorded: &RecordedCall) -> bool {
         recorded.action.meanings().all(|meaning| {
             let definition = self.vocabulary().actions.get(&meaning.name);
             definition.is_some_and(|definition| {
