@@ -91,5 +91,6 @@ fn known(config: &Config, rules: &Rules) -> anyhow::Result<Known> {
             roles.chain(anonymous).collect()
         }),
         groups: (!people.is_empty()).then(|| groups.collect()),
+        domains: Some(rules.labels().domains().is_configured()),
     })
 }
