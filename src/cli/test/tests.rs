@@ -1,3 +1,5 @@
+mod dropped;
+
 use super::*;
 use crate::gate::Rules;
 use crate::model::Diagnostic;
