@@ -11,6 +11,7 @@
 //! - **Doubt counts.** Only an answer by which the provider did nothing gives back; after a crash all that was reserved and
 //!   is not known to have failed is read back from the trail ([`past`]).
 
+mod conditions;
 mod counting;
 mod era;
 mod file;
@@ -33,6 +34,7 @@ use crate::model::budget::Over;
 use crate::model::{Action, CallId, Diagnostic, Facts, Reservation, Source, Spending, Spent, Vocabulary};
 use serde::Deserialize;
 
+use conditions::{Conditions, Doubt};
 pub use counting::{is_unproven, keeps, print};
 pub use era::{Coming, Era};
 pub use ledger::{Account, Ledger, Print, Steady};
@@ -40,6 +42,14 @@ use ledger::{Part, Slot};
 pub use past::{Past, RecallError};
 pub use taken::End;
 pub use words::{Line, Wording};
+
+/// What budgets may name besides the vocabulary; `None` where nobody knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// Of people, besides those that are always there.
+    pub groups: Option<&'a BTreeSet<String>>,
+    pub providers: Option<&'a [&'a str]>,
+}
 
 /// One budget of the file.
 #[derive(Debug)]
@@ -56,6 +66,8 @@ pub struct Budget {
     /// With `per: group`: those that it counts each action in.
     groups: HashMap<Arc<str>, Vec<Arc<str>>>,
     conditions: Conditions,
+    /// Its environment, if that is likely misspelt.
+    doubt: Option<Doubt>,
     limit: Option<Limit>,
     /// Where its limit can be changed: `policies/budgets.yaml:2:97`; without one, where it stands.
     place: String,
@@ -93,37 +105,6 @@ impl Per {
             Per::Group => "group",
             Per::Sidecar => "sidecar",
         }
-    }
-}
-
-/// What a call must be to count, besides its action.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Conditions {
-    provider: Option<Arc<str>>,
-    environment: Option<Arc<str>>,
-    unmapped: Option<bool>,
-}
-
-/// The environment that counts whatever is not known to be another.
-const PRODUCTION: &str = "production";
-/// Those that are known not to be production: the same as in the shipped rules.
-const NOT_PRODUCTION: [&str; 4] = ["test", "development", "staging", "sandbox"];
-
-impl Conditions {
-    /// SECURITY: where a call goes may be told by its credential, which an agent may spell as nobody reads it. Test:
-    /// `a_budget_of_production_counts_what_nobody_knows`.
-    fn hold(&self, action: &Action) -> bool {
-        let environment = action.environment();
-        let is = |wanted: &Arc<str>| match &**wanted {
-            PRODUCTION => !NOT_PRODUCTION.contains(&&**environment),
-            _ => wanted == environment,
-        };
-        self.provider
-            .as_ref()
-            .is_none_or(|provider| *provider == action.provider)
-            && self.environment.as_ref().is_none_or(is)
-            && self.unmapped.is_none_or(|unmapped| unmapped == action.unmapped)
     }
 }
 
@@ -178,11 +159,11 @@ impl Budgets {
     pub fn load(
         sources: &[Source],
         vocabulary: &Vocabulary,
-        groups: Option<&BTreeSet<String>>,
+        known: Known<'_>,
         ledger: &Ledger,
     ) -> Result<Budgets, Vec<Diagnostic>> {
         let mut budgets = Budgets::default();
-        for file::Read { mut budget, actions } in file::read_all(sources, vocabulary, groups)? {
+        for file::Read { mut budget, actions } in file::read_all(sources, vocabulary, known)? {
             budget.slot = ledger.slot(&budget.slot, budget.length);
             let place = budgets.all.len();
             for action in actions {
@@ -215,6 +196,13 @@ impl Budgets {
                 .collect();
         }
         extended
+    }
+
+    /// Budgets of an environment that is likely misspelt. `given`: whether targets are labelled so.
+    pub fn doubtful(&self, given: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
+        let doubts = self.all.iter().filter_map(|budget| budget.doubt.as_ref());
+        let doubts = doubts.filter(|(name, _)| !given(name));
+        doubts.map(|(_, doubtful)| doubtful.clone()).collect()
     }
 
     /// How many there are.

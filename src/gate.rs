@@ -21,6 +21,7 @@ mod spending;
 mod stated;
 #[cfg(test)]
 mod tests;
+mod timed;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +35,7 @@ use tokio::sync::watch;
 use self::prepare::Prepared;
 use self::prices::Prices;
 use crate::audit::Digests;
-use crate::budget::{Budgets, Wording};
+use crate::budget::{self, Budgets, Wording};
 use crate::io::background;
 use crate::labels::Labelling;
 use crate::mapping::Mappings;
@@ -52,6 +53,7 @@ pub use self::made::{Hindered, Way};
 pub use self::memory::{Memory, Sent};
 pub use self::paused::Paused;
 pub use self::replay::Replayed;
+pub use self::timed::Took;
 
 /// The rules in force, for every door.
 pub struct Gate {
@@ -202,16 +204,22 @@ impl Rules {
                 .collect::<Vec<_>>()
         })?;
         let mappings = Mappings::load(&sources.vocabulary, &sources.mappings);
-        let prices = sources.prices.as_ref().map_or(Ok(Prices::default()), Prices::load);
-        let budgets = Budgets::load(&sources.budgets, &vocabulary, groups, &memory.budgets);
+        let providers: Option<Vec<&str>> = mappings.as_ref().ok().map(|mappings| mappings.providers().collect());
+        let providers = providers.as_deref();
+        let prices = sources.prices.as_ref();
+        let prices = prices.map_or(Ok(Prices::default()), |prices| Prices::load(prices, providers));
+        let budgets = Budgets::load(
+            &sources.budgets,
+            &vocabulary,
+            budget::Known { groups, providers },
+            &memory.budgets,
+        );
         let covered = budgets.as_ref().map(|budgets| Arc::new(budgets.extend(&vocabulary)));
         let policies = Policies::load(&sources.policies, covered.unwrap_or(vocabulary.clone()), groups);
         let kinds = mappings.as_ref().ok().map(Mappings::kinds);
         let labels = Labelling::load(&sources.targets, kinds.as_ref().filter(|kinds| !kinds.is_empty()));
         let mut strange = config.risk.unknown(&vocabulary);
-        if let Ok(mappings) = &mappings {
-            strange.extend(config.accounts.strange(&mappings.providers().collect::<Vec<_>>()));
-        }
+        strange.extend(providers.iter().flat_map(|known| config.accounts.strange(known)));
         let (mappings, policies, labels, budgets, prices) = match (mappings, policies, labels, budgets, prices) {
             (Ok(mappings), Ok(policies), Ok(labels), Ok(budgets), Ok(prices)) if strange.is_empty() => {
                 (mappings, policies, labels, budgets, prices)

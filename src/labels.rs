@@ -97,6 +97,12 @@ impl Labelling {
         &self.domains
     }
 
+    /// Whether some target is labelled so.
+    pub fn gives_environment(&self, name: &str) -> bool {
+        let mut given = self.entries.iter().filter_map(|entry| entry.gives.environment.as_ref());
+        given.any(|(given, _)| **given == *name)
+    }
+
     /// `policies/targets.yaml:12:5`
     pub fn shown(&self, place: Place) -> String {
         format!("{}:{}:{}", self.file, place.line, place.column)

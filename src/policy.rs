@@ -51,6 +51,7 @@ use self::evaluate::Findings;
 use self::fit::Misfit;
 use self::index::{Index, Part};
 use self::load::Loaded;
+use self::mentions::Mentions;
 use self::request::Requests;
 use self::rule::{POLICY_ERROR, Rule};
 use self::schema::Strictness;
@@ -149,6 +150,11 @@ impl Policies {
     /// How many rules there are.
     pub fn rules(&self) -> usize {
         self.rules.len()
+    }
+
+    /// Whether any of them may read this name of the context.
+    pub fn read(&self, name: &str) -> bool {
+        self.index.policies().any(|policy| Mentions::of(policy).hold(name))
     }
 
     /// How many of them are only recorded.

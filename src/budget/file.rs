@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Budget, Conditions, Limit, Measure, Per};
+use super::{Budget, Known, Limit, Measure, Per, conditions};
 use crate::io::yaml::{self, Located};
 use crate::model::approval::{DEFAULT_APPROVERS, OWNERS};
 use crate::model::diagnostic::meant;
@@ -40,7 +40,7 @@ struct Typed {
     groups: Vec<Located<Arc<str>>>,
     per: Located<Per>,
     #[serde(default)]
-    when: Conditions,
+    when: conditions::Typed,
     #[serde(default)]
     limit: Option<Located<i64>>,
     #[serde(default)]
@@ -64,17 +64,16 @@ pub(super) struct Read {
     pub(super) actions: Vec<Arc<str>>,
 }
 
-/// Reads the files; a name stands in one of them only. `groups` of people that `approvers` may name, besides those that are
-/// always there; `None` where nobody knows them.
+/// Reads the files; a name stands in one of them only.
 pub(super) fn read_all(
     sources: &[Source],
     vocabulary: &Vocabulary,
-    groups: Option<&BTreeSet<String>>,
+    known: Known<'_>,
 ) -> Result<Vec<Read>, Vec<Diagnostic>> {
     let (mut all, mut wrong) = (Vec::new(), Vec::new());
     let mut first: HashMap<Arc<str>, &str> = HashMap::new();
     for source in sources {
-        match read(source, vocabulary, groups, &mut first) {
+        match read(source, vocabulary, known, &mut first) {
             Ok(read) => all.extend(read),
             Err(found) => wrong.extend(found),
         }
@@ -90,23 +89,23 @@ pub(super) fn misshapen(sources: &[Source]) -> Vec<Diagnostic> {
 fn read<'a>(
     source: &'a Source,
     vocabulary: &Vocabulary,
-    groups: Option<&BTreeSet<String>>,
+    known: Known<'_>,
     first: &mut HashMap<Arc<str>, &'a str>,
 ) -> Result<Vec<Read>, Vec<Diagnostic>> {
-    yaml::load_with(source, |file| check(source, &file, vocabulary, groups, first))
+    yaml::load_with(source, |file| check(source, &file, vocabulary, known, first))
 }
 
 fn check<'a>(
     source: &'a Source,
     file: &File,
     vocabulary: &Vocabulary,
-    groups: Option<&BTreeSet<String>>,
+    known: Known<'_>,
     first: &mut HashMap<Arc<str>, &'a str>,
 ) -> Result<Vec<Read>, Vec<Diagnostic>> {
     let mut reader = Reader {
         source,
         vocabulary,
-        groups,
+        known,
         wrong: Vec::new(),
     };
     for (name, typed) in &file.budgets {
@@ -131,7 +130,7 @@ fn check<'a>(
 struct Reader<'a> {
     source: &'a Source,
     vocabulary: &'a Vocabulary,
-    groups: Option<&'a BTreeSet<String>>,
+    known: Known<'a>,
     wrong: Vec<Diagnostic>,
 }
 
@@ -156,6 +155,9 @@ impl Reader<'_> {
         let measure = self.measure(typed);
         let actions = self.actions(name, located);
         let limit = self.limit(typed);
+        let providers = self.known.providers;
+        let strange = providers.and_then(|known| typed.when.strange(self.source, known));
+        self.wrong.extend(strange);
         (self.wrong.len() == before).then_some(())?;
         let length = i64::try_from(window?.as_millis()).ok()?;
         let identity = identity(name, length, typed, &actions);
@@ -180,7 +182,8 @@ impl Reader<'_> {
             measure,
             per: typed.per.value,
             groups: self.groups_of(typed, &actions),
-            conditions: typed.when.clone(),
+            conditions: typed.when.conditions(),
+            doubt: typed.when.doubt(self.source),
             limit,
             place: self.place(located),
             slot: identity,
@@ -307,9 +310,9 @@ impl Reader<'_> {
                 self.find(approver, "`approvers` are asked only with `over: REQUIRE_APPROVAL`");
             }
             let group = &approver.value;
-            let known = |groups: &BTreeSet<String>| groups.contains(&**group);
+            let is_known = |groups: &BTreeSet<String>| groups.contains(&**group);
             let built_in = [DEFAULT_APPROVERS, OWNERS].contains(&&**group);
-            if !built_in && self.groups.is_some_and(|groups| !known(groups)) {
+            if !built_in && self.known.groups.is_some_and(|groups| !is_known(groups)) {
                 self.find(
                     approver,
                     format!("nobody is in the group `{group}`: `runplane people add NAME --group {group}`"),
@@ -335,7 +338,7 @@ fn identity(name: &str, length: i64, typed: &Typed, actions: &[Arc<str>]) -> Arc
     format!(
         "{name} {length} {sum:?} {} {groups:?} {actions:?} {:?}",
         typed.per.value.as_str(),
-        typed.when
+        typed.when.conditions()
     )
     .into()
 }

@@ -19,7 +19,13 @@ fn budgets(ledger: &Ledger) -> Budgets {
         text: text.to_owned(),
     };
     let vocabulary = Mappings::read_vocabulary(&source("actions.yaml", VOCABULARY)).unwrap();
-    Budgets::load(&[source("budgets.yaml", REFUNDS)], &vocabulary, None, ledger).unwrap()
+    Budgets::load(
+        &[source("budgets.yaml", REFUNDS)],
+        &vocabulary,
+        Known::default(),
+        ledger,
+    )
+    .unwrap()
 }
 
 fn entry(members: serde_json::Value, amount: Option<i64>) -> Kept {

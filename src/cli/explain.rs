@@ -1,7 +1,9 @@
 //! `runplane explain`: what would happen to a call, or what did. Nothing is sent and nothing is recorded.
 
 pub(super) mod advice;
+mod again;
 mod caller;
+mod decision;
 mod jsonl;
 mod past;
 pub(super) mod request;

@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::config::home::Home;
 use crate::config::shipped;
+use crate::labels::{self, Labelling};
 
 /// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
 #[derive(Debug, clap::Args)]
@@ -34,5 +35,20 @@ pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
             home.path().display()
         )?;
     }
+    let packs = args.packs.iter().filter(|pack| shipped::asks_who_is_outside(pack));
+    for pack in packs.filter(|_| !says_who_is_inside(home)) {
+        writeln!(
+            out,
+            "{pack}: people outside are asked about once `domains:` in {} says which are your own",
+            home.policies().join(labels::FILE).display()
+        )?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn says_who_is_inside(home: &Home) -> bool {
+    let data = shipped::policy_data(&home.policies());
+    let labelling = data.ok().and_then(|data| Labelling::load(&data.targets, None).ok());
+    // Files that cannot be read are told of by `check`.
+    labelling.is_none_or(|labelling| labelling.domains().is_configured())
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::check::print;
-use crate::budget::{Budgets, Ledger};
+use crate::budget::{Budgets, Known, Ledger};
 use crate::config::home::Home;
 use crate::config::shipped;
 use crate::mapping::Mappings;
@@ -44,7 +44,7 @@ pub(super) fn covered(home: &Home) -> Result<Vocabulary, Vec<Diagnostic>> {
     let (vocabulary, _) = shipped::mappings(&home.mappings())?;
     let vocabulary = Mappings::read_vocabulary(&vocabulary)?;
     let sources = shipped::policy_data(&home.policies())?.budgets;
-    Ok(Budgets::load(&sources, &vocabulary, None, &Ledger::new(None))?.extend(&vocabulary))
+    Ok(Budgets::load(&sources, &vocabulary, Known::default(), &Ledger::new(None))?.extend(&vocabulary))
 }
 
 fn schema(home: &Home) -> anyhow::Result<ExitCode> {

@@ -16,6 +16,9 @@ const PACKS: &str = "packs";
 /// Where the tests stand among the policies.
 pub const TESTS: &str = "tests";
 
+/// How the name of a pack's tests ends.
+const TESTS_OF_PACK: &str = ".tests.yaml";
+
 const BUDGETS: &str = "budgets.yaml";
 /// Name of the vocabulary among the mappings.
 pub const VOCABULARY: &str = "actions.yaml";
@@ -77,6 +80,13 @@ pub fn packs() -> impl Iterator<Item = &'static str> {
     files.filter_map(|file| file.path().file_name()?.to_str()?.strip_suffix(".cedar"))
 }
 
+/// Whether a rule of the pack asks who is outside of the organisation.
+pub fn asks_who_is_outside(pack: &str) -> bool {
+    let rules = POLICIES.get_file(format!("{PACKS}/{pack}.cedar"));
+    let text = rules.and_then(include_dir::File::contents_utf8);
+    text.is_some_and(|text| text.contains("context.external_recipient_count"))
+}
+
 /// What stands beside the rules: those of `directory`, each in the place of the shipped one of its name.
 pub struct PolicyData {
     pub targets: Source,
@@ -126,13 +136,14 @@ pub fn known_policy_data(directory: &Path) -> Result<(PolicyData, Vec<Diagnostic
     Ok((data, wrong))
 }
 
-/// Tests of the policies: those of `directory`, or the shipped ones if it has none.
+/// Tests of the policies: those of `directory`, and the shipped ones if it has none but those of packs.
 ///
 /// # Errors
 /// Files that cannot be read, or are not text.
 pub fn fixtures(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
     let own = own(directory, "yaml")?;
-    if !own.is_empty() {
+    let is_of_pack = |name: &String| packs().any(|pack| name.strip_suffix(".yaml") == Some(pack));
+    if !own.keys().all(is_of_pack) {
         return Ok(own.into_values().collect());
     }
     let shipped = POLICIES.get_dir(TESTS).into_iter().flat_map(Dir::files);
@@ -140,7 +151,7 @@ pub fn fixtures(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
         file: format!("{EMBEDDED}policies/{}", file.path().display()),
         text: file.contents_utf8().unwrap_or_default().to_owned(),
     });
-    Ok(shipped.collect())
+    Ok(shipped.chain(own.into_values()).collect())
 }
 
 /// Writes the shipped files into the home, keeping every file that is there already. Gives the names written.
@@ -185,8 +196,15 @@ pub fn write_packs(home: &super::home::Home, packs: &[String]) -> std::io::Resul
             .and_then(|name| name.to_str())
             .unwrap_or_default();
         let wanted = |pack: &String| name.split('.').next() == Some(pack.as_str());
-        if packs.iter().any(wanted) {
-            write_one(file, &home.policies(), &mut written)?;
+        if !packs.iter().any(wanted) {
+            continue;
+        }
+        match name.strip_suffix(TESTS_OF_PACK) {
+            Some(pack) => {
+                let tests = home.policies().join(TESTS);
+                write_as(format!("{pack}.yaml"), file, &tests, &mut written)?;
+            }
+            None => write_one(file, &home.policies(), &mut written)?,
         }
     }
     Ok(written)
@@ -194,8 +212,18 @@ pub fn write_packs(home: &super::home::Home, packs: &[String]) -> std::io::Resul
 
 /// Into this directory, under its own name.
 fn write_one(file: &include_dir::File<'_>, directory: &Path, written: &mut Vec<String>) -> std::io::Result<()> {
+    let name = file.path().file_name().unwrap_or(file.path().as_os_str());
+    write_as(name, file, directory, written)
+}
+
+fn write_as(
+    name: impl AsRef<Path>,
+    file: &include_dir::File<'_>,
+    directory: &Path,
+    written: &mut Vec<String>,
+) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
-    let path = directory.join(file.path().file_name().unwrap_or(file.path().as_os_str()));
+    let path = directory.join(name);
     match std::fs::File::create_new(&path) {
         Ok(mut created) => std::io::Write::write_all(&mut created, file.contents())?,
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::io::yaml::{self, Located};
 use crate::model::money::{self, Rates};
-use crate::model::{Action, Diagnostic, Source};
+use crate::model::{Action, Diagnostic, Source, diagnostic};
 
 /// Hours in a month, as providers reckon.
 const HOURS: i128 = 730;
@@ -22,7 +22,7 @@ struct File {
     /// When they were looked up, for people.
     #[serde(rename = "as_of")]
     _as_of: String,
-    providers: BTreeMap<Arc<str>, List>,
+    providers: BTreeMap<Arc<str>, Located<List>>,
 }
 
 #[derive(Deserialize)]
@@ -46,13 +46,15 @@ pub(super) struct Prices {
 }
 
 impl Prices {
+    /// `providers`: of which there are mappings; `None` where nobody knows.
+    ///
     /// # Errors
     /// All that is wrong in the file, with its places.
-    pub(super) fn load(source: &Source) -> Result<Prices, Vec<Diagnostic>> {
-        yaml::load_with(source, |file| Self::read(source, &file))
+    pub(super) fn load(source: &Source, providers: Option<&[&str]>) -> Result<Prices, Vec<Diagnostic>> {
+        yaml::load_with(source, |file| Self::read(source, &file, providers))
     }
 
-    fn read(source: &Source, file: &File) -> Result<Prices, Vec<Diagnostic>> {
+    fn read(source: &Source, file: &File, providers: Option<&[&str]>) -> Result<Prices, Vec<Diagnostic>> {
         let mut wrong = Vec::new();
         let currency = file.currency.value.to_ascii_lowercase();
         if money::exponent(&currency).is_none() {
@@ -61,6 +63,12 @@ impl Prices {
         }
         let mut monthly: HashMap<Arc<str>, HashMap<Arc<str>, i128>> = HashMap::new();
         for (provider, list) in &file.providers {
+            let strange = |known: &&[&str]| !known.contains(&&**provider);
+            if let Some(known) = providers.filter(strange) {
+                let message = diagnostic::no_provider(provider, known.iter().copied());
+                wrong.push(list.diagnostic(source, message));
+            }
+            let list = &list.value;
             let known = monthly.entry(provider.clone()).or_default();
             for (times, prices) in [(HOURS, &list.hourly), (1, &list.monthly)] {
                 for (kind, price) in prices {

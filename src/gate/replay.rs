@@ -27,15 +27,19 @@ pub enum Replayed {
 impl Rules {
     /// Decides the calls of a period again, in the order and at the times of their record. Nothing is written. What they take
     /// of budgets, and what is usual of agents, goes into these rules' own memory, which is to be empty; calls before the
-    /// period fill it as far as the longest budget reaches back, and so do those of agents that are not told of. Ends may be
+    /// period fill it as far as the longest budget reaches back, or all of them where a rule reads the risk, and so do those of agents that are not told of. Ends may be
     /// told of calls that were not.
     ///
     /// # Errors
     /// If the record cannot be read.
     pub fn replay(&self, reader: &Reader, period: &Period, mut tell: impl FnMut(Replayed)) -> Result<(), ReadError> {
-        let longest = self.budgets.longest();
+        let before = match self.policies.read("risk") {
+            // What is usual was learnt from all calls before.
+            true => 0,
+            false => period.since.0.saturating_sub(self.budgets.longest()),
+        };
         let longer = Period {
-            since: Timestamp(period.since.0.saturating_sub(longest)),
+            since: Timestamp(before),
             until: period.until,
             // Agents share budgets: what others took is not there for this one.
             agent: None,
@@ -92,7 +96,7 @@ impl Rules {
     }
 
     /// Whether each action and field of the call is one of the vocabulary.
-    fn has_words_for(&self, recorded: &RecordedCall) -> bool {
+    pub(super) fn has_words_for(&self, recorded: &RecordedCall) -> bool {
         recorded.action.meanings().all(|meaning| {
             let definition = self.vocabulary().actions.get(&meaning.name);
             definition.is_some_and(|definition| {

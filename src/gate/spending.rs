@@ -9,7 +9,9 @@ use super::stated;
 use crate::audit::RecordedCall;
 use crate::budget::{self, Coming, Line, Past, Print, RecallError, Wording};
 use crate::model::budget::Passage;
-use crate::model::{Action, Call, CallId, Evidence, Facts, Origin, Reservation, Situation, Spending, Timestamp};
+use crate::model::{
+    Action, Call, CallId, Diagnostic, Evidence, Facts, Origin, Reservation, Situation, Spending, Timestamp,
+};
 use crate::policy::{Blocked, Decision, Hold, Verdict};
 use crate::store::{Kept, Reader};
 
@@ -230,6 +232,12 @@ impl Rules {
     /// Every budget and each of its windows in use.
     pub fn budget_lines(&self, at: Timestamp) -> Vec<Line> {
         self.budgets.lines(&self.memory.budgets, at, &self.wording)
+    }
+
+    /// Budgets of an environment that is likely misspelt.
+    pub fn doubtful_budgets(&self) -> Vec<Diagnostic> {
+        self.budgets
+            .doubtful(|environment| self.labels.gives_environment(environment))
     }
 
     /// What is left of each limit, as a part of it.

@@ -10,7 +10,10 @@ use crate::policy::Policies;
 
 /// Where no vocabulary is known: whether files have their form, and all that is wrong in those that do without one.
 pub(super) fn without_vocabulary(sources: &Sources) -> Vec<Diagnostic> {
-    let prices = sources.prices.as_ref().and_then(|prices| Prices::load(prices).err());
+    let prices = sources
+        .prices
+        .as_ref()
+        .and_then(|prices| Prices::load(prices, None).err());
     let labels = Labelling::load(&sources.targets, None).err();
     let alone = labels.into_iter().chain(prices).flatten();
     Mappings::misshapen(&sources.mappings)

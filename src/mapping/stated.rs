@@ -19,8 +19,8 @@ use crate::model::grant::PROVIDER;
 use crate::model::inert::is_active;
 use crate::model::vocabulary::{ActionDefinition, FieldType};
 use crate::model::{
-    Action, Authority, Body, Call, CallId, Caller, GUARD, Host, Missing, Origin, Reason, Refusal, Scheme, Target,
-    Tie, Timestamp, Value, Why, money,
+    Action, Authority, Body, Call, CallId, Caller, GUARD, Host, Missing, Origin, Reason, Refusal, Scheme, Target, Tie,
+    Timestamp, Value, Why, money,
 };
 
 mod values;

@@ -148,6 +148,12 @@ pub fn meant<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
         .map(|(_, name)| name)
 }
 
+/// What is said of a provider that is none of the mappings'.
+pub fn no_provider<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let hint = meant(name, known).map(|meant| format!(" (did you mean `{meant}`?)"));
+    format!("no mapping is for the provider `{name}`{}", hint.unwrap_or_default())
+}
+
 /// A text by its lines: for finding many places in it.
 pub struct Lines<'a> {
     text: &'a str,

@@ -11,6 +11,7 @@ use cedar_policy::Policy;
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp};
 
 use super::Policies;
+use super::mentions::Mentions;
 use super::rule::{DEFAULT_APPROVERS, Kind, Rule};
 use crate::model::diagnostic::meant;
 use crate::model::{Diagnostic, Source};
@@ -25,6 +26,8 @@ pub struct Known {
     pub roles: Option<BTreeSet<String>>,
     /// Groups that some person is in.
     pub groups: Option<BTreeSet<String>>,
+    /// Whether the organisation's domains are told: without them nobody is outside.
+    pub domains: Option<bool>,
 }
 
 /// What is the matter with a rule.
@@ -52,11 +55,17 @@ struct Part<'a> {
 
 /// The file of the rules that are in force without any of one's own.
 const BASELINE: &str = "baseline.cedar";
+/// What follows from the organisation's domains.
+const EXTERNAL: &str = "external_recipient_count";
 
 impl Part<'_> {
     /// `policies/house.cedar`
     fn file(&self) -> &str {
         self.rule.place.rsplitn(3, ':').last().unwrap_or_default()
+    }
+
+    fn is_shipped(&self) -> bool {
+        self.file().rsplit('/').next() == Some(BASELINE)
     }
 }
 
@@ -99,7 +108,8 @@ impl Policies {
         for part in &parts {
             let idle = idle(part, known).or_else(|| self.other(part, &parts));
             matters.extend(idle.map(|matter| (part.id.clone(), matter)));
-            matters.extend(nobody(part, known).into_iter().map(|matter| (part.id.clone(), matter)));
+            let nobody = nobody(part, known).into_iter().chain(nobody_outside(part, known));
+            matters.extend(nobody.map(|matter| (part.id.clone(), matter)));
         }
         matters
     }
@@ -127,8 +137,10 @@ impl Policies {
                 && scope::covers(part.policy, other.policy, &self.vocabulary)
         };
         // What the baseline says, a pack may say again: it is to hold where the baseline has been loosened.
-        let shipped = |one: &Part<'_>| one.file().rsplit('/').next() == Some(BASELINE);
-        let is_shipped = shipped(part) || all.iter().any(|other| shipped(other) && alike(&other) && twins(&other));
+        let is_shipped = part.is_shipped()
+            || all
+                .iter()
+                .any(|other| other.is_shipped() && alike(&other) && twins(&other));
         let again = |other: &&Part<'_>| is_shipped && other.file() != part.file() && twins(other);
         let mut others = all.iter().filter(|other| alike(other) && !again(other));
         // Of two that are the same one is told of: the one that is named later.
@@ -225,6 +237,17 @@ fn nobody(part: &Part<'_>, known: &Known) -> Vec<Matter> {
         )));
     }
     matters
+}
+
+/// Who is outside of the organisation, asked where nobody knows who is inside. The baseline's own rule waits for that.
+fn nobody_outside(part: &Part<'_>, known: &Known) -> Option<Matter> {
+    let told = known.domains != Some(false) || part.is_shipped();
+    let asks = |read: &Mentions| *read != Mentions::Everything && read.hold(EXTERNAL);
+    (!told && asks(&Mentions::of(part.policy))).then(|| {
+        Matter::Nobody(format!(
+            "counts nobody: `{EXTERNAL}` is known once `domains:` in policies/targets.yaml says which are your own"
+        ))
+    })
 }
 
 fn unknown(what: &str, name: &str, known: Option<&BTreeSet<String>>) -> Option<String> {

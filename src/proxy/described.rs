@@ -7,7 +7,7 @@ use http::header::{HOST, HeaderName, HeaderValue};
 use http::{Request, Uri, Version, request};
 
 use super::parse;
-use crate::gate::Rules;
+use crate::gate::{self, Rules};
 use crate::io::body::{CaptureError, Limits};
 use crate::io::coding;
 use crate::mapping::Mappings;
@@ -44,8 +44,7 @@ pub struct Took {
     pub parse: Duration,
     /// Its action found.
     pub map: Duration,
-    /// The rules asked.
-    pub decide: Duration,
+    pub gate: gate::Took,
 }
 
 /// Reads and judges a request as the data path does (`handle`): the same checks in the same order. What of the
@@ -62,13 +61,12 @@ pub fn judge(rules: &Rules, caller: Caller, described: Described, limits: &Limit
         leaves_http,
         parsed_at,
     } = understood;
-    let action = rules.weigh(&call.facts(), action, call.received);
-    let mapped_at = Instant::now();
-    let verdict = rules.review(&call.facts(), &action, None, call.received);
+    let map = parsed_at.elapsed();
+    let (action, verdict, gate) = rules.review_timed(&call.facts(), action, call.received);
     let took = Took {
         parse: parsed_at - start,
-        map: mapped_at - parsed_at,
-        decide: mapped_at.elapsed(),
+        map,
+        gate,
     };
     let is_unread = matches!(call.body, Body::Streaming { .. });
     if is_unread && !leaves_http && matches!(verdict, Verdict::RequireApproval { .. }) {

@@ -194,11 +194,18 @@ fn who_says_what_is_much_says_it_of_transfers_too() {
     };
     let settings = Settings::new(Weights::default(), strict, BTreeMap::new(), None);
     let cents = 1_200_000;
-    let transfer = action("transfer_funds", "production", &[("amount", cents), ("amount_base", cents)]);
+    let transfer = action(
+        "transfer_funds",
+        "production",
+        &[("amount", cents), ("amount_base", cents)],
+    );
     let scale = |settings: &Settings| {
         let risk = assessed(settings, &transfer, None, &Habits::default());
         let factors = risk.factors.iter();
-        factors.filter(|factor| factor.basis.name() == "scale").map(|factor| factor.x).sum::<i64>()
+        factors
+            .filter(|factor| factor.basis.name() == "scale")
+            .map(|factor| factor.x)
+            .sum::<i64>()
     };
     assert_eq!(scale(&settings), WHOLE);
     assert!(scale(&Settings::default()) < WHOLE / 10);

@@ -19,6 +19,7 @@ fn money() -> String {
     - {{ provider: stripe, key_sha256: {}, currency: gbp }}
     - {{ provider: stripe, account: acct_tokyo, currency: jpy }}
     - {{ provider: paypal, currency: chf }}
+    - {{ provider: guard, currency: jpy }}
 ",
         sha256(POUNDS)
     )
@@ -41,6 +42,7 @@ fn a_threshold_is_met_by_the_currency_of_the_keys_account() {
         "  stripe: eur",
         &format!("  stripe key {}…: gbp", &sha256(POUNDS)[..8]),
         "  stripe account acct_tokyo: jpy",
+        "  guard: jpy",
         "  paypal: chf, which has no rate: people are asked",
     ] {
         assert!(printed.contains(told), "{told}: {printed}");

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use self::past::steps_are_timed;
 use serde_json::{Value, json};
 
 use crate::harness::{Curl, Origin, Session, Sidecar, runplane, said};
@@ -99,7 +100,7 @@ fn a_refund_is_told_with_all_that_is_understood_of_it() {
         text.contains("permit  changes") && text.contains("hold    refund-over-500"),
         "{text}"
     );
-    assert!(line(&text, "time").contains("decide "), "{text}");
+    steps_are_timed(&text, &["read ", "map ", "weigh ", "budgets ", "decide "]);
     assert_eq!(line(&text, "decision"), "REQUIRE_APPROVAL");
     let held = line(&text, "  held by");
     for word in [

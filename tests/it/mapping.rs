@@ -2,6 +2,7 @@
 
 mod corpus;
 mod graphql;
+mod samples;
 
 use std::fs;
 use std::path::Path;
@@ -170,78 +171,21 @@ fn a_new_mapping_is_right_and_nothing_is_written_over() {
 }
 
 #[test]
-fn a_sample_that_means_something_else_is_told_with_each_difference() {
-    let samples = r#"{"method":"GET","url":"https://api.acme.example/v1/orders","expected":{"operation":"orders.list","action":"export_data","fields":{"amount":5},"target":["order",null]}}
-{"it":"a change","method":"POST","url":"https://api.acme.example/v1/orders","expected":{"access":"write"}}
-{"url":"https://api.acme.example/v1//orders","expected":{"refused":"malformed"}}
-{"url":"https://api.acme.example/v1/orders","expected":{"operation":"orders.list"}}
-"#;
-    let home = home_with(&[("mappings/acme.yaml", ACME), ("mappings/samples/acme.jsonl", samples)]);
-    let output = run(home.path(), &["mapping", "test"]);
-    let text = said(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    for told in [
-        "mappings/samples/acme.jsonl:1: GET https://api.acme.example/v1/orders",
-        "action: expected \"export_data\", found \"read_record\"",
-        "fields.amount: expected 5, found nothing",
-        "found read_record by orders.list (",
-        "mappings/acme.yaml:5)",
-        "acme.jsonl:2: a change",
-        "unmapped: expected false, found true",
-        "4 samples: 2 as expected, 2 otherwise",
-    ] {
-        assert!(text.contains(told), "{told}: {text}");
-    }
-    for (wrong, told) in [
-        (
-            "{\"url\":\"https://x.example/\",\"expected\":{}}",
-            "`expected` is empty",
-        ),
-        (
-            "{\"url\":\"https://x.example/\",\"expected\":{\"acton\":\"x\"}}",
-            "(did you mean `action`?)",
-        ),
-        ("{\"url\":\"https://x.example/\"}", "missing field `expected`"),
-        (
-            "{\"expected\":{\"action\":\"x\"}}",
-            "expected exactly one of `curl` and `url`",
-        ),
-        ("{", "acme.jsonl:1:"),
-    ] {
-        fs::write(home.path().join("mappings/samples/acme.jsonl"), wrong).unwrap();
-        let output = run(home.path(), &["mapping", "test", "acme"]);
-        assert_eq!(output.status.code(), Some(1));
-        assert!(said(&output).contains(told), "{told}: {}", said(&output));
-    }
-    let nothing = run(home_with(&[]).path(), &["mapping", "test"]);
-    assert!(
-        !nothing.status.success() && said(&nothing).contains("no samples"),
-        "{}",
-        said(&nothing)
-    );
-}
-
-/// The samples of the mappings that ship are written in the same words. Those of what no written mapping names are left out: a
-/// home has the generated ones below; so are those of an address.
-#[test]
-fn the_shipped_mappings_mean_what_their_samples_say() {
-    let home = home_with(&[]);
-    let mut count = 0;
-    for file in fs::read_dir(root().join("tests/samples")).unwrap().map(Result::unwrap) {
-        let text = fs::read_to_string(file.path()).unwrap();
-        let named = |line: &&str| !line.contains("\"unmapped\":true") && !line.contains("http://127.0.0.1");
-        let lines: Vec<&str> = text.lines().filter(named).collect();
-        count += lines.len();
-        fs::write(home.path().join(file.file_name()), lines.join("\n")).unwrap();
-    }
-    let output = run(home.path(), &["mapping", "test", "."]);
-    let told = format!("{count} samples: {count} as expected, 0 otherwise");
-    assert!(
-        output.status.success() && said(&output).contains(&told),
-        "{}",
-        said(&output)
-    );
-    assert!(count > 1_000, "{count}");
+fn a_recording_is_read_as_the_gate_reads_it() {
+    let har = r#"{"log":{"entries":[{"request":{"method":"POST","url":"https://acme.myshopify.com/admin/api/2025-07/gift_cards.json",
+        "headers":[{"name":"Content-Type","value":"application/json"}],"postData":{"mimeType":"application/json","text":"{\"gift_card\": {\"initial_value\": \"400.50\"}}"}}}]}}"#;
+    let coverage = |configuration: &str| {
+        let home = home_with(&[("runplane.yaml", configuration), ("traffic.har", har)]);
+        let output = run(home.path(), &["mapping", "coverage", "--har", "traffic.har"]);
+        (output.status.success(), said(&output))
+    };
+    let (_, told) = coverage("money: { account_currency: usd }\n");
+    assert!(!told.contains("gift_cards"), "{told}");
+    let nobody_knows = "money: { accounts: [{ provider: shopify, currency: null }] }\n";
+    let (_, told) = coverage(nobody_knows);
+    assert!(told.contains("gift_cards") && told.contains("amount"), "{told}");
+    let (taken, told) = coverage("money: { accounts: [{ provider: shopfy, currency: usd }] }\n");
+    assert!(!taken && told.contains("did you mean `shopify`?"), "{told}");
 }
 
 #[test]

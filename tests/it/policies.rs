@@ -74,7 +74,8 @@ fn drift_ends_with_1_and_is_written_as_junit() {
 #[test]
 fn idle_rules_are_warned_of_and_wrong_ones_are_errors() {
     let idle = "@id(\"never\") forbid (principal, action, resource) when { context.time.weekday == \"Friday\" };\n";
-    let home = home_with(&[("policies/house.cedar", idle)]);
+    let budgets = "budgets:\n  a: { window: 1d, per: agent, when: { environment: produciton } }\n";
+    let home = home_with(&[("policies/house.cedar", idle), ("policies/budgets.yaml", budgets)]);
     let output = run(home.path(), &["policy", "check"]);
     let text = said(&output);
     assert!(output.status.success(), "{text}");
@@ -83,7 +84,9 @@ fn idle_rules_are_warned_of_and_wrong_ones_are_errors() {
         "house.cedar:1:1",
         "`context.time.weekday`",
         "1 | @id",
-        "1 warning",
+        "budgets.yaml:2:",
+        "did you mean `production`?",
+        "2 warnings",
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }

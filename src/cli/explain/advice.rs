@@ -3,24 +3,24 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::decision::Question;
 use super::show::shown_place;
 use crate::gate::Rules;
 use crate::model::diagnostic::EMBEDDED;
-use crate::model::pause::{Pause, Whom};
+use crate::model::pause::Whom;
 use crate::model::{Action, HoldRule, Reason, Why, inert};
 use crate::policy::{DEFAULT, INCOMPLETE_ACTION, RuleReason, Verdict};
-use crate::proxy::described::Judged;
 
 /// What to do, in order, as lines.
-pub(super) fn steps(rules: &Rules, judged: &Judged, paused: Option<&Pause>) -> Vec<String> {
+pub(super) fn steps(rules: &Rules, asked: Question<'_>) -> Vec<String> {
     let mut steps = Steps {
         rules,
-        judged,
+        asked,
         lines: Vec::new(),
         lifted: BTreeSet::new(),
         permit: None,
     };
-    if let Some(pause) = paused {
+    if let Some(pause) = asked.paused {
         let whom = match &pause.whom {
             Whom::Everyone => "--all".to_owned(),
             Whom::Agent(name) => format!("--agent {}", inert(name)),
@@ -29,13 +29,13 @@ pub(super) fn steps(rules: &Rules, judged: &Judged, paused: Option<&Pause>) -> V
             "To have anything of this agent sent, lift the pause: `runplane resume {whom}`."
         ));
     }
-    steps.take(judged.verdict.clone());
+    steps.take(asked.verdict.clone());
     steps.lines
 }
 
 struct Steps<'a> {
     rules: &'a Rules,
-    judged: &'a Judged,
+    asked: Question<'a>,
     lines: Vec<String>,
     /// Rules, and limits of budgets, that are supposed not to be there.
     lifted: BTreeSet<Arc<str>>,
@@ -56,14 +56,13 @@ impl Steps<'_> {
             if !more {
                 return;
             }
-            let facts = self.judged.call.facts();
+            let Question { facts, action, at, .. } = self.asked;
             let supposed = self.rules.policies().supposing(&self.lifted, self.permit.as_deref());
             match supposed {
                 Ok(policies) => {
-                    let (action, at) = (&self.judged.action, self.judged.call.received);
-                    let mut situation = self.rules.situation(&facts, action, at);
+                    let mut situation = self.rules.situation(facts, action, at);
                     situation.over.retain(|over| !self.lifted.contains(&over.id));
-                    verdict = policies.evaluate(&facts, &self.judged.action, &situation, None);
+                    verdict = policies.evaluate(facts, action, &situation, None);
                 }
                 Err(_) => return,
             }
@@ -95,7 +94,7 @@ impl Steps<'_> {
         let head = self.beginning();
         let ids: Vec<&str> = rules.iter().map(|rule| &*rule.id).collect();
         if reason == Reason::IncompleteAction {
-            let fields = stated_by_caller(&self.judged.action).join(", ");
+            let fields = stated_by_caller(self.asked.action).join(", ");
             self.say(format!("{head}state in the call what it leaves out: {fields}."));
             return false;
         }
@@ -119,7 +118,7 @@ impl Steps<'_> {
             if self.permit.is_some() {
                 return false;
             }
-            let skeleton = skeleton(self.judged);
+            let skeleton = skeleton(self.asked);
             self.say(format!(
                 "{head}add a rule that permits it, to a file of its own in policies/, for example:"
             ));
@@ -127,7 +126,7 @@ impl Steps<'_> {
             self.permit = Some(skeleton);
             return true;
         }
-        let agent = cedar_text(&self.judged.call.caller.agent);
+        let agent = cedar_text(&self.asked.facts.agent);
         // What nothing permits comes after the rules that forbid what else the call does.
         for id in ids.into_iter().filter(|id| *id != DEFAULT) {
             let place = self.place(id);
@@ -162,7 +161,7 @@ impl Steps<'_> {
             .map(|rule| format!("{} ({})", rule.asks(), rule.id))
             .collect();
         let groups = groups.into_iter().collect::<Vec<_>>().join(" and ");
-        let missing = stated_by_caller(&self.judged.action);
+        let missing = stated_by_caller(self.asked.action);
         let sets: String = missing.iter().map(|field| format!(" --set {field}=…")).collect();
         self.say(format!("{head}make the call and get the approval of {groups}:"));
         self.say(format!("    runplane approvals approve apr_…{sets}"));
@@ -204,10 +203,10 @@ fn stated_by_caller(action: &Action) -> Vec<&str> {
 }
 
 /// A rule that permits calls like this one and little else.
-fn skeleton(judged: &Judged) -> String {
-    let (agent, host) = (&judged.call.caller.agent, judged.call.authority.host.to_string());
-    let name = &judged.action.name;
-    let actions: BTreeSet<String> = judged
+fn skeleton(asked: Question<'_>) -> String {
+    let (agent, host) = (&asked.facts.agent, &asked.facts.host);
+    let name = &asked.action.name;
+    let actions: BTreeSet<String> = asked
         .action
         .meanings()
         .map(|meaning| format!("Action::{}", cedar_text(&meaning.name)))
@@ -231,7 +230,7 @@ fn skeleton(judged: &Judged) -> String {
     format!(
         "@id(\"{id}\")\n@reason(\"…\")\npermit (principal == Agent::{}, action {scope}, resource)\nwhen {{ context.host == {} }};",
         cedar_text(agent),
-        cedar_text(&host),
+        cedar_text(host),
     )
 }
 

@@ -6,7 +6,8 @@ use std::io::Write;
 use anyhow::bail;
 use serde_json::Value as Json;
 
-use super::show::{self, line, list};
+use super::again;
+use super::show::{self, line, list, shown_place};
 use crate::config::home::Home;
 use crate::gate::Rules;
 use crate::model::change::Carried;
@@ -50,15 +51,18 @@ pub(super) fn tell(id: &CallId, home: &Home, rules: Option<&Rules>, out: &mut im
     for entry in &entries {
         writeln!(out, "  {}", event(entry))?;
     }
+    // A retry of the same approval has decisions of its own.
+    let is_own = |entry: &&Kept| members(entry).get("call").is_some_and(|call| call == id.as_str());
+    let first = entries.iter().filter(is_own).find(|entry| is_decided(entry));
+    if let (Some(first), Some(rules)) = (first, rules) {
+        again::tell(first, &reader, rules, out)?;
+    }
     Ok(out.flush()?)
 }
 
 fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut impl Write) -> anyhow::Result<()> {
     let row = &call.row;
-    let last = entries
-        .iter()
-        .rev()
-        .find(|entry| members(entry).get("kind").is_some_and(|kind| kind == "decided"));
+    let last = entries.iter().rev().find(|entry| is_decided(entry));
     let entry = last.map(members).unwrap_or_default();
     let text = |name: &str| entry.get(name).map(plain).unwrap_or_default();
     line(out, "time", &row.time.to_string())?;
@@ -87,14 +91,20 @@ fn decided(call: &CallRecord, entries: &[Kept], rules: Option<&Rules>, out: &mut
         .map(|would| format!(" (only observed: would be {would}, by the rules below)"))
         .unwrap_or_default();
     line(out, "decision", &format!("{}{reason}{observed}", row.decision))?;
-    // The reasons of today's rules are those of then only if the rules are.
+    // What is said of today's rules is said of those of then only if they are the same.
     let same = rules.filter(|rules| {
         let policies = text("policies");
         !policies.is_empty() && rules.digests().policies.starts_with(&policies)
     });
     for id in &row.rules {
-        let reason = same.and_then(|rules| rules.policies().reason(id)).unwrap_or_default();
-        line(out, "  rule", format!("{id}  {reason}").trim_end())?;
+        let reason = same.and_then(|rules| rules.policies().reason(id));
+        let place = same.and_then(|rules| rules.policies().place(id)).map(shown_place);
+        let told = [Some(&**id), reason, place.as_deref()];
+        line(
+            out,
+            "  rule",
+            &told.into_iter().flatten().collect::<Vec<_>>().join("  "),
+        )?;
     }
     if let Some(approval) = &row.approval {
         line(out, "approval", approval.as_str())?;
@@ -217,6 +227,10 @@ fn event(entry: &Kept) -> String {
     }
     let line = format!("{time}  {:<9}  {}", text("kind"), said.join(", "));
     crate::model::inert(line.trim_end()).into_owned()
+}
+
+fn is_decided(entry: &Kept) -> bool {
+    members(entry).get("kind").is_some_and(|kind| kind == "decided")
 }
 
 fn members(entry: &Kept) -> BTreeMap<String, Json> {

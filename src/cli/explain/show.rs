@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use super::advice;
+use super::decision::{Question, decision, times};
 use crate::gate::Rules;
 use crate::model::accounts::Told;
 use crate::model::diagnostic::EMBEDDED;
 use crate::model::pause::Pause;
 use crate::model::risk::{Factor, WHOLE};
 use crate::model::{Action, Refusal, Risk, Why, inert};
-use crate::policy::{DEFAULT, INCOMPLETE_ACTION, Verdict};
 use crate::proxy::described::Judged;
 
 pub(super) fn judged(rules: &Rules, judged: &Judged, pauses: &[Pause], out: &mut impl Write) -> io::Result<()> {
@@ -29,62 +29,20 @@ pub(super) fn judged(rules: &Rules, judged: &Judged, pauses: &[Pause], out: &mut
     labels(rules, &judged.action, out)?;
     let (facts, received) = (judged.call.facts(), judged.call.received);
     list(out, "budgets", &rules.budgets_told(&facts, &judged.action, received))?;
-    let paused = pauses.iter().find(|pause| pause.is_of(&caller.agent));
-    let why = |id: &str, reason: Option<&str>| {
-        let place = rules.policies().place(id).map(shown_place).unwrap_or_default();
-        let reason = reason.or_else(|| rules.policies().reason(id)).unwrap_or_default();
-        [id, reason, &place]
-            .iter()
-            .filter(|part| !part.is_empty())
-            .map(|part| inert(part).into_owned())
-            .collect::<Vec<_>>()
-            .join("  ")
+    let asked = Question {
+        facts: &facts,
+        action: &judged.action,
+        at: received,
+        verdict: &judged.verdict,
+        paused: pauses.iter().find(|pause| pause.is_of(&caller.agent)),
     };
-    if let Some(pause) = paused {
-        line(out, "paused", &self::paused(pause))?;
-    }
-    match &judged.verdict {
-        Verdict::Allow { rules } => {
-            line(out, "decision", "ALLOW")?;
-            for id in rules {
-                line(out, "  permitted", &why(id, None))?;
-            }
-        }
-        Verdict::Block { reason, rules } => {
-            line(out, "decision", &format!("BLOCK ({reason})"))?;
-            for rule in rules {
-                let nothing = (&*rule.id == DEFAULT).then_some("no rule permits it");
-                line(out, "  blocked by", &why(&rule.id, rule.reason.as_deref().or(nothing)))?;
-            }
-        }
-        Verdict::RequireApproval { rules } => {
-            line(out, "decision", "REQUIRE_APPROVAL")?;
-            for rule in rules {
-                line(
-                    out,
-                    "  held by",
-                    &format!("{}  asks {}", why(&rule.id, rule.reason.as_deref()), rule.asks()),
-                )?;
-                if &*rule.id == INCOMPLETE_ACTION && !rule.unchecked.is_empty() {
-                    line(out, "", &format!("could not be checked: {}", rule.unchecked.join(", ")))?;
-                }
-            }
-        }
-    }
-    if paused.is_none() && !matches!(judged.verdict, Verdict::Allow { .. }) && rules.observes().covers(&caller.agent) {
-        line(
-            out,
-            "observed",
-            "it is sent all the same (`dangerously_observe` in runplane.yaml)",
-        )?;
-    }
-    met(rules, judged, out)?;
+    decision(rules, asked, out)?;
     let took = &judged.took;
-    let times = [("read", took.parse), ("map", took.map), ("decide", took.decide)];
-    let times = times.map(|(step, took)| format!("{step} {} µs", took.as_micros()));
-    line(out, "time", &times.join(", "))?;
+    let (read, map) = (took.parse.as_micros(), took.map.as_micros());
+    let gate = times(&took.gate);
+    line(out, "time", &format!("read {read} µs, map {map} µs, {gate}"))?;
     writeln!(out)?;
-    for step in advice::steps(rules, judged, paused) {
+    for step in advice::steps(rules, asked) {
         writeln!(out, "{step}")?;
     }
     Ok(())
@@ -109,40 +67,6 @@ fn account(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io::Result<(
         ),
         Told::Usual => Ok(()),
     }
-}
-
-/// Nothing is sent, whatever rules say of it.
-fn paused(pause: &Pause) -> String {
-    let why = pause
-        .reason
-        .as_deref()
-        .map(|reason| format!(": {reason}"))
-        .unwrap_or_default();
-    format!(
-        "{} by {} since {}{why}; the call is answered `paused` and not sent, whatever is decided of it",
-        pause.whom, pause.by, pause.since
-    )
-}
-
-/// Every rule that the call meets, whether it decided or another was stricter.
-fn met(rules: &Rules, judged: &Judged, out: &mut impl Write) -> io::Result<()> {
-    let facts = judged.call.facts();
-    let situation = rules.situation(&facts, &judged.action, judged.call.received);
-    let met = rules.policies().met(&facts, &judged.action, &situation);
-    let decided = judged.verdict.rules();
-    let met: Vec<String> = met
-        .iter()
-        .map(|(id, does)| {
-            let place = rules.policies().place(id).map(shown_place).unwrap_or_default();
-            let what = match (decided.contains(&&**id), rules.policies().is_on_trial(id)) {
-                (_, true) => "  (on trial: changes nothing)",
-                (true, false) => "  (decided)",
-                (false, false) => "",
-            };
-            format!("{does:<6}  {id}  {place}{what}")
-        })
-        .collect();
-    list(out, "matched", &met)
 }
 
 /// What would not even be decided on.

@@ -50,7 +50,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(wrong) => return print(&wrong),
     };
-    let mappings = match Files::of(&config.home).and_then(|files| files.load()) {
+    let mappings = match Files::of(&config.home).and_then(|files| files.load_with(&config.gate)) {
         Ok(mappings) => mappings,
         Err(wrong) => return print(&wrong),
     };

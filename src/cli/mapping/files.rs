@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::test::given;
 use crate::config::home::Home;
 use crate::config::shipped;
+use crate::gate;
 use crate::mapping::{Mappings, Shadow, generated, shadows};
 use crate::model::{Diagnostic, Source, Vocabulary};
 
@@ -72,6 +73,19 @@ impl Files {
         let shipped = shipped::shipped_mappings();
         let own = self.mappings.iter().filter(|source| !source.is_embedded());
         own.flat_map(|source| shadows(source, &shipped, vocabulary)).collect()
+    }
+
+    /// All of them together, for accounts as the configuration says: what the gate reads.
+    ///
+    /// # Errors
+    /// As [`load`](Files::load), and accounts of providers that none of them is for.
+    pub(super) fn load_with(&self, config: &gate::Config) -> Result<Mappings, Vec<Diagnostic>> {
+        let mappings = self.load()?;
+        let strange = config.accounts.strange(&mappings.providers().collect::<Vec<_>>());
+        match strange.is_empty() {
+            true => Ok(mappings.with_accounts(config.rates.account.as_deref(), config.accounts.clone())),
+            false => Err(strange),
+        }
     }
 
     /// All of them together.

@@ -17,6 +17,7 @@ use crate::cli::explain::show::shown_place;
 use crate::config::Config;
 use crate::config::home::Home;
 use crate::mapping::Mappings;
+use crate::model::accounts::Accounts;
 use crate::model::{Diagnostic, inert};
 use compare::Ran;
 
@@ -47,12 +48,8 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let loaded = Files::of(&config.home).and_then(|files| files.with(&args.files).load());
     let directory = config.home.mappings().join(SAMPLES);
-    let (mappings, read) = match (loaded, sample::read_all(&directory, &args.which)) {
-        // An amount in decimals has the places of its currency, which the account's may be.
-        (Ok(mappings), Ok(samples)) => {
-            let (usual, accounts) = (config.gate.rates.account.as_deref(), config.gate.accounts.clone());
-            (mappings.with_accounts(usual, accounts), samples)
-        }
+    let (mut mappings, read) = match (loaded, sample::read_all(&directory, &args.which)) {
+        (Ok(mappings), Ok(samples)) => (mappings, samples),
         (mappings, samples) => {
             let wrong: Vec<Diagnostic> = mappings.err().into_iter().chain(samples.err()).flatten().collect();
             return print(&wrong);
@@ -65,10 +62,15 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         );
     }
     let limits = config.limits.of_one_body();
-    let ran: Vec<Ran<'_>> = read
-        .iter()
-        .map(|sample| compare::run(sample, &mappings, &limits))
-        .collect();
+    let mut ran: Vec<Ran<'_>> = Vec::new();
+    for sample in &read {
+        // An amount in decimals has the places of its currency, which the account's may be. What is said of single accounts
+        // is of a deployment, and no mapping's.
+        let usual = sample.account_currency.as_deref();
+        let usual = usual.or(config.gate.rates.account.as_deref());
+        mappings = mappings.with_accounts(usual, Accounts::default());
+        ran.push(compare::run(sample, &mappings, &limits));
+    }
     let without = without_sample(&mappings, &ran);
     let mut out = io::stdout().lock();
     show(&ran, args.verbose, &mut out)?;

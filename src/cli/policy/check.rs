@@ -57,7 +57,8 @@ pub(in crate::cli) fn warnings(config: &Config, rules: &Rules, policies: &Path) 
     let files = app::sources(&config.home, policies)
         .map(|sources| sources.policies)
         .unwrap_or_default();
-    let warnings = rules.policies().warnings(&files, &known(config, rules)?);
+    let mut warnings = rules.policies().warnings(&files, &known(config, rules)?);
+    warnings.extend(rules.doubtful_budgets());
     let mut out = std::io::stderr().lock();
     for warning in &warnings {
         writeln!(out, "warning: {warning}\n")?;
@@ -90,5 +91,6 @@ fn known(config: &Config, rules: &Rules) -> anyhow::Result<Known> {
             roles.chain(anonymous).collect()
         }),
         groups: (!people.is_empty()).then(|| groups.collect()),
+        domains: Some(rules.labels().domains().is_configured()),
     })
 }

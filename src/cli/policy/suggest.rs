@@ -4,6 +4,7 @@ mod draft;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::gate::{Replayed, Rules, Sources};
 use crate::model::{Diagnostic, Source, Timestamp};
 use crate::policy::Verdict;
 use crate::store::{ReadError, Reader};
-use draft::Draft;
+use draft::{Draft, Would, may_match};
 
 /// Draft a policy file from the calls on record: the least permits that cover them, with what was seen as their bounds
 ///
@@ -60,6 +61,10 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
                 wrong.join("\n")
             );
         }
+        Err(Failed::Permits(wrong)) => {
+            let wrong = Vec::from_iter(wrong).join(", ");
+            bail!("the draft would permit what is for people to decide, which is a fault of this program: {wrong}");
+        }
     };
     match io::stdout().lock().write_all(text.as_bytes()) {
         // A reader that closes early (`| head`) is no error.
@@ -73,6 +78,8 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
 enum Failed {
     Read(ReadError),
     Load(Vec<Diagnostic>),
+    /// Calls that no draft is to permit.
+    Permits(BTreeSet<String>),
 }
 
 /// The file: what it would permit of the very calls, then its rules.
@@ -95,14 +102,27 @@ fn suggest(
     .map_err(Failed::Read)?;
     let rules = draft.rules();
     let alone = load(source(rules.clone())).map_err(Failed::Load)?;
-    let (mut permitted, mut calls) = (0_u64, 0_u64);
+    let (mut would, mut wrong) = (Would::default(), BTreeSet::new());
     alone
         .replay(reader, period, |replayed| {
-            if let Replayed::Decided { verdict, .. } = replayed {
-                calls += 1;
-                permitted += u64::from(matches!(verdict, Verdict::Allow { .. }));
+            let Replayed::Decided { recorded, verdict } = replayed else {
+                return;
+            };
+            would.calls += 1;
+            if !matches!(verdict, Verdict::Allow { .. }) {
+                return;
+            }
+            would.permitted += 1;
+            let action = words.completed_again(&recorded);
+            match draft.left_out(&recorded, &action) {
+                None => {}
+                Some(why) if may_match(why) => would.beside += 1,
+                Some(why) => drop(wrong.insert(format!("{} ({why})", action.name))),
             }
         })
         .map_err(Failed::Read)?;
-    Ok(draft.head(period, permitted, calls) + &rules)
+    match wrong.is_empty() {
+        true => Ok(draft.head(period, &would) + &rules),
+        false => Err(Failed::Permits(wrong)),
+    }
 }

@@ -1,4 +1,5 @@
 mod taken;
+mod usual;
 
 use std::sync::Arc;
 use std::time::Duration;

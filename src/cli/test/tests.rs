@@ -1,3 +1,5 @@
+mod dropped;
+
 use super::*;
 use crate::gate::Rules;
 use crate::model::Diagnostic;
@@ -96,6 +98,31 @@ fn rules_that_are_among_those_that_decided_are_enough_where_a_test_says_so() {
     }
 }
 
+/// From the request on: who is outside follows from targets.yaml alone.
+#[test]
+fn with_the_pack_mail_to_people_outside_is_held_once_somebody_says_who_is_inside() {
+    let mail = |decision: &str, at: &str| {
+        format!(
+            "tests:\n  - it: x\n    curl: >-\n      https://api.sendgrid.com/v3/mail/send --json '{{\"personalizations\": [{{\"to\": \
+             [{{\"email\": \"ada@{at}\"}}]}}], \"from\": {{\"email\": \"bot@example.com\"}}, \"subject\": \"x\", \"content\": \
+             [{{\"type\": \"text/plain\", \"value\": \"x\"}}]}}'\n    expect: {{ decision: {decision} }}\n"
+        )
+    };
+    let pack = include_str!("../../../policies/packs/communication.cedar");
+    for (targets, outside) in [("", "ALLOW"), ("domains: [example.com]\n", "REQUIRE_APPROVAL")] {
+        let (directory, _) = rules(pack);
+        let home = Home::choose(Some(directory.path().to_owned())).unwrap();
+        if !targets.is_empty() {
+            fs::write(home.policies().join("targets.yaml"), targets).unwrap();
+        }
+        let rules = app::load_rules(&home, None, Config::load(home.clone()).unwrap().gate).unwrap();
+        for (decision, at) in [("ALLOW", "example.com"), (outside, "elsewhere.example")] {
+            let (passed, text, _) = results(&rules, &mail(decision, at));
+            assert!(passed, "{targets}: {text}");
+        }
+    }
+}
+
 /// What decides is the strictest of all rules, so what holds of the baseline and of all packs at once holds of any of them.
 #[test]
 fn with_any_pack_the_shipped_tests_pass_and_no_rule_is_idle() {
@@ -111,7 +138,9 @@ fn with_any_pack_the_shipped_tests_pass_and_no_rule_is_idle() {
         shipped::write_packs(&home, &packs).unwrap();
         let rules = app::load_rules(&home, None, Config::load(home.clone()).unwrap().gate)
             .unwrap_or_else(|wrong| panic!("{wrong:?}"));
-        for tests in shipped::fixtures(&home.policies().join("tests")).unwrap() {
+        let tests = shipped::fixtures(&home.policies().join("tests")).unwrap();
+        assert_eq!(tests.len(), 1 + packs.len(), "the baseline's, and those of each pack");
+        for tests in tests {
             let (passed, text, _) = results(&rules, &tests.text);
             assert!(passed, "{packs:?}: {text}");
         }
@@ -124,6 +153,14 @@ fn with_any_pack_the_shipped_tests_pass_and_no_rule_is_idle() {
         };
         let idle = rules.policies().warnings(&[], &known);
         assert!(idle.is_empty(), "{packs:?}: {idle:#?}");
+        let nobody_inside = crate::policy::Known {
+            domains: Some(false),
+            ..known
+        };
+        let told = rules.policies().warnings(&[], &nobody_inside);
+        assert_eq!(told.len(), usize::from(!packs.is_empty()), "the baseline waits for it");
+        let names = |one: &Diagnostic| one.message.contains("`communication-external` counts nobody");
+        assert!(told.iter().all(names), "{told:#?}");
     }
 }
 

@@ -21,7 +21,7 @@ fn machines(kind: &str, count: i64) -> Action {
 
 #[test]
 fn a_cost_is_count_times_price_times_730_hours_rounded_up() {
-    let (prices, rates) = (Prices::load(&source(SMALL)).unwrap(), Rates::new(Some("usd")));
+    let (prices, rates) = (Prices::load(&source(SMALL), None).unwrap(), Rates::new(Some("usd")));
     let cost = |kind: &str, count| prices.monthly(&machines(kind, count), &rates);
     assert_eq!(cost("t3.micro", 1), Some(760), "$7.592");
     assert_eq!(cost("t3.micro", 100), Some(75_920));
@@ -48,13 +48,15 @@ fn all_mistakes_are_told_at_once_with_their_places() {
         .replace("usd", "xau")
         .replace("0.0104", "cheap")
         .replace("\"20\"", "-1, t3.micro: 5");
-    let wrong: Vec<String> = Prices::load(&source(&text))
+    let wrong: Vec<String> = Prices::load(&source(&text), Some(&["aws", "stripes"]))
         .unwrap_err()
         .iter()
         .map(ToString::to_string)
         .collect();
     let told = wrong.join("\n");
-    assert_eq!(wrong.len(), 3, "{told}");
+    assert_eq!(wrong.len(), 4, "{told}");
+    let strange = "no mapping is for the provider `stripe` (did you mean `stripes`?)";
+    assert!(told.contains("prices.yaml:5:") && told.contains(strange), "{told}");
     assert!(told.contains("prices.yaml:1:") && told.contains("`xau`"), "{told}");
     assert!(told.contains("prices.yaml:7:") && told.contains("`cheap`"), "{told}");
     assert!(told.contains("prices.yaml:8:") && told.contains("`-1`"), "{told}");
@@ -62,7 +64,7 @@ fn all_mistakes_are_told_at_once_with_their_places() {
 
 #[test]
 fn the_prices_that_ship_are_many_and_read() {
-    let prices = Prices::load(&source(include_str!("../../../policies/prices.yaml"))).unwrap();
+    let prices = Prices::load(&source(include_str!("../../../policies/prices.yaml")), None).unwrap();
     let known = |provider: &str| prices.monthly[provider].keys().cloned().collect::<Vec<_>>();
     let (rds, ec2): (Vec<_>, Vec<_>) = known("aws").into_iter().partition(|kind| kind.starts_with("db."));
     assert!(ec2.len() >= 60 && rds.len() >= 30 && known("google").len() >= 25);

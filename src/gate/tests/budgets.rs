@@ -33,6 +33,11 @@ fn with_targets(targets: &str, budgets: &str, more: &str, memory: &Arc<Memory>) 
                 "mappings/aws-dynamodb.yaml",
                 include_str!("../../../mappings/aws-dynamodb.yaml"),
             ),
+            // The prices that ship are of Google, too.
+            file(
+                "mappings/google-oauth.yaml",
+                include_str!("../../../mappings/google-oauth.yaml"),
+            ),
         ],
         policies: vec![
             file("policies/baseline.cedar", BASELINE),

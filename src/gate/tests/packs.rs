@@ -268,6 +268,11 @@ fn integrations() {
 #[test]
 fn workflows() {
     let kind = Value::Text("contract".to_owned());
+    let in_tables = |tables: &[&str]| {
+        let tables = tables.iter().map(|table| (*table).to_owned()).collect();
+        let fields = [("sql_tables", Value::List(tables)), ("unbounded", Value::Bool(false))];
+        action("bulk_update", &fields)
+    };
     decides(
         "workflows",
         include_str!("../../../policies/packs/workflows.cedar"),
@@ -278,9 +283,21 @@ fn workflows() {
                 "REQUIRE_APPROVAL workflows-contracts",
             ),
             (
-                action("approve_request", &[("record_kind", kind)]),
+                action("approve_request", &[("record_kind", kind.clone())]),
                 "REQUIRE_APPROVAL workflows-contracts",
             ),
+            (
+                action(
+                    "bulk_update",
+                    &[("record_kind", kind), ("unbounded", Value::Bool(false))],
+                ),
+                "REQUIRE_APPROVAL workflows-contracts",
+            ),
+            (
+                in_tables(&["orders", "contracts"]),
+                "REQUIRE_APPROVAL workflows-contracts",
+            ),
+            (in_tables(&["orders"]), "ALLOW changes"),
             (on(action("modify_record", &[]), "page", "unknown"), "ALLOW changes"),
             (
                 action("export_data", &[]),

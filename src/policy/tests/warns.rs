@@ -16,6 +16,7 @@ fn known() -> Known {
         agents: set(&["a", "b"]),
         roles: set(&["r", "s"]),
         groups: set(&["approver", "finance"]),
+        domains: None,
     }
 }
 

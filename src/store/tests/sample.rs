@@ -8,8 +8,8 @@ use crate::model::change::{ApprovalRow, CallClosed, CallRow};
 use crate::model::entry::{Committed, Kind};
 use crate::model::grant::{Bounds, Grant, Most, Scope};
 use crate::model::{
-    Access, Action, ApprovalId, CallId, Change, Entry, Facts, GrantId, HoldRule, Outcome, State, Target, Tie, Timestamp,
-    Value, Vote,
+    Access, Action, ApprovalId, CallId, Change, Entry, Facts, GrantId, HoldRule, Outcome, State, Target, Tie,
+    Timestamp, Value, Vote,
 };
 
 pub(crate) fn entry(kind: Kind) -> Change {

@@ -2,6 +2,60 @@
 
 use super::*;
 
+#[track_caller]
+pub(super) fn steps_are_timed(text: &str, steps: &[&str]) {
+    let told = line(text, "time  ");
+    for step in steps {
+        assert!(told.contains(step) && told.contains(" µs"), "{step}: {told}");
+    }
+}
+
+#[test]
+fn a_refused_call_is_told_with_the_rules_of_today_their_places_and_the_smallest_change() {
+    let origin = Origin::stripe();
+    let rule = "@id(\"no-charges\") @reason(\"Not from here\")\nforbid (principal, action == Action::\"create_charge\", resource);\n";
+    let sidecar = Sidecar::new()
+        .policy(rule)
+        .resolve("api.stripe.com", &origin)
+        .hold("1s")
+        .start();
+    let post = |path: &str, form: &str| {
+        let url = format!("https://api.stripe.com/v1/{path}");
+        let answer = Curl::call(&sidecar, &[&url, "-d", form]);
+        answer.headers["runplane-request-id"].clone()
+    };
+    let blocked = post("charges", "amount=700&currency=usd");
+    let told = sidecar.told(&["explain", &blocked]);
+    let (then, now) = told.split_once("If it came again now:").unwrap();
+    assert!(line(then, "  rule").contains("policies/house.cedar:1:"), "{told}");
+    assert!(line(now, "mapping").starts_with("mappings/stripe.yaml:"), "{told}");
+    assert!(line(now, "decision").starts_with("BLOCK (policy_blocked)"), "{told}");
+    for said in [
+        "forbid  no-charges",
+        "permit  changes",
+        "except it from the rule `no-charges`",
+        "unless { principal == Agent::\"support-bot\" }",
+        "Then it would be allowed.",
+    ] {
+        assert!(now.contains(said), "{said}: {told}");
+    }
+    let held = post("refunds", "charge=ch_1&amount=90000");
+    let told = sidecar.told(&["explain", &held]);
+    let (_, now) = told.split_once("If it came again now:").unwrap();
+    assert!(line(now, "  held by").contains("baseline.cedar:"), "{told}");
+    assert!(
+        now.contains("(decided)") && now.contains("runplane approvals approve"),
+        "{told}"
+    );
+    steps_are_timed(now, &["weigh ", "budgets ", "decide "]);
+    // By other rules of today, those of then have no place any more.
+    sidecar.put("policies/house.cedar", "");
+    let told = sidecar.told(&["explain", &blocked]);
+    let (then, now) = told.split_once("If it came again now:").unwrap();
+    assert_eq!(line(then, "  rule"), "no-charges", "{told}");
+    assert_eq!(line(now, "decision"), "ALLOW", "{told}");
+}
+
 #[test]
 fn what_happened_is_told_from_the_record_with_the_sidecar_running_or_not() {
     let origin = Origin::stripe();

@@ -13,7 +13,7 @@ use super::compare::MEMBERS;
 use crate::cli::test::curl;
 use crate::io::yaml::{self, Located};
 use crate::model::diagnostic::meant;
-use crate::model::{Diagnostic, Source};
+use crate::model::{Diagnostic, Source, money};
 use crate::proxy::described::Described;
 
 /// Bytes of a file of samples.
@@ -27,6 +27,8 @@ pub(super) struct Sample {
     /// What is claimed; else the request.
     pub(super) name: String,
     pub(super) described: Described,
+    /// What amounts without a currency are in; else what the configuration says.
+    pub(super) account_currency: Option<String>,
     /// As it is written; never empty.
     pub(super) expected: Map<String, Json>,
 }
@@ -63,6 +65,8 @@ struct Written {
     body: Option<String>,
     #[serde(default)]
     body_b64: Option<String>,
+    #[serde(default)]
+    account_currency: Option<String>,
     expected: Map<String, Json>,
 }
 
@@ -179,6 +183,13 @@ fn sample(file: &str, line: usize, written: Written) -> Result<Sample, String> {
     if written.expected.contains_key("refused") && written.expected.len() > 1 {
         return Err("what is refused means nothing: expected `refused` alone".to_owned());
     }
+    if let Some(currency) = &written.account_currency
+        && money::exponent(currency).is_none()
+    {
+        return Err(format!(
+            "`account_currency`: expected a currency of three letters (ISO 4217), as usd, found `{currency}`"
+        ));
+    }
     let described = match (&written.curl, &written.url) {
         (Some(_), Some(_)) | (None, None) => return Err("expected exactly one of `curl` and `url`".to_owned()),
         (Some(command), None) => {
@@ -205,6 +216,7 @@ fn sample(file: &str, line: usize, written: Written) -> Result<Sample, String> {
         line,
         name: written.it.unwrap_or_else(request),
         described,
+        account_currency: written.account_currency.map(|currency| currency.to_ascii_lowercase()),
         expected: written.expected,
     })
 }

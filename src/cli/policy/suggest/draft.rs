@@ -1,19 +1,28 @@
 //! What was seen, and the rules that cover it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::audit::{Period, RecordedCall};
 use crate::cli::explain::advice::cedar_text;
-use crate::model::vocabulary::{ActionClass, ActionDefinition};
+use crate::model::vocabulary::{ActionClass, ActionDefinition, FieldType};
 use crate::model::{Access, Action, Value, Vocabulary, inert};
+
+/// Why calls are left out that another like them may bring under a rule: what they lack, or what else was then, stopped them.
+const INCOMPLETE: &str = "incomplete";
+const BLOCKED: &str = "blocked";
+
+/// Whether a drafted rule may match a call that was left out for this.
+pub(super) fn may_match(why: &str) -> bool {
+    matches!(why, INCOMPLETE | BLOCKED)
+}
 
 pub(super) struct Draft<'a> {
     vocabulary: &'a Vocabulary,
     seen: BTreeMap<Kind, Seen>,
-    /// What is not permitted: why, agent and action.
-    left_out: BTreeMap<(&'static str, Arc<str>, Arc<str>), u64>,
+    /// What is not permitted: why, agent and action; how many calls, and what they come to in money.
+    left_out: BTreeMap<(&'static str, Arc<str>, Arc<str>), (u64, i128)>,
     /// Calls that cannot be read any more.
     pub(super) lost: u64,
 }
@@ -23,6 +32,8 @@ pub(super) struct Draft<'a> {
 struct Kind {
     agent: Arc<str>,
     action: Arc<str>,
+    /// One action may read, change and delete (`modify_record` removes tags, too).
+    access: Access,
     provider: Arc<str>,
     target: Arc<str>,
     environment: Arc<str>,
@@ -34,7 +45,16 @@ struct Seen {
     calls: u64,
     /// Of each number: how often it was there, and the largest.
     numbers: BTreeMap<Arc<str>, (u64, i64)>,
+    /// Of what is so or not: how often it was there, and what it was.
+    flags: BTreeMap<Arc<str>, (u64, BTreeSet<bool>)>,
+    /// Of [`LISTS`]: how often they were there, and all that was in them.
+    lists: BTreeMap<Arc<str>, (u64, BTreeSet<String>)>,
 }
+
+/// Lists that say whom or what a call reaches: a rule names what was seen in them.
+const LISTS: [&str; 2] = ["recipient_domains", "sql_tables"];
+/// Where more was seen than that, a rule says nothing of it.
+const MOST_NAMES: usize = 20;
 
 impl<'a> Draft<'a> {
     pub(super) fn new(vocabulary: &'a Vocabulary) -> Self {
@@ -49,17 +69,19 @@ impl<'a> Draft<'a> {
     /// A call does all that it means, so it is permitted with all of it or not at all. `action` is as rules see it: completed,
     /// and with the labels of its target.
     pub(super) fn see(&mut self, recorded: &RecordedCall, action: &Action) {
-        let why = action.meanings().find_map(|meaning| self.not_to_be_permitted(meaning));
-        let why = why.or((recorded.decision == "BLOCK").then_some("blocked"));
-        if let Some(why) = why {
+        if let Some(why) = self.left_out(recorded, action) {
             let key = (why, recorded.facts.agent.clone(), action.name.clone());
-            *self.left_out.entry(key).or_default() += 1;
+            let (calls, money) = self.left_out.entry(key).or_default();
+            *calls += 1;
+            let amounts = action.deeds().filter_map(|meaning| meaning.int("amount_base"));
+            *money += amounts.map(i128::from).sum::<i128>();
             return;
         }
         for meaning in action.meanings() {
             let kind = Kind {
                 agent: recorded.facts.agent.clone(),
                 action: meaning.name.clone(),
+                access: self.access(meaning),
                 provider: meaning.provider.clone(),
                 target: meaning.target.kind.clone(),
                 environment: meaning.environment().clone(),
@@ -69,19 +91,30 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Why no rule is drafted of a call.
+    pub(super) fn left_out(&self, recorded: &RecordedCall, action: &Action) -> Option<&'static str> {
+        let why = action.meanings().find_map(|meaning| self.not_to_be_permitted(meaning));
+        why.or((recorded.decision == "BLOCK").then_some(BLOCKED))
+    }
+
+    /// As rules see it.
+    fn access(&self, action: &Action) -> Access {
+        let definition = self.vocabulary.actions.get(&action.name);
+        definition.map_or(action.access, |definition| action.access.max(definition.access))
+    }
+
     /// SECURITY: a rule that nobody thought about must not permit what cannot be undone: an agent would write its own policy by
     /// trying. Test: `deletes_money_security_and_unmapped_calls_are_never_permitted`.
     fn not_to_be_permitted(&self, action: &Action) -> Option<&'static str> {
         let Some(definition) = self.vocabulary.actions.get(&action.name) else {
             return Some("no action of the vocabulary");
         };
-        let access = action.access.max(definition.access);
         let is_in = |group: &str| definition.groups.iter().any(|known| &**known == group);
         if action.unmapped {
             return Some("in no mapping");
         }
         if !action.missing.is_empty() {
-            return Some("incomplete");
+            return Some(INCOMPLETE);
         }
         if is_in("security") {
             return Some("security");
@@ -95,7 +128,7 @@ impl<'a> Draft<'a> {
             | ActionClass::Create
             | ActionClass::Update
             | ActionClass::Code
-            | ActionClass::Unknown => match access {
+            | ActionClass::Unknown => match self.access(action) {
                 Access::Delete => Some("deletes"),
                 Access::Admin => Some("security"),
                 Access::Write if is_in("payments") => Some("money"),
@@ -105,7 +138,13 @@ impl<'a> Draft<'a> {
     }
 
     /// What the file begins with.
-    pub(super) fn head(&self, period: &Period, permitted: u64, calls: u64) -> String {
+    pub(super) fn head(&self, period: &Period, would: &Would) -> String {
+        let Would {
+            permitted,
+            calls,
+            beside,
+        } = would;
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
         let mut text = String::from(
             "// Drafted by `runplane policy suggest` from the calls on record. Read each rule before it is in force.\n",
         );
@@ -113,19 +152,37 @@ impl<'a> Draft<'a> {
         // Here and below: writing into a String cannot fail.
         let _ = writeln!(
             text,
-            "// {} to {}{}: {calls} calls. These rules alone permit {permitted} of them.",
+            "// {} to {}{}: {calls} call{}. These rules alone permit {permitted} of them.",
             period.since,
             period.until,
-            of.unwrap_or_default()
+            of.unwrap_or_default(),
+            plural(*calls)
         );
+        if *beside > 0 {
+            let _ = writeln!(
+                text,
+                "// {beside} of these {} left out below: nothing tells them from calls that are covered.",
+                if *beside == 1 { "is" } else { "are" }
+            );
+        }
         if self.lost > 0 {
-            let _ = writeln!(text, "// {} more calls cannot be read any more.", self.lost);
+            let lost = self.lost;
+            let _ = writeln!(text, "// {lost} more call{} cannot be read any more.", plural(lost));
         }
         if !self.left_out.is_empty() {
             text.push_str("//\n// Not permitted here, for people to decide:\n");
         }
-        for ((why, agent, action), count) in &self.left_out {
-            let _ = writeln!(text, "//   {count:>7}  {} by {}: {why}", inert(action), inert(agent));
+        for ((why, agent, action), (count, money)) in &self.left_out {
+            let money = match money {
+                0 => String::new(),
+                money => format!(", amount_base {money} in all"),
+            };
+            let _ = writeln!(
+                text,
+                "//   {count:>7}  {} by {}: {why}{money}",
+                inert(action),
+                inert(agent)
+            );
         }
         text + "\n"
     }
@@ -137,46 +194,108 @@ impl<'a> Draft<'a> {
             let Some(definition) = self.vocabulary.actions.get(&kind.action) else {
                 continue;
             };
-            text.push_str(&rule(number, kind, seen, definition));
+            let bounds = seen.bounds(self.vocabulary, definition);
+            text.push_str(&rule(number, kind, seen, bounds));
         }
         text
     }
+}
+
+/// What the rules alone would have made of the calls.
+#[derive(Default)]
+pub(super) struct Would {
+    pub(super) calls: u64,
+    pub(super) permitted: u64,
+    /// Of the permitted: calls that were left out.
+    pub(super) beside: u64,
 }
 
 impl Seen {
     fn add(&mut self, action: &Action) {
         self.calls += 1;
         for (field, value) in &action.fields {
-            if let Value::Int(number) = value {
-                let (times, most) = self.numbers.entry(field.clone()).or_insert((0, *number));
-                *times += 1;
-                *most = (*most).max(*number);
+            match value {
+                Value::Int(number) => {
+                    let (times, most) = self.numbers.entry(field.clone()).or_insert((0, *number));
+                    *times += 1;
+                    *most = (*most).max(*number);
+                }
+                Value::Bool(flag) => {
+                    let (times, seen) = self.flags.entry(field.clone()).or_default();
+                    *times += 1;
+                    seen.insert(*flag);
+                }
+                Value::List(names) if LISTS.contains(&&**field) => {
+                    let (times, seen) = self.lists.entry(field.clone()).or_default();
+                    *times += 1;
+                    seen.extend(names.iter().take(MOST_NAMES + 1).cloned());
+                }
+                Value::Text(_) | Value::List(_) => {}
             }
         }
     }
+
+    /// The bounds that were seen, as conditions.
+    fn bounds(&self, vocabulary: &Vocabulary, definition: &ActionDefinition) -> Vec<String> {
+        let bounded = |field: &Arc<str>, times: u64, bound: String| {
+            let optional = !definition.required.contains(field);
+            match (optional, times == self.calls) {
+                (false, _) => bound,
+                (true, true) => format!("context has {field} && {bound}"),
+                (true, false) => format!("(if context has {field} then {bound} else true)"),
+            }
+        };
+        let numbers = self.numbers.iter();
+        let numbers =
+            numbers.map(|(field, (times, most))| bounded(field, *times, format!("context.{field} <= {most}")));
+        let is_flag = |field: &&Arc<str>| {
+            let known = vocabulary.fields.get(*field);
+            known.is_some_and(|known| known.kind == FieldType::Bool)
+        };
+        let fields = definition.required.iter().chain(&definition.optional);
+        let flags = fields.filter(is_flag).filter_map(|field| match self.flags.get(field) {
+            // What nobody says of a call is not so.
+            None => Some(bounded(field, 0, format!("context.{field} == false"))),
+            Some((times, seen)) => match Vec::from_iter(seen)[..] {
+                [only] => Some(bounded(field, *times, format!("context.{field} == {only}"))),
+                _ => None,
+            },
+        });
+        let lists = self
+            .lists
+            .iter()
+            .filter(|(_, (_, seen))| (1..=MOST_NAMES).contains(&seen.len()));
+        let lists = lists.map(|(field, (times, seen))| {
+            let names: Vec<String> = seen.iter().map(|name| cedar_text(name)).collect();
+            bounded(
+                field,
+                *times,
+                format!("[{}].containsAll(context.{field})", names.join(", ")),
+            )
+        });
+        numbers.chain(flags).chain(lists).collect()
+    }
 }
 
-fn rule(number: usize, kind: &Kind, seen: &Seen, definition: &ActionDefinition) -> String {
+// SECURITY: a permit that says less than what was seen covers the deletion beside the change, and calls that no mapping knows.
+// Test: `a_permit_does_not_cover_the_deletion_the_unmapped_or_the_unbounded_beside_it`.
+fn rule(number: usize, kind: &Kind, seen: &Seen, bounds: Vec<String>) -> String {
     let plain = |text: &str| {
         text.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")
             .to_lowercase()
     };
     let mut conditions = vec![
+        format!("context.access == {}", cedar_text(kind.access.as_str())),
+        "!context.unmapped".to_owned(),
         format!("context.host == {}", cedar_text(&kind.host)),
         format!("resource.kind == {}", cedar_text(&kind.target)),
         format!("resource.environment == {}", cedar_text(&kind.environment)),
     ];
     let mut text = format!("// {} call{}", seen.calls, if seen.calls == 1 { "" } else { "s" });
-    for (field, (times, most)) in &seen.numbers {
+    for (field, (_, most)) in &seen.numbers {
         let _ = write!(text, "; {field} up to {most}");
-        let bound = format!("context.{field} <= {most}");
-        let optional = !definition.required.contains(field);
-        conditions.push(match (optional, *times == seen.calls) {
-            (false, _) => bound,
-            (true, true) => format!("context has {field} && {bound}"),
-            (true, false) => format!("(if context has {field} then {bound} else true)"),
-        });
     }
+    conditions.extend(bounds);
     format!(
         "{text}\n@id(\"suggested-{number}-{}-{}\")\n\
          permit (principal == Agent::{}, action == Action::{}, resource in Provider::{})\n\

@@ -5,7 +5,8 @@ use crate::audit::{Digests, Ruling};
 use crate::gate;
 use crate::model::money::Rates;
 use crate::model::{
-    Access, Action, Authority, Body, Call, CallId, Caller, Host, Missing, Origin, Scheme, Target, Tie, Value, Why,
+    Access, Action, Authority, Body, Call, CallId, Caller, Host, Missing, Origin, Reason, Scheme, Target, Tie, Value,
+    Why,
 };
 use crate::store::{self, Store};
 
@@ -67,6 +68,12 @@ async fn suggested(calls: &[(&str, Action)]) -> String {
 
 /// The same with this `targets.yaml`, if it is not empty.
 async fn suggested_with(targets: &str, calls: &[(&str, Action)]) -> String {
+    let calls = calls.iter().map(|(agent, action)| (*agent, action.clone(), "ALLOW"));
+    drafted(targets, &calls.collect::<Vec<_>>()).await
+}
+
+/// The same of calls that were decided so.
+async fn drafted(targets: &str, calls: &[(&str, Action, &'static str)]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::choose(Some(directory.path().to_owned())).unwrap();
     if !targets.is_empty() {
@@ -74,16 +81,16 @@ async fn suggested_with(targets: &str, calls: &[(&str, Action)]) -> String {
         std::fs::write(home.policies().join("targets.yaml"), targets).unwrap();
     }
     let store = Store::open(&home.path().join(store::FILE)).unwrap();
-    let ruling = Ruling {
-        decision: "ALLOW",
-        reason: None,
-        rules: &[],
-        approval: None,
-        spending: None,
-        would: None,
-        trial: None,
-    };
-    for (agent, action) in calls {
+    for (agent, action, decision) in calls {
+        let ruling = Ruling {
+            decision,
+            reason: (*decision == "BLOCK").then_some(Reason::PolicyBlocked),
+            rules: &[],
+            approval: None,
+            spending: None,
+            would: None,
+            trial: None,
+        };
         store
             .write(audit::decided(&call(agent), action, &ruling, &Digests::default()))
             .await
@@ -144,12 +151,96 @@ async fn what_was_seen_is_permitted_up_to_the_largest_that_was_seen() {
 }
 
 #[tokio::test]
+async fn domains_and_tables_are_those_that_were_seen() {
+    let with = |name: &str, field: &str, names: &[&str]| {
+        let mut action = action(name, Access::Write, &[]);
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        action.fields.insert(field.into(), Value::List(names));
+        action
+    };
+    let many: Vec<String> = (0..21).map(|number| format!("t{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut mail = with("send_email", "recipient_domains", &["a.example", "b.example"]);
+    mail.fields.insert("recipient_count".into(), Value::Int(2));
+    let text = suggested(&[
+        ("mailer", mail),
+        ("updater", with("modify_record", "sql_tables", &["orders"])),
+        ("updater", action("modify_record", Access::Write, &[])),
+        ("many", with("modify_record", "sql_tables", &many)),
+    ])
+    .await;
+    for said in [
+        "4 calls. These rules alone permit 4 of them.",
+        "context has recipient_domains && [\"a.example\", \"b.example\"].containsAll(context.recipient_domains)",
+        "(if context has sql_tables then [\"orders\"].containsAll(context.sql_tables) else true)",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("t20"), "{text}");
+}
+
+#[tokio::test]
 async fn the_environment_is_the_labelled_one() {
     let targets =
         "targets:\n  - match: { host: api.example.com, environment: test }\n    label: { environment: production }\n";
     let text = suggested_with(targets, &[("reader", action("read_record", Access::Read, &[]))]).await;
     assert!(text.contains("resource.environment == \"production\""), "{text}");
-    assert!(text.contains("1 calls. These rules alone permit 1 of them."), "{text}");
+    assert!(text.contains("1 call. These rules alone permit 1 of them."), "{text}");
+}
+
+#[tokio::test]
+async fn a_permit_does_not_cover_the_deletion_the_unmapped_or_the_unbounded_beside_it() {
+    let flagged = |mut action: Action, unbounded: bool| {
+        action.fields.insert("unbounded".into(), Value::Bool(unbounded));
+        action
+    };
+    let update = || action("bulk_update", Access::Write, &[]);
+    let query = || action("execute_query", Access::Read, &[]);
+    let unmapped = Action {
+        unmapped: true,
+        ..action("modify_record", Access::Write, &[])
+    };
+    let text = suggested(&[
+        ("tagger", action("modify_record", Access::Write, &[])),
+        ("tagger", action("modify_record", Access::Delete, &[])),
+        ("tagger", unmapped),
+        ("updater", flagged(update(), false)),
+        ("forgetful", query()),
+        ("asker", flagged(query(), false)),
+        ("both", flagged(update(), true)),
+        ("both", flagged(update(), false)),
+    ])
+    .await;
+    for said in [
+        "8 calls. These rules alone permit 6 of them.",
+        "modify_record by tagger: deletes",
+        "modify_record by tagger: in no mapping",
+        "context.access == \"write\"",
+        "!context.unmapped",
+        "context has unbounded && context.unbounded == false",
+        "(if context has unbounded then context.unbounded == false else true)",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("left out below"), "{text}");
+    assert_eq!(text.matches("context.unbounded ==").count(), 3, "{text}");
+}
+
+#[tokio::test]
+async fn a_call_that_was_blocked_and_is_like_one_that_was_not_is_told_in_the_head() {
+    let blocked = |agent| (agent, action("post_message", Access::Write, &[]), "BLOCK");
+    let allowed = |agent| (agent, action("post_message", Access::Write, &[]), "ALLOW");
+    let text = drafted("", &[allowed("a"), blocked("a"), blocked("b")]).await;
+    for said in [
+        "3 calls. These rules alone permit 2 of them.",
+        "1 of these is left out below",
+        "post_message by a: blocked",
+        "post_message by b: blocked",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    let text = drafted("", &[allowed("a")]).await;
+    assert!(text.contains(": 1 call. These rules alone permit 1 of them."), "{text}");
 }
 
 #[tokio::test]
@@ -189,7 +280,7 @@ async fn deletes_money_security_and_unmapped_calls_are_never_permitted() {
     assert!(text.contains("12 calls. These rules alone permit 0 of them."), "{text}");
     for said in [
         "delete_record by bot: deletes",
-        "process_refund by bot: money",
+        "process_refund by bot: money, amount_base 5 in all",
         "read_secret by bot: security",
         "read_record by bot: in no mapping",
         "modify_record by bot: deletes",

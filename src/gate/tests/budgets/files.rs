@@ -162,6 +162,7 @@ fn all_mistakes_of_the_file_are_told_at_once_with_their_places() {
   h: { window: 1d, per: agent, limit: 1, approvers: [finance] }
   i: { window: 1d, per: agent, limit: 1, over: REQUIRE_APPROVAL, approvers: [nobody] }
   j: { window: 1d, sum: recipient_count, groups: [payments], per: agent }
+  k: { window: 1d, per: agent, when: { provider: strpe } }
 ";
     let wrong = with(text, "", &Arc::default()).err().expect("it was taken");
     let told: Vec<String> = wrong.iter().map(ToString::to_string).collect();
@@ -179,13 +180,45 @@ fn all_mistakes_of_the_file_are_told_at_once_with_their_places() {
         (10, "`approvers` are asked only with"),
         (11, "nobody is in the group `nobody`"),
         (12, "no action of these groups"),
+        (13, "no mapping is for the provider `strpe` (did you mean `stripe`?)"),
     ] {
         let found = wrong
             .iter()
             .any(|one| one.line == line && one.message.contains(says) && one.snippet.is_some());
         assert!(found, "line {line}: {says}\n{all}");
     }
-    assert_eq!(wrong.len(), 12, "{all}");
+    assert_eq!(wrong.len(), 13, "{all}");
+}
+
+#[test]
+fn a_provider_of_a_budget_is_one_of_a_mapping_the_unknown_or_the_guards() {
+    for provider in ["stripe", "aws", "unknown", "guard"] {
+        let text = format!("budgets:\n  a: {{ window: 1d, per: agent, when: {{ provider: {provider} }} }}\n");
+        assert!(with(&text, "", &Arc::default()).is_ok(), "{provider}");
+    }
+}
+
+#[test]
+fn an_environment_that_is_likely_misspelt_is_told_of_and_no_other() {
+    let doubtful = |environment: &str, targets: &str| {
+        let text =
+            format!("budgets:\n  a:\n    window: 1d\n    per: agent\n    when: {{ environment: {environment} }}\n");
+        let rules = with_targets(targets, &text, "", &Arc::default()).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        let told = rules.doubtful_budgets();
+        told.iter()
+            .map(|one| format!("{}: {}", one.line, one.message))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        doubtful("produciton", TARGETS),
+        ["5: no target is labelled `produciton`: did you mean `production`?"]
+    );
+    for known in ["production", "test", "staging", "eu-west", "live"] {
+        assert!(doubtful(known, TARGETS).is_empty(), "{known}");
+    }
+    let labelled = "targets:\n  - match: { provider: stripe }\n    label: { environment: stating }\n";
+    assert!(doubtful("stating", labelled).is_empty());
+    assert_eq!(doubtful("stating", TARGETS).len(), 1);
 }
 
 #[test]
