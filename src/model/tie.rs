@@ -14,6 +14,9 @@ pub struct Remember {
     pub kind: String,
     /// Fields of this call that hold for it: `[amount, currency]`.
     pub fields: Vec<String>,
+    /// Members of the call, at the top of query or content, with which what is made may become more by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unless: Vec<String>,
 }
 
 /// What a call leaves out, and is as its target was made.
@@ -25,6 +28,10 @@ pub struct Recall {
     /// Which kinds of things the target may be; without it, the kind that `target` says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<String>,
+    /// Members, at the top of query or content, that may stand beside what the mapping reads: they make no other amount of it. A call
+    /// with any other recalls nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
 }
 
 /// How the provider marks an answer that it gave before and repeats: nothing was made by this call.
@@ -33,7 +40,7 @@ pub struct Recall {
 pub struct Replayed {
     /// Field of the answer's head.
     pub header: String,
-    /// What it says then; without it, whatever it says.
+    /// What it says then; what says anything else but `false` is marked, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -43,8 +50,8 @@ impl Replayed {
     pub fn marks(&self, head: &HeaderMap) -> bool {
         let mut said = head.get_all(self.header.as_str()).iter();
         said.any(|said| match (&self.value, said.to_str()) {
-            (Some(value), Ok(said)) => said.trim().eq_ignore_ascii_case(value),
             // In doubt it is.
+            (Some(value), Ok(said)) => said.trim().eq_ignore_ascii_case(value) || !said.trim().eq_ignore_ascii_case("false"),
             (None, _) | (_, Err(_)) => true,
         })
     }
@@ -106,6 +113,8 @@ mod tests {
             (Some("true"), &[&b"true"[..]][..], true),
             (Some("true"), &[&b" True "[..]][..], true),
             (Some("true"), &[&b"false"[..]][..], false),
+            (Some("true"), &[&b"true, true"[..]][..], true),
+            (Some("true"), &[&b"1"[..]][..], true),
             (Some("true"), &[&b"false"[..], &b"true"[..]][..], true),
             (Some("true"), &[&b"tr\xfce"[..]][..], true),
             (None, &[][..], false),

@@ -200,7 +200,8 @@ impl Things {
         let Making { id, name, .. } = making;
         let known = self.by_name.remove(&name).is_some() || self.recalling.contains_key(&name);
         let certain = !known && !self.may_have_changed(since, name, now);
-        let plain = !id.is_empty() && id.len() <= LONGEST && id.chars().all(is_of_id);
+        // A number has other spellings (`017`), by which a change would not be seen to name it.
+        let plain = id.len() <= LONGEST && id.chars().all(is_of_id) && id.contains(|one: char| one.is_ascii_alphabetic());
         let short = making.fields.iter().all(|(_, value)| match value {
             Value::Bool(_) | Value::Int(_) => true,
             Value::Text(text) => text.len() <= LONGEST,

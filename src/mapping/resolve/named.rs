@@ -11,6 +11,7 @@ use crate::mapping::file::Decoder;
 use crate::mapping::record::{self, Known};
 use crate::mapping::service::{Meaning, Operation, Service, TargetRule, UNTOLD};
 use crate::mapping::{Mappings, content, inert, kept, outline};
+use crate::model::tie::Recall;
 use crate::model::{Access, Action, Call, Missing, Target, Tie, Value, Why, money};
 
 const AMOUNT: &str = "amount";
@@ -61,7 +62,7 @@ impl Mappings {
             tie: Tie::default(),
             risk: None,
         };
-        action.tie = tie(operation, &action, &document);
+        action.tie = tie(call, operation, &action, &document);
         let others = others.into_iter().flat_map(|other| {
             let (fields, missing, targets) = match &other.target {
                 None => {
@@ -176,17 +177,42 @@ impl Mappings {
 
 /// What a call says itself of what is remembered or recalled: what follows from its account, or is said by people, is not its
 /// own.
-fn tie(operation: &Operation, action: &Action, document: &Document<'_>) -> Tie {
+fn tie(call: &Call, operation: &Operation, action: &Action, document: &Document<'_>) -> Tie {
     let rule = |name: &String| operation.fields.iter().find(|(field, _)| **field == **name);
     let read = |name: &String| rule(name).map(|(_, rule)| rule.value(document));
     let told = |name: &String| matches!(read(name), Some(Ok(_))) && action.fields.contains_key(name.as_str());
     let unsaid = |name: &String| matches!(read(name), None | Some(Err(Why::Absent)));
     match (&action.answer.remember, &action.answer.recall) {
         _ if action.access == Access::Read || action.unmapped => Tie::None,
-        (Some(remember), _) if action.missing.is_empty() && remember.fields.iter().all(told) => Tie::Tells,
-        (_, Some(recall)) if recall.fields.iter().all(unsaid) => Tie::Asks,
+        (Some(remember), _) if action.missing.is_empty() && remember.fields.iter().all(told) => {
+            let more = members(document).any(|name| name.is_none_or(|name| remember.unless.iter().any(|one| one == name)));
+            if more { Tie::None } else { Tie::Tells }
+        }
+        (_, Some(recall)) if recall.fields.iter().all(unsaid) && says_no_more(call, operation, recall, document) => Tie::Asks,
         _ => Tie::None,
     }
+}
+
+/// Whether all that a call says is what its mapping reads, or may stand beside it.
+///
+/// SECURITY: a provider may take an amount by a name that its mapping does not know yet (Stripe's `amount_to_confirm`), and
+/// the call would be judged by a smaller one (test `who_says_what_nobody_reads_recalls_nothing`).
+fn says_no_more(call: &Call, operation: &Operation, recall: &Recall, document: &Document<'_>) -> bool {
+    let is_read = document.body.is_some() || content::is_empty(&call.body);
+    let known = |name: &str| {
+        recall.beside.iter().any(|beside| beside == name)
+            || operation.paths().flat_map(Path::body_names).any(|read| **read == *name)
+    };
+    is_read && members(document).all(|name| name.is_some_and(known))
+}
+
+/// Names at the top of query and content; `None` for what has none.
+fn members<'d>(document: &Document<'d>) -> impl Iterator<Item = Option<&'d str>> {
+    let parts = [document.query, document.body].into_iter().flatten();
+    parts.flat_map(|part| match part.as_object() {
+        Some(members) => members.keys().map(|name| Some(name.as_str())).collect(),
+        None => vec![None],
+    })
 }
 
 /// The targets of what is done besides, one for each meaning. None of the operation's fields is about them.

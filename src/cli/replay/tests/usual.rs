@@ -47,7 +47,7 @@ async fn refund(house: &House, gate: &Gate, amount: i64, at: i64) -> bool {
         return true;
     };
     gate.sends(&permit, Timestamp(at))
-        .ended(Outcome::Success, Timestamp(at));
+        .ended(Outcome::Success, None, None, Timestamp(at));
     let end = CallClosed {
         call: id,
         time: Timestamp(at),

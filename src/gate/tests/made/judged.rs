@@ -104,8 +104,50 @@ fn what_does_not_fit_the_action_is_not_recalled() {
     sources.mappings[1].text = shop;
     let gate = gate_with(&sources, Observe::Everyone, HOUR);
     let order = r#"{"amount": 100, "currency": "usd", "to": "acct_1"}"#;
-    made(left(&gate, call_to("POST", "a.shop.example/orders", order)), "17");
-    let refund = read(&gate, &call_to("POST", "a.shop.example/orders/17/refund", ""), NOON).unwrap();
+    made(left(&gate, call_to("POST", "a.shop.example/orders", order)), "o17");
+    let refund = read(&gate, &call_to("POST", "a.shop.example/orders/o17/refund", ""), NOON).unwrap();
     // A refund has no destination: what of it is remembered does not fit, and nothing is recalled.
     assert_eq!((refund.int("amount"), refund.tie.recalled().len()), (None, 0));
+}
+
+/// Nobody says what a name means that the mapping does not read: it may be another amount.
+#[test]
+fn who_says_what_nobody_reads_recalls_nothing() {
+    let gate = remembering();
+    let intent = post("/v1/payment_intents", "amount=100&currency=usd");
+    made(left(&gate, intent), "pi_1");
+    for (said, expected) in [
+        ("", Some(100)),
+        ("payment_method=pm_1&metadata[order]=7", Some(100)),
+        ("amount_to_confirm=40000", None),
+        ("amount_details[surcharge][amount]=40000", None),
+        ("payment_method=pm_1&brand_new=1", None),
+    ] {
+        let confirm = post("/v1/payment_intents/pi_1/confirm", said);
+        assert_eq!(read(&gate, &confirm, NOON).unwrap().int("amount"), expected, "{said}");
+    }
+    let order = r#"{"amount": 100, "currency": "usd"}"#;
+    made(left(&gate, call_to("POST", "a.shop.example/orders", order)), "o17");
+    for (said, expected) in [("", Some(100)), (r#"{"total": 999999}"#, None), ("[999999]", None)] {
+        let refund = call_to("POST", "a.shop.example/orders/o17/refund", said);
+        assert_eq!(read(&gate, &refund, NOON).unwrap().int("amount"), expected, "{said}");
+    }
+    let by_query = call_to("POST", "a.shop.example/orders/o17/refund?total=999999", "");
+    assert_eq!(read(&gate, &by_query, NOON).unwrap().int("amount"), None);
+}
+
+#[test]
+fn what_may_become_more_by_itself_and_what_is_a_number_is_not_remembered() {
+    let gate = remembering();
+    let intent = post(
+        "/v1/payment_intents",
+        "amount=100&currency=usd&payment_method_types[]=card_present&capture_method=manual",
+    );
+    made(left(&gate, intent), "pi_1");
+    let capture = post("/v1/payment_intents/pi_1/capture", "");
+    assert_eq!(read(&gate, &capture, NOON).unwrap().int("amount"), None);
+    let order = r#"{"amount": 100, "currency": "usd"}"#;
+    made(left(&gate, call_to("POST", "a.shop.example/orders", order)), "17");
+    let refund = call_to("POST", "a.shop.example/orders/17/refund", "");
+    assert_eq!(read(&gate, &refund, NOON).unwrap().int("amount"), None);
 }
