@@ -13,6 +13,7 @@ import argparse
 import base64
 import bisect
 import datetime
+import functools
 import hashlib
 import hmac
 import itertools
@@ -76,6 +77,7 @@ BASE_Y = 4 * pow(5, P - 2, P) % P
 BASE = point_decode(BASE_Y.to_bytes(32, "little"))
 
 
+@functools.lru_cache(maxsize=65536)
 def ed25519_verifies(public, message, signature):
     if len(public) != 32 or len(signature) != 64:
         return False
@@ -305,6 +307,10 @@ def check_schema(database):
 
 # Names of values that are never kept.
 HIDDEN = ("request", "row")
+
+
+def hidden_values(values):
+    return sum(1 for value in values.values() if "value" not in value and "erased" not in value)
 
 
 def read_values(seq, committed, members, erased):
@@ -912,9 +918,25 @@ def open_database(path):
         database.isolation_level = None
         database.execute("BEGIN")
         database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.OperationalError as error:
-        raise Unreadable(f"{path}: {error}; copy it with its -wal to where you may write") from error
+    except sqlite3.Error as error:
+        if out_of_reach(error):
+            raise Unreadable(f"{path}: {error}; copy it with its -wal to where you may write") from error
+        raise
+    if database.execute("PRAGMA application_id").fetchone() != (0x52504C4E,):
+        raise Unreadable(f"{path}: not a database of runplane, or its first page is overwritten")
     return database
+
+
+# SQLite's codes for what is locked, cannot be opened, may not be read, or is no database at all.
+OUT_OF_REACH = {3, 5, 6, 7, 8, 9, 10, 14, 15, 26}
+
+
+def out_of_reach(error):
+    """Whether it was only out of reach, and not damaged. Python before 3.11 tells no code."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return "malformed" not in str(error) and isinstance(error, sqlite3.OperationalError)
+    return code & 0xFF in OUT_OF_REACH
 
 
 def rows_of(database, sql):
@@ -1001,8 +1023,6 @@ def full_root(hashes):
 
 def verify_trail(path, keys, published):
     database = open_database(path)
-    if database.execute("PRAGMA application_id").fetchone() != (0x52504C4E,):
-        raise Wrong("not a database of runplane")
     check_schema(database)
     sealed = database.execute("SELECT coalesce(max(size), 0) FROM checkpoints").fetchone()[0]
     tree, clock, tiles, turns, pruned = Tree(), Clock(), Tiles(sealed), Turns(), Pruned(database)
@@ -1010,6 +1030,7 @@ def verify_trail(path, keys, published):
     checkpoints, erased = Checkpoints(database, keys, published, clock, turns), Erased(database, pruned)
     calls = Calls(rows_of(database, f"SELECT {', '.join(CALLS)} FROM calls ORDER BY ordinal"), pruned)
     checkpoints.hold(tree)
+    hidden = 0
     entries = "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq) ORDER BY seq"
     for row in rows_of(database, entries):
         seq = row[0]
@@ -1023,6 +1044,7 @@ def verify_trail(path, keys, published):
             raise Wrong(f"entry {tree.size + 1} is missing, or another stands before it")
         members = read_entry(row)
         values = read_values(seq, row[5], members, erased)
+        hidden += hidden_values(values)
         erased.entry(seq, row[2], members)
         pruned.entry(seq, row[2], members, checkpoints.over)
         clock.entry(seq, row[1], row[2], members)
@@ -1034,6 +1056,7 @@ def verify_trail(path, keys, published):
         rows.entry(seq, row[2], members)
         grants.entry(seq, row[2], members)
         checkpoints.hold(tree)
+    over = checkpoints.over
     if checkpoints.next or checkpoints.published:
         raise Wrong(f"the trail ends at {tree.size}, before a checkpoint: its end was cut off")
     if tree.size and not checkpoints.ordinal:
@@ -1050,9 +1073,25 @@ def verify_trail(path, keys, published):
     # An index that leaves out a row hides it from whoever asks for calls of a period.
     damage = database.execute("PRAGMA integrity_check(1)").fetchone()
     if damage != ("ok",):
-        raise Wrong(f"a page or an index: {damage[0]}")
+        told = damage[0].replace("\n", " ")
+        raise Wrong(f"a page or an index: {told}")
     gone = f", {erased.count} values erased" if erased.count else ""
-    return f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}{gone}{told_of}"
+    told = f"OK: {tree.size} entries, {checkpoints.ordinal} checkpoints, the last over {sealed}{gone}{told_of}"
+    return f"{told}; not proven: {'; '.join(unproven(tree.size, over, published, hidden))}"
+
+
+def unproven(size, sealed, published, hidden):
+    """What the trail alone does not say."""
+    if published is None:
+        yield "that no entries were cut from the end (--checkpoint)"
+    elif published[0] < size:
+        yield f"that entries behind {published[0]} were not replaced by who holds the key"
+    if sealed < size:
+        yield f"entries {sealed + 1} to {size}, which no checkpoint is over"
+    if hidden:
+        yield f"{hidden} values of which only the commitment is kept"
+    yield "habits, receivers, deliveries and posts, which are no part of the trail"
+    yield "that all that happened is in it"
 
 
 def hashes_of(lines):
@@ -1122,9 +1161,13 @@ def main():
         except (Unreadable, OSError) as error:
             changed = max(changed, 2)
             print(f"UNREADABLE: {error}", flush=True)
-        except (Wrong, sqlite3.Error, LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as wrong:
+        except sqlite3.Error as error:
+            far = out_of_reach(error)
+            changed = max(changed, 2 if far else 1)
+            print(f"{'UNREADABLE' if far else 'CHANGED'}: {error}", flush=True)
+        except (Wrong, LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as wrong:
             changed = max(changed, 1)
-            print(f"CHANGED: {wrong}", flush=True)
+            print(f"CHANGED: {wrong}".replace("\n", " "), flush=True)
     return changed
 
 

@@ -7,6 +7,7 @@ mod calls;
 mod clock;
 mod entry;
 mod erased;
+mod findings;
 mod grants;
 mod keys;
 mod pruned;
@@ -16,8 +17,6 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod tree;
-
-use std::fmt;
 
 use crate::model::note::{Note, NoteError, Signed, VerifierKey};
 use crate::store::{Bare, Cell, Evidence, Line, ReadError, Table};
@@ -30,14 +29,12 @@ use pruned::Pruned;
 use rows::Rows;
 use tree::Tree;
 
+pub use findings::{Finding, Findings, Place};
 pub use keys::with_earlier;
 pub use pruned::PrunedPart;
 pub(super) use rows::PauseRow;
 pub use start::recallable;
 pub use tree::Point;
-
-/// Findings that are told one by one; the rest are counted.
-const TOLD: usize = 50;
 
 /// Entries between two reports of progress.
 const STEP: u64 = 4096;
@@ -58,81 +55,12 @@ impl Against {
         let published = published.map(|note| Note::parse(note)?.verify(&keys)).transpose()?;
         Ok(Self { keys, published })
     }
-}
 
-/// Where something is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    Entry(u64),
-    /// Somewhere among these.
-    Entries(u64, u64),
-    /// Beside an entry.
-    Values(i64),
-    /// Table, and the row's name.
-    Row(&'static str, String),
-    Tile(i64, u64),
-    Checkpoint(i64),
-    Published,
-    Trail,
-    /// Of the database: a table, index or trigger, or all of it.
-    File(String),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Entry(seq) => write!(f, "entry {seq}"),
-            Place::Entries(first, last) if first == last => write!(f, "entry {first}"),
-            Place::Entries(first, last) => write!(f, "one of the entries {first} to {last}"),
-            Place::Values(seq) => write!(f, "the values of entry {seq}"),
-            Place::Row(table, name) => write!(f, "{table}, {name}"),
-            Place::Tile(level, index) => write!(f, "tile {index} of level {level}"),
-            Place::Checkpoint(ordinal) => write!(f, "checkpoint {ordinal}"),
-            Place::Published => f.write_str("the published checkpoint"),
-            Place::Trail => f.write_str("the trail"),
-            Place::File(name) => write!(f, "{name} of the database"),
-        }
-    }
-}
-
-/// Something that is not as it was recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub place: Place,
-    pub wrong: String,
-}
-
-/// What was found wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// The first of them.
-    pub told: Vec<Finding>,
-    pub count: u64,
-    /// Between which entries, both included, the first one is that is bad, as far as known.
-    pub first_entry: Option<(u64, u64)>,
-}
-
-impl Findings {
-    fn add(&mut self, place: Place, wrong: &str) {
-        let entry = match &place {
-            Place::Entry(seq) => Some((*seq, *seq)),
-            Place::Entries(first, last) => Some((*first, *last)),
-            Place::Values(seq) => u64::try_from(*seq).ok().map(|seq| (seq, seq)),
-            Place::Row(..)
-            | Place::Tile(..)
-            | Place::Checkpoint(_)
-            | Place::Published
-            | Place::Trail
-            | Place::File(_) => None,
-        };
-        self.first_entry = self.first_entry.into_iter().chain(entry).min();
-        self.count += 1;
-        if self.told.len() < TOLD {
-            self.told.push(Finding {
-                place,
-                wrong: wrong.to_owned(),
-            });
-        }
+    fn point(&self) -> Option<Point> {
+        self.published.as_ref().map(|signed| Point {
+            size: signed.checkpoint.size,
+            seconds: signed.seconds,
+        })
     }
 }
 
@@ -161,6 +89,23 @@ pub struct Report {
 }
 
 impl Report {
+    /// Of a file that could not be read to its end.
+    fn damaged(entries: u64, against: &Against, findings: Findings) -> Self {
+        Self {
+            entries,
+            checkpoints: 0,
+            first: None,
+            last: None,
+            published: against.point(),
+            values: 0,
+            hidden: 0,
+            erased: 0,
+            pruned: None,
+            uncommitted: 0,
+            findings,
+        }
+    }
+
     /// Entries behind the last checkpoint.
     pub fn unsealed(&self) -> u64 {
         self.entries.saturating_sub(self.last.map_or(0, |last| last.size))
@@ -169,10 +114,35 @@ impl Report {
 
 /// Verifies a trail; `progress` is told of entries done and all there are.
 ///
+/// SECURITY: who overwrites a page must not get "it cannot be read" for it, and what was found so far with it: that is a finding
+/// itself (test `a_bit_that_is_turned_anywhere_in_the_file_is_found_by_both`).
+///
 /// # Errors
-/// If the database cannot be read.
+/// If the database is out of reach. What cannot be read because it is damaged is a finding, and the last one.
 pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u64, u64)) -> Result<Report, ReadError> {
-    let mut findings = Findings::default();
+    let (mut findings, mut read) = (Findings::default(), 0);
+    let shown = |done, all| {
+        read = done;
+        progress(done, all);
+    };
+    match look(evidence, against, shown, &mut findings) {
+        Ok(report) => Ok(Report { findings, ..report }),
+        Err(error) if error.is_damage() => {
+            let wrong = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let wrong = format!("it cannot be read, and nothing more was looked at: {wrong}");
+            findings.add(Place::File("a page or a table".to_owned()), &wrong);
+            Ok(Report::damaged(read, against, findings))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn look(
+    evidence: &Evidence,
+    against: &Against,
+    mut progress: impl FnMut(u64, u64),
+    findings: &mut Findings,
+) -> Result<Report, ReadError> {
     for (name, wrong) in evidence.strange()? {
         findings.add(Place::File(name), wrong);
     }
@@ -183,7 +153,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
     let sealed = u64::try_from(evidence.sealed()?.unwrap_or_default()).unwrap_or_default();
     let (mut checkpoints, mut calls) = (evidence.query(Table::Checkpoints)?, evidence.query(Table::Calls)?);
     let mut entries = evidence.query(Table::Entries)?;
-    let pruned = Pruned::read(evidence, &mut findings)?;
+    let pruned = Pruned::read(evidence, findings)?;
     let [ordinals, ..] = pruned.ordinals();
     let published = against.published.clone();
     let mut trail = Trail {
@@ -193,7 +163,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
             checkpoints.lines()?,
             published,
             sealed,
-            &mut findings,
+            findings,
         )?,
         calls: Calls::new(calls.lines()?, ordinals),
         rows: Rows::behind(&pruned),
@@ -204,7 +174,7 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
     };
     let mut lines = entries.lines()?;
     while let Some(line) = lines.line()? {
-        if !trail.entry(evidence, &line, &mut findings)? {
+        if !trail.entry(evidence, &line, findings)? {
             break;
         }
         if trail.tree.size().is_multiple_of(STEP) {
@@ -222,10 +192,10 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
     } = trail;
     let entries = tree.size();
     progress(entries, all);
-    let ended = tree.end(&mut findings)?;
-    let pruned = pruned.end(&mut findings);
-    calls.end(&mut findings)?;
-    rows.end(evidence, &mut findings)?;
+    let ended = tree.end(findings)?;
+    let pruned = pruned.end(findings);
+    calls.end(findings)?;
+    rows.end(evidence, findings)?;
     let mut loose = evidence.query(Table::LooseValues)?;
     if let Some(line) = loose.lines()?.line()? {
         let place = Place::Values(line.cell(0).int().unwrap_or_default());
@@ -236,16 +206,13 @@ pub fn verify(evidence: &Evidence, against: &Against, mut progress: impl FnMut(u
         checkpoints: ended.checkpoints,
         first: ended.first,
         last: ended.last,
-        published: against.published.as_ref().map(|signed| Point {
-            size: signed.checkpoint.size,
-            seconds: signed.seconds,
-        }),
+        published: against.point(),
         values,
         hidden,
         erased: erased.count,
         pruned,
         uncommitted: rows.uncommitted + calls.untimed,
-        findings,
+        findings: Findings::default(),
     })
 }
 

@@ -5,6 +5,7 @@ mod export;
 mod filter;
 mod keys;
 mod output;
+mod progress;
 mod prove;
 mod prune;
 mod report;

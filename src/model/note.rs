@@ -45,6 +45,16 @@ pub enum NoteError {
     OtherLog,
 }
 
+impl NoteError {
+    /// Whether it is a checkpoint, and not one of that log.
+    pub fn is_forgery(self) -> bool {
+        match self {
+            NoteError::Malformed(_) => false,
+            NoteError::Unsigned | NoteError::Forged | NoteError::Timeless | NoteError::OtherLog => true,
+        }
+    }
+}
+
 /// Why a text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a verifier key, as `runplane audit key` prints it: NAME+ID+BASE64 (Ed25519)")]

@@ -81,6 +81,29 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether it is a database of ours that is not as it was written.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            OpenError::Damaged { .. } | OpenError::Altered { .. } => true,
+            // A form of file that SQLite never wrote.
+            OpenError::Database { source, .. } => source.sqlite_error_code() == Some(ErrorCode::Unknown),
+            OpenError::Unusable { .. }
+            | OpenError::InUse { .. }
+            | OpenError::LaxMode { .. }
+            | OpenError::Missing(_)
+            | OpenError::Foreign(_)
+            | OpenError::Newer { .. }
+            | OpenError::Older { .. }
+            | OpenError::Locked(_)
+            | OpenError::ReadOnly(_)
+            | OpenError::Logged(_)
+            | OpenError::Full(_)
+            | OpenError::Setting { .. } => false,
+        }
+    }
+}
+
 /// What a failure of SQLite at `path` means to the one who started us.
 pub(super) fn explain(path: &Path, source: rusqlite::Error) -> OpenError {
     let path = path.to_owned();

@@ -110,10 +110,14 @@ pub(super) fn made(version: i64) -> rusqlite::Result<Vec<Object>> {
 }
 
 fn objects(connection: &Connection) -> rusqlite::Result<Vec<Object>> {
-    // Whatever somebody wrote there is text to us.
-    let columns =
-        "coalesce(CAST(type AS TEXT), ''), coalesce(CAST(name AS TEXT), ''), coalesce(CAST(tbl_name AS TEXT), ''),
-        CAST(sql AS TEXT)";
+    // Whatever somebody wrote there is text to us; what is none is not what a migration wrote.
+    let text = |name: &str| {
+        format!(
+            "CASE typeof({name}) WHEN 'text' THEN {name} ELSE typeof({name}) || ' ' || coalesce(CAST({name} AS TEXT), '') END"
+        )
+    };
+    let [kind, name, table, sql] = ["type", "name", "tbl_name", "sql"].map(text);
+    let columns = format!("{kind}, {name}, {table}, CASE WHEN sql IS NOT NULL THEN {sql} END");
     let all = format!("SELECT {columns} FROM sqlite_schema UNION ALL SELECT {columns} FROM sqlite_temp_schema");
     let mut statement = connection.prepare(&all)?;
     let objects = statement.query_map([], |row| {

@@ -1,13 +1,13 @@
 //! `runplane audit verify`: needs nothing of this machine but the file.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use super::progress::Progress;
 use super::witness::Witnessed;
 use crate::audit::{self, Against, Disclosure, Point, Proof, Report};
 use crate::model::note::VerifierKey;
@@ -74,9 +74,17 @@ fn verified(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Some(witnessed) => (Some(&*witnessed.file), Some(witnessed.note.clone())),
         None => (of_file, of_file.map(read_checkpoint).transpose()?),
     };
-    let against = Against::new(keys, note.as_deref())
-        .with_context(|| format!("{}", file.unwrap_or(Path::new("--checkpoint")).display()))?;
-    let evidence = Evidence::open(&args.file)?;
+    let named = || format!("{}", file.unwrap_or(Path::new("--checkpoint")).display());
+    let against = match Against::new(keys, note.as_deref()) {
+        // SECURITY: "it cannot be told" would be all that a checkpoint that somebody wrote themselves comes to (test
+        // `a_published_checkpoint_that_is_forged_is_a_finding`).
+        Err(error) if error.is_forgery() => return changed(&format!("{}: {error}", named()), out),
+        against => against.with_context(named)?,
+    };
+    let evidence = match Evidence::open(&args.file) {
+        Err(error) if error.is_damage() => return changed(&chain(&error), out),
+        evidence => evidence?,
+    };
     let report = held_against(&evidence, &against).with_context(|| format!("{}", args.file.display()))?;
     if !evidence.is_still() {
         bail!(
@@ -167,6 +175,19 @@ fn disclosure(text: &str, keys: &[VerifierKey], out: &mut dyn Write) -> anyhow::
     )?;
     writeln!(out, "{}", inert(disclosed.value()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Before anything of the trail was looked at.
+fn changed(why: &str, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    writeln!(out, "CHANGED: nothing of the trail was looked at")?;
+    writeln!(out, "  {}", inert(why))?;
+    Ok(ExitCode::FAILURE)
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }
 
 fn failed(why: &str, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -314,47 +335,12 @@ fn unproven(report: &Report, beside: bool, out: &mut dyn Write) -> io::Result<()
     )?;
     writeln!(
         out,
+        "  - who is to be told of approvals, and whether they were (receivers, deliveries, posts): no part of the trail"
+    )?;
+    writeln!(
+        out,
         "  - that all that happened is in the trail: only what went through this sidecar is"
     )
-}
-
-/// A bar on a terminal; nothing elsewhere.
-struct Progress {
-    shown: Option<Instant>,
-    terminal: bool,
-}
-
-impl Progress {
-    const WIDTH: u64 = 30;
-
-    fn new() -> Self {
-        Self {
-            shown: None,
-            terminal: io::stderr().is_terminal(),
-        }
-    }
-
-    fn show(&mut self, done: u64, all: u64) {
-        let fresh = self
-            .shown
-            .is_some_and(|shown| shown.elapsed() < Duration::from_millis(100));
-        if !self.terminal || fresh {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let of = |whole: u64| done.saturating_mul(whole) / all.max(1);
-        let bar: String = (0..Self::WIDTH)
-            .map(|at| if at < of(Self::WIDTH) { '#' } else { '.' })
-            .collect();
-        // Who closed standard error does not want to know.
-        let _shown = write!(io::stderr(), "\r[{bar}] {:>3} %  {done} of {all} entries", of(100)).is_ok();
-    }
-
-    fn clear(&self) {
-        if self.shown.is_some() {
-            let _cleared = write!(io::stderr(), "\r\x1b[K").is_ok();
-        }
-    }
 }
 
 #[cfg(test)]
