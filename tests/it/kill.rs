@@ -3,6 +3,7 @@
 
 mod asks;
 mod books;
+mod faults;
 mod load;
 
 use std::collections::BTreeMap;

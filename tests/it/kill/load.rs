@@ -1,11 +1,11 @@
 //! Mixed load, drawn from a seed, that ends when its connections break.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::asks::{Ask, FILES, STRIPE, THINGS, tunnel};
 use super::books::Answered;
-use crate::harness::{Sidecar, Wire};
+use crate::harness::{HttpAnswer, Sidecar, Wire};
 
 /// xorshift64*: the same seed, the same draws.
 pub struct Dice(u64);
@@ -43,17 +43,18 @@ struct Client {
     dice: Dice,
 }
 
+const CLIENTS: [(&str, &[Ask]); 6] = [
+    (STRIPE, &[Ask::Read, Ask::Refund]),
+    (STRIPE, &[Ask::Read, Ask::Refund]),
+    (FILES, &[Ask::Upload]),
+    (THINGS, &[Ask::Download, Ask::Block]),
+    (STRIPE, &[Ask::Hold]),
+    (STRIPE, &[Ask::Hold]),
+];
+
 /// Puts load on a sidecar, kills it after `span`, and gives what its clients were answered until then, and the markers of
 /// what was under way.
 pub fn until_killed(sidecar: &Sidecar, seed: u64, span: Duration) -> (Vec<Answered>, Vec<String>) {
-    const CLIENTS: [(&str, &[Ask]); 6] = [
-        (STRIPE, &[Ask::Read, Ask::Refund]),
-        (STRIPE, &[Ask::Read, Ask::Refund]),
-        (FILES, &[Ask::Upload]),
-        (THINGS, &[Ask::Download, Ask::Block]),
-        (STRIPE, &[Ask::Hold]),
-        (STRIPE, &[Ask::Hold]),
-    ];
     // Opened before anything is killed, so that a connection that breaks is one that carried calls.
     let clients: Vec<Client> = (0..)
         .zip(CLIENTS)
@@ -66,7 +67,7 @@ pub fn until_killed(sidecar: &Sidecar, seed: u64, span: Duration) -> (Vec<Answer
     let key = sidecar.owner_key();
     std::thread::scope(|scope| {
         let clients: Vec<_> = clients.into_iter().map(|client| scope.spawn(|| client.run())).collect();
-        let approver = scope.spawn(|| approve_until_gone(sidecar, &key, Dice::new(seed + 99)));
+        let approver = scope.spawn(|| approve_until_gone(sidecar, &key, Dice::new(seed + 99), &AtomicBool::new(true)));
         std::thread::sleep(span);
         sidecar.kill9();
         approver.join().unwrap();
@@ -75,32 +76,84 @@ pub fn until_killed(sidecar: &Sidecar, seed: u64, span: Duration) -> (Vec<Answer
     })
 }
 
+/// Puts the same load on it for as long as `during` takes, and gives what was answered. What breaks is connected anew.
+pub fn under(sidecar: &Sidecar, seed: u64, during: impl FnOnce()) -> Vec<Answered> {
+    let (goes_on, key) = (AtomicBool::new(true), sidecar.owner_key());
+    std::thread::scope(|scope| {
+        let (goes_on, key) = (&goes_on, &key);
+        let clients: Vec<_> = (0..)
+            .zip(CLIENTS)
+            .map(|(at, (host, asks))| {
+                scope.spawn(move || {
+                    let mut client = Client {
+                        wire: tunnel(sidecar, host),
+                        asks,
+                        dice: Dice::new(seed + at),
+                    };
+                    let mut answered = Vec::new();
+                    while goes_on.load(Ordering::Relaxed) {
+                        match client.once() {
+                            Ok(answer) => answered.push(answer),
+                            Err(_) => client.wire = tunnel(sidecar, host),
+                        }
+                        std::thread::sleep(Duration::from_millis(client.dice.below(10)));
+                    }
+                    answered
+                })
+            })
+            .collect();
+        let approver = scope.spawn(move || approve_until_gone(sidecar, key, Dice::new(seed + 99), goes_on));
+        during();
+        goes_on.store(false, Ordering::Relaxed);
+        approver.join().unwrap();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    })
+}
+
 impl Client {
+    /// The marker, where it was not answered.
+    fn once(&mut self) -> Result<Answered, String> {
+        let ask = self.asks[self.dice.below(self.asks.len() as u64) as usize];
+        let marker = fresh();
+        if self.wire.try_send(&ask.bytes(&marker)).is_err() {
+            return Err(marker);
+        }
+        match self.wire.answer() {
+            Some(answer) => Ok(Answered {
+                marker,
+                status: answer.status,
+            }),
+            None => Err(marker),
+        }
+    }
+
     /// What was answered, and the marker of what was not.
     fn run(mut self) -> (Vec<Answered>, String) {
         let mut answered = Vec::new();
         loop {
-            let ask = self.asks[self.dice.below(self.asks.len() as u64) as usize];
-            let marker = fresh();
-            if self.wire.try_send(&ask.bytes(&marker)).is_err() {
-                return (answered, marker);
-            }
-            match self.wire.answer() {
-                Some(answer) => answered.push(Answered {
-                    marker,
-                    status: answer.status,
-                }),
-                None => return (answered, marker),
+            match self.once() {
+                Ok(answer) => answered.push(answer),
+                Err(marker) => return (answered, marker),
             }
         }
     }
 }
 
-/// Approves what is held, one in two, until the sidecar is gone.
-fn approve_until_gone(sidecar: &Sidecar, key: &str, mut dice: Dice) {
+/// What is held; nothing where that could not be told; `None`: the answer was cut off.
+fn pending(answer: &HttpAnswer) -> Option<serde_json::Value> {
+    match answer.status {
+        200 => serde_json::from_slice(&answer.body).ok(),
+        _ => Some(serde_json::json!([])),
+    }
+}
+
+/// Approves what is held, one in two, until the sidecar is gone, or the load.
+fn approve_until_gone(sidecar: &Sidecar, key: &str, mut dice: Dice, goes_on: &AtomicBool) {
     let mut looked_at = std::collections::BTreeSet::new();
-    while let Ok(answer) = sidecar.try_api("GET", "/api/v1/approvals?state=pending", key, None) {
-        let Ok(list) = serde_json::from_slice::<serde_json::Value>(&answer.body) else {
+    while goes_on.load(Ordering::Relaxed)
+        && let Ok(answer) = sidecar.try_api("GET", "/api/v1/approvals?state=pending", key, None)
+    {
+        let Some(list) = pending(&answer) else {
             return;
         };
         for approval in crate::harness::items(&list) {
