@@ -4,6 +4,7 @@
 mod anchors;
 mod changed;
 mod clock;
+mod cuts;
 mod damaged;
 mod erased;
 mod keys;
