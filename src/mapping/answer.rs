@@ -45,8 +45,8 @@ pub fn read_answer(answer: &Answer, status: u16, content: Option<&[u8]>) -> Read
         answer.success.is_none() || document.is_none() || find(&answer.success).is_some_and(|value| is_yes(&value));
     let result_id = find(&answer.result_id).and_then(|value| match value {
         Value::String(text) if !text.is_empty() && text.len() <= MAX_ID => Some(text),
-        Value::Number(number) => Some(number.as_str().to_owned()),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::Number(number) if number.as_str().len() <= MAX_ID => Some(number.as_str().to_owned()),
+        Value::String(_) | Value::Number(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     });
     let success = (200..300).contains(&status) && says_yes;
     Reading {
@@ -159,6 +159,9 @@ mod tests {
         assert_eq!(id(r#"{"id": "re_1"}"#), Some("re_1".to_owned()));
         assert_eq!(id(r#"{"id": 12}"#), Some("12".to_owned()));
         assert_eq!(id(r#"{"id": ["x"]}"#), None);
+        let long = |digits: usize| format!(r#"{{"id": {}}}"#, "1".repeat(digits));
+        assert_eq!(id(&long(MAX_ID)), Some("1".repeat(MAX_ID)));
+        assert_eq!(id(&long(MAX_ID + 1)), None, "it would be kept for ever");
         assert_eq!(id("[]"), None);
         assert_eq!(read_answer(&answer, 402, Some(br#"{"id": "re_1"}"#)).result_id, None);
         let large = format!(r#"{{"id": "re_1", "x": "{}"}}"#, "x".repeat(70_000));
