@@ -3,13 +3,36 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Rows, Statement};
 
 use super::connect::Stamp;
 use super::open::{OpenError, explain};
 use super::reader::ReadError;
 use super::{Gone, connect, prune, schema, tree};
 use crate::model::merkle::Hash;
+
+impl ReadError {
+    /// Whether the database is not as it was written, and was not only out of reach.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            ReadError::Open(error) => error.is_damage(),
+            ReadError::Missing { .. } | ReadError::NoTile { .. } => true,
+            ReadError::Read(error) => !matches!(
+                error.sqlite_error_code(),
+                Some(
+                    ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                        | ErrorCode::FileLockingProtocolFailed
+                        | ErrorCode::CannotOpen
+                        | ErrorCode::PermissionDenied
+                        | ErrorCode::SystemIoFailure
+                        | ErrorCode::OutOfMemory
+                        | ErrorCode::OperationInterrupted
+                )
+            ),
+        }
+    }
+}
 
 /// A database at one moment.
 #[derive(Debug)]

@@ -42,6 +42,20 @@ fn second_says(key: &str, files: &[PathBuf]) -> Vec<i32> {
     codes
 }
 
+/// The salt of a value that is not kept is held to nothing, as `Not proven` says.
+fn without_bare_salts(cell: Value) -> Value {
+    let Value::Text(text) = &cell else { return cell };
+    let Ok(serde_json::Value::Object(mut values)) = serde_json::from_str(text) else {
+        return cell;
+    };
+    for value in values.values_mut().filter_map(serde_json::Value::as_object_mut) {
+        if !value.contains_key("value") {
+            value.remove("salt");
+        }
+    }
+    Value::Text(serde_json::Value::Object(values).to_string())
+}
+
 /// All rows that are part of the trail; `None`: they cannot be read.
 fn rows(path: &Path) -> Option<Vec<Vec<Value>>> {
     let uri = format!("file:{}?immutable=1", path.display());
@@ -66,7 +80,11 @@ fn rows(path: &Path) -> Option<Vec<Vec<Value>>> {
         let read = statement.query_map([], |row| {
             (0..columns).map(|at| row.get(at)).collect::<Result<Vec<_>, _>>()
         });
-        all.extend(read.ok()?.collect::<Result<Vec<_>, _>>().ok()?);
+        let read = read.ok()?.collect::<Result<Vec<_>, _>>().ok()?;
+        all.extend(
+            read.into_iter()
+                .map(|row| row.into_iter().map(without_bare_salts).collect()),
+        );
     }
     Some(all)
 }
