@@ -21,10 +21,18 @@ pub(super) fn may_match(why: &str) -> bool {
 pub(super) struct Draft<'a> {
     vocabulary: &'a Vocabulary,
     seen: BTreeMap<Kind, Seen>,
-    /// What is not permitted: why, agent and action; how many calls, and what they come to in money.
-    left_out: BTreeMap<(&'static str, Arc<str>, Arc<str>), (u64, i128)>,
+    /// What is not permitted: why, agent and action.
+    left_out: BTreeMap<(&'static str, Arc<str>, Arc<str>), LeftOut>,
     /// Calls that cannot be read any more.
     pub(super) lost: u64,
+}
+
+/// Calls that are not permitted.
+#[derive(Default)]
+struct LeftOut {
+    calls: u64,
+    /// What they come to in the account's currency.
+    money: i128,
 }
 
 /// Calls that one rule covers.
@@ -71,10 +79,10 @@ impl<'a> Draft<'a> {
     pub(super) fn see(&mut self, recorded: &RecordedCall, action: &Action) {
         if let Some(why) = self.left_out(recorded, action) {
             let key = (why, recorded.facts.agent.clone(), action.name.clone());
-            let (calls, money) = self.left_out.entry(key).or_default();
-            *calls += 1;
+            let out = self.left_out.entry(key).or_default();
+            out.calls += 1;
             let amounts = action.deeds().filter_map(|meaning| meaning.int("amount_base"));
-            *money += amounts.map(i128::from).sum::<i128>();
+            out.money += amounts.map(i128::from).sum::<i128>();
             return;
         }
         for meaning in action.meanings() {
@@ -172,14 +180,14 @@ impl<'a> Draft<'a> {
         if !self.left_out.is_empty() {
             text.push_str("//\n// Not permitted here, for people to decide:\n");
         }
-        for ((why, agent, action), (count, money)) in &self.left_out {
+        for ((why, agent, action), LeftOut { calls, money }) in &self.left_out {
             let money = match money {
                 0 => String::new(),
                 money => format!(", amount_base {money} in all"),
             };
             let _ = writeln!(
                 text,
-                "//   {count:>7}  {} by {}: {why}{money}",
+                "//   {calls:>7}  {} by {}: {why}{money}",
                 inert(action),
                 inert(agent)
             );
