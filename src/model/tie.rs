@@ -51,7 +51,9 @@ impl Replayed {
         let mut said = head.get_all(self.header.as_str()).iter();
         said.any(|said| match (&self.value, said.to_str()) {
             // In doubt it is.
-            (Some(value), Ok(said)) => said.trim().eq_ignore_ascii_case(value) || !said.trim().eq_ignore_ascii_case("false"),
+            (Some(value), Ok(said)) => {
+                said.trim().eq_ignore_ascii_case(value) || !said.trim().eq_ignore_ascii_case("false")
+            }
             (None, _) | (_, Err(_)) => true,
         })
     }

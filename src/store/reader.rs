@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
 use super::open::OpenError;
 use super::{
@@ -30,29 +30,6 @@ pub enum ReadError {
     Missing { entry: u64 },
     #[error("the tree's tile {index} of level {level} is missing, or too short")]
     NoTile { level: u32, index: u64 },
-}
-
-impl ReadError {
-    /// Whether the database is not as it was written, and was not only out of reach.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            ReadError::Open(error) => error.is_damage(),
-            ReadError::Missing { .. } | ReadError::NoTile { .. } => true,
-            ReadError::Read(error) => !matches!(
-                error.sqlite_error_code(),
-                Some(
-                    ErrorCode::DatabaseBusy
-                        | ErrorCode::DatabaseLocked
-                        | ErrorCode::FileLockingProtocolFailed
-                        | ErrorCode::CannotOpen
-                        | ErrorCode::PermissionDenied
-                        | ErrorCode::SystemIoFailure
-                        | ErrorCode::OutOfMemory
-                        | ErrorCode::OperationInterrupted
-                )
-            ),
-        }
-    }
 }
 
 /// A read-only connection. Short-lived: while one reads, the write-ahead log cannot start again from its beginning.

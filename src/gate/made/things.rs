@@ -201,7 +201,8 @@ impl Things {
         let known = self.by_name.remove(&name).is_some() || self.recalling.contains_key(&name);
         let certain = !known && !self.may_have_changed(since, name, now);
         // A number has other spellings (`017`), by which a change would not be seen to name it.
-        let plain = id.len() <= LONGEST && id.chars().all(is_of_id) && id.contains(|one: char| one.is_ascii_alphabetic());
+        let plain =
+            id.len() <= LONGEST && id.chars().all(is_of_id) && id.contains(|one: char| one.is_ascii_alphabetic());
         let short = making.fields.iter().all(|(_, value)| match value {
             Value::Bool(_) | Value::Int(_) => true,
             Value::Text(text) => text.len() <= LONGEST,

@@ -185,10 +185,13 @@ fn tie(call: &Call, operation: &Operation, action: &Action, document: &Document<
     match (&action.answer.remember, &action.answer.recall) {
         _ if action.access == Access::Read || action.unmapped => Tie::None,
         (Some(remember), _) if action.missing.is_empty() && remember.fields.iter().all(told) => {
-            let more = members(document).any(|name| name.is_none_or(|name| remember.unless.iter().any(|one| one == name)));
+            let more =
+                members(document).any(|name| name.is_none_or(|name| remember.unless.iter().any(|one| one == name)));
             if more { Tie::None } else { Tie::Tells }
         }
-        (_, Some(recall)) if recall.fields.iter().all(unsaid) && says_no_more(call, operation, recall, document) => Tie::Asks,
+        (_, Some(recall)) if recall.fields.iter().all(unsaid) && says_no_more(call, operation, recall, document) => {
+            Tie::Asks
+        }
         _ => Tie::None,
     }
 }
