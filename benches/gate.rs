@@ -95,6 +95,7 @@ fn loaded(policies: Vec<Source>, memory: &Arc<Memory>) -> Rules {
         mappings: vec![
             source("stripe.yaml", include_str!("../mappings/stripe.yaml")),
             source("aws-ec2.yaml", include_str!("../mappings/aws-ec2.yaml")),
+            source("google-sts.yaml", include_str!("../mappings/google-sts.yaml")),
         ],
         policies,
         budgets: vec![
@@ -216,7 +217,9 @@ fn typical(rules: &Rules, make: fn() -> Call, at: Timestamp) -> Duration {
     spans[CALLS / 2]
 }
 
-const CALLS: [(&str, fn() -> Call); 3] = [("read", read), ("refund", refund), ("refund-over-500", refund_over_500)];
+type Make = fn() -> Call;
+
+const CALLS: [(&str, Make); 3] = [("read", read), ("refund", refund), ("refund-over-500", refund_over_500)];
 
 /// Budgets, risk and Cedar: 30 µs at the most, and not more for rules that are not about the call.
 fn of_gate(criterion: &mut Criterion) {

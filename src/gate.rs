@@ -17,6 +17,7 @@ mod prepare;
 mod prices;
 mod recall;
 mod replay;
+mod sources;
 mod spending;
 mod stated;
 #[cfg(test)]
@@ -44,7 +45,7 @@ use crate::model::money::Rates;
 use crate::model::observed::Observe;
 use crate::model::time::Zone;
 use crate::model::{
-    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Sensitivity, Situation, Source, Timestamp, Value, Vocabulary,
+    Action, Call, Diagnostic, Evidence, Facts, HoldRule, Sensitivity, Situation, Timestamp, Value, Vocabulary,
 };
 use crate::policy::{Decision, INCOMPLETE_ACTION, Permit, Policies, Verdict};
 use crate::risk::{self, Subject};
@@ -53,6 +54,7 @@ pub use self::made::{Hindered, Way};
 pub use self::memory::{Memory, Sent};
 pub use self::paused::Paused;
 pub use self::replay::Replayed;
+pub use self::sources::Sources;
 pub use self::timed::Took;
 
 /// The rules in force, for every door.
@@ -133,43 +135,6 @@ pub struct Config {
     pub risk: risk::Settings,
     /// For how long what was made through here is remembered; zero: not at all.
     pub recall: Duration,
-}
-
-/// The files that rules are made of.
-#[derive(Clone)]
-pub struct Sources {
-    pub vocabulary: Source,
-    pub mappings: Vec<Source>,
-    pub policies: Vec<Source>,
-    /// `policies/budgets.yaml`, and those of packs.
-    pub budgets: Vec<Source>,
-    /// `policies/prices.yaml`
-    pub prices: Option<Source>,
-    /// Labels of targets.
-    pub targets: Source,
-}
-
-impl Sources {
-    /// Names of the files that are not shipped.
-    pub fn own(&self) -> BTreeSet<String> {
-        let files = self.mappings.iter().chain(self.rules()).chain([&self.vocabulary]);
-        let own = files.filter(|source| !source.is_embedded());
-        own.map(|source| source.file.clone()).collect()
-    }
-
-    /// Which set they would be, for the record.
-    pub fn digests(&self) -> Digests {
-        Digests {
-            mappings: Mappings::digest_of(&self.vocabulary, &self.mappings),
-            policies: Source::digest(self.rules()),
-        }
-    }
-
-    /// Everything that decides what mappings read.
-    fn rules(&self) -> impl Iterator<Item = &Source> {
-        let data = self.budgets.iter().chain(&self.prices);
-        self.policies.iter().chain(data).chain([&self.targets])
-    }
 }
 
 /// Mappings and policies that were checked against each other: one value, so that no call is read by the mappings of one

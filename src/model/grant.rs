@@ -304,8 +304,8 @@ mod tests {
     fn what_is_hidden_in_part_is_covered_by_no_grant() {
         let hooked = |provider: &str, hook: &str| {
             let mut action = action(provider);
-            let urls = Value::List(vec![hook.to_owned()]);
-            action.fields.insert("url_fields".into(), urls);
+            let hooks = vec![hook.to_owned()];
+            action.fields.insert("url_fields".into(), Value::List(hooks));
             action
         };
         for (hook, covered) in [("https://a.example/in", true), ("https://a.example/…", false)] {
@@ -385,17 +385,15 @@ mod tests {
 
     #[test]
     fn what_is_claimed_to_be_a_test_is_no_call_in_production() {
-        let mut claimed = action(GUARD);
-        claimed.also.push(Action {
-            environment: "test".into(),
-            ..claimed.clone()
-        });
+        let (mut claimed, test) = (action(GUARD), || "test".into());
+        let as_claimed = |action: Action| Action {
+            environment: test(),
+            ..action
+        };
+        claimed.also.push(as_claimed(claimed.clone()));
         let stated = Stated::of(&claimed).unwrap();
         assert!(!stated.is(&action("stripe")));
-        assert!(stated.is(&Action {
-            environment: "test".into(),
-            ..action("stripe")
-        }));
-        assert!(Stated::of(&action("stripe")).is_none(), "only what was stated");
+        assert!(stated.is(&as_claimed(action("stripe"))));
+        assert!(Stated::of(&action("stripe")).is_none());
     }
 }
