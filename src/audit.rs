@@ -94,7 +94,7 @@ pub use erase::{EraseError, Erasure, TARGET, Wanted};
 pub use export::{Exporter, Format};
 pub use figures::{Count, Figures, Sum, Tally};
 pub use grants::{by_grants, given, grant_ended};
-pub use history::{Ended, Event, Period, history};
+pub use history::{Ended, Event, Period, as_called, history};
 pub use notifications::{attempted, receiver_disabled, receiver_enabled};
 pub use proof::{HEADER as PROOF_HEADER, Proof, ProofError, ProveError, consistency, extension, prove};
 pub use prune::{By, Prune, PruneError, hold as hold_before_pruning};

@@ -150,7 +150,7 @@ fn decided(
 }
 
 /// The call as it stood before people consented: held, and without the values that they stated.
-fn as_called(mut recorded: RecordedCall, asked: ApprovalRow) -> Option<RecordedCall> {
+pub fn as_called(mut recorded: RecordedCall, asked: ApprovalRow) -> Option<RecordedCall> {
     recorded.decision = "REQUIRE_APPROVAL";
     recorded.reason = None;
     recorded.rules = asked.rules.iter().map(|rule| rule.id.clone()).collect();

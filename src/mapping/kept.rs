@@ -76,23 +76,34 @@ pub(super) fn said(value: &Json) -> Json {
     match value {
         Json::String(text) => Json::String(word(text)),
         Json::Array(items) => Json::Array(items.iter().map(said).collect()),
-        Json::Object(members) => Json::Object(
-            members
-                .iter()
-                .map(|(name, value)| (name.clone(), said(value)))
-                .collect(),
-        ),
+        Json::Object(members) => Json::Object(members.iter().map(|(name, value)| (word(name), said(value))).collect()),
         Json::Null | Json::Bool(_) | Json::Number(_) => value.clone(),
     }
 }
 
-/// A text that may be the address of a page, or something else.
+/// A text in which addresses of pages may stand.
 pub(super) fn word(word: &str) -> String {
-    let start = word.trim_start().get(..8).unwrap_or_default().to_ascii_lowercase();
-    match start.starts_with("http:") || start.starts_with("https:") {
-        true => url(word),
-        false => text(word),
+    if word.contains(OF_KEYS) {
+        return HIDDEN.to_string();
     }
+    let parts = |character: char| character.is_whitespace() || "\"'`<>()[]{},;".contains(character);
+    let mut out = String::with_capacity(word.len());
+    for piece in word.split_inclusive(parts) {
+        let said = piece.trim_end_matches(parts);
+        match is_address(said) {
+            true => out.push_str(&url(said)),
+            false => out.push_str(&text(said)),
+        }
+        out.push_str(&piece[said.len()..]);
+    }
+    out
+}
+
+/// Of a page or a service that is called; the names of other things (`s3://…`) are told.
+fn is_address(piece: &str) -> bool {
+    let small = piece.to_ascii_lowercase();
+    let called = ["http:", "https:", "ws:", "wss:", "ftp:"];
+    small.starts_with("//") || small.starts_with("\\\\") || called.iter().any(|scheme| small.contains(scheme))
 }
 
 /// Whole, but for tokens that say what they are, and for passwords and query values of addresses.
@@ -343,6 +354,31 @@ mod tests {
         }));
         let kept = r#"{"hook":"https://hooks.slack.com/services/…/…/…","all":["…",5,null],"note":"for Jane"}"#;
         assert_eq!(said.to_string(), kept);
+        for (said, kept) in [
+            (
+                "post to https://hooks.slack.com/services/T000/B000/SECRETtoken123, then stop",
+                "post to https://hooks.slack.com/services/…/…/…, then stop",
+            ),
+            (
+                "see https://a.example/x and https://u:PASSWORD@b.example/",
+                "see https://a.example/x and https://…@b.example/",
+            ),
+            (
+                "//hooks.slack.com/services/SECRETtoken123",
+                "//hooks.slack.com/services/…",
+            ),
+            ("http://\u{e9}a.example/SECRETtoken123", "http://\u{e9}a.example/…"),
+            (
+                "s3://acme-exports/2026/report-123456.csv",
+                "s3://acme-exports/2026/report-123456.csv",
+            ),
+            ("-----BEGIN PRIVATE KEY-----\nMIIE", "…"),
+            ("customer  42", "customer  42"),
+        ] {
+            assert_eq!(word(said), kept, "{said}");
+        }
+        let named = super::said(&serde_json::json!({ "https://hooks.slack.com/services/SECRETtoken123": 1 }));
+        assert_eq!(named.to_string(), r#"{"https://hooks.slack.com/services/…":1}"#);
     }
 
     #[test]

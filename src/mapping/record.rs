@@ -2,7 +2,7 @@
 
 use super::dispatch::{ACTION, Dispatch, NameSource, VERSION};
 use super::service::{Operation, Service};
-use super::{form, inert};
+use super::{form, inert, kept};
 use crate::model::Call;
 
 /// Longer path segments are taken for secrets where no mapping says what they are.
@@ -107,7 +107,8 @@ fn push_query(out: &mut String, query: &str, known: Known<'_>) {
         Known::Operation(service, operation) => {
             service.show.contains(name)
                 || names_operation(service, name)
-                || operation.reads_query.iter().any(|read| **read == *name)
+                || (operation.reads_query.iter().any(|read| **read == *name)
+                    && !operation.hides_query.iter().any(|hidden| **hidden == *name))
         }
     };
     for (at, pair) in query.split('&').enumerate() {
@@ -122,7 +123,9 @@ fn push_query(out: &mut String, query: &str, known: Known<'_>) {
         inert::push(out, name);
         if !value.is_empty() {
             out.push('=');
-            if shows(&decoded) {
+            // SECURITY: an address or a token may stand in any parameter (test `a_query_is_shown_without_what_may_be_secret`).
+            let whole = || form::decode(value, true).is_ok_and(|said| kept::word(&said) == said);
+            if shows(&decoded) && whole() {
                 inert::push(out, value)
             } else {
                 out.push('…')

@@ -256,6 +256,8 @@ pub(super) struct Operation {
     pub shown_segments: Vec<bool>,
     /// Query parameters that fields, target and predicates may read.
     pub reads_query: Vec<Box<str>>,
+    /// Of these, what may be the address of a webhook: it does not stand in the record.
+    pub hides_query: Vec<Box<str>>,
     pub needs_body: bool,
     /// Members of its content that differ each time, besides the file's.
     pub volatile: Vec<Box<str>>,

@@ -206,12 +206,12 @@ impl Mappings {
     pub fn judged_as(&self, call: &Call, statement: &Statement) -> Result<Action, Misstated> {
         let (name, definition, unmapped) = self.meant_by(&statement.action)?;
         let mut context = statement.context.clone();
-        let claimed = text(&mut context, ENVIRONMENT, LONGEST_NAME, TEXT)?;
+        let claimed = text(&mut context, ENVIRONMENT, LONGEST_NAME, TEXT)?.map(|claimed| kept::word(&claimed));
         let values::Read { fields, missing } = self.values(definition, &mut context)?;
         context.sort_keys();
         let mut action = Action {
             provider: GUARD.into(),
-            operation: statement.action.as_str().into(),
+            operation: kept::word(&statement.action).into(),
             name,
             access: definition.access,
             fields,
@@ -237,7 +237,9 @@ impl Mappings {
             .chain(&definition.required)
             .any(|field| &**field == TOOL)
         {
-            action.fields.insert(TOOL.into(), Value::Text(statement.action.clone()));
+            action
+                .fields
+                .insert(TOOL.into(), Value::Text(kept::word(&statement.action)));
         }
         action.summary = self.told(&action, definition, claimed.as_deref(), &context);
         let claim = claimed.filter(|claimed| claimed != UNKNOWN).map(|claimed| Action {
@@ -326,7 +328,7 @@ impl Mappings {
         let rest = beside(rest);
         for (at, (name, value)) in rest.iter().take(SHOWN).enumerate() {
             out.push_str(if at == 0 { "; also said: " } else { ", " });
-            inert::push_at_most(&mut out, name, SHOWN_OF_EACH);
+            inert::push_at_most(&mut out, &kept::word(name), SHOWN_OF_EACH);
             out.push('=');
             inert::push_at_most(&mut out, &kept::said(value).to_string(), SHOWN_OF_EACH);
         }

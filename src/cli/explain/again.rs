@@ -5,7 +5,7 @@ use std::io::Write;
 use super::advice;
 use super::decision::{Question, decision, times};
 use super::show::{line, list, shown_place};
-use crate::audit::RecordedCall;
+use crate::audit::{RecordedCall, as_called};
 use crate::gate::Rules;
 use crate::model::{Reason, Timestamp};
 use crate::store::{Kept, Reader};
@@ -16,6 +16,18 @@ pub(super) fn tell(decided: &Kept, reader: &Reader, rules: &Rules, out: &mut imp
     let recorded = match RecordedCall::read(decided) {
         Ok(recorded) => recorded,
         Err(why) => return Ok(line(out, "decision", &format!("cannot be told: {}", why.told().1))?),
+    };
+    // What people stated is not the call's: again it would come without.
+    let approval = recorded.approval.clone().filter(|_| recorded.decision == "ALLOW");
+    let recorded = match approval {
+        None => Some(recorded),
+        Some(approval) => reader
+            .approval(&approval)?
+            .and_then(|asked| as_called(recorded, asked)),
+    };
+    let Some(recorded) = recorded else {
+        let told = "cannot be told: the approval by which it went is no longer on record as it was";
+        return Ok(line(out, "decision", told)?);
     };
     match recorded.reason {
         None

@@ -12,6 +12,7 @@ use crate::mapping::document::Path;
 use crate::mapping::file::{self, File};
 use crate::mapping::service::{Operation, Reader};
 use crate::model::Access;
+use crate::model::vocabulary::FieldClass;
 
 impl Compiler<'_> {
     pub(super) fn dispatch(&mut self, file: &File, context: &Context<'_>) -> Dispatch {
@@ -283,6 +284,15 @@ impl Compiler<'_> {
         let reads_body = paths().any(Path::reads_body);
         let content_ignored = operation.content_ignored || file.grpc;
         let reads_query = paths().flat_map(Path::query_names).collect();
+        let is_url = |name: &str| {
+            let field = self.vocabulary.fields.get(name);
+            field.is_some_and(|field| field.class == FieldClass::Url)
+        };
+        let urls = fields.iter().filter(|(name, _)| is_url(name));
+        let hides_query = urls
+            .flat_map(|(_, rule)| rule.paths())
+            .flat_map(Path::query_names)
+            .collect();
         if content_ignored && reads_body {
             self.wrong(
                 at,
@@ -318,6 +328,7 @@ impl Compiler<'_> {
             parameters: context.parameters.clone(),
             shown_segments: context.shown_segments.clone(),
             reads_query,
+            hides_query,
             reader,
             meaning,
             when,

@@ -181,6 +181,30 @@ fn the_request_line_shows_what_the_mapping_reads() {
 }
 
 #[test]
+fn a_query_is_shown_without_what_may_be_secret() {
+    let line = |url: &str| {
+        let call = call("POST", url, &[KEY], None);
+        resolve(shipped(), &call).unwrap().request_line
+    };
+    let hook = "https%3A%2F%2Fu%3APASSWORDx%40hooks.slack.com%2Fservices%2FT0%2FB0%2FSECRETtoken123";
+    for url in [
+        format!("https://api.stripe.com/v1/webhook_endpoints?url={hook}"),
+        format!("https://api.stripe.com/v1/webhook_endpoints?url={}", &hook[14..]),
+        format!("https://api.stripe.com/v1/refunds?amount={hook}&charge=ch_1"),
+        "https://api.stripe.com/v1/refunds?amount=ghp_16C7e42F292c6912E7710c838347Ae178B4a&charge=ch_1".to_owned(),
+        format!(
+            "https://sns.us-east-1.amazonaws.com/?Action=Subscribe&Version=2010-03-31&Protocol=https&TopicArn=arn%3Aaws%3Asns%3Aus-east-1%3A123456789012%3At&Endpoint={hook}"
+        ),
+    ] {
+        let line = line(&url);
+        let secret = ["PASSWORDx", "SECRETtoken", "ghp_16C7"]
+            .into_iter()
+            .find(|secret| line.contains(secret));
+        assert!(secret.is_none() && line.contains('…'), "{line}");
+    }
+}
+
+#[test]
 fn a_parameter_that_is_to_be_hidden_is() {
     let text = "provider: hook\ntitle: Hook\nhosts: [hooks.example.com]\ndispatch: path\nhide: [token]\noperations:\n  hook.post: { call: 'POST /services/{team}/{token}', action: post_message, target: { kind: channel, id: $.path.team }, content_ignored: true }\n";
     let mappings = load(&[("hook.yaml", text)]).unwrap();
