@@ -165,9 +165,11 @@ impl Settings {
 
     pub(super) fn scale(&self, action: &str, measure: Measure) -> Scale {
         let own = self.actions.get(action).and_then(|action| action.scales.get(&measure));
+        // Who says what is much in general says it of these, too.
+        let unchanged = self.scales == Scales::default();
         let shipped = OF_ACTIONS
             .iter()
-            .find(|(name, of, _)| (*name, *of) == (action, measure));
+            .find(|(name, of, _)| unchanged && (*name, *of) == (action, measure));
         own.or(shipped.map(|(_, _, scale)| scale))
             .copied()
             .unwrap_or(match measure {

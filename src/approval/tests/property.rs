@@ -291,7 +291,8 @@ impl World {
         let sweep = self.approvals.sweep();
         assert_eq!(matches!(sweep.jump, Some(Jump::Back(_))), self.unnoticed);
         if std::mem::take(&mut self.unnoticed) {
-            self.disk.distrusts();
+            let under_way = self.under_way.as_ref().map(|drafted| &drafted.draft.row().id);
+            self.disk.distrusts(under_way);
         }
         for draft in sweep.expired {
             assert!(self.disk.left(&draft.row().id).is_zero(), "expired before its time");

@@ -21,9 +21,7 @@ pub(super) fn tell(decided: &Kept, reader: &Reader, rules: &Rules, out: &mut imp
     let approval = recorded.approval.clone().filter(|_| recorded.decision == "ALLOW");
     let recorded = match approval {
         None => Some(recorded),
-        Some(approval) => reader
-            .approval(&approval)?
-            .and_then(|asked| as_called(recorded, asked)),
+        Some(approval) => reader.approval(&approval)?.and_then(|asked| as_called(recorded, asked)),
     };
     let Some(recorded) = recorded else {
         let told = "cannot be told: the approval by which it went is no longer on record as it was";

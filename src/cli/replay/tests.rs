@@ -12,7 +12,7 @@ use crate::gate::Rules;
 use crate::io::body::Limits;
 use crate::model::change::CallClosed;
 use crate::model::money::Rates;
-use crate::model::{Action, Call, Caller, Change, Outcome, Reason};
+use crate::model::{Action, Call, Caller, Change, Outcome, Reason, Tie};
 use crate::policy::Verdict;
 use crate::proxy::described::{Described, Judged, judge};
 use crate::store::{self, Store};
@@ -150,6 +150,8 @@ async fn the_record_holds_all_that_a_decision_rests_on() {
             answer: Arc::default(),
             labels: None,
             risk: None,
+            // Only what was recalled is on record.
+            tie: Tie::default(),
             summary: String::new(),
             ..action.clone()
         };

@@ -42,6 +42,8 @@ pub(super) struct Disk {
     given: HashMap<ApprovalId, Instant>,
     /// What was given while the clock was set back: its stored end is that of the clock before.
     astray: Vec<ApprovalId>,
+    /// What was being spent as the clock was found to be set back: it is not ended then, and a crash leaves it as it was given.
+    caught: Option<ApprovalId>,
     /// Calls that ended in doubt or well: what they were spent on is never given back.
     pub(super) ended: Vec<CallId>,
 }
@@ -200,8 +202,9 @@ impl Disk {
     }
 
     /// The clock was found to be set back: what was given counts no more, spent or not.
-    pub(super) fn distrusts(&mut self) {
+    pub(super) fn distrusts(&mut self, under_way: Option<&ApprovalId>) {
         let now = Instant::now();
+        self.caught = under_way.cloned();
         for row in self.rows.values().filter(|row| row.state.is_given()) {
             let over = self.over.get_mut(&row.id).unwrap();
             *over = (*over).min(now);
@@ -213,11 +216,11 @@ impl Disk {
     /// `distrusted`: what was given is ended right after.
     pub(super) fn reopened(&mut self, wall: Timestamp, back: Duration, reached: Option<&ApprovalId>, distrusted: bool) {
         self.given.clear();
-        let now = Instant::now();
+        let (now, caught) = (Instant::now(), self.caught.take());
         for row in self.rows.values().filter(|row| row.state.is_open()) {
             let until = now + memory::left(&Config::default(), row, wall);
             assert!(until <= now + row.life().max(Config::default().grant));
-            if reached != Some(&row.id) {
+            if reached != Some(&row.id) && caught.as_ref() != Some(&row.id) {
                 let longer = match row.state.is_given() && !distrusted && !self.astray.contains(&row.id) {
                     true => Duration::ZERO,
                     false => back,
