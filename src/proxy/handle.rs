@@ -1,8 +1,8 @@
 //! THE DATA PATH: parse → map → gate → record → hold → send → close.
 
 use std::convert::Infallible;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::header::UPGRADE;
 use http::{Method, Request, Response, Version, request};
@@ -14,11 +14,10 @@ use super::hold::{self, Approved};
 use super::record::{self, Ending, Record};
 use super::stream::{self, Leaving};
 use super::{Connection, Credentials, Parts, Refused, internal, respond, say};
-use crate::gate::Rules;
 use crate::io::body::Unread;
 use crate::io::drain::Working;
 use crate::model::{self, CallId};
-use crate::policy::{Decision, Hold, Permit};
+use crate::policy::{Decision, Permit};
 use crate::store::Recorded;
 use crate::upstream::Content;
 
@@ -70,30 +69,24 @@ pub(super) struct Exchange<'a> {
     leaving: Option<Leaving>,
 }
 
-/// What a call comes to before people are asked.
-enum Settled {
-    Answered(Response<Body>),
-    Held(Box<(Arc<Rules>, Hold, Instant)>),
-}
-
 impl Exchange<'_> {
     /// The life of a call. Nothing leaves before its decision is durable; nothing leaves without a permit.
     async fn handle(&mut self, head: request::Parts) -> Result<Response<Body>, Refused> {
         // What waits for people is small: the steps before and after it are allocated where they are taken.
-        let held = match Box::pin(self.settle(head)).await? {
-            Settled::Answered(answer) => return Ok(answer),
-            Settled::Held(held) => held,
-        };
-        let approved = hold::wait(self.parts, &self.credentials, held).await?;
-        let (leaving, working) = (self.leaving.take(), self.connection.working.clone());
-        Box::pin(send_approved(self.parts, approved, leaving, working)).await
+        match Box::pin(self.settle(head)).await? {
+            Break(answer) => Ok(answer),
+            Continue(asked) => {
+                let approved = hold::wait(self.parts, &self.credentials, asked).await?;
+                Box::pin(self.send_approved(approved)).await
+            }
+        }
     }
 
     /// All of it, but for calls that people are asked about.
-    async fn settle(&mut self, head: request::Parts) -> Result<Settled, Refused> {
+    async fn settle(&mut self, head: request::Parts) -> Result<ControlFlow<Response<Body>, hold::Asked>, Refused> {
         let (parts, connection) = (self.parts, self.connection);
         if let Some(answer) = internal::answer(self, &head).await {
-            return answer.map(Settled::Answered);
+            return answer.map(Break);
         }
         let shape = connection.error_shape(parts.gate.rules().mappings(), &head);
         let (rules, decision, asked) = match self.judge(head).await {
@@ -103,12 +96,28 @@ impl Exchange<'_> {
         match decision {
             Decision::Allow(permit) => {
                 let (permit, record) = record::allowed(parts, &rules, permit, asked).await?;
-                let sent = send(parts, permit, record, self.unread.take(), self.leaving.take(), None).await;
-                sent.map(Settled::Answered)
+                let content = (self.unread.take(), self.leaving.take());
+                Ok(Break(send(parts, permit, record, content, None).await?))
             }
             Decision::Block(blocked) => Err(record::blocked(parts, &rules, blocked, asked).await),
-            Decision::RequireApproval(hold) => Ok(Settled::Held(Box::new((rules, hold, asked)))),
+            Decision::RequireApproval(hold) => Ok(Continue(Box::new((rules, hold, asked)))),
         }
+    }
+
+    /// What people approved is sent by a task of its own, which learns the outcome even if the client leaves.
+    async fn send_approved(&mut self, approved: Approved) -> Result<Response<Body>, Refused> {
+        let (permit, evidence) = (approved.permit, approved.evidence);
+        let leaving = self.leaving.take().map(|leaving| leaving.with(evidence));
+        let record = Record::open(self.parts, permit.get(), Some(&approved.approval));
+        let lost = say::Draft::of(permit.get());
+        let (answered, answer) = oneshot::channel();
+        let (parts, working) = (self.parts.clone(), self.connection.working.clone());
+        working.clone().apart(async move {
+            let sent = send(&parts, permit, record, (None, leaving), Some(working)).await;
+            // Nobody there any more: the answer is dropped, and followed to its end all the same.
+            let _left = answered.send(sent).is_err();
+        });
+        answer.await.unwrap_or_else(|_| Err(lost.broke_off()))
     }
 }
 
@@ -117,8 +126,7 @@ async fn send(
     parts: &Parts,
     permit: Recorded<Permit>,
     record: Record,
-    unread: Option<Unread>,
-    leaving: Option<Leaving>,
+    (unread, leaving): (Option<Unread>, Option<Leaving>),
     approved: Option<Working>,
 ) -> Result<Response<Body>, Refused> {
     if let Some(leaving) = leaving.filter(|_| permit.get().call().opens_stream()) {
@@ -138,29 +146,4 @@ async fn send(
             Err(refused.undelivered(&error))
         }
     }
-}
-
-/// What people approved is sent by a task of its own, which learns the outcome even if the client leaves.
-async fn send_approved(
-    parts: &Arc<Parts>,
-    approved: Approved,
-    leaving: Option<Leaving>,
-    working: Working,
-) -> Result<Response<Body>, Refused> {
-    let Approved {
-        permit,
-        approval,
-        evidence,
-    } = approved;
-    let leaving = leaving.map(|leaving| leaving.with(evidence));
-    let record = Record::open(parts, permit.get(), Some(&approval));
-    let lost = say::Draft::of(permit.get());
-    let (answered, answer) = oneshot::channel();
-    let parts = parts.clone();
-    working.clone().apart(async move {
-        let sent = send(&parts, permit, record, None, leaving, Some(working)).await;
-        // Nobody there any more: the answer is dropped, and followed to its end all the same.
-        let _left = answered.send(sent).is_err();
-    });
-    answer.await.unwrap_or_else(|_| Err(lost.broke_off()))
 }

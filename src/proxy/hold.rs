@@ -42,6 +42,9 @@ struct Asking {
     credentials: Credentials,
 }
 
+/// A call that people are asked about, the rules that hold it, and when its request came.
+pub type Asked = Box<(Arc<Rules>, Hold, Instant)>;
+
 /// A call that may leave, and the approval that was spent on it.
 pub struct Approved {
     pub permit: Recorded<Permit>,
@@ -62,13 +65,9 @@ enum Step {
 ///
 /// # Errors
 /// Everything but a consent that was spent on exactly this call, on disk.
-pub async fn wait(
-    parts: &Parts,
-    credentials: &Credentials,
-    held: Box<(Arc<Rules>, Hold, Instant)>,
-) -> Result<Approved, Refused> {
+pub async fn wait(parts: &Parts, credentials: &Credentials, asked: Asked) -> Result<Approved, Refused> {
     // What waits is small: the steps before and after it are allocated where they are taken.
-    let (asking, mut step) = Box::pin(ask(parts, credentials, held)).await?;
+    let (asking, mut step) = Box::pin(ask(parts, credentials, asked)).await?;
     loop {
         match step {
             Step::Go(approved) => return Ok(*approved),
@@ -78,11 +77,7 @@ pub async fn wait(
 }
 
 /// What people are asked, and the first step to it.
-async fn ask(
-    parts: &Parts,
-    credentials: &Credentials,
-    held: Box<(Arc<Rules>, Hold, Instant)>,
-) -> Result<(Asking, Step), Refused> {
+async fn ask(parts: &Parts, credentials: &Credentials, held: Asked) -> Result<(Asking, Step), Refused> {
     let (rules, mut hold, asked) = *held;
     hold.call.lies_apart();
     let wait = match hold.call.origin {
