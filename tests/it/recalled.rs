@@ -144,12 +144,13 @@ fn a_held_call_whose_thing_was_changed_is_not_sent_and_its_approval_is_not_used_
     let refused = refund.finish();
     refused.assert_refused("changed_meanwhile");
     assert!(refused.error().message.contains("not used up"), "{refused:?}");
-    let closed = sidecar.trail().of_kind("outcome");
-    let closed = closed
-        .iter()
-        .find(|entry| entry["reason"] == "changed_meanwhile")
-        .unwrap();
-    assert_eq!(closed["outcome"], "not_sent");
+    let closed = || {
+        let outcomes = sidecar.trail().of_kind("outcome");
+        outcomes.into_iter().find(|entry| entry["reason"] == "changed_meanwhile")
+    };
+    // Its end is written behind the answer.
+    eventually("its end is on disk", || closed().is_some());
+    assert_eq!(closed().unwrap()["outcome"], "not_sent");
     assert!(sidecar.trail().of_kind("consumed").is_empty());
     // Made again, it is incomplete, and people are asked about that.
     let again = start(&sidecar, "/refunds", &whole, &["-A", "python-requests/2"]);
