@@ -1177,7 +1177,7 @@ def verify(path, options):
         begins = file.read(22)
     if begins == b"c2sp.org/tlog-proof@v1":
         return verify_proof(read_text(path), keys)
-    if begins.startswith(b'{"disclosed":'):
+    if begins.startswith(b'{"disclosed"'):
         return verify_disclosure(read_text(path), keys)
     if options.old:
         return verify_consistency(read_text(path), read_text(options.old), keys)
