@@ -146,7 +146,9 @@ fn a_held_call_whose_thing_was_changed_is_not_sent_and_its_approval_is_not_used_
     assert!(refused.error().message.contains("not used up"), "{refused:?}");
     let closed = || {
         let outcomes = sidecar.trail().of_kind("outcome");
-        outcomes.into_iter().find(|entry| entry["reason"] == "changed_meanwhile")
+        outcomes
+            .into_iter()
+            .find(|entry| entry["reason"] == "changed_meanwhile")
     };
     // Its end is written behind the answer.
     eventually("its end is on disk", || closed().is_some());
