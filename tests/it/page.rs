@@ -1,5 +1,6 @@
 //! The page where people approve, in Chromium: with and without JavaScript, wide and narrow, light and dark.
 
+mod answers;
 mod pictures;
 
 use serde_json::{Value, json};

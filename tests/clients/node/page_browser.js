@@ -101,9 +101,12 @@ async function press(...words) {
   return told();
 }
 
+// `LABEL=VALUE`, or `BUTTON > LABEL=VALUE` in the form of that button.
 async function fill(...words) {
-  const [label, value] = words.join(" ").split("=");
-  await page.getByLabel(label).first().fill(value);
+  const [place, value] = words.join(" ").split("=");
+  const [label, button] = place.split(" > ").reverse();
+  const form = page.locator("form", { has: page.getByRole("button", { name: button, exact: true }) });
+  await (button ? form : page).getByLabel(label).first().fill(value);
   return told();
 }
 
@@ -139,10 +142,16 @@ async function judge() {
   return told({ violations: JSON.parse(result.value), ...layout });
 }
 
+// What the browser complained of so far was looked at.
+async function forget() {
+  complaints = [];
+  return told();
+}
+
 async function shot(file) {
   await page.screenshot({ path: file, fullPage: true });
   return told();
 }
 
 if (process.env.PAGE_CERTIFICATE) trust(process.env.PAGE_CERTIFICATE);
-serve({ open, go, follow, press, fill, sees, place, judge, shot }).then(() => browser?.close());
+serve({ open, go, follow, press, fill, sees, place, judge, forget, shot }).then(() => browser?.close());

@@ -67,7 +67,9 @@ impl Screen {
     /// The last page that is here whole: what comes behind it may be a part of what clears it.
     fn page(&self) -> String {
         let text = self.text();
-        let whole = text.rsplit("\x1b[2J").find_map(|page| page.split_once("ctrl-C ends this"));
+        let whole = text
+            .rsplit("\x1b[2J")
+            .find_map(|page| page.split_once("ctrl-C ends this"));
         whole.map(|(page, _)| page.to_owned()).unwrap_or_default()
     }
 
