@@ -27,6 +27,7 @@ use tower::ServiceExt;
 
 use self::guest::{Guest, Line, heard};
 use super::problem::Problem;
+use crate::io::stream::gives_up;
 use crate::io::{proof, tls};
 
 /// Connections at a time. Whoever can reach the port could otherwise use up our file descriptors, and with them the proxy's.
@@ -52,6 +53,10 @@ pub struct Bounds {
     pub connections: usize,
     /// A connection that sends no whole head within this is closed.
     pub head: Duration,
+    /// One that takes nothing of its answer for so long is closed.
+    ///
+    /// SECURITY: who asks and does not read the answer could hold all places for ever. Test: `who_does_not_read_leaves`.
+    pub unread: Duration,
 }
 
 impl Bounds {
@@ -60,6 +65,7 @@ impl Bounds {
     pub const CONTROL: Bounds = Bounds {
         connections: usize::MAX,
         head: Duration::from_secs(10),
+        unread: Duration::from_secs(30),
     };
     /// Probes: short calls, of many machines.
     ///
@@ -68,6 +74,7 @@ impl Bounds {
     pub const PROBES: Bounds = Bounds {
         connections: 8,
         head: Duration::from_secs(2),
+        unread: Duration::from_secs(10),
     };
 }
 
@@ -100,6 +107,9 @@ pub async fn serve(
             () = &mut stop => break,
             place = guest::place(&places, &line) => place,
         };
+        if let Err(error) = gives_up(&stream, bounds.unread) {
+            tracing::debug!(%error, %peer, "a peer that does not read will not be noticed");
+        }
         let guest = Guest::new(&line);
         let (router, tls, graceful, places) = (router.clone(), tls.clone(), graceful.watcher(), places.clone());
         tokio::spawn(async move {

@@ -35,6 +35,18 @@ pub fn notices_silence(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+/// Has the system close a connection whose other end takes nothing of what is written to it for so long.
+///
+/// # Errors
+/// The system's.
+pub fn gives_up(stream: &TcpStream, unread: Duration) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(stream, u32::try_from(unread.as_millis()).unwrap_or(u32::MAX))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, unread); // No such option there.
+    Ok(())
+}
+
 #[derive(Debug)]
 pub enum Stream {
     Clear(TcpStream),

@@ -4,6 +4,9 @@ use tokio::time::Instant;
 
 use super::*;
 
+/// Bytes of an answer that no buffers on the way hold.
+const LONG: usize = 64 << 20;
+
 async fn serving(bounds: Bounds) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -19,7 +22,8 @@ async fn serving(bounds: Bounds) -> SocketAddr {
         .route(
             "/slow",
             axum::routing::post(|_: String| async { sleep(Duration::from_secs(3)).await }),
-        );
+        )
+        .route("/long", axum::routing::get(|| async { vec![b'a'; LONG] }));
     tokio::spawn(serve(listener, None, router, bounds, std::future::pending()));
     address
 }
@@ -66,6 +70,37 @@ async fn one_silent_peer_leaves_places_to_others() {
             break;
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_does_not_read_leaves() {
+    let address = serving(Bounds {
+        unread: Duration::from_millis(500),
+        ..Bounds::CONTROL
+    })
+    .await;
+    let long = |mut stream: TcpStream| async {
+        stream
+            .write_all(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        stream
+    };
+    let mut idle = Vec::new();
+    for _ in 0..CONNECTIONS {
+        idle.push(long(from("127.0.0.1", address).await).await);
+    }
+    // There is a place only once one of them is gone.
+    let began = Instant::now();
+    let mut asks = from("127.0.0.1", address).await;
+    asks.write_all(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert!(said(&mut asks).await.ends_with("alive"));
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert!(said(&mut idle[0]).await.len() < LONG, "what was cut off is not whole");
+    // Who reads has all of it.
+    let mut reads = long(from("127.0.0.1", address).await).await;
+    assert!(said(&mut reads).await.len() > LONG);
 }
 
 /// Asks once, and tells whether the connection goes on.
