@@ -44,7 +44,10 @@ mod tests {
                 place: (*place).to_owned(),
             };
             let unknown = Diagnostic::of_file(*place, "unknown");
-            config.accounts.insert("stripe", whose.clone(), account, unknown).unwrap();
+            config
+                .accounts
+                .insert("stripe", whose.clone(), account, unknown)
+                .unwrap();
         }
         config
     }

@@ -50,7 +50,9 @@ pub fn named(text: &str) -> Result<String, String> {
     }
     let hint = meant(&code).map(|meant| format!(" (did you mean `{meant}`?)"));
     let hint = hint.unwrap_or_default();
-    Err(format!("expected a currency of three letters (ISO 4217), as usd, found `{text}`{hint}"))
+    Err(format!(
+        "expected a currency of three letters (ISO 4217), as usd, found `{text}`{hint}"
+    ))
 }
 
 /// The code that is one slip away; of several the one of the same letters, then the one that is used most.
@@ -184,10 +186,23 @@ mod tests {
     fn a_file_names_a_currency_of_the_list() {
         assert_eq!(named("EUR").as_deref(), Ok("eur"));
         let all: Vec<&str> = CODES.split(' ').collect();
-        assert!(all.len() > 160 && all.iter().all(|code| exponent(code).is_some()), "{all:?}");
-        for (wrong, meant) in [("uds", "usd"), ("uer", "eur"), ("euro", "eur"), ("jpn", "jpy"), ("us$", "usd"), ("GPB", "gbp")] {
+        assert!(
+            all.len() > 160 && all.iter().all(|code| exponent(code).is_some()),
+            "{all:?}"
+        );
+        for (wrong, meant) in [
+            ("uds", "usd"),
+            ("uer", "eur"),
+            ("euro", "eur"),
+            ("jpn", "jpy"),
+            ("us$", "usd"),
+            ("GPB", "gbp"),
+        ] {
             let told = named(wrong).unwrap_err();
-            assert!(told.ends_with(&format!("found `{wrong}` (did you mean `{meant}`?)")), "{told}");
+            assert!(
+                told.ends_with(&format!("found `{wrong}` (did you mean `{meant}`?)")),
+                "{told}"
+            );
         }
         for strange in ["", "xau", "qqq", "dollars", "us"] {
             assert!(named(strange).is_err(), "{strange}");
