@@ -1,8 +1,10 @@
 //! What would be decided of a call on record if it came again: by the rules of today, with what is used and usual by now.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::{Context, bail};
+use serde_json::Value as Json;
 
 use super::advice;
 use super::decision::{Question, decision, times};
@@ -22,6 +24,8 @@ struct Again {
     took: Took,
     at: Timestamp,
     pauses: Vec<Pause>,
+    /// By the mappings of today.
+    is_of_today: bool,
 }
 
 /// `decided`: its first decision, which is of the call as it came. What cannot be told of today takes nothing away from what is
@@ -69,7 +73,15 @@ fn judge(decided: &Kept, reader: &Reader, rules: &Rules) -> anyhow::Result<Again
         took,
         at,
         pauses: reader.pauses()?,
+        is_of_today: is_of(decided, &rules.digests().mappings),
     })
+}
+
+/// Whether these mappings read the call. Its content is not kept, so that others cannot.
+fn is_of(decided: &Kept, mappings: &str) -> bool {
+    let entry: BTreeMap<String, Json> = serde_json::from_slice(&decided.bytes).unwrap_or_default();
+    let then = entry.get("mappings").and_then(Json::as_str).unwrap_or_default();
+    !then.is_empty() && mappings.starts_with(then)
 }
 
 fn show(again: &Again, rules: &Rules, out: &mut impl Write) -> io::Result<()> {
@@ -80,6 +92,7 @@ fn show(again: &Again, rules: &Rules, out: &mut impl Write) -> io::Result<()> {
         took,
         at,
         pauses,
+        is_of_today,
     } = again;
     let facts = &recorded.facts;
     // What is in no mapping is told so by its rules; what its operation is called like says nothing of it.
@@ -90,6 +103,13 @@ fn show(again: &Again, rules: &Rules, out: &mut impl Write) -> io::Result<()> {
             |said| shown_place(&format!("{}:{}", said.file, said.line)),
         );
         line(out, "mapping", &place)?;
+    }
+    if !is_of_today {
+        line(
+            out,
+            "understood",
+            "as the mappings of then read it: they have changed since, and may call it something else now",
+        )?;
     }
     list(out, "budgets", &rules.budgets_told(facts, action, *at))?;
     let asked = Question {

@@ -285,7 +285,7 @@ proptest! {
 
 #[test]
 fn where_a_recorded_call_is_said_goes_by_its_scheme_and_port() {
-    let action = post(SERVER, &tool("browser_navigate", 1));
+    let action = post(SERVER, &tool("list_issues", 1));
     let said = |line: &str| shipped().said_of(line, &action.operation);
     let place = said(&action.request_line).unwrap_or_else(|| panic!("{}", action.request_line));
     assert!(place.file.ends_with("mcp.yaml") && place.line > 0, "{place:?}");

@@ -122,9 +122,19 @@ fn what_cannot_be_told_of_today_takes_nothing_from_the_record() {
     let told = sidecar.told(&["explain", &unmapped]);
     let (_, now) = told.split_once("If it came again now:").unwrap();
     assert!(!now.contains("mapping  "), "no mapping has it: {told}");
+    assert!(!now.contains("understood"), "{told}");
     let id = call.headers["runplane-request-id"].clone();
     sidecar.terminate();
     sidecar.ended();
+    // Whether another mapping names it nobody can tell: its content is not kept.
+    let mapping = fs::read_to_string(crate::harness::root().join("mappings/stripe.yaml")).unwrap();
+    sidecar.put("mappings/stripe.yaml", mapping + "# more\n");
+    let told = sidecar.told(&["explain", &unmapped]);
+    let (_, now) = told.split_once("If it came again now:").unwrap();
+    assert!(
+        line(now, "understood").starts_with("as the mappings of then read it"),
+        "{told}"
+    );
     let database = rusqlite::Connection::open(sidecar.home().join("state/runplane.db")).unwrap();
     database.execute("DROP TABLE habits", []).unwrap();
     let told = sidecar.told(&["explain", &id]);
