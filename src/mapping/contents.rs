@@ -46,13 +46,13 @@ impl Mappings {
     /// Whether a call may be of this environment by what a mapping says.
     pub fn gives_environment(&self, name: &str) -> bool {
         let mut given = self.services.iter().filter_map(|service| service.environment.as_ref());
-        given.any(|reading| match &reading.reduce {
-            Reducer::One(Type::PrefixMap(prefixes, otherwise)) => {
-                let mut given = prefixes.iter().map(|(_, given)| given).chain(otherwise);
-                given.any(|given| **given == *name)
-            }
+        given.any(|reading| {
             // Nothing else tells an environment.
-            _ => false,
+            let Reducer::One(Type::PrefixMap(prefixes, otherwise)) = &reading.reduce else {
+                return false;
+            };
+            let mut given = prefixes.iter().map(|(_, given)| given).chain(otherwise);
+            given.any(|given| **given == *name)
         })
     }
 
