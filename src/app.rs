@@ -371,6 +371,7 @@ fn boot_members(
         ("enforcement", enforcement.recorded()),
         ("listeners", addresses.described()),
         ("mappings", digests.mappings.to_string()),
+        ("money", config.gate.money().to_string()),
         ("policies", digests.policies.to_string()),
     ];
     let up = control::uptime_members(approval::Uptime::now());

@@ -198,7 +198,7 @@ impl Budgets {
         extended
     }
 
-    /// Budgets of an environment that is likely misspelt. `given`: whether targets are labelled so.
+    /// Budgets of an environment that nobody gives. `given`: whether a label or a mapping does.
     pub fn doubtful(&self, given: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
         let doubts = self.all.iter().filter_map(|budget| budget.doubt.as_ref());
         let doubts = doubts.filter(|(name, _)| !given(name));

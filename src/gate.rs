@@ -12,6 +12,7 @@
 mod complete;
 mod made;
 mod memory;
+mod money;
 mod paused;
 mod prepare;
 mod prices;

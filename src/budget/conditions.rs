@@ -8,6 +8,8 @@ use crate::io::yaml::Located;
 use crate::model::diagnostic::{meant, no_provider};
 use crate::model::{Action, Diagnostic, Source};
 
+/// Of calls of which nobody says any.
+const UNKNOWN: &str = "unknown";
 /// The environment that counts whatever is not known to be another.
 const PRODUCTION: &str = "production";
 /// Those that are known not to be production: the same as in the shipped rules.
@@ -64,14 +66,21 @@ impl Typed {
         strange.then(|| typed.diagnostic(source, no_provider(name, providers.iter().copied())))
     }
 
-    /// Any word may be an environment; one that is nearly another is likely meant as that. With the word, and what to say
-    /// where no target is labelled so.
+    /// Any word may be an environment; one that nobody gives is of no call. With the word, and what to say where that is so.
     pub(super) fn doubt(&self, source: &Source) -> Option<Doubt> {
         let typed = self.environment.as_ref()?;
         let name = &typed.value;
         let usual = || NOT_PRODUCTION.into_iter().chain([PRODUCTION]);
-        let near = meant(name, usual()).filter(|near| **near != **name)?;
-        let message = format!("no target is labelled `{name}`: did you mean `{near}`?");
+        if usual().chain([UNKNOWN]).any(|usual| *usual == **name) {
+            return None;
+        }
+        // People say `prod`, `dev` and `stage`.
+        let begins = usual().find(|usual| name.len() > 2 && usual.starts_with(name.trim_end_matches('e')));
+        let hint = begins.or_else(|| meant(name, usual()));
+        let hint = hint
+            .map(|usual| format!(" (did you mean `{usual}`?)"))
+            .unwrap_or_default();
+        let message = format!("no label and no mapping gives the environment `{name}`: nothing counts here{hint}");
         Some((name.clone(), typed.diagnostic(source, message)))
     }
 }

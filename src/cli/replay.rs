@@ -17,6 +17,9 @@ use crate::model::Timestamp;
 use crate::store::Reader;
 use report::Report;
 
+pub(super) use report::amount;
+pub(super) use show::shown_amount;
+
 /// Decide the calls on record again, by other policies or by those of today, and tell the difference
 ///
 /// Calls are decided with what was read of them when they were recorded, in the order and at the times of the record. What
@@ -49,7 +52,9 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let reader = Reader::open(&config.home.database())?;
     let mut report = Report::new(args.period.at(Timestamp::now()), config.gate.rates.account.clone());
-    super::gone::tell(&reader, Some(report.period.since))?;
+    // Where a rule reads the risk, all that was ever recorded decides.
+    let since = (!rules.policies().read("risk")).then_some(report.period.since);
+    super::gone::tell(&reader, since)?;
     rules.replay(&reader, &report.period.clone(), |replayed| report.add(replayed))?;
     let mut out = BufWriter::new(io::stdout().lock());
     let told = match args.json {

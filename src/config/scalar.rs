@@ -226,12 +226,7 @@ impl TryFrom<String> for Currency {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        match crate::model::money::exponent(&text) {
-            Some(_) => Ok(Currency(text.to_ascii_lowercase())),
-            None => Err(format!(
-                "expected a currency of three letters (ISO 4217), as usd, found `{text}`"
-            )),
-        }
+        crate::model::money::named(&text).map(Currency)
     }
 }
 

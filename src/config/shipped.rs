@@ -136,13 +136,18 @@ pub fn known_policy_data(directory: &Path) -> Result<(PolicyData, Vec<Diagnostic
     Ok((data, wrong))
 }
 
+/// How the tests of a pack are called in a home: as nobody calls their own.
+fn tests_of(pack: &str) -> String {
+    format!("pack-{pack}.yaml")
+}
+
 /// Tests of the policies: those of `directory`, and the shipped ones if it has none but those of packs.
 ///
 /// # Errors
 /// Files that cannot be read, or are not text.
 pub fn fixtures(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
     let own = own(directory, "yaml")?;
-    let is_of_pack = |name: &String| packs().any(|pack| name.strip_suffix(".yaml") == Some(pack));
+    let is_of_pack = |name: &String| packs().any(|pack| *name == tests_of(pack));
     if !own.keys().all(is_of_pack) {
         return Ok(own.into_values().collect());
     }
@@ -202,7 +207,7 @@ pub fn write_packs(home: &super::home::Home, packs: &[String]) -> std::io::Resul
         match name.strip_suffix(TESTS_OF_PACK) {
             Some(pack) => {
                 let tests = home.policies().join(TESTS);
-                write_as(format!("{pack}.yaml"), file, &tests, &mut written)?;
+                write_as(tests_of(pack), file, &tests, &mut written)?;
             }
             None => write_one(file, &home.policies(), &mut written)?,
         }

@@ -56,11 +56,10 @@ impl Prices {
 
     fn read(source: &Source, file: &File, providers: Option<&[&str]>) -> Result<Prices, Vec<Diagnostic>> {
         let mut wrong = Vec::new();
-        let currency = file.currency.value.to_ascii_lowercase();
-        if money::exponent(&currency).is_none() {
-            let message = format!("expected a currency of three letters (ISO 4217), as usd, found `{currency}`");
+        let currency = money::named(&file.currency.value).unwrap_or_else(|message| {
             wrong.push(file.currency.diagnostic(source, message));
-        }
+            String::new()
+        });
         let mut monthly: HashMap<Arc<str>, HashMap<Arc<str>, i128>> = HashMap::new();
         for (provider, list) in &file.providers {
             let strange = |known: &&[&str]| !known.contains(&&**provider);

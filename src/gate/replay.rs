@@ -33,10 +33,11 @@ impl Rules {
     /// # Errors
     /// If the record cannot be read.
     pub fn replay(&self, reader: &Reader, period: &Period, mut tell: impl FnMut(Replayed)) -> Result<(), ReadError> {
+        let counts_from = Timestamp(period.since.0.saturating_sub(self.budgets.longest()));
         let before = match self.policies.read("risk") {
             // What is usual was learnt from all calls before.
             true => 0,
-            false => period.since.0.saturating_sub(self.budgets.longest()),
+            false => counts_from.0,
         };
         let longer = Period {
             since: Timestamp(before),
@@ -44,11 +45,12 @@ impl Rules {
             // Agents share budgets: what others took is not there for this one.
             agent: None,
         };
-        let begins = reader.first_at(period.since)?;
+        let (counts, begins) = (reader.first_at(counts_from)?, reader.first_at(period.since)?);
         let is_of = |agent: &str| period.agent.as_deref().is_none_or(|wanted| wanted == agent);
         let mut again = Again {
             rules: self,
             under_way: HashMap::new(),
+            counts_from,
             uncounted: HashSet::new(),
         };
         history(reader, &longer, |event| {
@@ -66,7 +68,7 @@ impl Rules {
                 }
                 Event::Released { recorded, told } => return again.release(&recorded, told),
                 Event::Lost { why, call, agent, seq } => {
-                    again.uncounted.extend(call);
+                    again.uncounted.extend(call.filter(|_| seq >= counts));
                     let told = seq >= begins && agent.as_deref().is_none_or(is_of);
                     (Replayed::Lost(why), told)
                 }
@@ -112,7 +114,9 @@ struct Again<'a> {
     rules: &'a Rules,
     /// Calls that are decided and have not ended yet.
     under_way: HashMap<CallId, UnderWay>,
-    /// Requests that came and count for nothing: stopped, asked about, refused by the provider, or not to be decided again.
+    /// No budget reaches further back: of what was before, only the risk is told.
+    counts_from: Timestamp,
+    /// Requests that came since and count for nothing: stopped, asked about, refused by the provider, or not to be decided again.
     /// The next of the same counts.
     uncounted: HashSet<CallId>,
 }
@@ -136,7 +140,7 @@ enum UnderWay {
 impl Again<'_> {
     fn decide(&mut self, recorded: Box<RecordedCall>) -> Replayed {
         if !self.rules.has_words_for(&recorded) {
-            self.uncounted.insert(recorded.call);
+            self.counts_for_nothing(&recorded.call, recorded.time);
             return Replayed::Lost(Unreplayable::Vocabulary);
         }
         let verdict = match recorded.reason {
@@ -150,7 +154,7 @@ impl Again<'_> {
                 rules: Vec::new(),
             },
             Some(_) => {
-                self.uncounted.insert(recorded.call);
+                self.counts_for_nothing(&recorded.call, recorded.time);
                 return Replayed::Lost(Unreplayable::OtherReason);
             }
         };
@@ -165,7 +169,7 @@ impl Again<'_> {
         if reservation.is_some() {
             self.uncounted.remove(&first);
         } else if recorded.repeats.is_none() {
-            self.uncounted.insert(first.clone());
+            self.counts_for_nothing(&first, at);
         }
         let under_way = match &verdict {
             // What was only observed left, whatever is said of it.
@@ -230,6 +234,13 @@ impl Again<'_> {
         }
     }
 
+    /// A year of calls is not remembered for the sake of an hour.
+    fn counts_for_nothing(&mut self, first: &CallId, at: Timestamp) {
+        if at >= self.counts_from {
+            self.uncounted.insert(first.clone());
+        }
+    }
+
     /// Whether the request was counted with another call. One of before the record that is read was.
     fn is_counted(&self, call: &CallId, first: &CallId) -> bool {
         call != first && !self.uncounted.contains(first)
@@ -255,7 +266,7 @@ impl Again<'_> {
         if let Some(reservation) = reservation {
             reservation.settle(ended.outcome, ended.status);
             if !budget::keeps(Some((ended.outcome, ended.status)), unproven) {
-                self.uncounted.insert(first);
+                self.counts_for_nothing(&first, ended.time);
             }
         }
         if matches!(ended.outcome, Outcome::Success | Outcome::Unknown) {

@@ -234,10 +234,10 @@ impl Rules {
         self.budgets.lines(&self.memory.budgets, at, &self.wording)
     }
 
-    /// Budgets of an environment that is likely misspelt.
+    /// Budgets of an environment that no target is labelled with, and that no mapping tells.
     pub fn doubtful_budgets(&self) -> Vec<Diagnostic> {
-        self.budgets
-            .doubtful(|environment| self.labels.gives_environment(environment))
+        let given = |name: &str| self.labels.gives_environment(name) || self.mappings.gives_environment(name);
+        self.budgets.doubtful(given)
     }
 
     /// What is left of each limit, as a part of it.

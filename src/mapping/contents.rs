@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Mappings;
+use super::field::{Reducer, Type};
 use super::service::{Operation, Reader, Service};
 use crate::model::{Action, Authority, Call, GUARD, Scheme};
 
@@ -42,9 +43,37 @@ impl Mappings {
         })
     }
 
+    /// Whether a call may be of this environment by what a mapping says.
+    pub fn gives_environment(&self, name: &str) -> bool {
+        let mut given = self.services.iter().filter_map(|service| service.environment.as_ref());
+        given.any(|reading| {
+            // Nothing else tells an environment.
+            let Reducer::One(Type::PrefixMap(prefixes, otherwise)) = &reading.reduce else {
+                return false;
+            };
+            let mut given = prefixes.iter().map(|(_, given)| given).chain(otherwise);
+            given.any(|given| **given == *name)
+        })
+    }
+
     /// Where it is said what an operation at a host is. `None` where nothing says it.
     pub fn said(&self, host: &str, operation: &str) -> Option<Said> {
         let authority = Authority::parse(host, Some(Scheme::Https.default_port())).ok()?; // such a host has no mapping
+        self.said_at(Scheme::Https, &authority, operation)
+    }
+
+    /// The same at the host and port of a request line that was recorded (`POST https://api.stripe.com/v1/refunds`).
+    pub fn said_of(&self, request_line: &str, operation: &str) -> Option<Said> {
+        let url = request_line.split_whitespace().nth(1)?;
+        let (scheme, rest) = url.split_once("://")?;
+        let schemes = [Scheme::Http, Scheme::Https];
+        let scheme = schemes.into_iter().find(|known| known.as_str() == scheme)?;
+        let authority = rest.split(['/', '?']).next()?;
+        let authority = Authority::parse(authority, Some(scheme.default_port())).ok()?;
+        self.said_at(scheme, &authority, operation)
+    }
+
+    fn said_at(&self, scheme: Scheme, authority: &Authority, operation: &str) -> Option<Said> {
         let says = |(known, in_bulk): &(&Operation, bool)| match in_bulk {
             true => operation.starts_with(&*known.name),
             false => *operation == *known.name,
@@ -58,10 +87,10 @@ impl Mappings {
                 generated,
             })
         };
-        let written = self.hosts.find(&authority, Scheme::Https);
+        let written = self.hosts.find(authority, scheme);
         let written = written.and_then(|found| find(self.services.get(found.service)?, false));
         written.or_else(|| {
-            let (_, shelf) = self.generated.find(&authority, Scheme::Https)?;
+            let (_, shelf) = self.generated.find(authority, scheme)?;
             // What cannot be used says nothing: calls there are refused.
             find(shelf.service(&self.vocabulary, &self.services, None).ok()?, true)
         })

@@ -20,7 +20,7 @@ struct Provider {
 }
 
 /// Whose currency an entry says.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub enum Whose {
     /// All keys without an entry of their own.
     Provider,

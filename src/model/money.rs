@@ -27,6 +27,51 @@ pub fn exponent(currency: &str) -> Option<u32> {
     })
 }
 
+/// Codes that people pay in: list one of ISO 4217 without what has no such unit, then codes that were withdrawn lately and that
+/// providers still name.
+const CODES: &str = "\
+    aed afn all amd aoa ars aud awg azn bam bbd bdt bhd bif bmd bnd bob bov brl bsd btn bwp byn bzd cad cdf che chf \
+    chw clp cny cop cou crc cup cve czk djf dkk dop dzd egp ern etb eur fjd fkp gbp gel ghs gip gmd gnf gtq gyd hkd \
+    hnl htg huf idr ils inr iqd irr isk jmd jod jpy kes kgs khr kmf kpw krw kwd kyd kzt lak lbp lkr lrd lsl lyd mad \
+    mdl mga mkd mmk mnt mop mru mur mvr mwk mxn mxv myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg \
+    qar ron rsd rub rwf sar sbd scr sdg sek sgd shp sle sos srd ssp stn svc syp szl thb tjs tmt tnd top try ttd twd \
+    tzs uah ugx usd usn uyi uyu uzs ved ves vnd vuv wst xad xaf xcd xcg xof xpf yer zar zmw zwg \
+    ang bgn cuc hrk mro sll std vef zwl";
+
+/// A currency as a person wrote it, in lower case. Of calls nobody knows what codes a provider has; a file that names none of the
+/// list would make amounts unknown for ever.
+///
+/// # Errors
+/// What is to be said of anything else.
+pub fn named(text: &str) -> Result<String, String> {
+    let code = text.to_ascii_lowercase();
+    if CODES.split(' ').any(|known| known == code) {
+        return Ok(code);
+    }
+    let hint = meant(&code).map(|meant| format!(" (did you mean `{meant}`?)"));
+    let hint = hint.unwrap_or_default();
+    Err(format!(
+        "expected a currency of three letters (ISO 4217), as usd, found `{text}`{hint}"
+    ))
+}
+
+/// The code that is one slip away; of several the one of the same letters, then the one that is used most.
+fn meant(wrong: &str) -> Option<&'static str> {
+    const MOST_USED: [&str; 8] = ["usd", "eur", "gbp", "jpy", "cny", "chf", "cad", "aud"];
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    // What is longer is not compared letter by letter: it may be a megabyte.
+    let near = |code: &&str| wrong.len() <= 4 && strsim::osa_distance(wrong, code) <= 1;
+    let order = |code: &&str| {
+        let rank = MOST_USED.iter().position(|used| used == code);
+        (letters(code) != letters(wrong), rank.unwrap_or(MOST_USED.len()))
+    };
+    CODES.split(' ').filter(near).min_by_key(order)
+}
+
 /// An amount with `theirs` decimal places in minor units with `iso` ones, never less than it is. `None`: too much.
 pub fn in_places(amount: i64, theirs: u32, iso: u32) -> Option<i64> {
     let power = 10i64.checked_pow(theirs.abs_diff(iso))?;
@@ -57,7 +102,7 @@ pub fn show(amount: i64, currency: &str) -> String {
 }
 
 /// The account's own currency and what others are worth in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Rates {
     /// Lower case; what a call that names no currency is in, and the unit of `amount_base`.
     pub account: Option<Arc<str>>,
@@ -135,6 +180,34 @@ mod tests {
         assert_eq!(show(-5, "eur"), "-0.05 EUR");
         assert_eq!(show(500, "jpy"), "500 JPY");
         assert_eq!(show(1_005, "kwd"), "1.005 KWD");
+    }
+
+    #[test]
+    fn a_file_names_a_currency_of_the_list() {
+        assert_eq!(named("EUR").as_deref(), Ok("eur"));
+        let all: Vec<&str> = CODES.split(' ').collect();
+        assert!(
+            all.len() > 160 && all.iter().all(|code| exponent(code).is_some()),
+            "{all:?}"
+        );
+        for (wrong, meant) in [
+            ("uds", "usd"),
+            ("uer", "eur"),
+            ("euro", "eur"),
+            ("jpn", "jpy"),
+            ("us$", "usd"),
+            ("GPB", "gbp"),
+        ] {
+            let told = named(wrong).unwrap_err();
+            assert!(
+                told.ends_with(&format!("found `{wrong}` (did you mean `{meant}`?)")),
+                "{told}"
+            );
+        }
+        for strange in ["", "xau", "qqq", "dollars", "us"] {
+            assert!(named(strange).is_err(), "{strange}");
+        }
+        assert!(named("qqq").unwrap_err().ends_with("found `qqq`"));
     }
 
     #[test]

@@ -129,3 +129,21 @@ fn a_provider_that_no_mapping_is_for_is_refused_at_its_place() {
         assert!(text.contains(told), "{told}: {text}");
     }
 }
+
+#[test]
+fn what_money_was_decided_by_is_on_record() {
+    let sidecar = Sidecar::new().section(&money()).start();
+    let file = sidecar.home().join("runplane.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    sidecar.restart();
+    std::fs::write(&file, text.replace("gbp: '1.30'", "gbp: '1.31'")).unwrap();
+    sidecar.restart();
+    let trail = sidecar.trail();
+    let boots = trail.of_kind("boot");
+    let of = |name: &str| boots.iter().map(|boot| boot[name].to_string()).collect::<Vec<_>>();
+    let money = of("money");
+    assert_eq!(money.len(), 3);
+    assert_eq!(money[0], money[1], "nothing changed");
+    assert_ne!(money[1], money[2], "a rate did");
+    assert_eq!(of("policies")[1..2], of("policies")[2..3]);
+}

@@ -1,5 +1,7 @@
 //! Budgets hold through the whole binary: for real clients, for many at once, across kill -9 and reloads.
 
+mod at_once;
+
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 

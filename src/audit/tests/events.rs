@@ -188,6 +188,12 @@ pub(super) fn one_of_each() -> Vec<Vec<Change>> {
         Prune::sample().ordered(Month::of(Timestamp(1_795_183_500_000)), &By::Retention { months: 13 }),
         silence(std::time::Duration::from_secs(7_200)),
         decided(&call, &recalling, &ruling("ALLOW", None, None), &digests()),
+        boot(vec![
+            ("mappings", "ab".repeat(32)),
+            ("money", "0f".repeat(32)),
+            ("policies", "cd".repeat(32)),
+            ("version", "0.1.0".to_owned()),
+        ]),
     ]
 }
 

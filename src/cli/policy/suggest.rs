@@ -1,6 +1,8 @@
 //! `runplane policy suggest`: the least permits that cover what agents were seen to do.
 
+mod changes;
 mod draft;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,7 @@ use crate::gate::{Replayed, Rules, Sources};
 use crate::model::{Diagnostic, Source, Timestamp};
 use crate::policy::Verdict;
 use crate::store::{ReadError, Reader};
+use changes::Changes;
 use draft::{Draft, Would, may_match};
 
 /// Draft a policy file from the calls on record: the least permits that cover them, with what was seen as their bounds
@@ -51,7 +54,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         };
         Rules::load(&sources, None, config.gate.clone(), &Arc::default())
     };
-    let text = match suggest(&reader, &period, load) {
+    let text = match suggest(&reader, &period, config.gate.rates.account.clone(), load) {
         Ok(text) => text,
         Err(Failed::Read(error)) => return Err(error.into()),
         Err(Failed::Load(wrong)) => {
@@ -82,10 +85,11 @@ enum Failed {
     Permits(BTreeSet<String>),
 }
 
-/// The file: what it would permit of the very calls, then its rules.
+/// The file: what it would permit of the very calls, then its rules. `currency`: of sums of money.
 fn suggest(
     reader: &Reader,
     period: &audit::Period,
+    currency: Option<Arc<str>>,
     load: impl Fn(Source) -> Result<Rules, Vec<Diagnostic>>,
 ) -> Result<String, Failed> {
     let source = |text: String| Source {
@@ -102,13 +106,14 @@ fn suggest(
     .map_err(Failed::Read)?;
     let rules = draft.rules();
     let alone = load(source(rules.clone())).map_err(Failed::Load)?;
-    let (mut would, mut wrong) = (Would::default(), BTreeSet::new());
+    let (mut would, mut wrong) = (Would::new(Changes::new(currency)), BTreeSet::new());
     alone
         .replay(reader, period, |replayed| {
             let Replayed::Decided { recorded, verdict } = replayed else {
                 return;
             };
             would.calls += 1;
+            would.changes.add(&recorded, &verdict);
             if !matches!(verdict, Verdict::Allow { .. }) {
                 return;
             }

@@ -159,7 +159,7 @@ impl Sum {
 }
 
 /// What the call moves, in all it means.
-fn amount(recorded: &RecordedCall) -> i64 {
+pub(in crate::cli) fn amount(recorded: &RecordedCall) -> i64 {
     let amounts = recorded
         .action
         .meanings()

@@ -98,7 +98,12 @@ fn calls(count: u64) -> String {
 }
 
 fn amount(report: &Report, amount: i128) -> String {
-    match (&report.currency, clipped(amount)) {
+    shown_amount(report.currency.as_deref(), amount)
+}
+
+/// Minor units of the account's currency, if it has one.
+pub(in crate::cli) fn shown_amount(currency: Option<&str>, amount: i128) -> String {
+    match (currency, clipped(amount)) {
         (_, 0) => "-".to_owned(),
         (Some(currency), amount) => money::show(amount, currency),
         (None, amount) => amount.to_string(),

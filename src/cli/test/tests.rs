@@ -123,6 +123,18 @@ fn with_the_pack_mail_to_people_outside_is_held_once_somebody_says_who_is_inside
     }
 }
 
+#[test]
+fn a_file_of_ones_own_is_not_taken_for_a_packs() {
+    let directory = tempfile::tempdir().unwrap();
+    let tests = |name: &str| {
+        fs::write(directory.path().join(name), "tests: []\n").unwrap();
+        let found = shipped::fixtures(directory.path()).unwrap();
+        found.iter().filter(|source| source.is_embedded()).count()
+    };
+    assert_eq!(tests("pack-payments.yaml"), 1, "the baseline's, beside a pack's");
+    assert_eq!(tests("payments.yaml"), 0, "one's own stand alone");
+}
+
 /// What decides is the strictest of all rules, so what holds of the baseline and of all packs at once holds of any of them.
 #[test]
 fn with_any_pack_the_shipped_tests_pass_and_no_rule_is_idle() {

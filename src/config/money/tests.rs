@@ -74,6 +74,10 @@ fn what_is_wrong_is_told_all_at_once_and_in_its_place() {
             "- { provider: stripe, currency: euro }",
             "expected a currency of three letters",
         ),
+        (
+            "- { provider: stripe, currency: uer }",
+            "found `uer` (did you mean `eur`?)",
+        ),
         ("- { provider: stripe, key_sha256: sk, currency: eur }", "sha256sum"),
         (
             "- { provider: stripe, account: \"acct_*\", currency: eur }",

@@ -45,7 +45,7 @@ fn a_cost_is_count_times_price_times_730_hours_rounded_up() {
 #[test]
 fn all_mistakes_are_told_at_once_with_their_places() {
     let text = SMALL
-        .replace("usd", "xau")
+        .replace("usd", "uds")
         .replace("0.0104", "cheap")
         .replace("\"20\"", "-1, t3.micro: 5");
     let wrong: Vec<String> = Prices::load(&source(&text), Some(&["aws", "stripes"]))
@@ -57,7 +57,10 @@ fn all_mistakes_are_told_at_once_with_their_places() {
     assert_eq!(wrong.len(), 4, "{told}");
     let strange = "no mapping is for the provider `stripe` (did you mean `stripes`?)";
     assert!(told.contains("prices.yaml:5:") && told.contains(strange), "{told}");
-    assert!(told.contains("prices.yaml:1:") && told.contains("`xau`"), "{told}");
+    assert!(
+        told.contains("prices.yaml:1:") && told.contains("found `uds` (did you mean `usd`?)"),
+        "{told}"
+    );
     assert!(told.contains("prices.yaml:7:") && told.contains("`cheap`"), "{told}");
     assert!(told.contains("prices.yaml:8:") && told.contains("`-1`"), "{told}");
 }

@@ -108,3 +108,41 @@ fn what_happened_is_told_from_the_record_with_the_sidecar_running_or_not() {
         said(&nobody)
     );
 }
+
+#[test]
+fn what_cannot_be_told_of_today_takes_nothing_from_the_record() {
+    let origin = Origin::stripe();
+    let sidecar = Sidecar::new().resolve("api.stripe.com", &origin).start();
+    let call = Curl::call(
+        &sidecar,
+        &["https://api.stripe.com/v1/refunds", "-d", "charge=ch_1&amount=700"],
+    );
+    let unmapped = Curl::call(&sidecar, &["https://api.stripe.com/v1/nothing_of_stripes"]);
+    let unmapped = unmapped.headers["runplane-request-id"].clone();
+    let told = sidecar.told(&["explain", &unmapped]);
+    let (_, now) = told.split_once("If it came again now:").unwrap();
+    let maps = |line: &str| line.starts_with("mapping ");
+    assert!(!now.lines().any(maps), "no mapping has it: {told}");
+    assert!(!now.contains("understood"), "{told}");
+    let id = call.headers["runplane-request-id"].clone();
+    sidecar.terminate();
+    sidecar.ended();
+    // Whether another mapping names it nobody can tell: its content is not kept.
+    let mapping = fs::read_to_string(crate::harness::root().join("mappings/stripe.yaml")).unwrap();
+    sidecar.put("mappings/stripe.yaml", mapping + "# more\n");
+    let told = sidecar.told(&["explain", &unmapped]);
+    let (_, now) = told.split_once("If it came again now:").unwrap();
+    assert!(
+        line(now, "understood").starts_with("as the mappings of then read it"),
+        "{told}"
+    );
+    let database = rusqlite::Connection::open(sidecar.home().join("state/runplane.db")).unwrap();
+    database.execute("DROP TABLE habits", []).unwrap();
+    let told = sidecar.told(&["explain", &id]);
+    let (then, now) = told.split_once("If it came again now:").unwrap();
+    assert_eq!(line(then, "decision"), "ALLOW", "{told}");
+    assert!(
+        line(now, "decision").starts_with("cannot be told: what is usual of agents cannot be read"),
+        "{told}"
+    );
+}

@@ -1,13 +1,15 @@
-//! What was seen, and the rules that cover it.
+//! The kinds of calls that were seen, and the rules that cover them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
+use super::changes::Changes;
+use super::seen::{self, Seen};
 use crate::audit::{Period, RecordedCall};
 use crate::cli::explain::advice::cedar_text;
-use crate::model::vocabulary::{ActionClass, ActionDefinition, FieldType};
-use crate::model::{Access, Action, Value, Vocabulary, inert};
+use crate::model::vocabulary::ActionClass;
+use crate::model::{Access, Action, Vocabulary, inert};
 
 /// Why calls are left out that another like them may bring under a rule: what they lack, or what else was then, stopped them.
 const INCOMPLETE: &str = "incomplete";
@@ -46,23 +48,9 @@ struct Kind {
     target: Arc<str>,
     environment: Arc<str>,
     host: String,
+    /// What is so of the call (`unbounded`): a rule for those of which it is not is another.
+    flags: BTreeSet<Arc<str>>,
 }
-
-#[derive(Default)]
-struct Seen {
-    calls: u64,
-    /// Of each number: how often it was there, and the largest.
-    numbers: BTreeMap<Arc<str>, (u64, i64)>,
-    /// Of what is so or not: how often it was there, and what it was.
-    flags: BTreeMap<Arc<str>, (u64, BTreeSet<bool>)>,
-    /// Of [`LISTS`]: how often they were there, and all that was in them.
-    lists: BTreeMap<Arc<str>, (u64, BTreeSet<String>)>,
-}
-
-/// Lists that say whom or what a call reaches: a rule names what was seen in them.
-const LISTS: [&str; 2] = ["recipient_domains", "sql_tables"];
-/// Where more was seen than that, a rule says nothing of it.
-const MOST_NAMES: usize = 20;
 
 impl<'a> Draft<'a> {
     pub(super) fn new(vocabulary: &'a Vocabulary) -> Self {
@@ -94,6 +82,7 @@ impl<'a> Draft<'a> {
                 target: meaning.target.kind.clone(),
                 environment: meaning.environment().clone(),
                 host: recorded.facts.host.clone(),
+                flags: seen::flags(meaning),
             };
             self.seen.entry(kind).or_default().add(meaning);
         }
@@ -151,6 +140,7 @@ impl<'a> Draft<'a> {
             permitted,
             calls,
             beside,
+            changes,
         } = would;
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         let mut text = String::from(
@@ -192,6 +182,7 @@ impl<'a> Draft<'a> {
                 inert(agent)
             );
         }
+        text.push_str(&changes.told());
         text + "\n"
     }
 
@@ -202,7 +193,7 @@ impl<'a> Draft<'a> {
             let Some(definition) = self.vocabulary.actions.get(&kind.action) else {
                 continue;
             };
-            let bounds = seen.bounds(self.vocabulary, definition);
+            let bounds = seen.bounds(&kind.flags, self.vocabulary, definition);
             text.push_str(&rule(number, kind, seen, bounds));
         }
         text
@@ -210,78 +201,22 @@ impl<'a> Draft<'a> {
 }
 
 /// What the rules alone would have made of the calls.
-#[derive(Default)]
 pub(super) struct Would {
     pub(super) calls: u64,
     pub(super) permitted: u64,
     /// Of the permitted: calls that were left out.
     pub(super) beside: u64,
+    pub(super) changes: Changes,
 }
 
-impl Seen {
-    fn add(&mut self, action: &Action) {
-        self.calls += 1;
-        for (field, value) in &action.fields {
-            match value {
-                Value::Int(number) => {
-                    let (times, most) = self.numbers.entry(field.clone()).or_insert((0, *number));
-                    *times += 1;
-                    *most = (*most).max(*number);
-                }
-                Value::Bool(flag) => {
-                    let (times, seen) = self.flags.entry(field.clone()).or_default();
-                    *times += 1;
-                    seen.insert(*flag);
-                }
-                Value::List(names) if LISTS.contains(&&**field) => {
-                    let (times, seen) = self.lists.entry(field.clone()).or_default();
-                    *times += 1;
-                    seen.extend(names.iter().take(MOST_NAMES + 1).cloned());
-                }
-                Value::Text(_) | Value::List(_) => {}
-            }
+impl Would {
+    pub(super) fn new(changes: Changes) -> Self {
+        Self {
+            calls: 0,
+            permitted: 0,
+            beside: 0,
+            changes,
         }
-    }
-
-    /// The bounds that were seen, as conditions.
-    fn bounds(&self, vocabulary: &Vocabulary, definition: &ActionDefinition) -> Vec<String> {
-        let bounded = |field: &Arc<str>, times: u64, bound: String| {
-            let optional = !definition.required.contains(field);
-            match (optional, times == self.calls) {
-                (false, _) => bound,
-                (true, true) => format!("context has {field} && {bound}"),
-                (true, false) => format!("(if context has {field} then {bound} else true)"),
-            }
-        };
-        let numbers = self.numbers.iter();
-        let numbers =
-            numbers.map(|(field, (times, most))| bounded(field, *times, format!("context.{field} <= {most}")));
-        let is_flag = |field: &&Arc<str>| {
-            let known = vocabulary.fields.get(*field);
-            known.is_some_and(|known| known.kind == FieldType::Bool)
-        };
-        let fields = definition.required.iter().chain(&definition.optional);
-        let flags = fields.filter(is_flag).filter_map(|field| match self.flags.get(field) {
-            // What nobody says of a call is not so.
-            None => Some(bounded(field, 0, format!("context.{field} == false"))),
-            Some((times, seen)) => match Vec::from_iter(seen)[..] {
-                [only] => Some(bounded(field, *times, format!("context.{field} == {only}"))),
-                _ => None,
-            },
-        });
-        let lists = self
-            .lists
-            .iter()
-            .filter(|(_, (_, seen))| (1..=MOST_NAMES).contains(&seen.len()));
-        let lists = lists.map(|(field, (times, seen))| {
-            let names: Vec<String> = seen.iter().map(|name| cedar_text(name)).collect();
-            bounded(
-                field,
-                *times,
-                format!("[{}].containsAll(context.{field})", names.join(", ")),
-            )
-        });
-        numbers.chain(flags).chain(lists).collect()
     }
 }
 
@@ -300,9 +235,7 @@ fn rule(number: usize, kind: &Kind, seen: &Seen, bounds: Vec<String>) -> String 
         format!("resource.environment == {}", cedar_text(&kind.environment)),
     ];
     let mut text = format!("// {} call{}", seen.calls, if seen.calls == 1 { "" } else { "s" });
-    for (field, (_, most)) in &seen.numbers {
-        let _ = write!(text, "; {field} up to {most}");
-    }
+    text.push_str(&seen.told());
     conditions.extend(bounds);
     format!(
         "{text}\n@id(\"suggested-{number}-{}-{}\")\n\

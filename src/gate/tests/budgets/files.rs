@@ -199,7 +199,7 @@ fn a_provider_of_a_budget_is_one_of_a_mapping_the_unknown_or_the_guards() {
 }
 
 #[test]
-fn an_environment_that_is_likely_misspelt_is_told_of_and_no_other() {
+fn an_environment_that_nobody_gives_is_told_of_and_no_other() {
     let doubtful = |environment: &str, targets: &str| {
         let text =
             format!("budgets:\n  a:\n    window: 1d\n    per: agent\n    when: {{ environment: {environment} }}\n");
@@ -209,16 +209,26 @@ fn an_environment_that_is_likely_misspelt_is_told_of_and_no_other() {
             .map(|one| format!("{}: {}", one.line, one.message))
             .collect::<Vec<_>>()
     };
-    assert_eq!(
-        doubtful("produciton", TARGETS),
-        ["5: no target is labelled `produciton`: did you mean `production`?"]
-    );
-    for known in ["production", "test", "staging", "eu-west", "live"] {
+    let told = |name: &str, hint: &str| {
+        format!("5: no label and no mapping gives the environment `{name}`: nothing counts here{hint}")
+    };
+    for (misspelt, meant) in [
+        ("produciton", "production"),
+        ("prod", "production"),
+        ("dev", "development"),
+        ("stage", "staging"),
+        ("stating", "staging"),
+    ] {
+        let hint = format!(" (did you mean `{meant}`?)");
+        assert_eq!(doubtful(misspelt, TARGETS), [told(misspelt, &hint)]);
+    }
+    assert_eq!(doubtful("eu-west", TARGETS), [told("eu-west", "")]);
+    for known in ["production", "test", "staging", "sandbox", "development", "unknown"] {
         assert!(doubtful(known, TARGETS).is_empty(), "{known}");
     }
     let labelled = "targets:\n  - match: { provider: stripe }\n    label: { environment: stating }\n";
     assert!(doubtful("stating", labelled).is_empty());
-    assert_eq!(doubtful("stating", TARGETS).len(), 1);
+    assert_eq!(doubtful("prod", labelled).len(), 1);
 }
 
 #[test]
