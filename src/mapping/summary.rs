@@ -113,7 +113,7 @@ impl Part {
             }
             Part::Optional(parts) => {
                 let there = |part: &Part| match part {
-                    Part::Slot(name, _) => show(name, action, wording, &mut String::new()),
+                    Part::Slot(name, _) => is_there(name, action),
                     Part::Text(_) | Part::Optional(_) => true,
                 };
                 if parts.iter().all(there) {
@@ -121,6 +121,13 @@ impl Part {
                 }
             }
         }
+    }
+}
+
+fn is_there(name: &str, action: &Action) -> bool {
+    match name {
+        "target.id" => action.target.id.is_some(),
+        _ => OWN.contains(&name) || action.fields.contains_key(name),
     }
 }
 
