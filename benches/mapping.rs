@@ -148,28 +148,30 @@ fn of_mapping(criterion: &mut Criterion) {
         ("stripe form", form(), "process_refund", "amount", 3),
         ("sendgrid 2 KiB", mail(), "send_email", "recipient_count", 10),
     ];
-    let mut fewest = [Duration::MAX; 2];
+    let (mut fewest, mut missed) = ([Duration::MAX; 2], Vec::new());
     for operations in [1_000, 50_000] {
         let mappings = mappings(operations);
         for ((name, call, action, field, at_most), fewest) in rows.iter().zip(&mut fewest) {
             let told = understand(&mappings, call);
             assert_eq!(&*told.name, *action);
             assert!(told.fields.contains_key(*field) && told.target.id.is_some());
-            group.bench_function(format!("{name}/{operations} operations"), |bencher| {
+            let row = format!("{name}/{operations} operations");
+            group.bench_function(&row, |bencher| {
                 bencher.iter(|| understand(&mappings, black_box(call)));
             });
             let (median, at_most) = (typical(&mappings, call), Duration::from_micros(*at_most));
-            eprintln!("mapping/{name}/{operations} operations: median {median:.1?} of at most {at_most:?}");
-            assert!(median <= at_most || cfg!(debug_assertions), "{name} took {median:?}");
+            eprintln!("mapping/{row}: median {median:.1?} of at most {at_most:?}");
             *fewest = median.min(*fewest);
             let flat = *fewest * 3 / 2 + Duration::from_micros(1);
-            assert!(
-                median <= flat || cfg!(debug_assertions),
-                "{name}: {median:?} with {operations} operations, {fewest:?} with fewer"
-            );
+            if median > at_most.min(flat) {
+                missed.push(format!(
+                    "{row} took {median:.1?}, of at most {at_most:?} and {flat:.1?}"
+                ));
+            }
         }
     }
     group.finish();
+    assert!(missed.is_empty() || cfg!(debug_assertions), "{missed:?}");
 }
 
 criterion_group!(benches, of_mapping);

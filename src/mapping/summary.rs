@@ -55,7 +55,7 @@ impl Template {
 
     /// The line for a call whose fields, missing fields and target are known.
     pub(super) fn render(&self, action: &Action, wording: Wording<'_>) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(128);
         for part in &self.0 {
             part.render(action, wording, &mut out);
         }
