@@ -34,7 +34,8 @@ fn retargeting(headers: &HeaderMap) -> Option<&HeaderName> {
         .iter()
         .chain(&retargeting::TARGET)
         .chain(&retargeting::AS_FORWARDED);
-    headers.keys().find(|name| known.clone().any(|known| name == known))
+    let is_known = |name: &str| known.clone().any(|known| name == *known);
+    headers.keys().find(|name| is_known(name.as_str()))
 }
 
 /// Checks what can be checked by the head of a call on a mapped host. `path`: as the templates have it.

@@ -145,7 +145,8 @@ fn is_token(word: &str) -> bool {
     if word.len() <= SHORTEST {
         return false;
     }
-    let begins = |start: &&str| word.strip_prefix(*start).is_some_and(random);
+    let first = word.as_bytes().first();
+    let begins = |start: &&str| start.as_bytes().first() == first && word.strip_prefix(*start).is_some_and(random);
     let is_signed = || word.starts_with("eyJ") && word.len() >= SHORTEST_SIGNED && word.split('.').count() == 3;
     TOKENS.iter().any(begins) || is_signed()
 }
