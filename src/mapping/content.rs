@@ -108,7 +108,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
                 return Err(readable_as_it_is());
             }
             let parts = multipart::parse(bytes, boundary).map_err(|error| malformed(&error))?;
-            let values = parts.iter().map(|part| Ok((part.name.into(), part.value()?)));
+            let values = parts.iter().map(|part| Ok((part.name, part.value()?)));
             let values: Vec<_> = values
                 .collect::<Result<_, _>>()
                 .map_err(|error: multipart::Error| malformed(&error))?;

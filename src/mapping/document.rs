@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
-use serde_json_path::JsonPath;
 
-use super::spelling;
+mod selector;
 
-/// A JSONPath (RFC 9535) of the subset that mappings may use: names, positions, `[*]`, `['a','b']`.
+pub(super) use selector::Selector;
+use selector::Step;
+
+/// Where in a call something is: its part, and a JSONPath in that.
 #[derive(Clone, Debug)]
 pub(super) enum Path {
     Method,
@@ -24,60 +26,6 @@ pub(super) enum Path {
     Params(Selector),
     /// The bearer token or the user of Basic. For prefixes only: a field never holds it.
     Credential,
-}
-
-/// The one place that knows the JSONPath library.
-#[derive(Clone, Debug)]
-pub(super) struct Selector {
-    path: JsonPath,
-    steps: Vec<Step>,
-}
-
-/// One step of a path.
-#[derive(Clone, Debug)]
-enum Step {
-    Names(Vec<Box<str>>),
-    /// `[*]`, `[0]`: into each.
-    Each,
-}
-
-impl Step {
-    fn single(&self) -> Option<&str> {
-        match self {
-            Step::Names(names) => match names.as_slice() {
-                [name] => Some(name),
-                _ => None,
-            },
-            Step::Each => None,
-        }
-    }
-}
-
-impl Selector {
-    /// Reads a path within a part, or within an answer.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        check_subset(text)?;
-        let path = JsonPath::parse(text).map_err(|error| {
-            format!(
-                "`{text}` is no JSONPath: {} at character {}",
-                error.message(),
-                error.position()
-            )
-        })?;
-        Ok(Self {
-            path,
-            steps: steps(text),
-        })
-    }
-
-    pub(super) fn select<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
-        self.path.query(value).all()
-    }
-
-    /// Whether a name in `value` is one of the path's but for upper and lower case.
-    pub(super) fn is_misspelt_in(&self, value: &Value) -> bool {
-        is_misspelt(&self.steps, value)
-    }
 }
 
 /// One value that a path found.
@@ -133,8 +81,8 @@ impl Path {
             (Path::Query(selector), true) | (Path::Body(selector), false) | (Path::Params(selector), _) => selector,
             _ => return &[],
         };
-        match selector.steps.as_slice() {
-            [Step::Names(names)] => names.as_slice(),
+        match &*selector.steps {
+            [Step::Names(names)] => names,
             _ => &[],
         }
     }
@@ -192,46 +140,59 @@ impl Path {
 
     /// All that it finds, in the order of the document.
     pub(super) fn select<'a>(&self, document: &Document<'a>) -> Vec<Node<'a>> {
-        let found = |list: &'a [(Arc<str>, String)], name: &str| {
-            list.iter()
-                .filter(|(known, _)| **known == *name)
-                .map(|(_, value)| Node::Text(value))
-                .collect()
+        let mut found = Vec::new();
+        self.each(document, &mut |node| found.push(node));
+        found
+    }
+
+    /// Whether it finds nothing.
+    pub(super) fn is_absent(&self, document: &Document<'_>) -> bool {
+        let mut absent = true;
+        self.each(document, &mut |_| absent = false);
+        absent
+    }
+
+    /// Shows all that it finds, in the order of the document.
+    pub(super) fn each<'a>(&self, document: &Document<'a>, see: &mut impl FnMut(Node<'a>)) {
+        let named = |list: &'a [(Arc<str>, String)], name: &str, see: &mut dyn FnMut(Node<'a>)| {
+            let found = list.iter().filter(|(known, _)| **known == *name);
+            found.for_each(|(_, value)| see(Node::Text(value)));
         };
         match self {
-            Path::Method => vec![Node::Text(document.method)],
-            Path::Host(name) => found(document.host, name),
-            Path::Parameter(name) => found(document.parameters, name),
+            Path::Method => see(Node::Text(document.method)),
+            Path::Host(name) => named(document.host, name, see),
+            Path::Parameter(name) => named(document.parameters, name, see),
             Path::Header(name) => {
-                let node = |value: &'a http::HeaderValue| value.to_str().map_or(Node::Opaque, Node::Text);
-                document.headers.get_all(name).iter().map(node).collect()
+                let values = document.headers.get_all(name).iter();
+                values.for_each(|value| see(value.to_str().map_or(Node::Opaque, Node::Text)));
             }
-            Path::Query(selector) => document.in_query(selector).collect(),
-            Path::Body(selector) => document.in_body(selector).collect(),
-            Path::Params(selector) => document.in_body(selector).chain(document.in_query(selector)).collect(),
-            Path::Credential => Vec::new(),
+            Path::Query(selector) => document.in_query(selector, see),
+            Path::Body(selector) => document.in_body(selector, see),
+            Path::Params(selector) => {
+                document.in_body(selector, see);
+                document.in_query(selector, see);
+            }
+            Path::Credential => {}
         }
     }
 }
 
 impl<'a> Document<'a> {
-    fn in_body(&self, selector: &Selector) -> impl Iterator<Item = Node<'a>> + use<'a> {
-        let json = self.json;
-        let found = self.body.map(|body| selector.select(body)).unwrap_or_default();
-        found.into_iter().map(move |value| node(value, json))
+    fn in_body(&self, selector: &Selector, see: &mut impl FnMut(Node<'a>)) {
+        if let Some(body) = self.body {
+            selector.each(body, &mut |value| see(node(value, self.json)));
+        }
     }
 
-    fn in_query(&self, selector: &Selector) -> impl Iterator<Item = Node<'a>> + use<'a> {
-        let found = self.query.map(|query| selector.select(query)).unwrap_or_default();
-        found.into_iter().map(|value| node(value, false))
+    fn in_query(&self, selector: &Selector, see: &mut impl FnMut(Node<'a>)) {
+        if let Some(query) = self.query {
+            selector.each(query, &mut |value| see(node(value, false)));
+        }
     }
 }
 
 fn first_names(selector: Option<&Selector>) -> &[Box<str>] {
-    match selector.and_then(|selector| selector.steps.first()) {
-        Some(Step::Names(names)) => names.as_slice(),
-        Some(Step::Each) | None => &[],
-    }
+    selector.map(Selector::first_names).unwrap_or_default()
 }
 
 /// A value of a body or of a part of one.
@@ -244,48 +205,6 @@ pub(super) fn node(value: &Value, json: bool) -> Node<'_> {
     }
 }
 
-fn is_misspelt(steps: &[Step], value: &Value) -> bool {
-    let Some((step, rest)) = steps.split_first() else {
-        return false;
-    };
-    match (step, value) {
-        (Step::Names(names), Value::Object(members)) => {
-            members
-                .iter()
-                .any(|(name, member)| match names.iter().any(|known| **known == **name) {
-                    true => is_misspelt(rest, member),
-                    false => names.iter().any(|known| spelling::differ_in_case(known, name)),
-                })
-        }
-        (Step::Each, Value::Object(members)) => members.values().any(|member| is_misspelt(rest, member)),
-        (Step::Each, Value::Array(items)) => items.iter().any(|item| is_misspelt(rest, item)),
-        _ => false,
-    }
-}
-
-/// The steps of a path of the subset: `$.a[0]`, `$['a','b'][*].c`.
-fn steps(text: &str) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let mut rest = text.trim_start_matches('$');
-    while !rest.is_empty() {
-        let (step, after) = match rest.strip_prefix('[') {
-            Some(inner) => inner.split_once(']').unwrap_or((inner, "")),
-            None => {
-                let name = rest.trim_start_matches('.');
-                name.split_at(name.find(['.', '[']).unwrap_or(name.len()))
-            }
-        };
-        let quoted = step.contains(['\'', '"']) || !rest.starts_with('[');
-        let names = step.split(',').map(|name| name.trim().trim_matches(['\'', '"']).into());
-        steps.push(match quoted && step != "*" {
-            true => Step::Names(names.collect()),
-            false => Step::Each,
-        });
-        rest = after;
-    }
-    steps
-}
-
 fn single_name(rest: &str) -> Result<&str, String> {
     let name = match rest.strip_prefix('.') {
         Some(name) => Some(name),
@@ -293,30 +212,6 @@ fn single_name(rest: &str) -> Result<&str, String> {
     };
     name.filter(|name| !name.is_empty() && !name.contains(['.', '[', ']', '\'', '*', ',']))
         .ok_or_else(|| format!("expected one name here, as `.name` or `['name']`, found `{rest}`"))
-}
-
-/// Descendants, filters, slices and functions are refused: what they cost or find is not plain to see.
-fn check_subset(text: &str) -> Result<(), String> {
-    let mut quoted = None;
-    let mut before = ' ';
-    for character in text.chars() {
-        match (quoted, character) {
-            (Some(_), '\\') => return Err(format!("`{text}`: escapes are not used here")),
-            (Some(quote), _) if quote == character => quoted = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') => quoted = Some(character),
-            (None, '.') if before == '.' => return Err(format!("`{text}`: `..` is not used here: name the path")),
-            (None, '?' | ':' | '@' | '(') => {
-                return Err(format!(
-                    "`{text}`: `{character}` is not used here: only names, positions, `[*]` and `['a','b']`"
-                ));
-            }
-            (None, '-') if before == '[' => return Err(format!("`{text}`: positions are counted from the start")),
-            (None, _) => {}
-        }
-        before = character;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

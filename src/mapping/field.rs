@@ -12,6 +12,7 @@ mod domain;
 mod filters;
 mod mail;
 mod only;
+mod paths;
 mod places;
 
 use domain::domains;
@@ -98,30 +99,17 @@ pub(super) enum Type {
 }
 
 impl Rule {
-    /// Everything that is looked at.
-    pub(super) fn paths(&self) -> Vec<&Path> {
-        match self {
-            Rule::Read(reading) => reading.paths().collect(),
-            Rule::Constant(_, require) => require.iter().collect(),
-            Rule::Empty(path, ..) => vec![path],
-            Rule::NotTold => Vec::new(),
-            Rule::Unless(unless, rule) => rule.paths().into_iter().chain(unless).collect(),
-            Rule::Lacking(path, _, rule) => rule.paths().into_iter().chain([path]).collect(),
-            Rule::Only(any, rule) => any.iter().flatten().map(|is| &is.at).chain(rule.paths()).collect(),
-        }
-    }
-
     /// The value, or why there is none.
     pub(super) fn value(&self, document: &Document<'_>) -> Result<Value, Why> {
         match self {
             Rule::Constant(value, require) => match require {
-                Some(require) if require.select(document).is_empty() => Err(Why::Absent),
+                Some(require) if require.is_absent(document) => Err(Why::Absent),
                 Some(_) | None => Ok(value.clone()),
             },
             Rule::NotTold => Err(Why::Absent),
             Rule::Empty(path, besides, filters) => is_empty(&path.select(document), besides, *filters).map(Value::Bool),
             Rule::Read(reading) => reading.value(document),
-            Rule::Unless(unless, rule) => match unless.iter().all(|path| path.select(document).is_empty()) {
+            Rule::Unless(unless, rule) => match unless.iter().all(|path| path.is_absent(document)) {
                 true => rule.value(document),
                 false => Err(Why::Absent),
             },
@@ -151,17 +139,11 @@ impl Reading {
         }
     }
 
-    /// Everything that is looked at.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        let currency = match self.kind() {
-            Some(Type::Money(path)) => Some(path),
-            _ => None,
-        };
-        self.from.iter().chain(&self.require).chain(currency)
-    }
-
     pub(super) fn value(&self, document: &Document<'_>) -> Result<Value, Why> {
-        let nodes: Vec<_> = self.from.iter().flat_map(|path| path.select(document)).collect();
+        let mut nodes = Vec::new();
+        for path in &self.from {
+            path.each(document, &mut |node| nodes.push(node));
+        }
         if nodes.is_empty() {
             return self.none(document);
         }
@@ -188,10 +170,7 @@ impl Reading {
 
     /// Nothing was found: 0 only where what holds the counted things is there.
     fn none(&self, document: &Document<'_>) -> Result<Value, Why> {
-        let held = self
-            .require
-            .as_ref()
-            .is_some_and(|path| !path.select(document).is_empty());
+        let held = self.require.as_ref().is_some_and(|path| !path.is_absent(document));
         match &self.reduce {
             Reducer::Count | Reducer::CountDistinct if held => Ok(Value::Int(0)),
             Reducer::List | Reducer::Distinct if held => Ok(Value::List(Vec::new())),

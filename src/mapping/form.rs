@@ -1,11 +1,12 @@
 //! Pairs of `application/x-www-form-urlencoded` content and of queries, flat and nested.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::spelling;
+mod tree;
+
+use tree::{Segment, Tree};
 
 /// How many pairs there may be.
 const MAX_PAIRS: usize = 100_000;
@@ -104,26 +105,27 @@ pub(super) fn nest(text: &str, nesting: Nesting, semicolons: Semicolons) -> Resu
     if text.contains(';') && (semicolons == Semicolons::Refused || !only_in_values(text)) {
         return Err(Error::Semicolon);
     }
-    let pairs = pairs(text)?.into_iter();
-    assemble(
-        pairs.map(|Pair { name, value }| (name, Value::String(value.into_owned()))),
-        nesting,
-    )
+    let mut pairs = pairs(text)?;
+    let values = pairs.iter_mut().map(|Pair { name, value }| {
+        let value = std::mem::take(value).into_owned();
+        (&**name, Value::String(value))
+    });
+    assemble(values, nesting)
 }
 
 /// One document of values whose names say where they belong.
-pub(super) fn assemble<'a>(
-    values: impl Iterator<Item = (Cow<'a, str>, Value)>,
-    nesting: Nesting,
-) -> Result<Value, Error> {
+pub(super) fn assemble<'a>(values: impl Iterator<Item = (&'a str, Value)>, nesting: Nesting) -> Result<Value, Error> {
     let mut root = Tree::default();
+    let mut segments = Vec::new();
     for (name, value) in values {
-        let segments = match nesting {
-            Nesting::Brackets => brackets(&name)?,
-            Nesting::Dots => dots(&name)?,
-        };
-        root.insert(&segments, value, nesting == Nesting::Dots, true)?;
+        segments.clear();
+        match nesting {
+            Nesting::Brackets => brackets(name, &mut segments)?,
+            Nesting::Dots => dots(name, &mut segments)?,
+        }
+        root.insert(&segments, value)?;
     }
+    root.check_case(nesting == Nesting::Dots)?;
     Ok(Value::Object(root.into_members()))
 }
 
@@ -135,19 +137,11 @@ fn only_in_values(text: &str) -> bool {
     })
 }
 
-/// One step of a name.
-#[derive(Clone, Copy)]
-enum Segment<'a> {
-    Name(&'a str),
-    /// `[]`: one more item.
-    Append,
-}
-
 fn plain(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(char::is_control) && name.trim() == name
 }
 
-fn brackets(name: &str) -> Result<Vec<Segment<'_>>, Error> {
+fn brackets<'a>(name: &'a str, segments: &mut Vec<Segment<'a>>) -> Result<(), Error> {
     let (head, mut rest) = match name.find('[') {
         Some(at) => name.split_at(at),
         None => (name, ""),
@@ -155,7 +149,7 @@ fn brackets(name: &str) -> Result<Vec<Segment<'_>>, Error> {
     if !plain(head) || head.contains(']') {
         return Err(Error::Name);
     }
-    let mut segments = vec![Segment::Name(head)];
+    segments.push(Segment::Name(head));
     while !rest.is_empty() {
         let inner = rest.strip_prefix('[').ok_or(Error::Name)?;
         let (segment, after) = inner.split_once(']').ok_or(Error::Name)?;
@@ -168,110 +162,23 @@ fn brackets(name: &str) -> Result<Vec<Segment<'_>>, Error> {
         }
         rest = after;
     }
-    if segments.len() > MAX_DEPTH {
-        Err(Error::TooMany)
-    } else {
-        Ok(segments)
-    }
-}
-
-fn dots(name: &str) -> Result<Vec<Segment<'_>>, Error> {
-    let segments: Vec<_> = name.split('.').map(Segment::Name).collect();
-    let fine = |segment: &Segment<'_>| match segment {
-        Segment::Name(name) => plain(name) && !name.contains(['[', ']']),
-        Segment::Append => false,
-    };
     match segments.len() > MAX_DEPTH {
         true => Err(Error::TooMany),
-        false if segments.iter().all(fine) => Ok(segments),
-        false => Err(Error::Name),
+        false => Ok(()),
     }
 }
 
-#[derive(Default)]
-struct Tree {
-    members: BTreeMap<String, Node>,
-    /// Their names without the difference of upper and lower case.
-    folded: HashSet<String>,
-    /// Items were added by `[]`: their names are positions.
-    appended: bool,
-}
-
-enum Node {
-    Leaf(Value),
-    Tree(Tree),
-}
-
-impl Tree {
-    /// Names that differ in case only are refused, if so asked: `here`, or `below` (where customers may name things).
-    fn insert(&mut self, segments: &[Segment<'_>], value: Value, below: bool, here: bool) -> Result<(), Error> {
-        let Some((first, rest)) = segments.split_first() else {
+fn dots<'a>(name: &'a str, segments: &mut Vec<Segment<'a>>) -> Result<(), Error> {
+    for segment in name.split('.') {
+        if segments.len() == MAX_DEPTH {
+            return Err(Error::TooMany);
+        }
+        if !plain(segment) || segment.contains(['[', ']']) {
             return Err(Error::Name);
-        };
-        let name = match first {
-            Segment::Append if self.members.is_empty() || self.appended => {
-                self.appended = true;
-                self.members.len().to_string()
-            }
-            Segment::Name(name) if !self.appended => {
-                // `a[1]` and `a[01]` are one item for some servers.
-                if name.len() > 1 && name.starts_with('0') && index(name).is_some() {
-                    return Err(Error::Name);
-                }
-                (*name).to_owned()
-            }
-            Segment::Append | Segment::Name(_) => return Err(Error::Duplicate),
-        };
-        // SECURITY: a server that is blind to case takes `maxCount` for `MaxCount` (test `r_names_but_for_case_are_refused`).
-        if here && !self.members.contains_key(&name) && !self.folded.insert(spelling::folded(&name)) {
-            return Err(Error::Case);
         }
-        if rest.is_empty() {
-            return match self.members.insert(name, Node::Leaf(value)) {
-                None => Ok(()),
-                Some(_) => Err(Error::Duplicate),
-            };
-        }
-        match self.members.entry(name).or_insert_with(|| Node::Tree(Tree::default())) {
-            Node::Tree(tree) => tree.insert(rest, value, below, below),
-            Node::Leaf(_) => Err(Error::Duplicate),
-        }
+        segments.push(Segment::Name(segment));
     }
-
-    fn into_members(self) -> Map<String, Value> {
-        self.members
-            .into_iter()
-            .map(|(name, node)| (name, node.into_value()))
-            .collect()
-    }
-}
-
-impl Node {
-    /// An object whose names are all positions is a list, in the order of the positions.
-    fn into_value(self) -> Value {
-        let tree = match self {
-            Node::Leaf(value) => return value,
-            Node::Tree(tree) => tree,
-        };
-        let positions: Option<BTreeMap<u64, String>> = tree
-            .members
-            .keys()
-            .map(|name| Some((index(name)?, name.clone())))
-            .collect();
-        let Some(positions) = positions else {
-            return Value::Object(tree.into_members());
-        };
-        let mut members = tree.members;
-        let items = positions.values().filter_map(|name| members.remove(name));
-        Value::Array(items.map(Node::into_value).collect())
-    }
-}
-
-fn index(name: &str) -> Option<u64> {
-    match !name.is_empty() && name.len() <= 9 && name.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => name.parse().ok(),
-        false => None,
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::service::Service;
 use super::{content, form, strangers};
-use crate::model::{Call, Reason, Refusal, retargeting};
+use crate::model::{Body, Call, Reason, Refusal, retargeting};
 
 /// Bytes that the query of a call on a mapped host may have.
 const MAX_QUERY: usize = 8 * 1024;
@@ -34,7 +34,8 @@ fn retargeting(headers: &HeaderMap) -> Option<&HeaderName> {
         .iter()
         .chain(&retargeting::TARGET)
         .chain(&retargeting::AS_FORWARDED);
-    headers.keys().find(|name| known.clone().any(|known| name == known))
+    let is_known = |name: &str| known.clone().any(|known| name == *known);
+    headers.keys().find(|name| is_known(name.as_str()))
 }
 
 /// Checks what can be checked by the head of a call on a mapped host. `path`: as the templates have it.
@@ -94,22 +95,31 @@ pub(super) fn reveals(call: &Call, service: &Service) -> bool {
     let Some(reveals) = &service.reveals else {
         return false;
     };
-    let decode = |text: &str| match form::decode(text, true) {
-        Ok(text) => text.to_ascii_lowercase(),
-        Err(_) => text.to_ascii_lowercase(),
-    };
     let asks = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let secret = |word: &str| reveals.words.iter().any(|known| **known == *word.trim());
-        decode(name).trim().starts_with(&*reveals.parameter)
-            && decode(value)
-                .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
-                .any(secret)
+        let secret = |word: &str| {
+            reveals
+                .words
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(word.trim()))
+        };
+        let begins = |name: &str| {
+            let start = name.trim().get(..reveals.parameter.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(&reveals.parameter))
+        };
+        let is_border = |character: char| !character.is_ascii_alphanumeric() && character != '_';
+        begins(&decoded(name)) && decoded(value).split(is_border).any(secret)
     };
-    let contents = [call.body.captured(), content::plain(call).ok()].into_iter().flatten();
+    let coded = matches!(call.body, Body::Coded(_)).then(|| content::plain(call).ok());
+    let contents = call.body.captured().into_iter().chain(coded.flatten());
     let contents = contents.map(String::from_utf8_lossy);
     let mut texts = call.query.as_deref().map(Cow::Borrowed).into_iter().chain(contents);
     texts.any(|text| text.split(['&', ';']).any(asks))
+}
+
+/// As it stands where it cannot be decoded.
+fn decoded(text: &str) -> Cow<'_, str> {
+    form::decode(text, true).unwrap_or(Cow::Borrowed(text))
 }
 
 /// The bearer token, or the user of Basic: what prefixes of keys are told by. Never kept.

@@ -1,5 +1,6 @@
 //! Which provider a host belongs to.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -306,9 +307,9 @@ impl Hosts {
     }
 
     pub(super) fn find(&self, authority: &Authority, scheme: Scheme) -> Option<Found> {
-        let name = match &authority.host {
-            Host::Name(name) => name.to_string(),
-            Host::Address(_) => authority.host.to_string(),
+        let name: Cow<'_, str> = match &authority.host {
+            Host::Name(name) => Cow::Borrowed(name),
+            Host::Address(_) => Cow::Owned(authority.host.to_string()),
         };
         let found = |(pattern, service): &(Pattern, usize)| Found {
             service: *service,
@@ -317,7 +318,7 @@ impl Hosts {
         };
         // SECURITY: each port of an address is a server of its own, ours among them (test `o56_connect_to_ourselves`).
         if matches!(authority.host, Host::Address(_)) {
-            return self.patterns.get(name.as_str()).map(found).filter(|found| found.port);
+            return self.patterns.get(&*name).map(found).filter(|found| found.port);
         }
         let stem = |ending: &&str| name.strip_suffix(*ending)?.strip_suffix('.');
         let any_aws = || {

@@ -123,7 +123,10 @@ fn text(text: &str) -> String {
 
 /// As nearly every text is.
 fn is_harmless(text: &str) -> bool {
-    !text.contains("://") && !text.contains(OF_KEYS) && !text.split(is_border).any(is_token)
+    match text.contains(is_border) {
+        true => !text.contains("://") && !text.contains(OF_KEYS) && !text.split(is_border).any(is_token),
+        false => !is_token(text),
+    }
 }
 
 fn is_border(character: char) -> bool {
@@ -139,7 +142,11 @@ fn is_token(word: &str) -> bool {
             && run.bytes().any(|byte| byte.is_ascii_alphabetic())
     };
     let random = |rest: &str| rest.split(['-', '_', '.']).any(is_random);
-    let begins = |start: &&str| word.strip_prefix(*start).is_some_and(random);
+    if word.len() <= SHORTEST {
+        return false;
+    }
+    let first = word.as_bytes().first();
+    let begins = |start: &&str| start.as_bytes().first() == first && word.strip_prefix(*start).is_some_and(random);
     let is_signed = || word.starts_with("eyJ") && word.len() >= SHORTEST_SIGNED && word.split('.').count() == 3;
     TOKENS.iter().any(begins) || is_signed()
 }

@@ -36,7 +36,8 @@ impl Mappings {
             Rule::Path(operation, _) => matches!(operation.reader, Some(Reader::Graphql)),
             Rule::Name(..) | Rule::OtherPort => false,
         };
-        let Some((mut below, shelf)) = theirs().filter(|(below, _)| open && below.port) else {
+        let below = if open { theirs() } else { None };
+        let Some((mut below, shelf)) = below.filter(|(below, _)| below.port) else {
             check_unnamed(call, service, &found, &rule)?;
             return Ok(Some(Led {
                 service,

@@ -3,7 +3,7 @@
 use super::dispatch::{ACTION, Dispatch, NameSource, VERSION};
 use super::service::{Operation, Service};
 use super::{form, inert, kept};
-use crate::model::Call;
+use crate::model::{Call, Host};
 
 /// Longer path segments are taken for secrets where no mapping says what they are.
 const MAX_PLAIN: usize = 20;
@@ -25,7 +25,10 @@ pub(super) fn request_line(call: &Call, known: Known<'_>) -> String {
     out.push(' ');
     out.push_str(call.scheme.as_str());
     out.push_str("://");
-    out.push_str(&call.authority.host.to_string());
+    match &call.authority.host {
+        Host::Name(name) => out.push_str(name),
+        Host::Address(_) => out.push_str(&call.authority.host.to_string()),
+    }
     if call.authority.port != call.scheme.default_port() {
         out.push(':');
         out.push_str(&call.authority.port.to_string());

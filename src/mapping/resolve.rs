@@ -105,7 +105,7 @@ impl Mappings {
             true => {
                 let decoder = operation.decoder;
                 let decoded = decode(call, service, needs_body, decoder, Nesting::Brackets)?;
-                check_names(operation.paths(), &decoded)?;
+                check_names(&operation.paths(), &decoded)?;
                 decoded
             }
             false => Decoded {
@@ -136,7 +136,7 @@ impl Mappings {
         };
         // Parameters in both are refused here: the name among them.
         let decoded = decode(call, service, true, None, Nesting::Dots)?;
-        check_names(names.path.iter(), &decoded)?;
+        check_names(&names.path.iter().collect::<Vec<_>>(), &decoded)?;
         let part = |name: &str| {
             let parts = [decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value)];
             let mut found = parts.into_iter().flatten().filter_map(|part| part.get(name)?.as_str());
@@ -159,7 +159,7 @@ impl Mappings {
                 ..self.unnamed(call, Some(service), false)
             });
         };
-        check_names(operation.paths(), &decoded)?;
+        check_names(&operation.paths(), &decoded)?;
         let name = match *service.dispatch {
             Dispatch::Aws(_) => operation.name.clone(),
             Dispatch::Name(_) | Dispatch::Path(_) => full_name(service, &name),
@@ -266,7 +266,7 @@ fn decode(
 ///
 /// SECURITY: a server that is blind to case, or that does not undo the coding, would find there what the mapping does not
 /// (tests `r_names_but_for_case_are_refused`, `r_a_coding_that_is_not_undone_hides_nothing`).
-fn check_names<'a>(paths: impl Iterator<Item = &'a Path>, decoded: &Decoded) -> Result<(), Refusal> {
+fn check_names(paths: &[&Path], decoded: &Decoded) -> Result<(), Refusal> {
     let (query, body) = (decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value));
     let misspelt = |path: &Path| match path {
         Path::Query(selector) => query.is_some_and(|query| selector.is_misspelt_in(query)),
@@ -277,7 +277,6 @@ fn check_names<'a>(paths: impl Iterator<Item = &'a Path>, decoded: &Decoded) -> 
             .any(|part| selector.is_misspelt_in(part)),
         Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Credential => false,
     };
-    let paths: Vec<_> = paths.collect();
     let coded = decoded.body.as_ref().and_then(|body| body.uncoded.as_ref());
     let names = paths.iter().flat_map(|path| path.body_names()).map(AsRef::as_ref);
     let readable = coded.is_some_and(|coded| coded.names_one_of(names));

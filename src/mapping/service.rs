@@ -1,7 +1,7 @@
 //! A mapping file, ready to use: everything parsed, every name known to be right.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -19,6 +19,9 @@ use super::summary::Template;
 use crate::model::{Access, Answer, Call};
 
 mod below;
+mod paths;
+
+pub(super) use paths::paths;
 
 /// One mapping file.
 pub(super) struct Service {
@@ -328,7 +331,7 @@ pub(super) struct Meaning {
     /// Fields of the vocabulary that the call must tell; those the gate computes are left to it.
     pub required: Vec<Arc<str>>,
     /// All fields of the vocabulary that this action has.
-    pub allowed: HashSet<Arc<str>>,
+    pub allowed: BTreeSet<Arc<str>>,
     /// What it is done to, if not to the operation's target.
     pub target: Option<TargetRule>,
     pub summary: Template,
@@ -349,19 +352,6 @@ impl Operation {
             said && same.next().is_none()
         };
         !self.in_parts.is_empty() && self.in_parts.iter().all(has)
-    }
-
-    /// Everything of a call that is looked at.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.fields
-            .iter()
-            .flat_map(|(_, rule)| rule.paths())
-            .chain(self.when.iter().flat_map(|(trigger, meaning)| {
-                let target = meaning.target.iter().flat_map(|target| &target.id);
-                std::iter::once(&trigger.any).chain(target)
-            }))
-            .chain(&self.target.id)
-            .chain(self.reader.iter().flat_map(Reader::paths))
     }
 
     /// What a call means of which the predicates in `applies` hold: the strictest by its access (of equals the one named

@@ -1,5 +1,7 @@
 //! The name that was probably meant, and names that are one to others.
 
+use std::borrow::Cow;
+
 use crate::model::diagnostic::meant;
 
 /// The known name nearest to a misspelt one, as ` (did you mean …?)`; empty if none is near.
@@ -11,21 +13,29 @@ pub(super) fn hint<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Str
 
 /// Whether two names are one but for upper and lower case, as any server may compare them (`ſ` is an `s` to some).
 pub(super) fn differ_in_case(left: &str, right: &str) -> bool {
-    match left.is_ascii() && right.is_ascii() {
-        true => left.eq_ignore_ascii_case(right) && left != right,
-        false => left != right && folded(left) == folded(right),
+    match left.eq_ignore_ascii_case(right) {
+        true => left != right,
+        false => !(left.is_ascii() && right.is_ascii()) && folded(left) == folded(right),
     }
 }
 
 /// A name without the difference of upper and lower case.
-pub(super) fn folded(name: &str) -> String {
-    if name.is_ascii() {
-        return name.to_ascii_lowercase();
+pub(super) fn folded(name: &str) -> Cow<'_, str> {
+    if !name.is_ascii() {
+        let folded = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+        return Cow::Owned(folded.collect());
     }
-    name.chars()
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .collect()
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
+    }
+}
+
+/// Whether two of these names are one but for upper and lower case. Each is there once.
+pub(super) fn any_differ_in_case<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+    let mut folded: Vec<Cow<'_, str>> = names.map(folded).collect();
+    folded.sort_unstable();
+    folded.windows(2).any(|pair| matches!(pair, [one, next] if one == next))
 }
 
 /// Characters that end a line or a text for some readers only.

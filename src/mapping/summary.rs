@@ -55,7 +55,7 @@ impl Template {
 
     /// The line for a call whose fields, missing fields and target are known.
     pub(super) fn render(&self, action: &Action, wording: Wording<'_>) -> String {
-        let mut out = String::new();
+        let mut out = String::with_capacity(128);
         for part in &self.0 {
             part.render(action, wording, &mut out);
         }
@@ -113,7 +113,7 @@ impl Part {
             }
             Part::Optional(parts) => {
                 let there = |part: &Part| match part {
-                    Part::Slot(name, _) => show(name, action, wording, &mut String::new()),
+                    Part::Slot(name, _) => is_there(name, action),
                     Part::Text(_) | Part::Optional(_) => true,
                 };
                 if parts.iter().all(there) {
@@ -121,6 +121,13 @@ impl Part {
                 }
             }
         }
+    }
+}
+
+fn is_there(name: &str, action: &Action) -> bool {
+    match name {
+        "target.id" => action.target.id.is_some(),
+        _ => OWN.contains(&name) || action.fields.contains_key(name),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::io::yaml::Located;
 use crate::mapping::dispatch::{self, Closed, Conditions, Dispatch, NameSource, Names, Routes};
 use crate::mapping::document::Path;
 use crate::mapping::file::{self, File};
-use crate::mapping::service::{Operation, Reader};
+use crate::mapping::service::{self, Operation};
 use crate::model::Access;
 use crate::model::vocabulary::FieldClass;
 
@@ -269,21 +269,10 @@ impl Compiler<'_> {
             .reader
             .as_ref()
             .and_then(|reader| self.reader(reader, context));
-        let paths = || {
-            fields
-                .iter()
-                .flat_map(|(_, rule)| rule.paths())
-                .chain(when.iter().map(|(trigger, _)| &trigger.any))
-                .chain(
-                    when.iter()
-                        .flat_map(|(_, meaning)| meaning.target.iter().flat_map(|target| &target.id)),
-                )
-                .chain(&target.id)
-                .chain(reader.iter().flat_map(Reader::paths))
-        };
-        let reads_body = paths().any(Path::reads_body);
+        let paths = service::paths(&fields, &when, &target, reader.as_ref());
+        let reads_body = paths.iter().any(|path| path.reads_body());
         let content_ignored = operation.content_ignored || file.grpc;
-        let reads_query = paths().flat_map(Path::query_names).collect();
+        let reads_query = paths.into_iter().flat_map(Path::query_names).collect();
         let is_url = |name: &str| {
             let field = self.vocabulary.fields.get(name);
             field.is_some_and(|field| field.class == FieldClass::Url)

@@ -159,8 +159,11 @@ impl Mappings {
 
     /// What of a value rules, people and the record are given.
     pub(in crate::mapping) fn kept(&self, field: &str, value: Value) -> Value {
-        let class = self.vocabulary.fields.get(field).map(|defined| defined.class);
-        kept::value(class.unwrap_or_default(), value)
+        let class = || self.vocabulary.fields.get(field).map(|defined| defined.class);
+        match value {
+            Value::Bool(_) | Value::Int(_) => value,
+            Value::Text(_) | Value::List(_) => kept::value(class().unwrap_or_default(), value),
+        }
     }
 
     /// An amount as the provider counts it in that currency, in minor units of ISO 4217; `None`: too much.
@@ -204,7 +207,11 @@ fn says_no_more(call: &Call, operation: &Operation, recall: &Recall, document: &
     let is_read = document.body.is_some() || content::is_empty(&call.body);
     let known = |name: &str| {
         recall.beside.iter().any(|beside| beside == name)
-            || operation.paths().flat_map(Path::body_names).any(|read| **read == *name)
+            || operation
+                .paths()
+                .into_iter()
+                .flat_map(Path::body_names)
+                .any(|read| **read == *name)
     };
     is_read && members(document).all(|name| name.is_some_and(known))
 }

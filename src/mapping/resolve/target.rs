@@ -12,10 +12,9 @@ const MAX_OTHERS: usize = 32;
 impl TargetRule {
     /// The operation's own: without an id unless each path finds exactly one; and the same by its whole ARN, if it was written so.
     pub(super) fn own(&self, document: &Document<'_>) -> (Target, Option<Target>) {
-        let told = match self.ids(document).as_deref() {
-            Some([id]) => self.told(id),
-            Some(_) | None => None,
-        };
+        let mut ids = self.ids(document).unwrap_or_default();
+        let one = ids.pop().filter(|_| ids.is_empty());
+        let told = one.and_then(|id| self.told(id));
         told.unwrap_or_else(|| (self.target(None), None))
     }
 
@@ -25,7 +24,7 @@ impl TargetRule {
         if !(1..=MAX_OTHERS).contains(&ids.len()) {
             return None;
         }
-        let told: Vec<_> = ids.iter().map(|id| self.told(id)).collect::<Option<_>>()?;
+        let told: Vec<_> = ids.into_iter().map(|id| self.told(id)).collect::<Option<_>>()?;
         Some(
             told.into_iter()
                 .flat_map(|(target, whole)| [Some(target), whole])
@@ -38,11 +37,10 @@ impl TargetRule {
     /// `payroll` sees it, and one that permits one's own `scratch` does not permit somebody else's.
     ///
     /// SECURITY: what is written as neither is not told (test `what_is_restored_by_its_arn_has_its_name`).
-    fn told(&self, id: &str) -> Option<(Target, Option<Target>)> {
-        let id = match self.any_case {
-            true => id.to_ascii_lowercase(),
-            false => id.to_owned(),
-        };
+    fn told(&self, mut id: String) -> Option<(Target, Option<Target>)> {
+        if self.any_case {
+            id.make_ascii_lowercase();
+        }
         if self.arn.is_empty() {
             return Some((self.target(Some(id)), None));
         }
@@ -79,8 +77,11 @@ impl TargetRule {
             if let Some(ending) = &self.without {
                 strip_ending(&mut id, ending);
             }
-            let parts: Vec<&str> = holders.iter().map(String::as_str).chain([&*id]).collect();
-            Some(parts.join("/"))
+            for holder in holders.iter().rev() {
+                id.insert(0, '/');
+                id.insert_str(0, holder);
+            }
+            Some(id)
         };
         nodes.iter().take(MAX_OTHERS + 1).map(id).collect()
     }

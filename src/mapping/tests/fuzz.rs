@@ -182,7 +182,7 @@ fn the_parts_of_multipart_are_all_that_was_sent() {
         }
         let read = multipart::parse(content, boundary);
         let read = read.and_then(|parts| {
-            let values = parts.iter().map(|part| Ok((part.name.into(), part.value()?)));
+            let values = parts.iter().map(|part| Ok((part.name, part.value()?)));
             Ok((parts.len(), values.collect::<Result<Vec<_>, multipart::Error>>()?))
         });
         let values = match read {
