@@ -3,6 +3,7 @@
 //!
 //! Memory is bounded by the calls that are open at a time, and by the number of approvals, agents and people.
 
+mod beside;
 mod calls;
 mod clock;
 mod entry;
@@ -12,6 +13,7 @@ mod grants;
 mod keys;
 mod pruned;
 mod rows;
+mod spelled;
 mod start;
 mod steps;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod tree;
 use crate::model::note::{Note, NoteError, Signed, VerifierKey};
 use crate::store::{Bare, Cell, Evidence, Line, ReadError, Table};
 
+use beside::Beside;
 use calls::Calls;
 pub(super) use entry::Members;
 use entry::{Member, Values};
@@ -112,7 +115,7 @@ impl Report {
     }
 }
 
-/// Verifies a trail; `progress` is told of entries done and all there are.
+/// Verifies a trail; `progress` is told of entries done and all there are; of none done as it begins, while pages and indexes are looked at.
 ///
 /// SECURITY: who overwrites a page must not get "it cannot be read" for it, and what was found so far with it: that is a finding
 /// itself (test `a_bit_that_is_turned_anywhere_in_the_file_is_found_by_both`).
@@ -143,16 +146,25 @@ fn look(
     mut progress: impl FnMut(u64, u64),
     findings: &mut Findings,
 ) -> Result<Report, ReadError> {
+    let last = || {
+        evidence
+            .last_entry()
+            .map(|last| u64::try_from(last).unwrap_or_default())
+    };
+    // Looking at the pages takes a good part of the time. What cannot be read of them is told below.
+    if let Ok(all) = last() {
+        progress(0, all);
+    }
     for (name, wrong) in evidence.strange()? {
         findings.add(Place::File(name), wrong);
     }
     if let Some(damage) = evidence.damage()? {
         findings.add(Place::File("a page or an index".to_owned()), &damage);
     }
-    let all = u64::try_from(evidence.last_entry()?).unwrap_or_default();
+    let all = last()?;
     let sealed = u64::try_from(evidence.sealed()?.unwrap_or_default()).unwrap_or_default();
     let (mut checkpoints, mut calls) = (evidence.query(Table::Checkpoints)?, evidence.query(Table::Calls)?);
-    let mut entries = evidence.query(Table::Entries)?;
+    let (mut entries, mut beside) = (evidence.query(Table::BareEntries)?, evidence.query(Table::Values)?);
     let pruned = Pruned::read(evidence, findings)?;
     let [ordinals, ..] = pruned.ordinals();
     let published = against.published.clone();
@@ -167,14 +179,16 @@ fn look(
         )?,
         calls: Calls::new(calls.lines()?, ordinals),
         rows: Rows::behind(&pruned),
+        beside: Beside::new(beside.lines()?),
         values: 0,
         hidden: 0,
         erased: Erased::behind(&pruned),
         pruned,
     };
-    let mut lines = entries.lines()?;
+    let (mut lines, mut whole) = (entries.lines()?, true);
     while let Some(line) = lines.line()? {
         if !trail.entry(evidence, &line, findings)? {
+            whole = false;
             break;
         }
         if trail.tree.size().is_multiple_of(STEP) {
@@ -185,6 +199,7 @@ fn look(
         tree,
         mut calls,
         mut rows,
+        mut beside,
         values,
         hidden,
         erased,
@@ -196,10 +211,8 @@ fn look(
     let pruned = pruned.end(findings);
     calls.end(findings)?;
     rows.end(evidence, findings)?;
-    let mut loose = evidence.query(Table::LooseValues)?;
-    if let Some(line) = loose.lines()?.line()? {
-        let place = Place::Values(line.cell(0).int().unwrap_or_default());
-        findings.add(place, "there is no such entry");
+    if whole && let Some(seq) = beside.end()? {
+        findings.add(Place::Values(seq), "there is no such entry");
     }
     Ok(Report {
         entries,
@@ -221,6 +234,7 @@ struct Trail<'q> {
     tree: Tree<'q>,
     calls: Calls<'q>,
     rows: Rows,
+    beside: Beside<'q>,
     values: u64,
     hidden: u64,
     erased: Erased,
@@ -236,6 +250,7 @@ impl Trail<'_> {
             .and_then(|seq| u64::try_from(seq).ok())
             .filter(|seq| *seq > self.tree.size())
         else {
+            self.beside.of(line.cell(0).int().unwrap_or_default())?;
             findings.add(Place::Trail, "an entry stands before the first");
             return Ok(true);
         };
@@ -261,40 +276,40 @@ impl Trail<'_> {
             );
         }
         let members = members.unwrap_or_default();
-        let values = self.values(seq, line, &members, findings);
+        let place = i64::try_from(seq).unwrap_or(i64::MAX);
+        let values = held(self.beside.of(place)?, &members, Place::Values(place), findings);
+        self.values += values.kept();
+        self.hidden += values.hidden();
         let kind = members.text("kind").unwrap_or_default();
         self.tree.turns.entry(kind, &members);
         let sealed = self.tree.last.map_or(0, |last| last.size);
         self.pruned.entry(evidence, (seq, sealed), (kind, &members), findings)?;
         self.tree
             .entry((seq, line.cell(1).int().unwrap_or_default(), kind, bytes), findings)?;
-        let place = i64::try_from(seq).unwrap_or(i64::MAX);
         self.calls.entry((place, kind), &members, &values, findings)?;
         self.erased.entry(evidence, place, &values, findings)?;
         self.erased.says(place, kind, &members, findings);
         self.rows.entry(place, kind, &members);
         Ok(true)
     }
+}
 
-    fn values<'a>(&mut self, seq: u64, line: &Line<'a>, members: &Members<'a>, findings: &mut Findings) -> Values<'a> {
-        let place = Place::Values(i64::try_from(seq).unwrap_or(i64::MAX));
-        let Some(text) = line.cell(5).text() else {
-            if members.commits() {
-                findings.add(place, "they were removed, and no entry says so");
-            }
-            return Values::default();
-        };
-        let Some(values) = Values::read(text) else {
-            findings.add(place, "they are not as they are written");
-            return Values::default();
-        };
-        if let Some(name) = values.first_wrong(members) {
-            findings.add(place, &format!("`{name}` is not what the entry commits to"));
+/// The values beside an entry, held to what it commits to.
+fn held<'a>(text: Option<&'a str>, members: &Members<'a>, place: Place, findings: &mut Findings) -> Values<'a> {
+    let Some(text) = text else {
+        if members.commits() {
+            findings.add(place, "they were removed, and no entry says so");
         }
-        self.values += values.kept();
-        self.hidden += values.hidden();
-        values
+        return Values::default();
+    };
+    let Some(values) = Values::read(text) else {
+        findings.add(place, "they are not as they are written");
+        return Values::default();
+    };
+    if let Some(name) = values.first_wrong(members) {
+        findings.add(place, &format!("`{name}` is not what the entry commits to"));
     }
+    values
 }
 
 /// Whether the columns beside the bytes say the same.

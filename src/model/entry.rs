@@ -221,7 +221,10 @@ impl Entry {
             text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
             text.push_str(name);
             text.push_str("\":{\"salt\":\"");
-            text.push_str(&hex::encode(committed.salt));
+            let mut digits = [0; 32];
+            // They fit, and are ASCII.
+            let fits = hex::encode_to_slice(committed.salt, &mut digits).is_ok();
+            text.push_str(std::str::from_utf8(&digits).ok().filter(|_| fits).unwrap_or_default());
             text.push('"');
             if let Some(value) = &committed.kept {
                 text.push_str(",\"value\":");

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Rows, Statement};
 
@@ -53,8 +54,10 @@ type Written = (Vec<u8>, Option<String>);
 pub enum Table {
     /// `seq, time, kind, call, bytes, committed`
     Entries,
-    /// `seq` of values without an entry.
-    LooseValues,
+    /// `seq, time, kind, call, bytes`
+    BareEntries,
+    /// `seq, committed`, whether there is such an entry or not.
+    Values,
     /// `ordinal`, then as the table has them.
     Calls,
     Approvals,
@@ -72,8 +75,8 @@ pub enum Table {
 impl Table {
     pub fn name(self) -> &'static str {
         match self {
-            Table::Entries => "entries",
-            Table::LooseValues => "entry_values",
+            Table::Entries | Table::BareEntries => "entries",
+            Table::Values => "entry_values",
             Table::Calls => "calls",
             Table::Approvals => "approvals",
             Table::Grants => "grants",
@@ -90,7 +93,8 @@ impl Table {
         match self {
             Table::Grants => 6,
             Table::Entries
-            | Table::LooseValues
+            | Table::BareEntries
+            | Table::Values
             | Table::Calls
             | Table::Approvals
             | Table::Agents
@@ -107,7 +111,8 @@ impl Table {
                 "SELECT seq, time, kind, call, bytes, committed FROM entries LEFT JOIN entry_values USING (seq)
                 ORDER BY seq"
             }
-            Table::LooseValues => "SELECT seq FROM entry_values WHERE seq NOT IN (SELECT seq FROM entries)",
+            Table::BareEntries => "SELECT seq, time, kind, call, bytes FROM entries ORDER BY seq",
+            Table::Values => "SELECT seq, committed FROM entry_values ORDER BY seq",
             Table::Calls => {
                 "SELECT ordinal, id, time, agent, provider, operation, action, environment, decision, rules, approval,
                     reason, outcome, closed, status, result_id, summary, request_line, target_kind, target_id, sent,
@@ -353,6 +358,11 @@ impl Lines<'_> {
     /// If the next one cannot be read.
     pub fn line(&mut self) -> Result<Option<Line<'_>>, ReadError> {
         Ok(self.0.next()?.map(Line))
+    }
+
+    /// The row that was read last.
+    pub fn last(&self) -> Option<Line<'_>> {
+        FallibleStreamingIterator::get(&self.0).map(Line)
     }
 }
 

@@ -172,9 +172,10 @@ impl Writer {
                 {
                     self.clean();
                 }
-                for (submission, verdict) in group.into_iter().zip(verdicts) {
-                    submission.answer(verdict);
-                }
+                // All are answered before anything is freed: that takes time, and there are hundreds of pieces.
+                let answered = group.into_iter().zip(verdicts);
+                let written: Vec<_> = answered.map(|(one, verdict)| one.answer(verdict)).collect();
+                drop(written);
                 self.fold_back(entries);
                 Ok(())
             }

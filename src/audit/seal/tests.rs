@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::*;
-use crate::audit::Anchor;
+use crate::audit::{Against, Anchor, Place, verify};
 use crate::io::keys::LogKey;
 use crate::model::Secret;
 use crate::model::entry::{Entry, Kind};
 use crate::model::merkle::Tiles as _;
+use crate::store::Evidence;
 
 const NAME: &str = "runplane/test";
 
@@ -357,4 +358,26 @@ async fn behind_the_end_of_a_run_nothing_is_written_but_checkpoints() {
     drop(store);
     let last = Reader::open(&home.path).unwrap().bare(1, 9).unwrap().pop().unwrap();
     assert_eq!((last.seq, &*last.kind), (5, "shutdown"));
+}
+
+#[tokio::test]
+async fn progress_is_told_from_the_first_moment_and_values_without_an_entry_are_found() {
+    for loose in [-3, 0, 11, 99] {
+        let home = Home::new();
+        let store = home.store();
+        append(&store, 10).await;
+        home.sealed(&store).await;
+        drop(store);
+        let values = format!("DROP TRIGGER entry_values_follow; INSERT INTO entry_values VALUES ({loose}, '{{}} ')");
+        let written = rusqlite::Connection::open(&home.path).unwrap();
+        written.execute_batch(&values).unwrap();
+        drop(written);
+        let against = Against::new(vec![key().public().clone()], None).unwrap();
+        let (evidence, mut told) = (Evidence::open(&home.path).unwrap(), Vec::new());
+        let report = verify(&evidence, &against, |done, all| told.push((done, all))).unwrap();
+        assert_eq!(told, [(0, 10), (10, 10)]);
+        let places: Vec<_> = report.findings.told.into_iter().map(|found| found.place).collect();
+        let trigger = Place::File("entry_values_follow".to_owned());
+        assert_eq!(places, [trigger, Place::Values(loose)]);
+    }
 }

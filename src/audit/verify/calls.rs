@@ -1,98 +1,68 @@
 //! The projection of calls held against the entries that made it: rows stand in the order of first decisions, so that both are
 //! read once, side by side.
 
+mod row;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Deserialize;
 
 use super::entry::{Member, Members, Values};
 use super::pruned::Ordinals;
+use super::spelled::string;
 use super::{Findings, Place};
 use crate::model::erasure::ERASED;
-use crate::store::{Cell, Line, Lines, ReadError};
-
-/// Columns of [`crate::store::Table::Calls`], by place.
-const COLUMNS: [&str; 25] = [
-    "ordinal",
-    "id",
-    "time",
-    "agent",
-    "provider",
-    "operation",
-    "action",
-    "environment",
-    "decision",
-    "rules",
-    "approval",
-    "reason",
-    "outcome",
-    "closed",
-    "status",
-    "result_id",
-    "summary",
-    "request_line",
-    "target_kind",
-    "target_id",
-    "sent",
-    "received",
-    "milliseconds",
-    "would",
-    "risk",
-];
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Owned {
-    Null,
-    Int(i64),
-    Text(String),
-    Bytes,
-}
-
-/// A row of `calls`.
-struct Row(Vec<Owned>);
-
-impl Row {
-    fn new(line: &Line<'_>) -> Self {
-        let cells = (0..line.columns()).map(|column| match line.cell(column) {
-            Cell::Null => Owned::Null,
-            Cell::Int(number) => Owned::Int(number),
-            Cell::Text(text) => Owned::Text(text.to_owned()),
-            Cell::Bytes(_) => Owned::Bytes,
-        });
-        Self(cells.collect())
-    }
-
-    fn get(&self, column: &str) -> &Owned {
-        let at = COLUMNS.iter().position(|name| *name == column);
-        at.and_then(|at| self.0.get(at)).unwrap_or(&Owned::Null)
-    }
-
-    fn is_text(&self, column: &str, expected: Option<&str>) -> bool {
-        match (self.get(column), expected) {
-            (Owned::Text(found), Some(expected)) => found == expected,
-            (Owned::Null, None) => true,
-            (Owned::Null | Owned::Int(_) | Owned::Text(_) | Owned::Bytes, _) => false,
-        }
-    }
-
-    fn is_int(&self, column: &str, expected: Option<i64>) -> bool {
-        match (self.get(column), expected) {
-            (Owned::Int(found), Some(expected)) => *found == expected,
-            (Owned::Null, None) => true,
-            (Owned::Null | Owned::Int(_) | Owned::Text(_) | Owned::Bytes, _) => false,
-        }
-    }
-}
+use crate::store::{Cell, Lines, ReadError};
+use row::{COLUMNS, Column, ENDING, Owned, Row, is_int, is_text};
 
 /// A call that has not ended.
 struct Open {
-    row: Row,
     /// The first column that does not fit its last decision.
     wrong: Option<&'static str>,
     /// Of its last decision.
     reason: Option<String>,
-    /// It may be decided again.
-    held: bool,
+    ending: [Owned; ENDING.len()],
+    /// All of its row, if it is held: it may be decided again.
+    held: Option<Vec<Owned>>,
+}
+
+impl Open {
+    /// A row after a decision; `None`: that was its end, and so it was told.
+    fn after(
+        row: &impl Row,
+        call: &str,
+        (members, values): (&Members<'_>, &Values<'_>),
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let wrong = first_wrong_of_decision(row, members, values);
+        let ending = ENDING.map(|column| Row::cell(row, column));
+        let (began, reason, decision) = (members.int("began"), members.text("reason"), members.text("decision"));
+        if decision == Some("BLOCK") {
+            // It is its own end.
+            let end = End {
+                outcome: Some("not_sent"),
+                closed: began,
+                untimed: began.is_none(),
+                reason,
+                ..End::default()
+            };
+            tell(call, wrong.or_else(|| end.first_wrong(ending)), findings);
+            return None;
+        }
+        let all = || (0..COLUMNS).map(|place| Owned::new(row.at(place))).collect();
+        Some(Self {
+            wrong,
+            reason: reason.map(str::to_owned),
+            ending: ending.map(Owned::new),
+            held: (decision == Some("REQUIRE_APPROVAL")).then(all),
+        })
+    }
+
+    fn first_wrong(&self, end: &End<'_>) -> Option<&'static str> {
+        let ending = self.ending.each_ref().map(Owned::cell);
+        self.wrong.or_else(|| end.first_wrong(ending))
+    }
 }
 
 pub(super) struct Calls<'q> {
@@ -106,9 +76,10 @@ pub(super) struct Calls<'q> {
 }
 
 #[derive(Deserialize)]
-struct Target {
-    id: Option<String>,
-    kind: String,
+struct Target<'a> {
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
 }
 
 /// Of a risk, what its row has.
@@ -155,50 +126,32 @@ impl<'q> Calls<'q> {
         values: &Values<'_>,
         findings: &mut Findings,
     ) -> Result<(), ReadError> {
-        let row = match self.open.remove(call).filter(|open| open.held) {
-            Some(open) => open.row,
-            None => match self.next(seq, call, findings)? {
-                Some(row) => row,
-                None => return Ok(()),
-            },
+        let said = (members, values);
+        let held = self.open.remove(call).and_then(|open| open.held);
+        let open = match held {
+            Some(row) => Open::after(&row, call, said, findings),
+            None => {
+                let ordinal = self.ordinals.next(seq);
+                // The next row must be that of the call.
+                let line = self.rows.line()?.filter(|line| {
+                    let is_next = is_int(line.cell(Column::Ordinal as usize), ordinal);
+                    ordinal.is_some() && is_next && is_text(line.cell(Column::Id as usize), Some(call))
+                });
+                let Some(line) = line else {
+                    self.apart = true;
+                    let ordinal = ordinal.unwrap_or_default();
+                    let wrong = format!("row {ordinal} should be of call {call}, as the entries have it, and is not");
+                    findings.add(Place::Row("calls", ordinal.to_string()), &wrong);
+                    return Ok(());
+                };
+                Open::after(&line, call, said, findings)
+            }
         };
         self.untimed += u64::from(members.int("began").is_none());
-        let wrong = first_wrong_of_decision(&row, members, values);
-        let open = Open {
-            held: members.text("decision") == Some("REQUIRE_APPROVAL"),
-            reason: members.text("reason").map(str::to_owned),
-            wrong,
-            row,
-        };
-        if members.text("decision") != Some("BLOCK") {
+        if let Some(open) = open {
             self.open.insert(call.to_owned(), open);
-            return Ok(());
         }
-        // It is its own end.
-        let end = End {
-            outcome: Some("not_sent"),
-            closed: members.int("began"),
-            untimed: members.int("began").is_none(),
-            reason: open.reason.as_deref(),
-            ..End::default()
-        };
-        tell(call, open.wrong.or_else(|| end.first_wrong(&open.row)), findings);
         Ok(())
-    }
-
-    /// The next row, which must be that of the call.
-    fn next(&mut self, seq: i64, call: &str, findings: &mut Findings) -> Result<Option<Row>, ReadError> {
-        let ordinal = self.ordinals.next(seq);
-        let row = self.rows.line()?.map(|line| Row::new(&line));
-        let fits = |row: &Row| ordinal.is_some() && row.is_int("ordinal", ordinal) && row.is_text("id", Some(call));
-        let row = row.filter(fits);
-        if row.is_none() {
-            self.apart = true;
-            let ordinal = ordinal.unwrap_or_default();
-            let wrong = format!("row {ordinal} should be of call {call}, as the entries have it, and is not");
-            findings.add(Place::Row("calls", ordinal.to_string()), &wrong);
-        }
-        Ok(row)
     }
 
     fn ended(&mut self, call: &str, members: &Members<'_>, values: &Values<'_>, findings: &mut Findings) {
@@ -220,7 +173,7 @@ impl<'q> Calls<'q> {
             received: members.int("received"),
             milliseconds: members.int("milliseconds"),
         };
-        tell(call, open.wrong.or_else(|| end.first_wrong(&open.row)), findings);
+        tell(call, open.first_wrong(&end), findings);
     }
 
     /// After the last entry.
@@ -239,7 +192,7 @@ impl<'q> Calls<'q> {
                 reason: open.reason.as_deref(),
                 ..End::default()
             };
-            tell(&call, open.wrong.or_else(|| end.first_wrong(&open.row)), findings);
+            tell(&call, open.first_wrong(&end), findings);
         }
         Ok(())
     }
@@ -253,56 +206,72 @@ fn tell(call: &str, wrong: Option<&'static str>, findings: &mut Findings) {
 }
 
 /// The first column that is not what a `decided` says.
-fn first_wrong_of_decision(row: &Row, members: &Members<'_>, values: &Values<'_>) -> Option<&'static str> {
-    let text = |column: &'static str, member: &str| (column, row.is_text(column, members.text(member)));
-    let value = |column: &'static str, name: &str| (column, row.is_text(column, values.text(name).as_deref()));
-    let target: Option<Target> = match values.is_erased("target") {
+fn first_wrong_of_decision(row: &impl Row, members: &Members<'_>, values: &Values<'_>) -> Option<&'static str> {
+    let is = |column, expected: Option<&str>| is_text(row.cell(column), expected);
+    let said = |column, member: &str| is(column, members.text(member));
+    let value = |column, name: &str| is(column, values.text(name).as_deref());
+    let target: Option<Target<'_>> = match values.is_erased("target") {
         true => Some(Target {
-            id: Some(ERASED.to_owned()),
-            kind: ERASED.to_owned(),
+            id: Some(ERASED.into()),
+            kind: ERASED.into(),
         }),
         false => values.json("target").and_then(|json| serde_json::from_str(json).ok()),
     };
+    let target = target.as_ref();
     let risk: Option<Score> = values.json("risk").and_then(|json| serde_json::from_str(json).ok());
-    let rules = match row.get("rules") {
-        Owned::Text(rules) => serde_json::from_str::<Vec<String>>(rules).ok(),
-        Owned::Null | Owned::Int(_) | Owned::Bytes => None,
-    };
-    let spelled = rules.as_ref().and_then(|rules| serde_json::to_string(rules).ok());
+    let rules = row.cell(Column::Rules).text().zip(members.text("rules"));
     let unmapped = members.int("unmapped") == Some(1);
     let began = members.int("began");
+    let operation = match unmapped {
+        true => value(Column::Operation, "request_line"),
+        false => said(Column::Operation, "operation"),
+    };
     [
-        ("time", began.is_none() || row.is_int("time", began)),
-        text("agent", "agent"),
-        text("provider", "provider"),
-        match unmapped {
-            true => value("operation", "request_line"),
-            false => text("operation", "operation"),
-        },
-        text("action", "action"),
-        text("environment", "environment"),
-        text("decision", "decision"),
-        (
-            "rules",
-            rules.is_some_and(|rules| members.text("rules") == Some(&rules.join(",")))
-                && row.is_text("rules", spelled.as_deref()),
-        ),
-        text("approval", "approval"),
-        text("would", "would"),
-        value("summary", "summary"),
-        value("request_line", "request_line"),
+        ("time", began.is_none() || is_int(row.cell(Column::Time), began)),
+        ("agent", said(Column::Agent, "agent")),
+        ("provider", said(Column::Provider, "provider")),
+        ("operation", operation),
+        ("action", said(Column::Action, "action")),
+        ("environment", said(Column::Environment, "environment")),
+        ("decision", said(Column::Decision, "decision")),
+        ("rules", rules.is_some_and(|(list, joined)| is_list_of(list, joined))),
+        ("approval", said(Column::Approval, "approval")),
+        ("would", said(Column::Would, "would")),
+        ("summary", value(Column::Summary, "summary")),
+        ("request_line", value(Column::RequestLine, "request_line")),
         (
             "target_kind",
-            row.is_text("target_kind", target.as_ref().map(|target| &*target.kind)),
+            is(Column::TargetKind, target.map(|target| &*target.kind)),
         ),
         (
             "target_id",
-            row.is_text("target_id", target.as_ref().and_then(|target| target.id.as_deref())),
+            is(Column::TargetId, target.and_then(|target| target.id.as_deref())),
         ),
-        ("risk", row.is_int("risk", risk.map(|risk| risk.score))),
+        ("risk", is_int(row.cell(Column::Risk), risk.map(|risk| risk.score))),
     ]
     .into_iter()
     .find_map(|(column, fits)| (!fits).then_some(column))
+}
+
+/// Whether a JSON array of texts, spelled as we spell it, is of what the other has with commas between.
+fn is_list_of(list: &str, joined: &str) -> bool {
+    let ends = |rest: &str, joined: &str| rest == "]" && joined.is_empty();
+    let rest_fits = || -> Option<bool> {
+        let mut rest = list.strip_prefix('[')?;
+        let mut joined = joined;
+        if rest.starts_with(']') {
+            return Some(ends(rest, joined));
+        }
+        loop {
+            let (one, after) = string(rest)?;
+            joined = joined.strip_prefix(&*one)?;
+            let Some(more) = after.strip_prefix(',') else {
+                return Some(ends(after, joined));
+            };
+            (joined, rest) = (joined.strip_prefix(',')?, more);
+        }
+    };
+    rest_fits().unwrap_or(false)
 }
 
 /// How a call ended, as its entries say; nothing of it where it has not.
@@ -320,16 +289,20 @@ struct End<'a> {
 }
 
 impl End<'_> {
-    fn first_wrong(&self, row: &Row) -> Option<&'static str> {
+    /// `ending`: the cells of [`ENDING`].
+    fn first_wrong(
+        &self,
+        [outcome, closed, reason, status, result, sent, received, milliseconds]: [Cell<'_>; ENDING.len()],
+    ) -> Option<&'static str> {
         [
-            ("outcome", row.is_text("outcome", self.outcome)),
-            ("closed", self.untimed || row.is_int("closed", self.closed)),
-            ("reason", row.is_text("reason", self.reason)),
-            ("status", row.is_int("status", self.status)),
-            ("result_id", row.is_text("result_id", self.result)),
-            ("sent", row.is_int("sent", self.sent)),
-            ("received", row.is_int("received", self.received)),
-            ("milliseconds", row.is_int("milliseconds", self.milliseconds)),
+            ("outcome", is_text(outcome, self.outcome)),
+            ("closed", self.untimed || is_int(closed, self.closed)),
+            ("reason", is_text(reason, self.reason)),
+            ("status", is_int(status, self.status)),
+            ("result_id", is_text(result, self.result)),
+            ("sent", is_int(sent, self.sent)),
+            ("received", is_int(received, self.received)),
+            ("milliseconds", is_int(milliseconds, self.milliseconds)),
         ]
         .into_iter()
         .find_map(|(column, fits)| (!fits).then_some(column))
@@ -341,6 +314,36 @@ impl Member<'_> {
         match self {
             Member::Int(number) => cell.int() == Some(*number),
             Member::Text(text) => cell.text() == Some(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_list_of;
+
+    #[test]
+    fn a_list_is_that_of_what_is_joined_only_as_we_spell_it() {
+        assert!(is_list_of("[]", ""));
+        assert!(is_list_of(r#"["a","b c"]"#, "a,b c"));
+        // A name may hold a comma and a quote.
+        assert!(is_list_of(r#"["a,b","\"c\""]"#, "a,b,\"c\""));
+        for (list, joined) in [
+            ("[]", "a"),
+            (r#"["a"]"#, ""),
+            (r#"["a"]"#, "a,"),
+            (r#"["a"]"#, "ab"),
+            (r#"["a","b"]"#, "a"),
+            (r#"["a","b"]"#, "ab"),
+            (r#"["a", "b"]"#, "a,b"),
+            (r#"["a","b"] "#, "a,b"),
+            (r#"["a","b",]"#, "a,b,"),
+            (r#"["\u0061"]"#, "a"),
+            (r#"["a""#, "a"),
+            (r#"["a",1]"#, "a,1"),
+            ("", ""),
+        ] {
+            assert!(!is_list_of(list, joined), "{list} {joined}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::spelled::{end_of_value, name, number, string, unhex};
 use crate::model::entry::{HIDDEN, hmac_sha256};
 use crate::model::erasure::ERASED;
 
@@ -23,14 +24,14 @@ impl<'a> Members<'a> {
         let mut rest = text.strip_prefix('{')?;
         let mut members: Vec<(&str, Member<'_>)> = Vec::with_capacity(32);
         loop {
-            let (name, after) = rest.strip_prefix('"')?.split_once('"')?;
-            if members.last().is_some_and(|(last, _)| *last >= name) || name.contains('\\') {
+            let (name, after) = name(rest)?;
+            if members.last().is_some_and(|(last, _)| *last >= name) {
                 return None;
             }
             let after = after.strip_prefix(':')?;
             let (member, after) = match after.starts_with('"') {
-                true => string(after)?,
-                false => number(after)?,
+                true => string(after).map(|(text, after)| (Member::Text(text), after))?,
+                false => number(after).map(|(number, after)| (Member::Int(number), after))?,
             };
             members.push((name, member));
             match after.strip_prefix(',') {
@@ -42,8 +43,9 @@ impl<'a> Members<'a> {
     }
 
     pub(in crate::audit) fn get(&self, name: &str) -> Option<&Member<'a>> {
-        let at = self.0.binary_search_by(|(found, _)| (*found).cmp(name)).ok()?;
-        self.0.get(at).map(|(_, member)| member)
+        // Names of one length are few: this compares fewer bytes than halving does.
+        let found = self.0.iter().find(|(found, _)| *found == name);
+        found.map(|(_, member)| member)
     }
 
     pub(in crate::audit) fn text(&self, name: &str) -> Option<&str> {
@@ -68,36 +70,6 @@ impl<'a> Members<'a> {
     }
 }
 
-/// A string, and what follows it.
-fn string(text: &str) -> Option<(Member<'_>, &str)> {
-    let mut end = 1;
-    let bytes = text.as_bytes();
-    loop {
-        match bytes.get(end)? {
-            b'"' => break,
-            b'\\' => end += 2,
-            _ => end += 1,
-        }
-    }
-    let (quoted, rest) = text.split_at_checked(end + 1)?;
-    let inner = quoted.get(1..end)?;
-    if !inner.contains('\\') {
-        let plain = !inner.chars().any(|c| c < ' ');
-        return plain.then_some((Member::Text(Cow::Borrowed(inner)), rest));
-    }
-    let read: String = serde_json::from_str(quoted).ok()?;
-    // One text has many spellings, and one that is ours.
-    let ours = serde_json::to_string(&read).is_ok_and(|ours| ours == quoted);
-    ours.then_some((Member::Text(Cow::Owned(read)), rest))
-}
-
-fn number(text: &str) -> Option<(Member<'_>, &str)> {
-    let end = text.find([',', '}'])?;
-    let (digits, rest) = text.split_at(end);
-    let number: i64 = digits.parse().ok()?;
-    (number.to_string() == digits).then_some((Member::Int(number), rest))
-}
-
 /// The values beside an entry.
 #[derive(Debug, Default)]
 pub(super) struct Values<'a>(Vec<Value<'a>>);
@@ -119,7 +91,7 @@ impl<'a> Values<'a> {
         let mut rest = text.strip_prefix('{')?;
         let mut values: Vec<Value<'_>> = Vec::new();
         loop {
-            let (name, after) = rest.strip_prefix('"')?.split_once('"')?;
+            let (name, after) = name(rest)?;
             if values.last().is_some_and(|last| last.name >= name) {
                 return None;
             }
@@ -147,11 +119,13 @@ impl<'a> Values<'a> {
     }
 
     /// The text that a value is, or what stands for it where it was erased.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        if self.is_erased(name) {
-            return Some(ERASED.to_owned());
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        let value = self.find(name)?;
+        if value.erased.is_some() {
+            return Some(Cow::Borrowed(ERASED));
         }
-        serde_json::from_str(self.json(name)?).ok()
+        let (text, rest) = string(value.text?)?;
+        rest.is_empty().then_some(text)
     }
 
     /// How many there are of which only the commitment is kept.
@@ -183,24 +157,34 @@ impl<'a> Values<'a> {
     /// SECURITY: of a value that was taken away, the tables could tell anything. Test:
     /// `a_value_that_is_taken_away_is_noticed`.
     pub(super) fn first_wrong(&self, members: &Members<'a>) -> Option<&'a str> {
-        let promised = |name: &str| members.text(&format!("commit_{name}"));
-        let changed = self.0.iter().find(|value| match (promised(value.name), value.text) {
-            (None, _) => true,
-            (Some(promised), Some(text)) => value.salt.is_none_or(|salt| commitment(&salt, text) != promised),
-            (Some(_), None) if value.erased.is_some() => false,
-            (Some(_), None) => !HIDDEN.contains(&value.name),
-        });
-        let lacking = || members.commitments().find(|(name, _)| self.find(name).is_none());
-        changed
-            .map(|value| value.name)
-            .or_else(|| lacking().map(|(name, _)| name))
+        // Both are in the order of their names.
+        let mut promises = members.commitments().peekable();
+        let mut lacking = None;
+        for value in &self.0 {
+            while let Some((name, _)) = promises.next_if(|(name, _)| *name < value.name) {
+                lacking.get_or_insert(name);
+            }
+            let promised = promises.next_if(|(name, _)| *name == value.name);
+            let wrong = match (promised, value.text) {
+                (None, _) => true,
+                (Some((_, promised)), Some(text)) => {
+                    value.salt.is_none_or(|salt| !is_commitment(promised, &salt, text))
+                }
+                (Some(_), None) if value.erased.is_some() => false,
+                (Some(_), None) => !HIDDEN.contains(&value.name),
+            };
+            if wrong {
+                return Some(value.name);
+            }
+        }
+        lacking.or_else(|| promises.next().map(|(name, _)| name))
     }
 
     /// Whether `text` is what the entry commits to by this name; `None` where it commits to nothing so called, or the salt is
     /// gone.
     pub(super) fn is_committed(&self, members: &Members<'a>, name: &str, text: &str) -> Option<bool> {
         let promised = members.text(&format!("commit_{name}"))?;
-        Some(commitment(&self.find(name)?.salt?, text) == promised)
+        Some(is_commitment(promised, &self.find(name)?.salt?, text))
     }
 }
 
@@ -213,11 +197,7 @@ impl Members<'_> {
 /// A value with its salt, and what follows it.
 fn kept<'a>(name: &'a str, text: &'a str) -> Option<(Value<'a>, &'a str)> {
     let (hex_salt, after) = text.strip_prefix(":{\"salt\":\"")?.split_once('"')?;
-    let mut salt = [0; 16];
-    hex::decode_to_slice(hex_salt, &mut salt).ok()?;
-    if hex_salt.bytes().any(|digit| digit.is_ascii_uppercase()) {
-        return None;
-    }
+    let salt: [u8; 16] = unhex(hex_salt)?;
     let (value, after) = match after.strip_prefix(",\"value\":") {
         Some(value) => value
             .split_at_checked(end_of_value(value)?)
@@ -235,9 +215,7 @@ fn kept<'a>(name: &'a str, text: &'a str) -> Option<(Value<'a>, &'a str)> {
 
 /// The mark of one that was erased, and what follows it.
 fn erased<'a>(name: &'a str, by: &'a str) -> Option<(Value<'a>, &'a str)> {
-    let (Member::Int(by), after) = number(by)? else {
-        return None;
-    };
+    let (by, after) = number(by)?;
     let value = Value {
         name,
         salt: None,
@@ -247,24 +225,41 @@ fn erased<'a>(name: &'a str, by: &'a str) -> Option<(Value<'a>, &'a str)> {
     Some((value, after))
 }
 
-fn commitment(salt: &[u8; 16], text: &str) -> String {
-    hex::encode(hmac_sha256(salt, text.as_bytes()))
+fn is_commitment(promised: &str, salt: &[u8; 16], text: &str) -> bool {
+    let mut hex = [0; 64];
+    let made = hex::encode_to_slice(hmac_sha256(salt, text.as_bytes()), &mut hex);
+    made.is_ok() && promised.as_bytes() == hex
 }
 
-/// Where the JSON value ends that a text begins with.
-fn end_of_value(text: &str) -> Option<usize> {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match (quoted, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => quoted = !quoted,
-            (true, _) => {}
-            (false, b'{' | b'[') => depth += 1,
-            (false, b'}' | b']' | b',') if depth == 0 => return Some(at),
-            (false, b'}' | b']') => depth -= 1,
-            (false, _) => {}
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_held_to_commitments_in_one_pass() {
+        let salt = [7; 16];
+        let promise = |name: &str, json: &str| {
+            let commitment = hex::encode(hmac_sha256(&salt, json.as_bytes()));
+            format!("\"commit_{name}\":\"{commitment}\"")
+        };
+        let value =
+            |name: &str, json: &str| format!("\"{name}\":{{\"salt\":\"{}\",\"value\":{json}}}", hex::encode(salt));
+        let wrong = |promised: &[&str], kept: &[(&str, &str)]| {
+            let entry = promised.iter().map(|name| promise(name, "[1,\"}\"]"));
+            let entry = format!("{{{}}}", entry.collect::<Vec<_>>().join(","));
+            let kept = kept.iter().map(|(name, json)| value(name, json));
+            let kept = format!("{{{}}}", kept.collect::<Vec<_>>().join(","));
+            let members = Members::read(entry.as_bytes()).unwrap();
+            Values::read(&kept).unwrap().first_wrong(&members).map(str::to_owned)
+        };
+        let good = "[1,\"}\"]";
+        let all = [("b", good), ("d", good)];
+        assert_eq!(wrong(&["b", "d"], &all), None);
+        assert_eq!(wrong(&["b", "d"], &[("b", good), ("d", "[2]")]).unwrap(), "d");
+        assert_eq!(wrong(&["b", "c", "d"], &all).unwrap(), "c");
+        assert_eq!(wrong(&["a", "b", "d"], &all).unwrap(), "a");
+        assert_eq!(wrong(&["b", "d", "e"], &all).unwrap(), "e");
+        assert_eq!(wrong(&["b"], &all).unwrap(), "d");
+        assert_eq!(wrong(&["a", "d"], &all).unwrap(), "b");
     }
-    None
 }

@@ -196,7 +196,13 @@ fn row_text(table: Table, line: &Line<'_>, ordinal: Option<i64>) -> Option<Strin
             let counted = ordinal.is_some() && line.cell(0).int() == ordinal;
             (approval_fits(line, &row) && counted).then(|| text.to_owned())
         }
-        Table::Entries | Table::LooseValues | Table::Calls | Table::Grants | Table::Tiles | Table::Checkpoints => None,
+        Table::Entries
+        | Table::BareEntries
+        | Table::Values
+        | Table::Calls
+        | Table::Grants
+        | Table::Tiles
+        | Table::Checkpoints => None,
     }
 }
 

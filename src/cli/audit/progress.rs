@@ -31,8 +31,12 @@ impl Progress {
         let bar: String = (0..Self::WIDTH)
             .map(|at| if at < of(Self::WIDTH) { '#' } else { '.' })
             .collect();
+        let what = match done {
+            0 => format!("looking at the pages of {all} entries"),
+            _ => format!("{done} of {all} entries"),
+        };
         // Who closed standard error does not want to know.
-        let _shown = write!(io::stderr(), "\r[{bar}] {:>3} %  {done} of {all} entries", of(100)).is_ok();
+        let _shown = write!(io::stderr(), "\r\x1b[K[{bar}] {:>3} %  {what}", of(100)).is_ok();
     }
 
     pub(super) fn clear(&self) {

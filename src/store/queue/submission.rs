@@ -22,16 +22,16 @@ pub(in crate::store) enum Answer {
 }
 
 impl Submission {
-    pub(in crate::store) fn answer(self, verdict: Result<(), CommitError>) {
-        match self.answer {
-            // Whoever dropped the future does not want to know.
-            Answer::Waiting(sender) => drop(sender.send(verdict)),
-            Answer::Nobody => {
-                if let Err(error) = verdict {
-                    tracing::warn!(%error, call = self.call(), "not recorded");
-                }
-            }
+    /// Tells who waits, and gives back what there is to be freed.
+    pub(in crate::store) fn answer(self, verdict: Result<(), CommitError>) -> Vec<Change> {
+        if let (Answer::Nobody, Err(error)) = (&self.answer, &verdict) {
+            tracing::warn!(%error, call = self.call(), "not recorded");
         }
+        if let Answer::Waiting(sender) = self.answer {
+            // Whoever dropped the future does not want to know.
+            drop(sender.send(verdict));
+        }
+        self.changes
     }
 
     /// Whether something is to be gone with it.
