@@ -282,16 +282,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-fn where_a_recorded_call_is_said_goes_by_its_scheme_and_port() {
-    let action = post(SERVER, &tool("list_issues", 1));
-    let said = |line: &str| shipped().said_of(line, &action.operation);
-    let place = said(&action.request_line).unwrap_or_else(|| panic!("{}", action.request_line));
-    assert!(place.file.ends_with("mcp.yaml") && place.line > 0, "{place:?}");
-    assert_eq!(said("POST http://127.0.0.1/mcp"), None, "another port");
-    assert_eq!(said("POST https://127.0.0.1:8932/mcp"), None);
-    assert_eq!(said("CONNECT 127.0.0.1:8931"), None);
-    let refund = shipped().said_of("POST https://api.stripe.com/v1/refunds?expand=…", "refunds.create");
-    assert!(refund.is_some_and(|said| said.file.ends_with("stripe.yaml")));
-}
