@@ -103,6 +103,19 @@ fn stats_export_and_report_say_what_the_trail_says() {
         );
         assert_eq!(event["unmapped"]["action"], "transfer_funds");
     }
+    let told = lines(&sidecar.told(&["audit", "export", "--format", "otlp"]));
+    let logged: Vec<Value> = told
+        .iter()
+        .map(|logs| {
+            let record = &logs["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+            assert!(
+                record["timeUnixNano"].as_str().is_some_and(|time| time.len() == 19),
+                "{record}"
+            );
+            serde_json::from_str(record["body"]["stringValue"].as_str().unwrap()).unwrap()
+        })
+        .collect();
+    assert_eq!(logged, trail.entries(), "each entry once, in order");
     for (format, count) in [("cef", exported.len()), ("csv", exported.len() + 1)] {
         let file = sidecar.home().join("export");
         sidecar.told(&["audit", "export", "--format", format, "-o", file.to_str().unwrap()]);
