@@ -162,7 +162,7 @@ fn of_mapping(criterion: &mut Criterion) {
             let (median, at_most) = (typical(&mappings, call), Duration::from_micros(*at_most));
             eprintln!("mapping/{row}: median {median:.1?} of at most {at_most:?}");
             *fewest = median.min(*fewest);
-            let flat = *fewest * 3 / 2 + Duration::from_micros(1);
+            let flat = *fewest * 5 / 4 + Duration::from_nanos(200);
             if median > at_most.min(flat) {
                 missed.push(format!(
                     "{row} took {median:.1?}, of at most {at_most:?} and {flat:.1?}"

@@ -37,6 +37,7 @@ use serde::Deserialize;
 use conditions::{Conditions, Doubt};
 pub use counting::{is_unproven, keeps, print};
 pub use era::{Coming, Era};
+pub(crate) use ledger::REPEATED_WITHIN;
 pub use ledger::{Account, Ledger, Print, Steady};
 use ledger::{Part, Slot};
 pub use past::{Past, RecallError};

@@ -75,7 +75,8 @@ impl Typed {
             return None;
         }
         // People say `prod`, `dev` and `stage`.
-        let begins = usual().find(|usual| name.len() > 2 && usual.starts_with(name.trim_end_matches('e')));
+        let short = name.strip_suffix('e').unwrap_or(name);
+        let begins = usual().find(|usual| short.len() > 2 && usual.starts_with(short));
         let hint = begins.or_else(|| meant(name, usual()));
         let hint = hint
             .map(|usual| format!(" (did you mean `{usual}`?)"))

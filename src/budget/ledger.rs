@@ -16,7 +16,7 @@ use super::window::{Place, State, Window};
 use crate::model::{CallId, Reservation, Timestamp};
 
 /// For how long the same request is the same.
-const REPEATED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const REPEATED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 /// Requests that are remembered for that. Who is forgotten counts again.
 const REMEMBERED: usize = 65_536;
 

@@ -52,9 +52,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let reader = Reader::open(&config.home.database())?;
     let mut report = Report::new(args.period.at(Timestamp::now()), config.gate.rates.account.clone());
-    // Where a rule reads the risk, all that was ever recorded decides.
-    let since = (!rules.policies().read("risk")).then_some(report.period.since);
-    super::gone::tell(&reader, since)?;
+    super::gone::tell(&reader, rules.replay_begins(report.period.since))?;
     rules.replay(&reader, &report.period.clone(), |replayed| report.add(replayed))?;
     let mut out = BufWriter::new(io::stdout().lock());
     let told = match args.json {

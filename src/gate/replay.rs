@@ -1,4 +1,4 @@
-//! RecordedCall calls decided again, by the rules given and as if nothing had been before them: what other rules would have
+//! Recorded calls decided again, by the rules given and as if nothing had been before them: what other rules would have
 //! changed.
 
 use std::collections::{HashMap, HashSet};
@@ -25,6 +25,13 @@ pub enum Replayed {
 }
 
 impl Rules {
+    /// Where the record begins to count in a replay of what was called `since` then: as far back as the longest budget reaches.
+    /// `None`: all of it counts, for what is usual was learnt from all calls before.
+    pub fn replay_begins(&self, since: Timestamp) -> Option<Timestamp> {
+        let counts = || Timestamp(since.0.saturating_sub(self.budgets.longest()));
+        (!self.policies.read("risk")).then(counts)
+    }
+
     /// Decides the calls of a period again, in the order and at the times of their record. Nothing is written. What they take
     /// of budgets, and what is usual of agents, goes into these rules' own memory, which is to be empty; calls before the
     /// period fill it as far as the longest budget reaches back, or all of them where a rule reads the risk, and so do those of agents that are not told of. Ends may be
@@ -34,13 +41,8 @@ impl Rules {
     /// If the record cannot be read.
     pub fn replay(&self, reader: &Reader, period: &Period, mut tell: impl FnMut(Replayed)) -> Result<(), ReadError> {
         let counts_from = Timestamp(period.since.0.saturating_sub(self.budgets.longest()));
-        let before = match self.policies.read("risk") {
-            // What is usual was learnt from all calls before.
-            true => 0,
-            false => counts_from.0,
-        };
         let longer = Period {
-            since: Timestamp(before),
+            since: self.replay_begins(period.since).unwrap_or(Timestamp(0)),
             until: period.until,
             // Agents share budgets: what others took is not there for this one.
             agent: None,
@@ -236,7 +238,8 @@ impl Again<'_> {
 
     /// A year of calls is not remembered for the sake of an hour.
     fn counts_for_nothing(&mut self, first: &CallId, at: Timestamp) {
-        if at >= self.counts_from {
+        // What repeats it may count a day later.
+        if at.plus(budget::REPEATED_WITHIN) >= self.counts_from {
             self.uncounted.insert(first.clone());
         }
     }

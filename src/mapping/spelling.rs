@@ -57,7 +57,22 @@ pub(super) fn is_odd(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn names_of_any_letters_are_told_apart_as_their_folded_forms_are(
+            left in "[a-cA-C\u{17f}s\u{212a}k\u{e9}\u{c9}]{0,4}",
+            right in "[a-cA-C\u{17f}s\u{212a}k\u{e9}\u{c9}]{0,4}",
+        ) {
+            let alike = left != right && folded(&left) == folded(&right);
+            prop_assert_eq!(differ_in_case(&left, &right), alike);
+            let both = [&*left, &*right];
+            prop_assert_eq!(any_differ_in_case(both.into_iter().take(if left == right { 1 } else { 2 })), alike);
+        }
+    }
 
     /// The short way for ASCII is no other way.
     #[test]

@@ -379,8 +379,4 @@ impl<'a> Line<'a> {
             Ok(ValueRef::Null) | Err(_) => Cell::Null,
         }
     }
-
-    pub fn columns(&self) -> usize {
-        self.0.as_ref().column_count()
-    }
 }

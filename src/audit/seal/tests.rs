@@ -361,7 +361,7 @@ async fn behind_the_end_of_a_run_nothing_is_written_but_checkpoints() {
 }
 
 #[tokio::test]
-async fn progress_is_told_from_the_first_moment_and_values_without_an_entry_are_found() {
+async fn progress_is_told_and_values_without_an_entry_are_found() {
     for loose in [-3, 0, 11, 99] {
         let home = Home::new();
         let store = home.store();

@@ -28,8 +28,8 @@ impl<'q> Beside<'q> {
         }
     }
 
-    /// What stands beside the entry `seq`, which is a later one than any that was asked for. `None`: nothing, or no text.
-    pub(super) fn of(&mut self, seq: i64) -> Result<Option<&str>, ReadError> {
+    /// What stands beside the entry `seq`, which is a later one than any that was asked for. `None`: nothing.
+    pub(super) fn of(&mut self, seq: i64) -> Result<Option<Cell<'_>>, ReadError> {
         loop {
             match self.row {
                 Row::Given => {}
@@ -42,7 +42,7 @@ impl<'q> Beside<'q> {
             self.read()?;
         }
         self.row = Row::Given;
-        Ok(self.lines.last().map(|line| line.cell(1)).and_then(Cell::text))
+        Ok(self.lines.last().map(|line| line.cell(1)))
     }
 
     fn read(&mut self) -> Result<(), ReadError> {

@@ -124,8 +124,12 @@ impl<'a> Values<'a> {
         if value.erased.is_some() {
             return Some(Cow::Borrowed(ERASED));
         }
-        let (text, rest) = string(value.text?)?;
-        rest.is_empty().then_some(text)
+        let json = value.text?;
+        match string(json) {
+            Some((text, "")) => Some(text),
+            // No text of ours is spelled so: no column says the same.
+            _ => json.starts_with('"').then_some(Cow::Borrowed(json)),
+        }
     }
 
     /// How many there are of which only the commitment is kept.

@@ -7,7 +7,7 @@ use super::pruned::Pruned;
 use super::rows::Rows;
 use super::{Findings, Place, columns_fit};
 use crate::model::merkle::{self, Edge, Hash};
-use crate::store::{Evidence, ReadError, Table};
+use crate::store::{Cell, Evidence, ReadError, Table};
 
 /// Reads all entries once. `sealed`: how many of them the last checkpoint is over, and their root; the signatures of checkpoints
 /// and what a whole trail has to say beyond that are for [`super::verify`]. `each` is told of what kind each entry is, and its bytes.
@@ -50,10 +50,10 @@ pub fn recallable(
             findings.add(Place::Entry(seq), "its columns are not what its bytes say");
         }
         let members = members.unwrap_or_default();
-        let values = line
-            .cell(5)
-            .text()
-            .map_or_else(|| Some(Values::default()), Values::read);
+        let values = match line.cell(5) {
+            Cell::Null => Some(Values::default()),
+            cell => cell.text().and_then(Values::read),
+        };
         let whole = values
             .as_ref()
             .is_some_and(|values| values.first_wrong(&members).is_none());

@@ -158,11 +158,11 @@ impl Sum {
     }
 }
 
-/// What the call moves, in all it means.
+/// What the call moves, each thing that it does once.
 pub(in crate::cli) fn amount(recorded: &RecordedCall) -> i64 {
     let amounts = recorded
         .action
-        .meanings()
+        .deeds()
         .filter_map(|meaning| match meaning.fields.get("amount_base") {
             Some(Value::Int(amount)) => Some(*amount),
             Some(Value::Bool(_) | Value::Text(_) | Value::List(_)) | None => None,

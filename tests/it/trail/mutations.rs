@@ -1,5 +1,6 @@
 //! Everything that can be changed in a trail is changed, one thing at a time, and both verifiers are asked.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,8 @@ impl Column {
             connection.query_row(&sql, [], |row| row.get(0)).ok()
         };
         let mut others = Vec::new();
+        let sql = "SELECT type FROM pragma_table_info(?1) WHERE name = ?2";
+        let kind: String = connection.query_row(sql, [table, name], |row| row.get(0)).unwrap();
         if let Some(value) = found("IS NOT NULL") {
             let other = match value {
                 Value::Integer(number) => Value::Integer(number + 1_000_000),
@@ -81,13 +84,6 @@ impl Column {
             }
         }
         if found("IS NULL").is_some() {
-            let kind: String = connection
-                .query_row(
-                    "SELECT type FROM pragma_table_info(?1) WHERE name = ?2",
-                    [table, name],
-                    |row| row.get(0),
-                )
-                .unwrap();
             let some = if kind == "INTEGER" {
                 Value::Integer(1)
             } else {
@@ -95,14 +91,24 @@ impl Column {
             };
             others.push(("IS NULL".to_owned(), some));
         }
+        // What is no text in a column of texts.
+        if kind == "TEXT" && (&**table, &**name) != ("approvals", "row") {
+            let conditions: BTreeSet<String> = others.iter().map(|(condition, _)| condition.clone()).collect();
+            others.extend(
+                conditions
+                    .into_iter()
+                    .map(|condition| (condition, Value::Blob(vec![0xff]))),
+            );
+        }
         others
     }
 
     fn put(&self, connection: &Connection, condition: &str, value: &Value) {
         let Column { table, name, row, .. } = self;
         let row = row.join(", ");
+        let is_text = format!("(SELECT type FROM pragma_table_info('{table}') WHERE name = '{name}') = 'TEXT'");
         let sql = format!(
-            "UPDATE {table} SET \"{name}\" = ?1 WHERE ({row}) = (SELECT {row} FROM {table} WHERE \"{name}\" {condition} LIMIT 1)"
+            "UPDATE {table} SET \"{name}\" = CASE WHEN {is_text} THEN CAST(?1 AS TEXT) ELSE ?1 END WHERE ({row}) = (SELECT {row} FROM {table} WHERE \"{name}\" {condition} LIMIT 1)"
         );
         assert_eq!(connection.execute(&sql, [value]).unwrap(), 1, "{sql}");
     }
@@ -250,6 +256,8 @@ fn rows_that_are_removed_put_in_or_reordered_are_noticed() {
             call = (SELECT call FROM entries AS other WHERE other.seq = 8) WHERE seq = 7"),
         sql("DELETE FROM entry_values WHERE seq = (SELECT min(seq) FROM entry_values)"),
         sql("INSERT INTO entry_values SELECT 999999, committed FROM entry_values LIMIT 1"),
+        // Beside an entry that commits to nothing, and no text either.
+        sql("INSERT INTO entry_values SELECT min(seq), CAST(x'ffffff' AS TEXT) FROM entries WHERE kind = 'boot'"),
         sql("DELETE FROM calls WHERE ordinal = 1"),
         sql("DELETE FROM calls WHERE ordinal = (SELECT max(ordinal) FROM calls)"),
         sql("UPDATE calls SET ordinal = -1 WHERE ordinal = 2; UPDATE calls SET ordinal = 2 WHERE ordinal = 3;

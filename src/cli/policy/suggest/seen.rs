@@ -88,9 +88,14 @@ impl Seen {
                 (false, true) => format!("context has {field} && {bound}"),
                 (false, false) => format!("(if context has {field} then {bound} else true)"),
             };
-            let never = || (!is_required).then(|| format!("!(context has {field})"));
-            let bound = match vocabulary.fields.get(field).map(|known| known.kind) {
+            let known = vocabulary.fields.get(field);
+            // A rule that asks whether it is there has it worked out, and calls held where it cannot be. What it is worked out of is
+            // bounded here, too.
+            let is_derived = known.is_some_and(|known| known.derived_from.is_some());
+            let never = || (!is_required && !is_derived).then(|| format!("!(context has {field})"));
+            let bound = match known.map(|known| known.kind) {
                 Some(FieldType::Int) => match self.numbers.get(field) {
+                    Some((times, _)) if is_derived && !is_required && *times < self.calls => None,
                     Some((times, most)) => Some(bounded(*times, format!("context.{field} <= {most}"))),
                     None => never(),
                 },

@@ -283,6 +283,20 @@ async fn what_was_never_there_is_not_permitted() {
     assert!(text.contains("3 calls. These rules alone permit 3 of them."), "{text}");
 }
 
+/// A rule that asks whether a cost is there has it worked out, and the call held where it cannot be.
+#[tokio::test]
+async fn a_change_without_a_price_is_permitted_as_it_was_seen() {
+    let fields = [("instance_count", 3)];
+    let text = suggested(&[("scaler", action("scale_resources", Access::Write, &fields))]).await;
+    assert!(!text.contains("estimated_monthly_cost"), "{text}");
+    assert!(text.contains("context.instance_count <= 3"), "{text}");
+    assert!(
+        text.contains("1 calls. These rules alone permit 1 of them.")
+            || text.contains("1 call. These rules alone permit 1 of them."),
+        "{text}"
+    );
+}
+
 #[tokio::test]
 async fn what_the_rules_would_change_is_told_by_action_with_its_money() {
     let refund = |amount| {
