@@ -212,7 +212,7 @@ fn row_text(table: Table, line: &Line<'_>, ordinal: Option<i64>) -> Option<Strin
 fn text_or_none(cell: Cell<'_>) -> Option<Option<&str>> {
     match cell {
         Cell::Null => Some(None),
-        cell => cell.text().map(Some),
+        cell @ (Cell::Int(_) | Cell::Text(_) | Cell::Bytes(_)) => cell.text().map(Some),
     }
 }
 

@@ -52,7 +52,7 @@ pub fn recallable(
         let members = members.unwrap_or_default();
         let values = match line.cell(5) {
             Cell::Null => Some(Values::default()),
-            cell => cell.text().and_then(Values::read),
+            cell @ (Cell::Int(_) | Cell::Text(_) | Cell::Bytes(_)) => cell.text().and_then(Values::read),
         };
         let whole = values
             .as_ref()
