@@ -935,7 +935,9 @@ def out_of_reach(error):
     """Whether it was only out of reach, and not damaged. Python before 3.11 tells no code."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return "malformed" not in str(error) and isinstance(error, sqlite3.OperationalError)
+        # A text that is none is Python's own finding, without a code in any version.
+        damaged = any(words in str(error) for words in ("malformed", "Could not decode"))
+        return not damaged and isinstance(error, sqlite3.OperationalError)
     return code & 0xFF in OUT_OF_REACH
 
 
