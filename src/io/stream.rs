@@ -35,7 +35,8 @@ pub fn notices_silence(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the system close a connection whose other end takes nothing of what is written to it for so long.
+/// Has the system close a connection whose other end takes nothing of what is written to it for so long. For answers that are
+/// short: who reads a long one slowly is cut off, too.
 ///
 /// # Errors
 /// The system's.

@@ -111,7 +111,7 @@ impl Told {
         let (time, by) = self.ended.clone().unzip();
         let told = line.cell(5).int() == Some(self.used)
             && int_or_null(line.cell(8)) == Some(time.flatten())
-            && text_or_null(line.cell(9)) == Some(by.flatten().as_deref());
+            && line.cell(9).text_or_null() == Some(by.flatten().as_deref());
         Ok(match (committed, told) {
             (Some(true), true) => None,
             (Some(true), false) => Some("its uses or its end are not what the entries tell"),
@@ -135,13 +135,5 @@ fn int_or_null(cell: Cell<'_>) -> Option<Option<i64>> {
         Cell::Null => Some(None),
         Cell::Int(number) => Some(Some(number)),
         Cell::Text(_) | Cell::Bytes(_) => None,
-    }
-}
-
-fn text_or_null(cell: Cell<'_>) -> Option<Option<&str>> {
-    match cell {
-        Cell::Null => Some(None),
-        Cell::Text(text) => Some(Some(text)),
-        Cell::Int(_) | Cell::Bytes(_) => None,
     }
 }

@@ -184,9 +184,9 @@ fn row_text(table: Table, line: &Line<'_>, ordinal: Option<i64>) -> Option<Strin
             ))
         }
         Table::Pauses => serde_json::to_string(&PauseRow {
-            agent: text_or_none(line.cell(0))?,
+            agent: line.cell(0).text_or_null()?,
             by: line.cell(1).text()?,
-            reason: text_or_none(line.cell(2))?,
+            reason: line.cell(2).text_or_null()?,
             since: line.cell(3).int()?,
         })
         .ok(),
@@ -203,16 +203,6 @@ fn row_text(table: Table, line: &Line<'_>, ordinal: Option<i64>) -> Option<Strin
         | Table::Grants
         | Table::Tiles
         | Table::Checkpoints => None,
-    }
-}
-
-/// `None`: it is neither.
-///
-/// SECURITY: bytes that are no text would pass for nothing. Test: `every_column_of_every_table_is_held_to_the_trail`.
-fn text_or_none(cell: Cell<'_>) -> Option<Option<&str>> {
-    match cell {
-        Cell::Null => Some(None),
-        cell @ (Cell::Int(_) | Cell::Text(_) | Cell::Bytes(_)) => cell.text().map(Some),
     }
 }
 

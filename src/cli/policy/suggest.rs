@@ -46,7 +46,6 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let reader = Reader::open(&config.home.database())?;
     let period = args.period.at(Timestamp::now());
-    crate::cli::gone::tell(&reader, Some(period.since))?;
     let load = |policy: Source| {
         let sources = Sources {
             policies: vec![policy],
@@ -54,6 +53,10 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         };
         Rules::load(&sources, None, config.gate.clone(), &Arc::default())
     };
+    // Budgets, which the draft's replay goes by, reach back further than the period.
+    let in_force = Rules::load(&sources, None, config.gate.clone(), &Arc::default()).ok();
+    let begins = in_force.map_or(Some(period.since), |rules| rules.replay_begins(period.since));
+    crate::cli::gone::tell(&reader, begins)?;
     let text = match suggest(&reader, &period, config.gate.rates.account.clone(), load) {
         Ok(text) => text,
         Err(Failed::Read(error)) => return Err(error.into()),

@@ -10,6 +10,10 @@ use crate::model::{Action, Value, Vocabulary};
 
 /// Lists that say whom or what a call reaches: a rule names what was seen in them.
 const LISTS: [&str; 2] = ["recipient_domains", "sql_tables"];
+/// Texts that say how large a thing is, and so what it costs: likewise.
+const TEXTS: [&str; 1] = ["instance_type"];
+/// What is worked out only where a rule asks whether it is there: the call is held then where it cannot be.
+const ON_DEMAND: &str = "estimated_monthly_cost";
 /// Where more was seen than that, a rule leaves it open and says so.
 const MOST_NAMES: usize = 20;
 
@@ -20,7 +24,7 @@ pub(super) struct Seen {
     numbers: BTreeMap<Arc<str>, (u64, i64)>,
     /// Of what may be so or not: how often it was said. What it was is part of the kind.
     flags: BTreeMap<Arc<str>, u64>,
-    /// Of [`LISTS`]: how often they were there, and all that was in them.
+    /// Of [`LISTS`] and [`TEXTS`]: how often they were there, and all that was in them.
     lists: BTreeMap<Arc<str>, (u64, BTreeSet<String>)>,
 }
 
@@ -45,6 +49,13 @@ impl Seen {
                     let (times, seen) = self.lists.entry(field.clone()).or_default();
                     *times += 1;
                     seen.extend(names.iter().take(MOST_NAMES + 1).cloned());
+                }
+                Value::Text(name) if TEXTS.contains(&&**field) => {
+                    let (times, seen) = self.lists.entry(field.clone()).or_default();
+                    *times += 1;
+                    if seen.len() <= MOST_NAMES {
+                        seen.insert(name.clone());
+                    }
                 }
                 Value::Text(_) | Value::List(_) => {}
             }
@@ -88,14 +99,12 @@ impl Seen {
                 (false, true) => format!("context has {field} && {bound}"),
                 (false, false) => format!("(if context has {field} then {bound} else true)"),
             };
-            let known = vocabulary.fields.get(field);
-            // A rule that asks whether it is there has it worked out, and calls held where it cannot be. What it is worked out of is
-            // bounded here, too.
-            let is_derived = known.is_some_and(|known| known.derived_from.is_some());
-            let never = || (!is_required && !is_derived).then(|| format!("!(context has {field})"));
-            let bound = match known.map(|known| known.kind) {
+            // Of how many of which type is bounded here, too.
+            let on_demand = !is_required && **field == *ON_DEMAND;
+            let never = || (!is_required && !on_demand).then(|| format!("!(context has {field})"));
+            let bound = match vocabulary.fields.get(field).map(|known| known.kind) {
                 Some(FieldType::Int) => match self.numbers.get(field) {
-                    Some((times, _)) if is_derived && !is_required && *times < self.calls => None,
+                    Some((times, _)) if on_demand && *times < self.calls => None,
                     Some((times, most)) => Some(bounded(*times, format!("context.{field} <= {most}"))),
                     None => never(),
                 },
@@ -103,15 +112,15 @@ impl Seen {
                     let times = self.flags.get(field).copied().unwrap_or_default();
                     Some(bounded(times, format!("context.{field} == {}", so.contains(field))))
                 }
-                _ if LISTS.contains(&&**field) => match self.lists.get(field) {
+                _ if LISTS.contains(&&**field) || TEXTS.contains(&&**field) => match self.lists.get(field) {
                     Some((_, seen)) if seen.len() > MOST_NAMES => None,
                     Some((times, seen)) if seen.is_empty() => {
                         Some(bounded(*times, format!("context.{field}.isEmpty()")))
                     }
                     Some((times, seen)) => {
                         let names: Vec<String> = seen.iter().map(|name| cedar_text(name)).collect();
-                        let names = names.join(", ");
-                        Some(bounded(*times, format!("[{names}].containsAll(context.{field})")))
+                        let (names, contains) = (names.join(", "), contains(field));
+                        Some(bounded(*times, format!("[{names}].{contains}(context.{field})")))
                     }
                     None => never(),
                 },
@@ -120,5 +129,13 @@ impl Seen {
             bounds.extend(bound);
         }
         bounds
+    }
+}
+
+/// The operator of Cedar by which one name, or a list of them, is among others.
+fn contains(field: &str) -> &'static str {
+    match TEXTS.contains(&field) {
+        true => "contains",
+        false => "containsAll",
     }
 }

@@ -286,15 +286,20 @@ async fn what_was_never_there_is_not_permitted() {
 /// A rule that asks whether a cost is there has it worked out, and the call held where it cannot be.
 #[tokio::test]
 async fn a_change_without_a_price_is_permitted_as_it_was_seen() {
-    let fields = [("instance_count", 3)];
-    let text = suggested(&[("scaler", action("scale_resources", Access::Write, &fields))]).await;
+    let scale = |kind: Option<&str>| {
+        let mut action = action("scale_resources", Access::Write, &[("instance_count", 3)]);
+        action
+            .fields
+            .extend(kind.map(|kind| ("instance_type".into(), Value::Text(kind.to_owned()))));
+        action
+    };
+    let text = suggested(&[("scaler", scale(None)), ("other", scale(Some("a.nobody-prices-it")))]).await;
     assert!(!text.contains("estimated_monthly_cost"), "{text}");
     assert!(text.contains("context.instance_count <= 3"), "{text}");
-    assert!(
-        text.contains("1 calls. These rules alone permit 1 of them.")
-            || text.contains("1 call. These rules alone permit 1 of them."),
-        "{text}"
-    );
+    assert!(text.contains("!(context has instance_type)"), "{text}");
+    let kind = "context has instance_type && [\"a.nobody-prices-it\"].contains(context.instance_type)";
+    assert!(text.contains(kind), "what it costs is not left open: {text}");
+    assert!(text.contains("2 calls. These rules alone permit 2 of them."), "{text}");
 }
 
 #[tokio::test]
