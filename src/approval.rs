@@ -294,6 +294,12 @@ impl Approvals {
             return Err(FindError::TooShort(shown()));
         }
         let memory = self.memory();
+        // Who has the whole id (page, API, Slack) does not look through all that is there.
+        if let Ok(id) = name.parse::<ApprovalId>()
+            && memory.get(&id).is_some_and(|slot| slot.on_disk())
+        {
+            return Ok(id);
+        }
         let mut found = memory
             .settled()
             .map(|slot| &slot.row.id)
