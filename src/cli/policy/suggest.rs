@@ -53,7 +53,8 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
         };
         Rules::load(&sources, None, config.gate.clone(), &Arc::default())
     };
-    // Budgets, which the draft's replay goes by, reach back further than the period.
+    // Budgets, which the draft's replay goes by, reach back further than the period. A draft is wanted where the rules in force do
+    // not load, too: then it is told of the period alone.
     let in_force = Rules::load(&sources, None, config.gate.clone(), &Arc::default()).ok();
     let begins = in_force.map_or(Some(period.since), |rules| rules.replay_begins(period.since));
     crate::cli::gone::tell(&reader, begins)?;
