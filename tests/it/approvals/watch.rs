@@ -113,8 +113,10 @@ fn the_queue_at_a_terminal_is_a_page_that_is_left_as_it_was_found() {
     }
     command
         .args(["--quiet", "--return", "--command"])
-        .arg(format!("'{program}' approvals watch"))
+        // In place of the shell: some shells would end by the signal themselves, and tell that instead.
+        .arg(format!("exec '{program}' approvals watch"))
         .arg("/dev/null")
+        .env("SHELL", "/bin/sh")
         .env("RUNPLANE_HOME", sidecar.home())
         .env("TERM", "xterm");
     let mut terminal = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
