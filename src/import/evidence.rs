@@ -4,7 +4,9 @@
 //! never taken for a read: a name that changes something outweighs a scope that only reads, a scope makes a read of what has a
 //! word for reading in its name, and a method alone makes one of GET and HEAD only.
 
-use super::words::{ANYWHERE, ASKING, CHANGING_BY_GET, CREDENTIAL, ENDING, READING, REMOVING, changes, words};
+use super::words::{
+    ANYWHERE, ASKING, CHANGING_BY_GET, CREDENTIAL, ENDING, READING, REMOVING, begins_with_a_change, changes, words,
+};
 use crate::model::Access;
 
 /// What tells the access; kept in the file.
@@ -90,7 +92,7 @@ pub fn judge(known: &Known<'_>) -> Judged {
     }
     // The first word that changes something says what: `createLogsArchive` removes nothing.
     let mut verbs = name.iter().chain(&end).map(String::as_str);
-    let change = verbs.find(|word| changes(word));
+    let change = verbs.find_map(|word| if changes(word) { Some(word) } else { begins_with_a_change(word) });
     if change.is_some_and(|word| REMOVING.contains(&word)) {
         return judged(Access::Delete, Evidence::Name);
     }
@@ -135,7 +137,7 @@ fn reads_by_name(known: &Known<'_>, segment: &str, name: &[String], end: &[Strin
     name.iter().take(group).any(|word| READING.contains(&word.as_str()))
         || grouped && name.iter().any(|word| ANYWHERE.contains(&word.as_str()))
         || grouped && is(name.last(), &ENDING)
-        || is(only, &ENDING)
+        || is(only, &ENDING) && name.iter().any(|word| READING.contains(&word.as_str()))
 }
 
 /// `/v1/items/{item}:search` → `search`; `/items/batch/read` → `read`; nothing where a parameter ends it.
@@ -224,6 +226,19 @@ mod tests {
             ("GET", "submit", &["x.readonly"]),
         ] {
             assert_ne!(of(method, name, "/things", scopes).0, Access::Read, "{method} {name}");
+        }
+        for (name, path) in [
+            ("queries.createquery", "/v1.1/query"),
+            ("deletequery", "/deletequery/query"),
+            ("savequery", "/h/query"),
+            ("runsearch", "/run/search"),
+            ("publishpreview", "/i/preview"),
+            ("startrender", "/j/render"),
+            ("incrementcount", "/count"),
+        ] {
+            for scopes in [&[][..], &["x.readonly"]] {
+                assert_ne!(of("POST", name, path, scopes).0, Access::Read, "{name}");
+            }
         }
     }
 

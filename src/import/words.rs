@@ -64,8 +64,21 @@ pub(super) fn changes(word: &str) -> bool {
     listed(word) || ["de", "dis", "re", "un"].iter().any(again)
 }
 
+/// The word for a change that another begins with, where all is written as one: `createquery`, `runsearch`. A short one counts
+/// only before a word for reading: `address` and `settings` change nothing.
+///
+/// SECURITY: the last word of a path made a read of what its name says it makes (test `a_name_that_changes_is_no_read`).
+pub(super) fn begins_with_a_change(word: &str) -> Option<&'static str> {
+    let reads = |rest: &str| [READING.as_slice(), &ENDING, &ASKING].concat().contains(&rest);
+    let begins = |change: &&&'static str| {
+        let rest = word.strip_prefix(**change).filter(|rest| rest.len() > 2);
+        rest.is_some_and(|rest| change.len() > 4 || reads(rest))
+    };
+    REMOVING.iter().chain(&CHANGING).find(begins).copied()
+}
+
 /// What changes something, wherever it stands in a name: with one of these nothing reads but GET, and with one in front nothing.
-pub(super) const CHANGING: [&str; 117] = [
+pub(super) const CHANGING: [&str; 120] = [
     "abandon",
     "abort",
     "accept",
@@ -96,6 +109,7 @@ pub(super) const CHANGING: [&str; 117] = [
     "create",
     "deactivate",
     "decline",
+    "decrement",
     "deliver",
     "deny",
     "deploy",
@@ -114,6 +128,7 @@ pub(super) const CHANGING: [&str; 117] = [
     "generate",
     "grant",
     "import",
+    "increment",
     "ingest",
     "init",
     "insert",
@@ -171,6 +186,7 @@ pub(super) const CHANGING: [&str; 117] = [
     "swap",
     "sync",
     "terminate",
+    "toggle",
     "touch",
     "transfer",
     "trigger",
