@@ -8,7 +8,7 @@ use http::HeaderName;
 use serde_json::Value;
 
 use super::dispatch::{Conditions, Dispatch, NameSource};
-use super::document::{Document, Node, Path};
+use super::document::{Document, Node, Path, Sought};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
 use super::form::{self, Semicolons};
@@ -257,6 +257,8 @@ pub(super) struct Operation {
     pub parameters: Vec<Arc<str>>,
     /// Which segments of the path may stand in the record.
     pub shown_segments: Vec<bool>,
+    /// What fields, target, predicates and reader look for.
+    pub sought: Sought,
     /// Query parameters that fields, target and predicates may read.
     pub reads_query: Vec<Box<str>>,
     /// Of these, what may be the address of a webhook: it does not stand in the record.

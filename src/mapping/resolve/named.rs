@@ -206,12 +206,7 @@ fn tie(call: &Call, operation: &Operation, action: &Action, document: &Document<
 fn says_no_more(call: &Call, operation: &Operation, recall: &Recall, document: &Document<'_>) -> bool {
     let is_read = document.body.is_some() || content::is_empty(&call.body);
     let known = |name: &str| {
-        recall.beside.iter().any(|beside| beside == name)
-            || operation
-                .paths()
-                .into_iter()
-                .flat_map(Path::body_names)
-                .any(|read| **read == *name)
+        recall.beside.iter().any(|beside| beside == name) || operation.sought.body_names().any(|read| read == name)
     };
     is_read && members(document).all(|name| name.is_some_and(known))
 }
@@ -274,7 +269,10 @@ fn settle_places(
         (None, None) => return,
     };
     match settled {
-        Some(settled) => drop(fields.insert(AMOUNT.into(), Value::Int(settled))),
+        Some(settled) => fields
+            .get_mut(AMOUNT)
+            .into_iter()
+            .for_each(|amount| *amount = Value::Int(settled)),
         None => {
             fields.remove(AMOUNT);
             missing.push(Missing {
