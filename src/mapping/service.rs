@@ -1,7 +1,7 @@
 //! A mapping file, ready to use: everything parsed, every name known to be right.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -333,10 +333,17 @@ pub(super) struct Meaning {
     /// Fields of the vocabulary that the call must tell; those the gate computes are left to it.
     pub required: Vec<Arc<str>>,
     /// All fields of the vocabulary that this action has.
-    pub allowed: BTreeSet<Arc<str>>,
+    pub allowed: Box<[Arc<str>]>,
     /// What it is done to, if not to the operation's target.
     pub target: Option<TargetRule>,
     pub summary: Template,
+}
+
+impl Meaning {
+    /// The vocabulary's name of a field, if this action has it.
+    pub(super) fn allows(&self, field: &str) -> Option<&Arc<str>> {
+        self.allowed.iter().find(|known| ***known == *field)
+    }
 }
 
 impl Operation {

@@ -46,7 +46,7 @@ impl Compiler<'_> {
                 self.wrong(field, format!("unknown field `{name}`{hint}"));
                 continue;
             };
-            if !meanings().any(|meaning| meaning.allowed.contains(name)) {
+            if !meanings().any(|meaning| meaning.allows(name).is_some()) {
                 let known: Vec<&str> = meaning.allowed.iter().map(AsRef::as_ref).collect();
                 let hint = spelling::hint(name, known.into_iter());
                 self.wrong(field, format!("`{}` has no field `{name}`{hint}", meaning.action));

@@ -71,7 +71,7 @@ impl Mappings {
                 }
                 Some(target) => {
                     let (mut fields, mut missing, targets) = elsewhere(other, target, &document);
-                    if let Some(name) = other.allowed.get(CURRENCY) {
+                    if let Some(name) = other.allows(CURRENCY) {
                         self.account(service, document.headers)
                             .put(None, name, &mut fields, &mut missing);
                     }
@@ -128,7 +128,7 @@ impl Mappings {
         for (name, rule) in operation
             .fields
             .iter()
-            .filter(|(name, _)| meaning.allowed.contains(name))
+            .filter(|(name, _)| meaning.allows(name).is_some())
         {
             match rule.value(document) {
                 Ok(value) => drop(fields.insert(name.clone(), self.kept(name, value))),
@@ -147,7 +147,7 @@ impl Mappings {
             why: Why::Absent,
         }));
         let account = self.account(service, document.headers);
-        if let Some(name) = meaning.allowed.get(CURRENCY) {
+        if let Some(name) = meaning.allows(CURRENCY) {
             account.put(None, name, &mut fields, &mut missing);
         }
         let usual = account.currency(self.account_currency.as_deref());
