@@ -22,6 +22,9 @@ impl Mappings {
 
     /// What amounts without a currency are in, in a call with these header fields.
     pub(super) fn account(&self, service: &Service, headers: &HeaderMap) -> Told<'_> {
+        if !self.accounts.are_told_of(&service.provider) {
+            return Told::Usual;
+        }
         let key = || key(headers, &service.secret);
         self.accounts
             .of(&service.provider, key, named(headers, &service.account))

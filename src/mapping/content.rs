@@ -6,6 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
+use super::document;
 use super::file::Decoder;
 use super::form::{self, Nesting, Semicolons};
 use super::service::Service;
@@ -112,7 +113,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
             let values: Vec<_> = values
                 .collect::<Result<_, _>>()
                 .map_err(|error: multipart::Error| malformed(&error))?;
-            form::assemble(values.into_iter(), Nesting::Brackets).map_err(|error| malformed(&error))?
+            form::assemble(values, Nesting::Brackets).map_err(|error| malformed(&error))?
         }
         Decoder::Mail => {
             let content_type = once(&call.headers, &CONTENT_TYPE)?.unwrap_or_default();
@@ -127,7 +128,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
         return Err(readable_as_it_is());
     }
     // SECURITY: frameworks take this parameter for the method (test `r_method_override_is_refused`).
-    if value.get("_method").is_some() {
+    if names(&value, "_method") {
         return Err(Refusal::new(
             Reason::Malformed,
             "the content names `_method`, which some servers take for the method",
@@ -141,6 +142,11 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
             Decoder::Json | Decoder::Multipart | Decoder::Xml | Decoder::Cbor | Decoder::Mail => None,
         },
     }))
+}
+
+fn names(value: &Value, wanted: &str) -> bool {
+    let members = value.as_object();
+    members.is_some_and(|members| document::member(members, wanted).is_some())
 }
 
 /// A form in which parameters that may be there several times say so: `a=1&a=2` as `a[]=1&a[]=2`.

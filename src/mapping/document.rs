@@ -9,9 +9,11 @@ use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
 mod selector;
+mod sought;
 
-pub(super) use selector::Selector;
 use selector::Step;
+pub(super) use selector::{Selector, member};
+pub(super) use sought::Sought;
 
 /// Where in a call something is: its part, and a JSONPath in that.
 #[derive(Clone, Debug)]
@@ -125,17 +127,8 @@ impl Path {
                 None
             }
         };
-        first_names(selector).iter().cloned()
-    }
-
-    /// Members of the content that it may look at, by their names.
-    pub(super) fn body_names(&self) -> &[Box<str>] {
-        first_names(match self {
-            Path::Body(selector) | Path::Params(selector) => Some(selector),
-            Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Query(_) | Path::Credential => {
-                None
-            }
-        })
+        let names = selector.map(Selector::first_names).unwrap_or_default();
+        names.iter().cloned()
     }
 
     /// All that it finds, in the order of the document.
@@ -143,6 +136,13 @@ impl Path {
         let mut found = Vec::new();
         self.each(document, &mut |node| found.push(node));
         found
+    }
+
+    /// What it finds, if that is one value.
+    pub(super) fn only<'a>(&self, document: &Document<'a>) -> Option<Node<'a>> {
+        let (mut first, mut several) = (None, false);
+        self.each(document, &mut |node| several |= first.replace(node).is_some());
+        first.filter(|_| !several)
     }
 
     /// Whether it finds nothing.
@@ -189,10 +189,6 @@ impl<'a> Document<'a> {
             selector.each(query, &mut |value| see(node(value, false)));
         }
     }
-}
-
-fn first_names(selector: Option<&Selector>) -> &[Box<str>] {
-    selector.map(Selector::first_names).unwrap_or_default()
 }
 
 /// A value of a body or of a part of one.

@@ -1,6 +1,7 @@
 //! Fields: what paths find, reduced to one value of a declared type.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -93,7 +94,7 @@ pub(super) enum Type {
     /// True if the text is one of these.
     OneOf(Vec<Box<str>>),
     /// Longest beginning first.
-    PrefixMap(Vec<(Box<str>, Box<str>)>, Option<Box<str>>),
+    PrefixMap(Vec<(Box<str>, Arc<str>)>, Option<Arc<str>>),
     /// Three letters, to lower case.
     Currency,
 }
@@ -140,6 +141,12 @@ impl Reading {
     }
 
     pub(super) fn value(&self, document: &Document<'_>) -> Result<Value, Why> {
+        // Most look in one place for one value.
+        if let ([path], Reducer::One(kind)) = (self.from.as_slice(), &self.reduce)
+            && let Some(node) = path.only(document)
+        {
+            return kind.read(node, document);
+        }
         let mut nodes = Vec::new();
         for path in &self.from {
             path.each(document, &mut |node| nodes.push(node));
@@ -210,13 +217,7 @@ impl Type {
             },
             Type::OneOf(values) => text(node).map(|found| Value::Bool(values.iter().any(|value| **value == *found))),
             Type::PrefixMap(prefixes, otherwise) => {
-                let found = text(node)?;
-                let fitting = prefixes.iter().find(|(prefix, _)| found.starts_with(&**prefix));
-                fitting
-                    .map(|(_, value)| value)
-                    .or(otherwise.as_ref())
-                    .map(|value| Value::Text(value.to_string()))
-                    .ok_or(Why::Unreadable)
+                called(node, prefixes, otherwise.as_ref()).map(|value| Value::Text(value.to_string()))
             }
             Type::Currency => {
                 let found = text(node)?;
@@ -291,6 +292,17 @@ fn only<'a>(nodes: &[Node<'a>]) -> Result<Node<'a>, Why> {
         [node] => Ok(*node),
         _ => Err(Why::Unreadable),
     }
+}
+
+/// What a text that begins so is called.
+pub(super) fn called<'a>(
+    node: Node<'_>,
+    prefixes: &'a [(Box<str>, Arc<str>)],
+    otherwise: Option<&'a Arc<str>>,
+) -> Result<&'a Arc<str>, Why> {
+    let found = text(node)?;
+    let fitting = prefixes.iter().find(|(prefix, _)| found.starts_with(&**prefix));
+    fitting.map(|(_, value)| value).or(otherwise).ok_or(Why::Unreadable)
 }
 
 /// A text of bounded length that is not empty: an empty one is a value that the provider may take for none.

@@ -39,6 +39,17 @@ pub(super) enum Nesting {
     Dots,
 }
 
+impl Nesting {
+    /// The steps of a name, if it is one.
+    fn steps(self, name: &str) -> impl Iterator<Item = &str> {
+        let border = match self {
+            Nesting::Brackets => '[',
+            Nesting::Dots => '.',
+        };
+        name.split(border).map(|step| step.strip_suffix(']').unwrap_or(step))
+    }
+}
+
 /// What `;` is to a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Semicolons {
@@ -83,18 +94,21 @@ pub(super) struct Pair<'a> {
 
 /// Pairs in the order sent. Empty ones (`&&`) are nothing.
 pub(super) fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Error> {
-    let mut out = Vec::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        if out.len() == MAX_PAIRS {
-            return Err(Error::TooMany);
-        }
+    each(text).collect()
+}
+
+fn each(text: &str) -> impl Iterator<Item = Result<Pair<'_>, Error>> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty()).enumerate();
+    pairs.map(|(at, pair)| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        out.push(Pair {
-            name: decode(name, true)?,
-            value: decode(value, true)?,
-        });
-    }
-    Ok(out)
+        match at < MAX_PAIRS {
+            true => Ok(Pair {
+                name: decode(name, true)?,
+                value: decode(value, true)?,
+            }),
+            false => Err(Error::TooMany),
+        }
+    })
 }
 
 /// Reads pairs into one document whose values are all strings.
@@ -105,25 +119,23 @@ pub(super) fn nest(text: &str, nesting: Nesting, semicolons: Semicolons) -> Resu
     if text.contains(';') && (semicolons == Semicolons::Refused || !only_in_values(text)) {
         return Err(Error::Semicolon);
     }
-    let mut pairs = pairs(text)?;
-    let values = pairs.iter_mut().map(|Pair { name, value }| {
-        let value = std::mem::take(value).into_owned();
-        (&**name, Value::String(value))
-    });
-    assemble(values, nesting)
+    let values = each(text).map(|pair| pair.map(|pair| (pair.name, Value::String(pair.value.into_owned()))));
+    assemble(values.collect::<Result<_, _>>()?, nesting)
 }
 
 /// One document of values whose names say where they belong.
-pub(super) fn assemble<'a>(values: impl Iterator<Item = (&'a str, Value)>, nesting: Nesting) -> Result<Value, Error> {
+pub(super) fn assemble<N: AsRef<str>>(mut values: Vec<(N, Value)>, nesting: Nesting) -> Result<Value, Error> {
+    // By all steps of the names, so that what belongs in one place stands together; items of one list as they were sent.
+    values.sort_by(|(left, _), (right, _)| nesting.steps(left.as_ref()).cmp(nesting.steps(right.as_ref())));
     let mut root = Tree::default();
     let mut segments = Vec::new();
-    for (name, value) in values {
+    for (name, value) in &mut values {
         segments.clear();
         match nesting {
-            Nesting::Brackets => brackets(name, &mut segments)?,
-            Nesting::Dots => dots(name, &mut segments)?,
+            Nesting::Brackets => brackets((*name).as_ref(), &mut segments)?,
+            Nesting::Dots => dots((*name).as_ref(), &mut segments)?,
         }
-        root.insert(&segments, value)?;
+        root.insert(&segments, std::mem::take(value))?;
     }
     root.check_case(nesting == Nesting::Dots)?;
     Ok(Value::Object(root.into_members()))

@@ -34,7 +34,8 @@ fn retargeting(headers: &HeaderMap) -> Option<&HeaderName> {
         .iter()
         .chain(&retargeting::TARGET)
         .chain(&retargeting::AS_FORWARDED);
-    let is_known = |name: &str| known.clone().any(|known| name == *known);
+    // As all of them begin and few others do.
+    let is_known = |name: &str| name.starts_with("x-") && known.clone().any(|known| name == *known);
     headers.keys().find(|name| is_known(name.as_str()))
 }
 
@@ -95,8 +96,12 @@ pub(super) fn reveals(call: &Call, service: &Service) -> bool {
     let Some(reveals) = &service.reveals else {
         return false;
     };
-    let asks = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let asks = |pair: &[u8]| {
+        if !may_begin(pair, &reveals.parameter) {
+            return false;
+        }
+        let pair = String::from_utf8_lossy(pair);
+        let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
         let secret = |word: &str| {
             reveals
                 .words
@@ -112,9 +117,16 @@ pub(super) fn reveals(call: &Call, service: &Service) -> bool {
     };
     let coded = matches!(call.body, Body::Coded(_)).then(|| content::plain(call).ok());
     let contents = call.body.captured().into_iter().chain(coded.flatten());
-    let contents = contents.map(String::from_utf8_lossy);
-    let mut texts = call.query.as_deref().map(Cow::Borrowed).into_iter().chain(contents);
-    texts.any(|text| text.split(['&', ';']).any(asks))
+    let mut texts = call.query.iter().map(String::as_bytes).chain(contents);
+    texts.any(|text| text.split(|byte| matches!(byte, b'&' | b';')).any(asks))
+}
+
+/// Whether a name may be one that begins with this word once it is decoded: an escape and a space may be anything.
+fn may_begin(name: &[u8], word: &str) -> bool {
+    match (name.first(), word.as_bytes().first()) {
+        (Some(first), Some(wanted)) if first.is_ascii_alphanumeric() => first.eq_ignore_ascii_case(wanted),
+        _ => true,
+    }
 }
 
 /// As it stands where it cannot be decoded.
@@ -146,4 +158,18 @@ pub(super) fn credential(headers: &HeaderMap) -> Option<Cow<'_, str>> {
         .ok()?;
     let text = String::from_utf8(decoded).ok()?;
     Some(Cow::Owned(text.split(':').next().unwrap_or_default().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_names_another_method_or_target_is_found_by_how_it_begins() {
+        let known = retargeting::METHOD.iter().chain(&retargeting::TARGET);
+        for name in known.chain(&retargeting::AS_FORWARDED) {
+            let headers = HeaderMap::from_iter([(HeaderName::from_static(name), http::HeaderValue::from_static("x"))]);
+            assert_eq!(super::retargeting(&headers).map(HeaderName::as_str), Some(*name));
+        }
+    }
 }

@@ -206,7 +206,10 @@ impl Pattern {
             }
             Label::Start(start, name) => Some((name.clone(), found.strip_prefix(&**start).unwrap_or(found).to_owned())),
         };
-        self.labels.iter().zip(host.split('.')).filter_map(read).collect()
+        match self.captures().next() {
+            Some(_) => self.labels.iter().zip(host.split('.')).filter_map(read).collect(),
+            None => Vec::new(),
+        }
     }
 
     /// Some host that it fits is this name, or lies below it.

@@ -54,7 +54,7 @@ pub(super) fn check_plain(parameter: &str) -> Result<(), Refusal> {
 }
 
 fn check_segments(path: &str) -> Result<(), Refusal> {
-    if !path.starts_with('/') || path.contains("//") {
+    if !path.starts_with('/') || path.as_bytes().windows(2).any(|pair| pair == b"//") {
         return wrong("holds an empty segment");
     }
     if path.split('/').any(|segment| segment == "." || segment == "..") {

@@ -7,8 +7,8 @@ use http::Method;
 use serde_json::Value as Json;
 
 use super::dispatch::{Dispatch, NameSource, Names, VERSION};
-use super::document::{Document, Node, Path};
-use super::field::Reducer;
+use super::document::{Document, Node, Path, Sought};
+use super::field::{self, Reducer, Type};
 use super::file::Decoder;
 use super::service::{Operation, Reader, Service};
 use super::summary::Wording;
@@ -105,7 +105,7 @@ impl Mappings {
             true => {
                 let decoder = operation.decoder;
                 let decoded = decode(call, service, needs_body, decoder, Nesting::Brackets)?;
-                check_names(&operation.paths(), &decoded)?;
+                check_names(&operation.sought, &decoded)?;
                 decoded
             }
             false => Decoded {
@@ -136,7 +136,7 @@ impl Mappings {
         };
         // Parameters in both are refused here: the name among them.
         let decoded = decode(call, service, true, None, Nesting::Dots)?;
-        check_names(&names.path.iter().collect::<Vec<_>>(), &decoded)?;
+        check_names(&names.sought, &decoded)?;
         let part = |name: &str| {
             let parts = [decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value)];
             let mut found = parts.into_iter().flatten().filter_map(|part| part.get(name)?.as_str());
@@ -159,7 +159,7 @@ impl Mappings {
                 ..self.unnamed(call, Some(service), false)
             });
         };
-        check_names(&operation.paths(), &decoded)?;
+        check_names(&operation.sought, &decoded)?;
         let name = match *service.dispatch {
             Dispatch::Aws(_) => operation.name.clone(),
             Dispatch::Name(_) | Dispatch::Path(_) => full_name(service, &name),
@@ -193,17 +193,18 @@ impl Mappings {
         let Some(reading) = &service.environment else {
             return self.built_ins.unknown.clone();
         };
-        let read = match (reading.from.as_slice(), &reading.reduce) {
-            ([Path::Credential], Reducer::One(kind)) => match guard::credential(&call.headers) {
-                Some(credential) => kind.read(Node::Text(&credential), document),
-                None => return self.built_ins.unknown.clone(),
+        let told = match (reading.from.as_slice(), &reading.reduce) {
+            ([Path::Credential], Reducer::One(Type::PrefixMap(prefixes, otherwise))) => {
+                let credential = guard::credential(&call.headers);
+                let called = |text: &str| field::called(Node::Text(text), prefixes, otherwise.as_ref()).cloned();
+                credential.and_then(|credential| called(&credential).ok())
+            }
+            _ => match reading.value(document) {
+                Ok(Value::Text(name)) => Some(name.into()),
+                Ok(Value::Bool(_) | Value::Int(_) | Value::List(_)) | Err(_) => None,
             },
-            _ => reading.value(document),
         };
-        match read {
-            Ok(Value::Text(name)) => name.into(),
-            Ok(Value::Bool(_) | Value::Int(_) | Value::List(_)) | Err(_) => self.built_ins.unknown.clone(),
-        }
+        told.unwrap_or_else(|| self.built_ins.unknown.clone())
     }
 }
 
@@ -266,24 +267,14 @@ fn decode(
 ///
 /// SECURITY: a server that is blind to case, or that does not undo the coding, would find there what the mapping does not
 /// (tests `r_names_but_for_case_are_refused`, `r_a_coding_that_is_not_undone_hides_nothing`).
-fn check_names(paths: &[&Path], decoded: &Decoded) -> Result<(), Refusal> {
-    let (query, body) = (decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value));
-    let misspelt = |path: &Path| match path {
-        Path::Query(selector) => query.is_some_and(|query| selector.is_misspelt_in(query)),
-        Path::Body(selector) => body.is_some_and(|body| selector.is_misspelt_in(body)),
-        Path::Params(selector) => [query, body]
-            .into_iter()
-            .flatten()
-            .any(|part| selector.is_misspelt_in(part)),
-        Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Credential => false,
-    };
+fn check_names(sought: &Sought, decoded: &Decoded) -> Result<(), Refusal> {
     let coded = decoded.body.as_ref().and_then(|body| body.uncoded.as_ref());
-    let names = paths.iter().flat_map(|path| path.body_names()).map(AsRef::as_ref);
-    let readable = coded.is_some_and(|coded| coded.names_one_of(names));
-    let wrong = readable || paths.iter().any(|path| misspelt(path));
-    match wrong {
+    if coded.is_some_and(|coded| coded.names_one_of(sought.body_names())) {
+        return Err(content::readable_as_it_is());
+    }
+    let (query, body) = (decoded.query.as_ref(), decoded.body.as_ref().map(|body| &body.value));
+    match sought.is_misspelt_in(query, body) {
         false => Ok(()),
-        true if readable => Err(content::readable_as_it_is()),
         true => Err(Refusal::new(
             Reason::Malformed,
             "a parameter is one that the operation has but for upper and lower case: send it as documented",

@@ -1,14 +1,14 @@
 //! A mapping file, ready to use: everything parsed, every name known to be right.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderName;
 use serde_json::Value;
 
 use super::dispatch::{Conditions, Dispatch, NameSource};
-use super::document::{Document, Node, Path};
+use super::document::{Document, Node, Path, Sought};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
 use super::form::{self, Semicolons};
@@ -257,6 +257,8 @@ pub(super) struct Operation {
     pub parameters: Vec<Arc<str>>,
     /// Which segments of the path may stand in the record.
     pub shown_segments: Vec<bool>,
+    /// What fields, target, predicates and reader look for.
+    pub sought: Sought,
     /// Query parameters that fields, target and predicates may read.
     pub reads_query: Vec<Box<str>>,
     /// Of these, what may be the address of a webhook: it does not stand in the record.
@@ -331,10 +333,17 @@ pub(super) struct Meaning {
     /// Fields of the vocabulary that the call must tell; those the gate computes are left to it.
     pub required: Vec<Arc<str>>,
     /// All fields of the vocabulary that this action has.
-    pub allowed: BTreeSet<Arc<str>>,
+    pub allowed: Box<[Arc<str>]>,
     /// What it is done to, if not to the operation's target.
     pub target: Option<TargetRule>,
     pub summary: Template,
+}
+
+impl Meaning {
+    /// The vocabulary's name of a field, if this action has it.
+    pub(super) fn allows(&self, field: &str) -> Option<&Arc<str>> {
+        self.allowed.iter().find(|known| ***known == *field)
+    }
 }
 
 impl Operation {

@@ -25,14 +25,22 @@ pub(super) fn folded(name: &str) -> Cow<'_, str> {
         let folded = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
         return Cow::Owned(folded.collect());
     }
-    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(name.to_ascii_lowercase()),
-        false => Cow::Borrowed(name),
+    match is_folded(name) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.to_ascii_lowercase()),
     }
 }
 
+/// As most names are: ASCII, without upper case.
+fn is_folded(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+}
+
 /// Whether two of these names are one but for upper and lower case. Each is there once.
-pub(super) fn any_differ_in_case<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+pub(super) fn any_differ_in_case<'a>(names: impl Iterator<Item = &'a str> + Clone) -> bool {
+    if names.clone().all(is_folded) {
+        return false;
+    }
     let mut folded: Vec<Cow<'_, str>> = names.map(folded).collect();
     folded.sort_unstable();
     folded.windows(2).any(|pair| matches!(pair, [one, next] if one == next))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
 use crate::mapping::dispatch::{self, ACTION, Apis, Closed, Dispatch, NameSource, Names, Routes};
-use crate::mapping::document::Path;
+use crate::mapping::document::{Path, Sought};
 use crate::mapping::file::{self, Api, File};
 
 impl Compiler<'_> {
@@ -26,7 +26,7 @@ impl Compiler<'_> {
             };
             compiled.query = Some(Names {
                 source: NameSource::Parameter(ACTION.into()),
-                path: Some(path),
+                sought: Sought::new(&[&path]),
                 exact: HashMap::new(),
                 prefixes: Vec::new(),
                 versioned: versions.len() > 1,

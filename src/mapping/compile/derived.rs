@@ -143,7 +143,7 @@ impl Compiler<'_> {
         let id = context.parameters.last().filter(|name| ends && !is_secret(name));
         let id: Vec<Path> = id.map(|name| Path::Parameter((**name).into())).into_iter().collect();
         if !id.is_empty()
-            && let Some(field) = meaning.allowed.get(UNTOLD)
+            && let Some(field) = meaning.allows(UNTOLD)
             && !fields.iter().any(|(name, _)| name == field)
         {
             let reading = Reading {

@@ -46,7 +46,7 @@ impl Compiler<'_> {
                 self.wrong(field, format!("unknown field `{name}`{hint}"));
                 continue;
             };
-            if !meanings().any(|meaning| meaning.allowed.contains(name)) {
+            if !meanings().any(|meaning| meaning.allows(name).is_some()) {
                 let known: Vec<&str> = meaning.allowed.iter().map(AsRef::as_ref).collect();
                 let hint = spelling::hint(name, known.into_iter());
                 self.wrong(field, format!("`{}` has no field `{name}`{hint}", meaning.action));
@@ -277,13 +277,13 @@ impl Compiler<'_> {
                 ));
             }
             (Kind::PrefixMap, FieldType::String) if !field.prefixes.is_empty() => {
-                let mut prefixes: Vec<(Box<str>, Box<str>)> = field
+                let mut prefixes: Vec<(Box<str>, Arc<str>)> = field
                     .prefixes
                     .iter()
                     .map(|(prefix, value)| (prefix.as_str().into(), value.as_str().into()))
                     .collect();
                 prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-                return Some(Type::PrefixMap(prefixes, field.otherwise.as_deref().map(Box::from)));
+                return Some(Type::PrefixMap(prefixes, field.otherwise.as_deref().map(Arc::from)));
             }
             (Kind::Enum, FieldType::Bool) | (Kind::Enum | Kind::PrefixMap, FieldType::String) => {
                 "expected `values` of the enum, or `prefixes` of the prefix_map".to_owned()

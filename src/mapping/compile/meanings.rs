@@ -1,5 +1,6 @@
 //! What operations of mapping files mean, and to what, made ready.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Compiler, Context};
@@ -35,7 +36,7 @@ impl Compiler<'_> {
         if when.value.target.as_ref().is_some_and(|target| target.id.is_none()) {
             self.wrong(when, "a target besides the operation's own needs its `id`");
         }
-        if target.is_some() && !meaning.allowed.contains(UNTOLD) {
+        if target.is_some() && meaning.allows(UNTOLD).is_none() {
             let message = format!(
                 "`{}` has no field `{UNTOLD}`, which is missing where a target of its own cannot be told",
                 meaning.action
@@ -139,6 +140,7 @@ impl Compiler<'_> {
                 .get(field)
                 .is_some_and(|field| field.derived_from.is_some())
         };
+        let allowed: BTreeSet<Arc<str>> = fields_of(definition).cloned().collect();
         Some(Meaning {
             action: name.clone(),
             access,
@@ -148,7 +150,7 @@ impl Compiler<'_> {
                 .filter(|field| !computed(field))
                 .cloned()
                 .collect(),
-            allowed: fields_of(definition).cloned().collect(),
+            allowed: allowed.into_iter().collect(),
             target: None,
             summary,
         })

@@ -8,7 +8,7 @@ use http::{HeaderName, Method};
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
 use crate::mapping::dispatch::{self, Closed, Conditions, Dispatch, NameSource, Names, Routes};
-use crate::mapping::document::Path;
+use crate::mapping::document::{Path, Sought};
 use crate::mapping::file::{self, File};
 use crate::mapping::service::{self, Operation};
 use crate::model::Access;
@@ -41,17 +41,18 @@ impl Compiler<'_> {
                 }
             }
         };
-        let path = match &source {
-            NameSource::Parameter(name) => Path::parse(&format!("$.params['{name}']")).map(Some),
-            NameSource::Header { name, .. } => Ok(Some(Path::Header(name.clone()))),
-            NameSource::Path(_) => Ok(None),
+        let sought = match &source {
+            NameSource::Parameter(name) => {
+                Path::parse(&format!("$.params['{name}']")).map(|path| Sought::new(&[&path]))
+            }
+            NameSource::Header { .. } | NameSource::Path(_) => Ok(Sought::default()),
         };
-        let Some(path) = self.keep(&file.dispatch, path) else {
+        let Some(sought) = self.keep(&file.dispatch, sought) else {
             return Dispatch::Path(Box::default());
         };
         let mut names = Names {
             source,
-            path,
+            sought,
             exact: HashMap::new(),
             prefixes: Vec::new(),
             versioned: false,
@@ -272,6 +273,7 @@ impl Compiler<'_> {
         let paths = service::paths(&fields, &when, &target, reader.as_ref());
         let reads_body = paths.iter().any(|path| path.reads_body());
         let content_ignored = operation.content_ignored || file.grpc;
+        let sought = Sought::new(&paths);
         let reads_query = paths.into_iter().flat_map(Path::query_names).collect();
         let is_url = |name: &str| {
             let field = self.vocabulary.fields.get(name);
@@ -316,6 +318,7 @@ impl Compiler<'_> {
             answer: operation.answer.as_ref().map(|answer| self.answer(at, answer)),
             parameters: context.parameters.clone(),
             shown_segments: context.shown_segments.clone(),
+            sought,
             reads_query,
             hides_query,
             reader,

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use http::HeaderName;
 
-use crate::mapping::document::Path;
+use crate::mapping::document::Sought;
 use crate::mapping::service::Operation;
 use crate::model::{Call, Reason, Refusal};
 
 /// Operations by a name in a parameter, a header field or the path.
 pub(in crate::mapping) struct Names {
     pub source: NameSource,
-    /// Where the name is looked for, if in a parameter or header field.
-    pub path: Option<Path>,
+    /// Where the name is looked for, if in a parameter.
+    pub sought: Sought,
     pub exact: HashMap<Box<str>, Operation>,
     /// Beginnings, longest first.
     pub prefixes: Vec<(Box<str>, Operation)>,

@@ -11,13 +11,13 @@ use crate::mapping::spelling;
 const FEW: usize = 8;
 
 /// A path within a part of a call, or within an answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::mapping) struct Selector {
     pub(super) steps: Box<[Step]>,
 }
 
 /// One step of a path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Names(Box<[Box<str>]>),
     Positions(Box<[usize]>),
@@ -94,7 +94,7 @@ fn each<'a>(steps: &[Step], value: &'a Value, see: &mut impl FnMut(&'a Value)) {
     }
 }
 
-fn member<'a>(members: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
+pub(in crate::mapping) fn member<'a>(members: &'a Map<String, Value>, wanted: &str) -> Option<&'a Value> {
     match members.len() <= FEW {
         true => members.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value),
         false => members.get(wanted),

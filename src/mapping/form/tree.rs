@@ -1,8 +1,6 @@
 //! Values in the places that their names say.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use serde_json::{Map, Value};
 
@@ -17,10 +15,10 @@ pub(super) enum Segment<'a> {
     Append,
 }
 
-/// Members by their names, on the way to an object or a list.
+/// Members by their names, on the way to an object or a list: sorted, each name once.
 #[derive(Default)]
 pub(super) struct Tree<'a> {
-    members: BTreeMap<Cow<'a, str>, Node<'a>>,
+    members: Vec<(Cow<'a, str>, Node<'a>)>,
     /// Items were added by `[]`: their names are positions.
     appended: bool,
 }
@@ -31,7 +29,7 @@ enum Node<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// Adds what stands there.
+    /// Adds what stands there. What stands in one place comes one after another, so that only the last is looked at.
     pub(super) fn insert(&mut self, segments: &[Segment<'a>], value: Value) -> Result<(), Error> {
         let Some((first, rest)) = segments.split_first() else {
             return Err(Error::Name);
@@ -50,16 +48,19 @@ impl<'a> Tree<'a> {
             }
             Segment::Append | Segment::Name(_) => return Err(Error::Duplicate),
         };
-        match (self.members.entry(name), rest) {
-            (Entry::Vacant(free), []) => {
-                free.insert(Node::Leaf(value));
+        match (self.members.last_mut(), rest) {
+            (Some((last, Node::Tree(tree))), [_, ..]) if *last == name => tree.insert(rest, value),
+            (Some((last, _)), _) if *last == name => Err(Error::Duplicate),
+            (_, []) => {
+                self.members.push((name, Node::Leaf(value)));
                 Ok(())
             }
-            (Entry::Occupied(_), []) => Err(Error::Duplicate),
-            (entry, _) => match entry.or_insert_with(|| Node::Tree(Tree::default())) {
-                Node::Tree(tree) => tree.insert(rest, value),
-                Node::Leaf(_) => Err(Error::Duplicate),
-            },
+            (_, [_, ..]) => {
+                let mut tree = Tree::default();
+                tree.insert(rest, value)?;
+                self.members.push((name, Node::Tree(tree)));
+                Ok(())
+            }
         }
     }
 
@@ -67,20 +68,21 @@ impl<'a> Tree<'a> {
     ///
     /// SECURITY: a server that is blind to case takes `maxCount` for `MaxCount` (test `r_names_but_for_case_are_refused`).
     pub(super) fn check_case(&self, below: bool) -> Result<(), Error> {
-        if self.members.len() > 1 && spelling::any_differ_in_case(self.members.keys().map(AsRef::as_ref)) {
+        if self.members.len() > 1 && spelling::any_differ_in_case(self.members.iter().map(|(name, _)| &**name)) {
             return Err(Error::Case);
         }
-        self.members.values().try_for_each(|node| match node {
+        self.members.iter().try_for_each(|(_, node)| match node {
             Node::Tree(tree) if below => tree.check_case(below),
             Node::Tree(_) | Node::Leaf(_) => Ok(()),
         })
     }
 
     pub(super) fn into_members(self) -> Map<String, Value> {
-        let members = self.members.into_iter();
+        let mut members = Map::with_capacity(self.members.len());
+        for (name, node) in self.members {
+            members.insert(name.into_owned(), node.into_value());
+        }
         members
-            .map(|(name, node)| (name.into_owned(), node.into_value()))
-            .collect()
     }
 }
 
@@ -91,7 +93,7 @@ impl Node<'_> {
             Node::Leaf(value) => return value,
             Node::Tree(tree) => tree,
         };
-        if !tree.members.keys().all(|name| index(name).is_some()) {
+        if !tree.members.iter().all(|(name, _)| index(name).is_some()) {
             return Value::Object(tree.into_members());
         }
         let members = tree.members.into_iter();
@@ -105,5 +107,38 @@ fn index(name: &str) -> Option<u64> {
     match !name.is_empty() && name.len() <= 9 && name.bytes().all(|byte| byte.is_ascii_digit()) {
         true => name.parse().ok(),
         false => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::mapping::form::{Nesting, Semicolons, nest};
+
+    /// Whether two names stand in one place, or one within the other, or only one of them is of an item without a name.
+    fn clash(left: &[&str], right: &[&str]) -> bool {
+        let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+        match (left.get(same), right.get(same)) {
+            (Some(left), Some(right)) => left.is_empty() != right.is_empty(),
+            (None, None) => left.last().is_some_and(|last| !last.is_empty()),
+            (Some(_), None) | (None, Some(_)) => true,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_of_one_place_are_refused_in_whatever_order_they_come(
+            names in prop::collection::vec("[ab-](\\[[ab01]?\\]){0,2}", 1..6),
+        ) {
+            let steps = |name: &'_ str| -> Vec<String> { name.split('[').map(|step| step.replace(']', "")).collect() };
+            let all: Vec<Vec<String>> = names.iter().map(|name| steps(name)).collect();
+            let all: Vec<Vec<&str>> = all.iter().map(|steps| steps.iter().map(String::as_str).collect()).collect();
+            let ends = all.iter().all(|steps| steps.iter().rev().skip(1).all(|step| !step.is_empty()));
+            let apart = all.iter().enumerate().all(|(at, left)| all.iter().skip(at + 1).all(|right| !clash(left, right)));
+            let text = names.iter().map(|name| format!("{name}=1")).collect::<Vec<_>>().join("&");
+            let read = nest(&text, Nesting::Brackets, Semicolons::Refused);
+            prop_assert_eq!(read.is_ok(), ends && apart, "{}", text);
+        }
     }
 }

@@ -127,7 +127,7 @@ impl Mappings {
                 uncoded: None,
             }),
         };
-        check_names(&operation.paths(), &decoded)?;
+        check_names(&operation.sought, &decoded)?;
         let matched = Matched {
             service,
             operation,

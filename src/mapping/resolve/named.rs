@@ -71,7 +71,7 @@ impl Mappings {
                 }
                 Some(target) => {
                     let (mut fields, mut missing, targets) = elsewhere(other, target, &document);
-                    if let Some(name) = other.allowed.get(CURRENCY) {
+                    if let Some(name) = other.allows(CURRENCY) {
                         self.account(service, document.headers)
                             .put(None, name, &mut fields, &mut missing);
                     }
@@ -128,7 +128,7 @@ impl Mappings {
         for (name, rule) in operation
             .fields
             .iter()
-            .filter(|(name, _)| meaning.allowed.contains(name))
+            .filter(|(name, _)| meaning.allows(name).is_some())
         {
             match rule.value(document) {
                 Ok(value) => drop(fields.insert(name.clone(), self.kept(name, value))),
@@ -147,7 +147,7 @@ impl Mappings {
             why: Why::Absent,
         }));
         let account = self.account(service, document.headers);
-        if let Some(name) = meaning.allowed.get(CURRENCY) {
+        if let Some(name) = meaning.allows(CURRENCY) {
             account.put(None, name, &mut fields, &mut missing);
         }
         let usual = account.currency(self.account_currency.as_deref());
@@ -206,12 +206,7 @@ fn tie(call: &Call, operation: &Operation, action: &Action, document: &Document<
 fn says_no_more(call: &Call, operation: &Operation, recall: &Recall, document: &Document<'_>) -> bool {
     let is_read = document.body.is_some() || content::is_empty(&call.body);
     let known = |name: &str| {
-        recall.beside.iter().any(|beside| beside == name)
-            || operation
-                .paths()
-                .into_iter()
-                .flat_map(Path::body_names)
-                .any(|read| **read == *name)
+        recall.beside.iter().any(|beside| beside == name) || operation.sought.body_names().any(|read| read == name)
     };
     is_read && members(document).all(|name| name.is_some_and(known))
 }
@@ -274,7 +269,10 @@ fn settle_places(
         (None, None) => return,
     };
     match settled {
-        Some(settled) => drop(fields.insert(AMOUNT.into(), Value::Int(settled))),
+        Some(settled) => fields
+            .get_mut(AMOUNT)
+            .into_iter()
+            .for_each(|amount| *amount = Value::Int(settled)),
         None => {
             fields.remove(AMOUNT);
             missing.push(Missing {

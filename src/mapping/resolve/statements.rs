@@ -68,7 +68,7 @@ impl Mappings {
         title: &str,
     ) -> Action {
         let mut tell = |name: &str, value: Option<Value>| {
-            let Some(name) = meaning.allowed.get(name) else {
+            let Some(name) = meaning.allows(name) else {
                 return;
             };
             missing.retain(|missing| missing.field != *name);

@@ -12,8 +12,8 @@ const MAX_OTHERS: usize = 32;
 impl TargetRule {
     /// The operation's own: without an id unless each path finds exactly one; and the same by its whole ARN, if it was written so.
     pub(super) fn own(&self, document: &Document<'_>) -> (Target, Option<Target>) {
-        let mut ids = self.ids(document).unwrap_or_default();
-        let one = ids.pop().filter(|_| ids.is_empty());
+        let place = self.place(document);
+        let one = place.and_then(|(last, holders)| self.id(last.only(document)?, &holders, document));
         let told = one.and_then(|id| self.told(id));
         told.unwrap_or_else(|| (self.target(None), None))
     }
@@ -63,27 +63,34 @@ impl TargetRule {
         }
     }
 
-    /// `holder/id`, or the id alone, for each id that is there; what holds them is one.
+    /// Each id that is there.
     fn ids(&self, document: &Document<'_>) -> Option<Vec<String>> {
+        let (last, holders) = self.place(document)?;
+        let nodes = last.select(document).into_iter().take(MAX_OTHERS + 1);
+        nodes.map(|node| self.id(node, &holders, document)).collect()
+    }
+
+    /// Where ids stand, and what holds them, which is one.
+    fn place(&self, document: &Document<'_>) -> Option<(&Path, Vec<String>)> {
         let (last, holders) = self.id.split_last()?;
-        let holder = |path: &Path| match path.select(document).as_slice() {
-            [node] => self.text(*node, document),
-            _ => None,
-        };
-        let holders: Vec<_> = holders.iter().map(holder).collect::<Option<_>>()?;
-        let nodes = last.select(document);
-        let id = |node: &Node<'_>| {
-            let mut id = self.text(*node, document)?;
-            if let Some(ending) = &self.without {
-                strip_ending(&mut id, ending);
-            }
-            for holder in holders.iter().rev() {
-                id.insert(0, '/');
-                id.insert_str(0, holder);
-            }
-            Some(id)
-        };
-        nodes.iter().take(MAX_OTHERS + 1).map(id).collect()
+        let holders = holders
+            .iter()
+            .map(|path| self.text(path.only(document)?, document))
+            .collect::<Option<_>>()?;
+        Some((last, holders))
+    }
+
+    /// `holder/id`, or the id alone.
+    fn id(&self, node: Node<'_>, holders: &[String], document: &Document<'_>) -> Option<String> {
+        let mut id = self.text(node, document)?;
+        if let Some(ending) = &self.without {
+            strip_ending(&mut id, ending);
+        }
+        for holder in holders.iter().rev() {
+            id.insert(0, '/');
+            id.insert_str(0, holder);
+        }
+        Some(id)
     }
 
     fn text(&self, node: Node<'_>, document: &Document<'_>) -> Option<String> {

@@ -2,16 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Meaning, Operation, Reader, TargetRule, Trigger};
+use super::{Meaning, Reader, TargetRule, Trigger};
 use crate::mapping::document::Path;
 use crate::mapping::field::Rule;
-
-impl Operation {
-    /// Everything of a call that is looked at.
-    pub(in crate::mapping) fn paths(&self) -> Vec<&Path> {
-        paths(&self.fields, &self.when, &self.target, self.reader.as_ref())
-    }
-}
 
 /// Everything of a call that these look at.
 pub(in crate::mapping) fn paths<'a>(

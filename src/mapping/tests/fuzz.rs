@@ -188,7 +188,7 @@ fn the_parts_of_multipart_are_all_that_was_sent() {
         let values = match read {
             Ok((number, values)) => {
                 assert_eq!(number, values.len());
-                form::assemble(values.into_iter(), form::Nesting::Brackets)
+                form::assemble(values, form::Nesting::Brackets)
             }
             Err(error) => return Outcome::error(format!("{error:?}")),
         };
