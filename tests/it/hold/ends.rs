@@ -20,6 +20,29 @@ fn nothing_is_sent_for_a_client_that_has_left() {
     assert_eq!(refunds(&origin), 1);
 }
 
+/// What it sent behind its request, nobody reads while that is held; that it is gone is to be seen all the same.
+#[test]
+fn nothing_is_sent_for_a_client_that_left_bytes_behind() {
+    let (origin, sidecar) = stripe("30s");
+    let behind = ["\r\n".to_owned(), refund(100, "next")];
+    for (round, behind) in (1..).zip(behind) {
+        let held = refund(90_000 + round, "one");
+        let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+        wire.send(format!("{held}{behind}"));
+        let id = sidecar.next_held();
+        drop(wire);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        sidecar.approve(&id);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let sent = || u64::try_from(refunds(&origin)).unwrap();
+        assert_eq!(sent(), round - 1, "sent for nobody");
+        let answer = Tunnel::to("api.stripe.com:443").open(&sidecar).ask(held);
+        assert_eq!(answer.status, 200, "its next call finds the approval: {answer:?}");
+        assert_eq!(sent(), round);
+    }
+    assert_eq!(sidecar.trail().of_kind("consumed").len(), 2);
+}
+
 #[test]
 fn who_only_sends_its_next_request_early_is_there() {
     let (origin, sidecar) = stripe("30s");
