@@ -111,7 +111,7 @@ fn written(
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
@@ -128,10 +128,12 @@ mod tests {
         (client, listener.accept().await.unwrap().0.into())
     }
 
+    #[cfg(target_os = "linux")]
     async fn is_there(presence: &Presence) -> bool {
         timeout(Duration::from_millis(200), presence.ends()).await.is_err()
     }
 
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn an_end_that_closed_is_gone_though_not_all_of_it_was_read() {
         for unread in [&b""[..], b"\r\n"] {
@@ -149,6 +151,7 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn bytes_out_of_band_are_no_end() {
         let (client, socket) = pair().await;

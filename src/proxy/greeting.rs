@@ -41,7 +41,7 @@ pub(super) async fn is_clear(parts: &Parts, connection: &Connection, stream: &mu
     connect::refused(parts, connection, &refusal).await;
     let mut hello = vec![0; HELLO];
     let answer = async {
-        stream.read(&mut hello).await?;
+        let _taken = stream.read(&mut hello).await?;
         stream.write_all(ANSWER.as_bytes()).await?;
         stream.shutdown().await
     };
