@@ -201,21 +201,27 @@ impl Approvals {
         list
     }
 
-    /// Those that changed behind `since`, oldest first, and what to ask with next. All there are where nothing is asked for, or a number
-    /// that this start did not come to.
-    pub fn changed(&self, since: Option<u64>) -> (Vec<Standing>, u64) {
+    /// Those that changed behind `since`, at most so many of them, and what to ask with next: those that changed first come first. All
+    /// there are where nothing is asked for, or a number that this start did not come to.
+    pub fn changed(&self, since: Option<u64>, most: usize) -> (Vec<Standing>, u64) {
         let now = self.now();
         let memory = self.memory();
         let since = since.filter(|since| *since <= memory.changes).unwrap_or(0);
-        let mut list: Vec<Standing> = match since == memory.changes {
-            true => Vec::new(),
-            false => {
-                let changed = memory.settled().filter(|slot| slot.change > since);
-                changed.map(|slot| slot.standing(now)).collect()
-            }
-        };
-        list.sort_by(oldest_first);
-        (list, memory.changes)
+        if since == memory.changes {
+            return (Vec::new(), since);
+        }
+        let mut changed: Vec<_> = memory.settled().filter(|slot| slot.change > since).collect();
+        changed.sort_by_key(|slot| slot.change);
+        let is_all = changed.len() <= most;
+        changed.truncate(most);
+        let last = changed.last().filter(|_| !is_all).map(|slot| slot.change);
+        let next = last.unwrap_or(memory.changes);
+        (changed.iter().map(|slot| slot.standing(now)).collect(), next)
+    }
+
+    /// What to ask for changes with that come from now on.
+    pub fn latest(&self) -> u64 {
+        self.memory().changes
     }
 
     /// How many wait for people.

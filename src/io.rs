@@ -12,6 +12,7 @@ pub mod keys;
 pub mod pkcs12;
 pub mod proof;
 pub mod replace;
+pub mod socket;
 pub mod stream;
 pub mod tls;
 pub mod watch;

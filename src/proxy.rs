@@ -42,6 +42,7 @@ use crate::authority::Authority;
 use crate::gate::Gate;
 use crate::io::body::Capture;
 use crate::io::drain::{Drain, Working};
+use crate::io::socket::Presence;
 use crate::io::tls;
 use crate::metrics::Metrics;
 use crate::model::change::Correction;
@@ -133,6 +134,8 @@ struct Connection {
     working: Working,
     /// What it becomes after its last answer.
     stream: stream::Slot,
+    /// Whether the agent is there.
+    presence: Presence,
 }
 
 /// What CONNECT and the TLS handshake settled, or an entry of `reverse:`.

@@ -1,6 +1,7 @@
 //! `runplane approvals`: what waits for people, and their decision.
 
 mod list;
+mod queue;
 mod show;
 mod watch;
 
@@ -13,7 +14,7 @@ use serde::Serialize;
 use self::list::{write_like, write_list};
 use self::show::{write_approval, write_decision};
 use super::client::{Client, ClientError, segment};
-use crate::control::view::{Approval, Items};
+use crate::control::view::Approval;
 use crate::model::State;
 
 /// See and decide what waits for people.
@@ -112,11 +113,10 @@ struct Withdrawal<'a> {
 pub async fn run(args: &Args, client: &Client, home: &str, out: &mut (dyn Write + Send)) -> Result<(), ClientError> {
     match &args.command {
         Command::List { all, like } => {
-            let filter = if *all { "" } else { "?state=pending" };
-            let list: Items<Approval> = client.get(&format!("/api/v1/approvals{filter}")).await?;
+            let list = queue::all(client, !*all).await?;
             match like {
-                Some(id) => write_like(out, &list.items, id)?,
-                None => write_list(out, &list.items)?,
+                Some(id) => write_like(out, &list, id)?,
+                None => write_list(out, &list)?,
             }
         }
         Command::Watch => watch::watch(client, out).await?,

@@ -1,6 +1,7 @@
 //! `/api/v1/approvals`: what waits for people, and their decision.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -30,6 +31,10 @@ const MAX_REASON: usize = 1_000;
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     state: Option<String>,
+    /// At most so many, the oldest of them.
+    limit: Option<NonZeroUsize>,
+    /// Only those behind this one.
+    after: Option<ApprovalId>,
 }
 
 #[derive(Deserialize)]
@@ -77,9 +82,15 @@ pub(super) async fn list(
             Problem::new(StatusCode::BAD_REQUEST, format!("expected one of {known} as state"))
         })?),
     };
-    let items = parts.approvals.list(state);
+    let mut items = parts.approvals.list(state);
     let pending = |standing: &&Standing| standing.state == crate::model::State::Pending;
     let cards = Cards::of(&parts, &person, items.iter().filter(pending).cloned().collect()).await;
+    if let Some(after) = &filter.after {
+        let after = parts.approvals.get(after).ok_or_else(gone)?;
+        let place = |standing: &Standing| (standing.row.created, standing.row.id.clone());
+        items.retain(|standing| place(standing) > place(&after));
+    }
+    items.truncate(filter.limit.map_or(usize::MAX, NonZeroUsize::get));
     Ok(Json(Items {
         items: listed(&parts, &items, &cards),
     }))
@@ -353,7 +364,7 @@ pub(super) fn gone() -> Problem {
     )
 }
 
-fn decided(standing: &Standing) -> Problem {
+pub(super) fn decided(standing: &Standing) -> Problem {
     let row = &standing.row;
     let by = match (&row.denial, row.votes.last()) {
         (Some(denial), _) => format!(" by {}", denial.person),

@@ -116,7 +116,7 @@ pub async fn serve(
         tokio::spawn(async move {
             let asks = guest.clone();
             let served = async move {
-                let Some(stream) = tls::accept(tls.as_deref(), stream).await else {
+                let Some(stream) = tls::accept(tls.as_deref(), stream.into()).await else {
                     return;
                 };
                 let service = service_fn(move |request| {

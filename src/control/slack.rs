@@ -127,6 +127,10 @@ async fn decide(door: &Door, person: &Person, click: &Interaction) -> Result<(),
         }
         Step::AskWhy { trigger } => {
             let standing = parts.approvals.get(&id).ok_or_else(approvals::gone)?;
+            // Nobody writes down a reason for nothing.
+            if !standing.state.is_open() {
+                return Err(approvals::decided(&standing));
+            }
             if !approvals::may_deny(parts, person, &standing.row) {
                 return Err(consent::not_theirs(person, &standing.row.rules));
             }

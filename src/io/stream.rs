@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use super::socket::Socket;
+
 /// For this long a connection may say nothing before the other end is asked whether it is there, and how often it is asked.
 const SILENT: Duration = Duration::from_secs(15);
 const BETWEEN: Duration = Duration::from_secs(5);
@@ -50,8 +52,8 @@ pub fn gives_up(stream: &TcpStream, unread: Duration) -> io::Result<()> {
 
 #[derive(Debug)]
 pub enum Stream {
-    Clear(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Clear(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Connection for Stream {

@@ -14,13 +14,13 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, ServerConfig
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::keys::{self, KeyError};
+use super::socket::Socket;
 use super::stream::Stream;
 use crate::model::Host;
 
@@ -149,7 +149,7 @@ impl Server {
     }
 
     /// Ends the TLS of a connection that came in. `None`: there is nobody to serve on it.
-    async fn accept(&self, stream: TcpStream) -> Option<Stream> {
+    async fn accept(&self, mut stream: Socket) -> Option<Stream> {
         let mut byte = [0];
         let seen = timeout(HANDSHAKE_WITHIN, stream.peek(&mut byte)).await;
         match (seen, byte) {
@@ -173,7 +173,7 @@ impl Server {
 }
 
 /// A connection that came in, with its TLS ended where the port speaks it. `None`: there is nobody to serve on it.
-pub async fn accept(server: Option<&Server>, stream: TcpStream) -> Option<Stream> {
+pub async fn accept(server: Option<&Server>, stream: Socket) -> Option<Stream> {
     match server {
         Some(server) => server.accept(stream).await,
         None => Some(Stream::Clear(stream)),
@@ -182,7 +182,7 @@ pub async fn accept(server: Option<&Server>, stream: TcpStream) -> Option<Stream
 
 /// Tells a client in clear what is spoken here. It must have read that before the connection is reset for what it still
 /// sends.
-async fn farewell(mut stream: TcpStream) {
+async fn farewell(mut stream: Socket) {
     let say = async {
         stream.write_all(SPEAKS_TLS).await?;
         stream.shutdown().await?;

@@ -26,6 +26,7 @@ use super::reverse::{self, Reverse};
 use super::stream::Slot;
 use super::{Connection, Door, Parts, Proxy, connect, greeting};
 use crate::io::drain::{Working, stopping};
+use crate::io::socket::{Presence, Socket};
 use crate::io::stream::{Stream, notices_silence};
 use crate::io::tls;
 use crate::metrics::TlsFailure;
@@ -141,8 +142,10 @@ async fn enter(
     if let Err(error) = notices_silence(&stream) {
         tracing::debug!(%error, "a client that vanishes will not be noticed before its time is over");
     }
+    let socket = Socket::from(stream);
+    let presence = socket.presence();
     let stream = tokio::select! {
-        stream = tls::accept(tls, stream) => stream,
+        stream = tls::accept(tls, socket) => stream,
         () = stopping(parts.draining.clone()) => return,
     };
     let Some(stream) = stream else {
@@ -156,6 +159,7 @@ async fn enter(
         reverse,
         working,
         stream: Slot::default(),
+        presence,
     };
     match is_proxy {
         true => connection(parts, outer, stream).await,
@@ -187,6 +191,7 @@ async fn connection(parts: &Arc<Parts>, outer: Connection, stream: Stream) {
         reverse: None,
         working: outer.working.clone(),
         stream: Slot::default(),
+        presence: outer.presence.clone(),
     };
     connect::run(parts, inner, opened).await;
 }
@@ -236,13 +241,17 @@ async fn answer(
 /// The requests inside a tunnel whose TLS we ended, in the protocol that ALPN agreed on.
 ///
 /// The stream is boxed, as is what only some connections become: each connection has the memory for it all its life.
-pub(super) async fn inside<S>(parts: &Arc<Parts>, connection: Arc<Connection>, stream: Box<TlsStream<S>>)
+pub(super) async fn inside<S>(parts: &Arc<Parts>, mut connection: Connection, stream: Box<TlsStream<S>>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     match stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        true => Box::pin(http2::requests(parts, connection, stream)).await,
-        false => requests(parts, connection, stream).await,
+        true => {
+            // It is read all the while, so its end is seen there.
+            connection.presence = Presence::default();
+            Box::pin(http2::requests(parts, Arc::new(connection), stream)).await;
+        }
+        false => requests(parts, Arc::new(connection), stream).await,
     }
 }
 

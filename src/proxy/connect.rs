@@ -177,7 +177,7 @@ pub(super) async fn run(parts: &Arc<Parts>, outer: Connection, opened: Opened) {
     match first {
         Some(HANDSHAKE) => {
             match Box::pin(handshake(&parts.metrics, &mut inner, tls, Prefixed::new(early, stream))).await {
-                Ok(stream) => accept::inside(parts, Arc::new(inner), stream).await,
+                Ok(stream) => accept::inside(parts, inner, stream).await,
                 Err(refusal) => refused(parts, &inner, &refusal).await,
             }
         }

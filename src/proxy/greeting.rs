@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::{Connection, Parts, connect};
 use crate::io::drain::stopping;
+use crate::io::socket::Socket;
 use crate::model::{Reason, Refusal};
 
 /// For the client to say something at all: pools open connections ahead of need.
@@ -19,7 +19,7 @@ const ANSWER: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-t
     This proxy speaks HTTP: its URL begins with http://, also for HTTPS_PROXY.\n";
 
 /// Waits for the first byte. True: it is one that HTTP can begin with.
-pub(super) async fn is_clear(parts: &Parts, connection: &Connection, stream: &mut TcpStream) -> bool {
+pub(super) async fn is_clear(parts: &Parts, connection: &Connection, stream: &mut Socket) -> bool {
     let mut byte = [0];
     let first = tokio::select! {
         first = timeout(WITHIN, stream.peek(&mut byte)) => first,
@@ -41,8 +41,7 @@ pub(super) async fn is_clear(parts: &Parts, connection: &Connection, stream: &mu
     connect::refused(parts, connection, &refusal).await;
     let mut hello = vec![0; HELLO];
     let answer = async {
-        stream.readable().await?;
-        stream.try_read(&mut hello)?;
+        let _taken = stream.read(&mut hello).await?;
         stream.write_all(ANSWER.as_bytes()).await?;
         stream.shutdown().await
     };

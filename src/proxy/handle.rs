@@ -76,7 +76,7 @@ impl Exchange<'_> {
         match Box::pin(self.settle(head)).await? {
             Break(answer) => Ok(answer),
             Continue(asked) => {
-                let approved = hold::wait(self.parts, &self.credentials, asked).await?;
+                let approved = hold::wait(self.parts, &self.credentials, &self.connection.presence, asked).await?;
                 Box::pin(self.send_approved(approved)).await
             }
         }

@@ -19,6 +19,7 @@ use crate::approval::{Draft, Fingerprint, Found, Standing, Ticket, Uses, Wait, W
 use crate::audit::{self, Ruling};
 use crate::gate::Rules;
 use crate::io::drain::stopping;
+use crate::io::socket::Presence;
 use crate::metrics::Ruled;
 use crate::model::change::{CallClosed, Change};
 use crate::model::{ApprovalId, Evidence, Origin, Outcome, Reason, Refusal, State, Timestamp};
@@ -40,6 +41,8 @@ struct Asking {
     wait: Wait,
     /// What the agent proves itself with; asked again before anything is spent.
     credentials: Credentials,
+    /// Whether it is there.
+    presence: Presence,
 }
 
 /// A call that people are asked about, the rules that hold it, and when its request came.
@@ -61,13 +64,19 @@ enum Step {
 /// Gets people's consent to a call that `rules` hold, or tells why there is none. The content of the call must have been
 /// captured, and the caller be the one whom `credentials` prove.
 ///
-/// The instant is when the request came. May be dropped when the client leaves: the approval stays, and nothing is spent.
+/// The instant is when the request came. Waits no longer than somebody is there for the answer, and may be dropped when the client
+/// leaves: the approval stays, and nothing is spent.
 ///
 /// # Errors
 /// Everything but a consent that was spent on exactly this call, on disk.
-pub async fn wait(parts: &Parts, credentials: &Credentials, asked: Asked) -> Result<Approved, Refused> {
+pub async fn wait(
+    parts: &Parts,
+    credentials: &Credentials,
+    presence: &Presence,
+    asked: Asked,
+) -> Result<Approved, Refused> {
     // What waits is small: the steps before and after it are allocated where they are taken.
-    let (asking, mut step) = Box::pin(ask(parts, credentials, asked)).await?;
+    let (asking, mut step) = Box::pin(ask(parts, credentials, presence, asked)).await?;
     loop {
         match step {
             Step::Go(approved) => return Ok(*approved),
@@ -77,7 +86,12 @@ pub async fn wait(parts: &Parts, credentials: &Credentials, asked: Asked) -> Res
 }
 
 /// What people are asked, and the first step to it.
-async fn ask(parts: &Parts, credentials: &Credentials, held: Asked) -> Result<(Asking, Step), Refused> {
+async fn ask(
+    parts: &Parts,
+    credentials: &Credentials,
+    presence: &Presence,
+    held: Asked,
+) -> Result<(Asking, Step), Refused> {
     let (rules, mut hold, asked) = *held;
     hold.call.lies_apart();
     let wait = match hold.call.origin {
@@ -95,6 +109,7 @@ async fn ask(parts: &Parts, credentials: &Credentials, held: Asked) -> Result<(A
         fingerprint,
         wait,
         credentials: credentials.clone(),
+        presence: presence.clone(),
     };
     let score = hold.action.score();
     let step = join(parts, &asking, rules, hold).await?;
@@ -228,6 +243,9 @@ async fn put(
 async fn decided(parts: &Parts, asking: &Asking, mut held: Box<Held>) -> Result<Step, Refused> {
     let wake = tokio::select! {
         biased;
+        // SECURITY: what was approved would be spent on a call whose client is gone, and sent for nobody. Whoever reads the connection
+        // sees its end only behind all that was sent. Test: `nothing_is_sent_for_a_client_that_left_bytes_behind`.
+        () = asking.presence.ends() => interrupted(held.ticket.standing()),
         wake = held.ticket.decided(&asking.wait) => wake,
         () = stopping(parts.draining.clone()) => interrupted(held.ticket.standing()),
         // People may still decide, and what they say counts once the agent is resumed.

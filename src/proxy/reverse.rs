@@ -100,6 +100,7 @@ impl Reverse {
             reverse: None,
             working: connection.working.clone(),
             stream: connection.stream.clone(),
+            presence: connection.presence.clone(),
         };
         (settled, Request::from_parts(head, body))
     }

@@ -98,7 +98,10 @@ impl Dialer {
         let Some(way) = self.proxy(asked) else {
             let addresses = self.resolve(asked).await?;
             self.rules.admit(asked, &addresses)?;
-            return self.dial_one(asked, addresses).await.map(Stream::Clear);
+            return self
+                .dial_one(asked, addresses)
+                .await
+                .map(|stream| Stream::Clear(stream.into()));
         };
         let stream = self.reach(way, asked).await?;
         let opened = way.tunnel(stream, asked).await;

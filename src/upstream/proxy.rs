@@ -27,6 +27,7 @@ use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
 
 use super::dial::{self, HANDSHAKE_WITHIN};
+use crate::io::socket::Socket;
 use crate::io::stream::Stream;
 use crate::model::{Authority, Host};
 
@@ -177,11 +178,11 @@ impl Way {
     /// Speaks to the proxy as it wants to be spoken to.
     pub(super) async fn greet(&self, stream: TcpStream) -> Result<Stream, Fault> {
         if !self.proxy.secure {
-            return Ok(Stream::Clear(stream));
+            return Ok(Stream::Clear(stream.into()));
         }
         let name =
             dial::server_name(&self.proxy.authority.host).map_err(|error| Fault::Tls(io::Error::other(error)))?;
-        match timeout(HANDSHAKE_WITHIN, self.tls.connect(name, stream)).await {
+        match timeout(HANDSHAKE_WITHIN, self.tls.connect(name, Socket::from(stream))).await {
             Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream.into()))),
             Ok(Err(error)) => Err(Fault::Tls(error)),
             Err(_) => Err(Fault::Tls(io::ErrorKind::TimedOut.into())),
@@ -261,7 +262,7 @@ mod tests {
             bypass: Vec::new(),
         };
         let asked = Authority::parse("api.stripe.test:443", None).unwrap();
-        let tunnel = Way::new(proxy, &tls).tunnel(Stream::Clear(client), &asked).await;
+        let tunnel = Way::new(proxy, &tls).tunnel(Stream::Clear(client.into()), &asked).await;
         assert!(matches!(tunnel, Err(Fault::Silent)));
     }
 

@@ -1,6 +1,7 @@
 //! The steps of an approval, through the real doors: races, repeats, withdrawal, and what is given back.
 
 mod alike;
+mod ended;
 mod escalated;
 mod homes;
 mod returned;

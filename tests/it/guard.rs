@@ -4,6 +4,7 @@ mod again;
 mod doors;
 mod examples;
 mod taken;
+mod unrecorded;
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Held by people, sent once.
 
 mod ends;
-mod locked;
+pub mod locked;
 
 use crate::harness::{Answer, Curl, Origin, Session, Sidecar, Tunnel, eventually, key, said};
 

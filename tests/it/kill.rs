@@ -3,7 +3,7 @@
 
 mod asks;
 mod books;
-mod faults;
+pub mod faults;
 mod load;
 
 use std::collections::BTreeMap;

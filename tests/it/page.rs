@@ -133,6 +133,33 @@ fn what_is_new_is_announced_and_moves_nothing_under_the_pointer() {
     }
 }
 
+/// After sleep, in another network, or where a stream was one too many: the browser alone would never ask again.
+#[test]
+fn a_page_that_is_not_told_any_more_says_so_and_asks_anew() {
+    let (_origin, configuration) = stripe();
+    let sidecar = configuration.start();
+    let (mut one, mut other) = (Session::stripe(&sidecar), Session::stripe(&sidecar));
+    one.send("refund ch_1 amount=90000");
+    sidecar.next_held();
+    let mut browser = Browser::new();
+    browser.enter(&sidecar, (true, 390, "light"), None);
+    let base = format!("http://127.0.0.1:{}/", sidecar.control_port());
+    for how in ["refused", "silent"] {
+        browser.does(&format!("deaf {how}"));
+        browser.does(&format!("go {base}"));
+        let before = browser.does("place Review")["box"].clone();
+        browser.does("sees Changes are not told here now.");
+        assert_eq!(browser.does("place Review")["box"], before, "{how}");
+        other.send(&format!("refund ch_{how} amount=80000"));
+        let id = sidecar.next_held();
+        browser.does("hears");
+        browser.does("sees 1 new call waits.");
+        assert_eq!(browser.does("place Review")["box"], before, "{how}");
+        sidecar.deny(&id, "no");
+        other.receive().assert_refused("approval_denied");
+    }
+}
+
 #[test]
 fn calls_that_are_alike_are_one_sound_card_and_a_new_one_moves_nothing() {
     let (_origin, configuration) = stripe();

@@ -2,6 +2,7 @@
 
 mod alike;
 mod only_on_the_page;
+mod replayed;
 
 use std::time::{Duration, Instant};
 

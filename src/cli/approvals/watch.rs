@@ -8,14 +8,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use super::list::write_list;
+use super::queue::{self, News};
 use super::show::differences;
 use crate::approval::shortened;
 use crate::cli::client::{Client, ClientError};
-use crate::control::view::{Approval, Changes, Items};
+use crate::control::view::Approval;
 use crate::model::inert::inert;
 use crate::model::{ApprovalId, State};
 
 const EVERY: Duration = Duration::from_secs(1);
+/// Calls on the page of a terminal.
+const SHOWN: usize = 100;
 
 /// A page of its own, without a cursor; leaving it brings back what was there.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
@@ -43,25 +46,45 @@ pub(super) async fn watch(client: &Client, out: &mut (dyn Write + Send)) -> Resu
     followed
 }
 
+// What changed, not the queue: nothing is asked of it each second but that.
 async fn follow(client: &Client, out: &mut (dyn Write + Send), screen: bool) -> Result<(), ClientError> {
-    let (mut known, mut waiting) = (BTreeMap::new(), Waiting::default());
-    let mut since = String::new();
+    if screen {
+        page(client, out).await
+    } else {
+        lines(client, out).await
+    }
+}
+
+/// The oldest calls that wait, as many as are shown.
+async fn page(client: &Client, out: &mut (dyn Write + Send)) -> Result<(), ClientError> {
+    let (mut news, mut waiting) = (News::from_now(), None);
     loop {
-        // What changed, not the queue: nothing is asked of it each second but that.
-        let changed: Changes = client.get(&format!("/api/v1/approvals/changes{since}")).await?;
-        since = format!("?since={}", changed.next);
-        match screen {
-            true => {
-                if !changed.items.is_empty() {
-                    let list: Items<Approval> = client.get("/api/v1/approvals?state=pending").await?;
-                    waiting = Waiting::of(list.items);
-                }
-                draw(out, &waiting.now())?;
-            }
-            false => changes(out, &mut known, &changed.items)?,
+        let (changed, mut more) = news.next(client).await?;
+        while more {
+            (_, more) = news.next(client).await?;
+        }
+        waiting = match waiting.filter(|_| changed.is_empty()) {
+            Some(waiting) => Some(waiting),
+            None => Some(Waiting::of(queue::first(client, SHOWN + 1).await?)),
+        };
+        if let Some(waiting) = &waiting {
+            draw(out, &waiting.now())?;
         }
         out.flush()?;
         sleep(EVERY).await;
+    }
+}
+
+/// A line for each that waits, and for each change.
+async fn lines(client: &Client, out: &mut (dyn Write + Send)) -> Result<(), ClientError> {
+    let (mut news, mut known) = (News::with_all(), BTreeMap::new());
+    loop {
+        let (changed, more) = news.next(client).await?;
+        changes(out, &mut known, &changed)?;
+        out.flush()?;
+        if !more {
+            sleep(EVERY).await;
+        }
     }
 }
 
@@ -69,12 +92,6 @@ async fn follow(client: &Client, out: &mut (dyn Write + Send), screen: bool) -> 
 struct Waiting {
     approvals: Vec<Approval>,
     asked: Instant,
-}
-
-impl Default for Waiting {
-    fn default() -> Self {
-        Self::of(Vec::new())
-    }
 }
 
 impl Waiting {
@@ -96,7 +113,10 @@ impl Waiting {
 
 fn draw(out: &mut dyn Write, pending: &[Approval]) -> std::io::Result<()> {
     write!(out, "{CLEAR}")?;
-    write_list(out, pending)?;
+    write_list(out, pending.get(..SHOWN).unwrap_or(pending))?;
+    if pending.len() > SHOWN {
+        writeln!(out, "More wait: runplane approvals list tells all")?;
+    }
     writeln!(out, "\nrunplane approvals show ID tells all of one; ctrl-C ends this")
 }
 

@@ -10,6 +10,7 @@ use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::io::socket::Socket;
 use crate::io::stream::Stream;
 
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Connector {
     }
 
     pub(super) async fn connect(&self) -> io::Result<TokioIo<Stream>> {
-        let stream = TcpStream::connect(self.address).await?;
+        let stream = Socket::from(TcpStream::connect(self.address).await?);
         let stream = match &self.tls {
             None => Stream::Clear(stream),
             Some(tls) => {

@@ -108,8 +108,13 @@ pub(super) async fn stream(
     Sse::new(events).into_response()
 }
 
+fn still() -> Event {
+    Event::default().event("still").data("1")
+}
+
 impl Stream {
-    /// What waits, once that is something else than before; a comment now and then, which tells whether anybody reads.
+    /// What waits, once that is something else than before; a word now and then, which tells us whether anybody reads, and the page
+    /// that it is told.
     async fn next(&mut self) -> Option<Event> {
         if self.last.is_some() {
             sleep(APART).await;
@@ -121,7 +126,7 @@ impl Stream {
                 return None;
             }
             if !changed {
-                return Some(Event::default().comment(""));
+                return Some(still());
             }
         }
         self.news.mark_unchanged();
@@ -133,7 +138,7 @@ impl Stream {
             .collect();
         let told = format!("{}\n{}", waiting.len(), ids.join("\n"));
         let event = match self.last.as_ref() == Some(&told) {
-            true => Event::default().comment(""),
+            true => still(),
             false => Event::default()
                 .event("waiting")
                 .retry(Duration::from_secs(2))

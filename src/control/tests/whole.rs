@@ -24,6 +24,7 @@ use crate::config::Limits;
 use crate::gate::{self, Gate, Rules, Sources};
 use crate::io::body::Capture;
 use crate::io::keys;
+use crate::io::socket::Presence;
 use crate::metrics::Metrics;
 use crate::model::call::{Authority as Host, Body, Host as Name, Origin, Scheme};
 use crate::model::money::Rates;
@@ -253,6 +254,7 @@ impl Sidecar {
         let approved = hold::wait(
             parts,
             &Credentials::Proxy(Some(credentials)),
+            &Presence::default(),
             Box::new((parts.gate.rules(), hold, Instant::now())),
         )
         .await?;

@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::*;
@@ -24,10 +24,10 @@ fn write(directory: &TempDir, name: &str) -> Files {
     files
 }
 
-async fn pair() -> (TcpStream, TcpStream) {
+async fn pair() -> (TcpStream, Socket) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    (client, listener.accept().await.unwrap().0)
+    (client, listener.accept().await.unwrap().0.into())
 }
 
 /// Whether a client with this configuration and the server come to an understanding.

@@ -7,6 +7,7 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::io::drain::Drain;
+use crate::io::socket::Presence;
 
 struct House {
     authority: crate::authority::Authority,
@@ -61,6 +62,7 @@ async fn shake(
         reverse: None,
         working: drain.working(),
         stream: stream::Slot::default(),
+        presence: Presence::default(),
     };
     let name = ServerName::try_from(asked.to_owned()).unwrap();
     let metrics = Metrics::default();
@@ -71,7 +73,7 @@ async fn shake(
             &metrics,
             &mut connection,
             tls,
-            Prefixed::new(Bytes::new(), Stream::Clear(server))
+            Prefixed::new(Bytes::new(), Stream::Clear(server.into()))
         )
     );
     let said = server.map(|_| connection.tunnel.and_then(|tunnel| tunnel.disagreement));
@@ -138,7 +140,7 @@ async fn a_handshake_that_fails_says_what_to_look_at() {
 #[tokio::test]
 async fn the_first_byte_is_seen_and_left_in_place() {
     let (mut client, server) = pair().await;
-    let (mut server, mut early) = (Stream::Clear(server), Bytes::new());
+    let (mut server, mut early) = (Stream::Clear(server.into()), Bytes::new());
     client.write_all(b"POST").await.unwrap();
     assert_eq!(first_byte(&mut server, &mut early).await, Some(b'P'));
     client.write_all(b" /").await.unwrap();
@@ -148,7 +150,7 @@ async fn the_first_byte_is_seen_and_left_in_place() {
     drop(client);
 
     let (client, server) = pair().await;
-    let mut server = Stream::Clear(server);
+    let mut server = Stream::Clear(server.into());
     let mut early = Bytes::from_static(&[HANDSHAKE, 3]);
     let first = first_byte(&mut server, &mut early).await;
     assert_eq!(first, Some(HANDSHAKE), "what came with CONNECT comes first");

@@ -9,6 +9,7 @@ use http::StatusCode;
 use super::answer::{Answer, Granted, Problem, Shown};
 use super::books::{Said, digest};
 use super::{Asker, MAX_BODY, Parts, granted, refused, repeated};
+use crate::io::socket::Presence;
 use crate::mapping::{Misstated, Statement};
 use crate::model::{Action, CallId, Evidence, Outcome, Reason, Refusal, Timestamp};
 use crate::policy::{Decision, Permit, RuleReason};
@@ -239,7 +240,9 @@ async fn judge(parts: &Parts, asker: &Asker, statement: &Statement, no: &No<'_>)
         Decision::RequireApproval(hold) => {
             let about = About::of(&id, &hold.action);
             let wanted = hold.rules.clone();
-            match hold::wait(parts, &asker.credentials, Box::new((rules, hold, asked))).await {
+            let asked = Box::new((rules, hold, asked));
+            // Answered at once, whoever is there: by a task of its own.
+            match hold::wait(parts, &asker.credentials, &Presence::default(), asked).await {
                 Ok(approved) => {
                     let permit = approved.permit;
                     let record = Record::open(parts, permit.get(), Some(&approved.approval));

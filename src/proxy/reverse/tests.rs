@@ -36,6 +36,7 @@ fn asked(
     let drain = Drain::default();
     let outer = Connection {
         stream: crate::proxy::stream::Slot::default(),
+        presence: crate::io::socket::Presence::default(),
         peer: ([127, 0, 0, 1], 5000).into(),
         local: LOCAL.parse().unwrap(),
         tunnel: None,

@@ -142,6 +142,17 @@ async function judge() {
   return told({ violations: JSON.parse(result.value), ...layout });
 }
 
+// The page's event stream is `refused` from now on, or `silent`.
+async function deaf(how) {
+  await page.route("**/events", (route) => (how === "refused" ? route.fulfill({ status: 503, body: "" }) : null));
+  return told();
+}
+
+async function hears() {
+  await page.unroute("**/events");
+  return told();
+}
+
 // What the browser complained of so far was looked at.
 async function forget() {
   complaints = [];
@@ -154,4 +165,4 @@ async function shot(file) {
 }
 
 if (process.env.PAGE_CERTIFICATE) trust(process.env.PAGE_CERTIFICATE);
-serve({ open, go, follow, press, fill, sees, place, judge, forget, shot }).then(() => browser?.close());
+serve({ open, go, follow, press, fill, sees, place, judge, forget, shot, deaf, hears }).then(() => browser?.close());

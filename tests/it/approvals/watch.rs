@@ -1,5 +1,6 @@
 //! `runplane approvals watch`: the queue, live, over a pipe and at a terminal.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -7,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::stripe;
-use crate::harness::{Origin, Session, Sidecar, runplane};
+use crate::harness::{Origin, Session, Sidecar, key, runplane};
 
 /// Over a pipe: a line for each change, and an end by ctrl-C that is no failure.
 #[test]
@@ -35,6 +36,52 @@ fn the_queue_is_watched_line_by_line_over_a_pipe() {
     assert!(watch.wait().unwrap().success());
     client.receive().assert_refused("approval_denied");
     origin.assert_untouched();
+}
+
+/// More than fit into one answer: they come in pages, and each once.
+#[test]
+fn a_long_queue_is_listed_and_watched_whole() {
+    const MANY: usize = 520;
+    let sidecar = Sidecar::new()
+        .approvals("max_pending_per_agent: 1000")
+        .agent("support-bot", "support")
+        .start();
+    let asked = &|at: usize| {
+        let statement = serde_json::json!({ "action": "transfer_funds", "target": format!("till-{at}"), "amount": 12000,
+            "environment": "production" });
+        let answer = sidecar.api("POST", "/api/v1/guard", &key("support-bot"), Some(&statement));
+        answer.json()["approval_id"].as_str().unwrap().to_owned()
+    };
+    let ids: BTreeSet<String> = thread::scope(|scope| {
+        let askers: Vec<_> = (0..8)
+            .map(|asker| scope.spawn(move || (0..MANY).skip(asker).step_by(8).map(asked).collect::<Vec<_>>()))
+            .collect();
+        askers.into_iter().flat_map(|asker| asker.join().unwrap()).collect()
+    });
+    let short = |id: &str| id[..12].to_owned();
+    let list = sidecar.told(&["approvals", "list"]);
+    let found: BTreeSet<String> = list
+        .lines()
+        .filter(|line| line.starts_with("apr_"))
+        .map(short)
+        .collect();
+    let expected: BTreeSet<String> = ids.iter().map(|id| short(id)).collect();
+    assert_eq!(expected.len(), MANY);
+    assert!(found == expected, "{} of {MANY}", found.len());
+
+    let mut command = runplane();
+    command
+        .args(["approvals", "watch"])
+        .env("RUNPLANE_HOME", sidecar.home());
+    let mut watch = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let watched: Vec<String> = lines.take(MANY).map(|line| short(&line.unwrap())).collect();
+    assert!(
+        watched.iter().cloned().collect::<BTreeSet<_>>() == expected,
+        "each once"
+    );
+    watch.kill().unwrap();
+    watch.wait().unwrap();
 }
 
 /// What a terminal was told, as it comes.

@@ -142,6 +142,11 @@ impl Workspace {
         self.state.lock().unwrap().views.last().unwrap().clone()
     }
 
+    /// How many forms were opened so far.
+    pub fn forms(&self) -> usize {
+        self.state.lock().unwrap().views.len()
+    }
+
     /// What Slack sends when `user` presses this button of the message.
     pub fn pressed(&self, user: &str, button: &str) -> Value {
         let message = self.messages().pop().unwrap();

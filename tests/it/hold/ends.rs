@@ -20,6 +20,65 @@ fn nothing_is_sent_for_a_client_that_has_left() {
     assert_eq!(refunds(&origin), 1);
 }
 
+/// What it sent behind its request, nobody reads while that is held; that it is gone is to be seen all the same.
+#[test]
+fn nothing_is_sent_for_a_client_that_left_bytes_behind() {
+    let (origin, sidecar) = stripe("30s");
+    let behind = ["\r\n".to_owned(), refund(100, "next")];
+    for (round, behind) in (1..).zip(behind) {
+        let held = refund(90_000 + round, "one");
+        let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+        wire.send(format!("{held}{behind}"));
+        let id = sidecar.next_held();
+        drop(wire);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        sidecar.approve(&id);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let sent = || u64::try_from(refunds(&origin)).unwrap();
+        assert_eq!(sent(), round - 1, "sent for nobody");
+        let answer = Tunnel::to("api.stripe.com:443").open(&sidecar).ask(held);
+        assert_eq!(answer.status, 200, "its next call finds the approval: {answer:?}");
+        assert_eq!(sent(), round);
+    }
+    assert_eq!(sidecar.trail().of_kind("consumed").len(), 2);
+}
+
+#[test]
+fn who_only_sends_its_next_request_early_is_there() {
+    let (origin, sidecar) = stripe("30s");
+    let mut wire = Tunnel::to("api.stripe.com:443").open(&sidecar);
+    wire.send(format!("{}{}", refund(90_000, "one"), refund(100, "two")));
+    let id = sidecar.next_held();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(sidecar.approvals("pending")[0]["clients"], 1);
+    sidecar.approve(&id);
+    assert_eq!(wire.answer().unwrap().status, 200);
+    assert_eq!(wire.answer().unwrap().status, 200);
+    assert_eq!(refunds(&origin), 2);
+}
+
+/// The system's own timer of the connection, as it is shown: `02`, and when it is due, in hundredths of a second.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_system_asks_a_silent_client_whether_it_is_there() {
+    let (_origin, sidecar) = stripe("30s");
+    let client = std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, sidecar.proxy_port())).unwrap();
+    let ends = [sidecar.proxy_port(), client.local_addr().unwrap().port()];
+    let ends = ends.map(|port| format!(":{port:04X}"));
+    let timer = || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let line = table.lines().find(|line| {
+            let mut columns = line.split_whitespace().skip(1);
+            ends.iter()
+                .all(|end| columns.next().is_some_and(|column| column.ends_with(end)))
+        })?;
+        let (kind, due) = line.split_whitespace().nth(5)?.split_once(':')?;
+        (kind == "02").then(|| u64::from_str_radix(due, 16).unwrap())
+    };
+    eventually("a timer stands", || timer().is_some());
+    assert!(timer().unwrap() <= 1_500, "by the system's own it would be two hours");
+}
+
 #[test]
 fn a_pending_approval_ends_with_its_time() {
     let origin = Origin::stripe();

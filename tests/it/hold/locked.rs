@@ -8,10 +8,10 @@ use super::*;
 const BALANCE: &str = "GET /v1/balance HTTP/1.1\r\nHost: api.stripe.com\r\nAuthorization: Bearer sk_test_1\r\n\r\n";
 
 /// Nothing can be recorded until it is dropped.
-struct Lock(Connection);
+pub struct Lock(Connection);
 
 impl Lock {
-    fn of(sidecar: &Sidecar) -> Self {
+    pub fn of(sidecar: &Sidecar) -> Self {
         let connection = Connection::open(sidecar.home().join("state/runplane.db")).unwrap();
         // The sidecar may be writing just now.
         connection.busy_timeout(std::time::Duration::from_secs(20)).unwrap();
@@ -19,7 +19,7 @@ impl Lock {
         Self(connection)
     }
 
-    fn ends(self, writes: impl FnMut() -> bool) {
+    pub fn ends(self, writes: impl FnMut() -> bool) {
         self.0.execute_batch("ROLLBACK").unwrap();
         eventually("the trail is written again", writes);
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::asks::{self, Ask, STRIPE, tunnel};
 use super::load::{self, Dice, fresh};
 use super::{books, settled};
-use crate::harness::{Origin, Sidecar, bounded, found_at, root, said};
+use crate::harness::{Configuration, Origin, Sidecar, bounded, found_at, root, said};
 use crate::trail::second;
 
 /// As `faults.c` has them.
@@ -24,8 +24,8 @@ const FAULTS: [(i32, &str); 4] = [
 ];
 const ROUNDS: usize = 2;
 
-fn house(origin: &Origin) -> Sidecar {
-    let configured = asks::configured(origin).resolve(STRIPE, origin).hold("1s");
+/// A sidecar on such a disk, which is well until a fault is [`put`].
+pub fn on(configured: Configuration) -> Sidecar {
     let (library, faults) = (configured.home.join("faults.so"), configured.home.join("faults"));
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
@@ -40,7 +40,7 @@ fn house(origin: &Origin) -> Sidecar {
 }
 
 /// From here on; how often the one before it struck.
-fn put(home: &Path, fault: i32) -> i32 {
+pub fn put(home: &Path, fault: i32) -> i32 {
     let file = fs::File::options()
         .read(true)
         .write(true)
@@ -68,7 +68,7 @@ fn works_again(sidecar: &Sidecar, fault: &str) {
 #[test]
 fn a_disk_that_fails_under_mixed_load_breaks_no_invariant() {
     let origin = Origin::of_things();
-    let sidecar = house(&origin);
+    let sidecar = on(asks::configured(&origin).resolve(STRIPE, &origin).hold("1s"));
     let early = asks::unannounced(&origin, sidecar.home());
     let mut dice = Dice::new(u64::from(std::process::id()));
     let mut answered = Vec::new();

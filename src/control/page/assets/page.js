@@ -60,12 +60,12 @@
   };
 
   const compare = () => {
-    if (waiting === null) return;
+    if (waiting === null || lost) return;
     const article = document.querySelector("article[data-pending]");
     if (article) {
       const now = waiting.get(article.dataset.id);
       if (now === undefined) say("This does not wait any more.");
-      else if (now !== article.dataset.revision) say("This was changed since you opened it.");
+      else say(now === article.dataset.revision ? "" : "This was changed since you opened it.");
       return;
     }
     if (!document.getElementById("inbox")) return;
@@ -97,10 +97,41 @@
     }
   });
 
-  const events = new EventSource("/events");
-  events.addEventListener("waiting", (event) => {
-    const [, ...lines] = event.data.split("\n");
-    waiting = new Map(lines.filter((line) => line).map((line) => line.split(" ")));
+  // A stream that ends the browser asks for again by itself. Not one that was refused, and not one of which it does not know that it
+  // is lost: the machine slept, or is in another network. Milliseconds.
+  const SILENT = 15_000;
+  const AGAIN = 5_000;
+  let events = null;
+  let heard = 0;
+  let lost = false;
+
+  const hears = () => {
+    heard = Date.now();
+    if (!lost) return;
+    lost = false;
     compare();
-  });
+  };
+  const listen = () => {
+    events?.close();
+    heard = Date.now();
+    events = new EventSource("/events");
+    events.addEventListener("still", hears);
+    events.addEventListener("waiting", (event) => {
+      const [, ...lines] = event.data.split("\n");
+      waiting = new Map(lines.filter((line) => line).map((line) => line.split(" ")));
+      hears();
+      compare();
+    });
+  };
+  const watch = () => {
+    const silent = Date.now() - heard;
+    if (silent <= (events.readyState === EventSource.CLOSED ? AGAIN : SILENT)) return;
+    lost = true;
+    say("Changes are not told here now.");
+    listen();
+  };
+  listen();
+  setInterval(watch, 1000);
+  document.addEventListener("visibilitychange", watch);
+  window.addEventListener("online", listen);
 })();

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const MOMENT: Duration = Duration::from_millis(10);
+
 #[tokio::test]
 async fn a_refund_of_everything_is_held_until_its_amount_is_stated() {
     let sidecar = Sidecar::start();
@@ -141,8 +143,56 @@ async fn who_watches_is_told_what_changed_and_nothing_else() {
     for other in [ahead, json!(7), Json::Null] {
         assert_eq!(changes(&other).await, (told.clone(), denied.clone()), "{other}");
     }
-    let (status, _) = sidecar
-        .api("alice", Method::GET, "/approvals/changes?since=soon", Json::Null)
-        .await;
-    assert_eq!(status, 400);
+    let path = "/approvals/changes?since=now";
+    let (_, from_now_on) = sidecar.api("alice", Method::GET, path, Json::Null).await;
+    assert_eq!(from_now_on, json!({ "items": [], "next": denied }));
+    for wrong in ["since=soon", "since=-1", "limit=0"] {
+        let path = format!("/approvals/changes?{wrong}");
+        let (status, _) = sidecar.api("alice", Method::GET, &path, Json::Null).await;
+        assert_eq!(status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn the_queue_and_what_changed_come_in_pages() {
+    let sidecar = Sidecar::start();
+    let mut clients = Vec::new();
+    for at in 0..5 {
+        clients.push(sidecar.send(refund(&format!("charge=ch_{at}&amount=90000"), &format!("k{at}"))));
+        let waits = async {
+            while sidecar.parts.approvals.pending() <= at {
+                tokio::time::sleep(MOMENT).await
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waits).await.unwrap();
+    }
+    let ids = async |path: String| {
+        let (status, told) = sidecar.api("alice", Method::GET, &path, Json::Null).await;
+        assert_eq!(status, 200, "{told}");
+        let items = told["items"].as_array().unwrap();
+        let id = |item: &Json| item["id"].as_str().unwrap().to_owned();
+        (items.iter().map(id).collect::<Vec<_>>(), told["next"].clone())
+    };
+    let (all, _) = ids("/approvals?state=pending".to_owned()).await;
+    let (mut paged, mut after) = (Vec::new(), String::new());
+    for size in [2, 2, 1, 0] {
+        let (page, _) = ids(format!("/approvals?state=pending&limit=2{after}")).await;
+        assert_eq!(page.len(), size);
+        paged.extend(page);
+        after = format!("&after={}", paged.last().unwrap());
+    }
+    assert_eq!((all.len(), &paged), (5, &all));
+    let (mut changed, mut since) = (Vec::new(), String::new());
+    for size in [2, 2, 1, 0] {
+        let (page, next) = ids(format!("/approvals/changes?limit=2{since}")).await;
+        assert_eq!(page.len(), size);
+        changed.extend(page);
+        since = format!("&since={next}");
+    }
+    changed.sort();
+    paged.sort();
+    assert_eq!(changed, paged);
+    let unknown = "/approvals?limit=2&after=apr_00000000000000000000000000";
+    assert_eq!(sidecar.api("alice", Method::GET, unknown, Json::Null).await.0, 404);
+    clients.iter().for_each(tokio::task::JoinHandle::abort);
 }

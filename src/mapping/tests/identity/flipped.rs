@@ -1,6 +1,8 @@
 //! Calls of the corpus and of the samples with one thing in them changed: each is another call, but for what the mapping says that
 //! a library makes up anew each time.
 
+use std::collections::BTreeMap;
+
 use crate::mapping::tests::samples::sample_call;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -207,6 +209,91 @@ fn each_word_of_the_query_counts_but_for_what_is_made_up() {
         }
     }
     assert!(apart > 100, "{apart}");
+}
+
+/// The text of a form, or of an object in JSON, with one field less or one more.
+fn refilled(call: &Call, body: &[u8]) -> Vec<Vec<u8>> {
+    let kind = call.header("content-type").unwrap_or_default();
+    if kind.contains("urlencoded") {
+        return repaired(body);
+    }
+    let json = serde_json::from_slice::<Json>(body).ok();
+    let Some(Json::Object(members)) = json.filter(|_| kind.contains("json")) else {
+        return Vec::new();
+    };
+    let less = members.keys().map(|name| {
+        let mut members = members.clone();
+        members.remove(name);
+        members
+    });
+    let mut more = members.clone();
+    more.insert("flippedMember".to_owned(), json!("one"));
+    let texts = less.chain([more]).map(|members| Json::Object(members).to_string());
+    texts.map(String::into_bytes).collect()
+}
+
+fn repaired(text: &[u8]) -> Vec<Vec<u8>> {
+    let pairs: Vec<&[u8]> = text.split(|byte| *byte == b'&').collect();
+    let less = (0..pairs.len()).map(|at| {
+        let mut pairs = pairs.clone();
+        pairs.remove(at);
+        pairs.join(&b'&')
+    });
+    less.chain([[text, b"&flipped_member=one"].concat()]).collect()
+}
+
+#[test]
+fn a_field_more_or_less_is_another_call_but_for_what_is_made_up() {
+    let mut files: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (place, call) in calls() {
+        let (first, action) = (told(&call).unwrap(), resolve(shipped(), &call).unwrap());
+        let (service, made_up) = (service(&call), made_up(&call, service(&call)));
+        let messages = service.is_some_and(|service| service.mcp.is_some());
+        let volatile = |name: &str| service.is_some_and(|service| service.volatile.contains(name));
+        let body = call.body.captured().map(<[u8]>::to_vec).unwrap_or_default();
+        let query = call.query.clone().unwrap_or_default();
+        let read = |body: &[u8]| reading(&call, body, |name| made_up.contains(name), messages);
+        let of_body = refilled(&call, &body).into_iter().map(|other| {
+            let same = action.unmapped || read(&other) == read(&body);
+            let mut changed = call.clone();
+            changed.body = Body::Captured(other.into());
+            (changed, same)
+        });
+        let queries = if query.is_empty() {
+            Vec::new()
+        } else {
+            repaired(query.as_bytes())
+        };
+        let of_query = queries.into_iter().map(|other| {
+            let same = pairs(&other, volatile) == pairs(query.as_bytes(), volatile);
+            let mut changed = call.clone();
+            changed.query = Some(String::from_utf8(other).unwrap());
+            (changed, same)
+        });
+        let (apart, refused) = files.entry(place.split(':').next().unwrap().to_owned()).or_default();
+        for (changed, _) in of_body.chain(of_query).filter(|(_, same)| !same) {
+            match told(&changed) {
+                Some(found) => {
+                    assert!(
+                        found != first,
+                        "{place}: {:?} {:?}",
+                        changed.query,
+                        changed.body.captured()
+                    );
+                    *apart += 1;
+                }
+                None => *refused += 1,
+            }
+        }
+    }
+    // Where each is refused, nothing was shown.
+    let nothing: Vec<_> = files
+        .iter()
+        .filter(|(_, (apart, refused))| *apart == 0 && *refused > 0)
+        .collect();
+    assert!(nothing.is_empty(), "{nothing:?}");
+    let apart: usize = files.values().map(|(apart, _)| apart).sum();
+    assert!(files.len() > 30 && apart > 1_000, "{} {apart}", files.len());
 }
 
 #[test]
