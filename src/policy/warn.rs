@@ -227,19 +227,25 @@ fn conditions(clauses: &[Clause]) -> Vec<(&Expr, bool)> {
         .collect();
     let mut asked = Vec::new();
     while let Some((condition, is)) = open.pop() {
-        match condition {
-            Expr::UnaryOp { op: UnaryOp::Not, expr } => open.push((expr.as_ref(), !is)),
-            Expr::BinaryOp {
-                op: BinaryOp::And,
-                left,
-                right,
-            } if is => open.extend([(left.as_ref(), is), (right.as_ref(), is)]),
-            Expr::BinaryOp {
-                op: BinaryOp::Or,
-                left,
-                right,
-            } if !is => open.extend([(left.as_ref(), is), (right.as_ref(), is)]),
-            _ => asked.push((condition, is)),
+        match (condition, is) {
+            (Expr::UnaryOp { op: UnaryOp::Not, expr }, _) => open.push((expr.as_ref(), !is)),
+            (
+                Expr::BinaryOp {
+                    op: BinaryOp::And,
+                    left,
+                    right,
+                },
+                true,
+            )
+            | (
+                Expr::BinaryOp {
+                    op: BinaryOp::Or,
+                    left,
+                    right,
+                },
+                false,
+            ) => open.extend([(left.as_ref(), is), (right.as_ref(), is)]),
+            (_, _) => asked.push((condition, is)),
         }
     }
     asked
