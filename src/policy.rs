@@ -22,6 +22,7 @@ mod held;
 mod incomplete;
 mod index;
 mod judge;
+mod kinds;
 mod limits;
 mod lint;
 mod load;
@@ -142,9 +143,11 @@ impl Policies {
         Ok(schema::text(vocabulary, Strictness::Strict))
     }
 
-    /// Context that every action has, besides its own fields: name and Cedar type.
-    pub fn common_context() -> impl Iterator<Item = (&'static str, &'static str)> {
-        schema::COMMON.into_iter()
+    /// Context that every action has, besides its own fields: name, Cedar type, and what it is where the name does not say it.
+    pub fn common_context() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        schema::COMMON
+            .into_iter()
+            .map(|(name, kind)| (name, kind, schema::says(name)))
     }
 
     /// How many rules there are.

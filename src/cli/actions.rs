@@ -135,12 +135,13 @@ fn fields(definition: &ActionDefinition, vocabulary: &Vocabulary, out: &mut dyn 
             field.map_or_else(String::new, |field| field.description.clone()),
         ]
     };
-    let common = Policies::common_context().map(|(name, kind)| {
+    let common = Policies::common_context().map(|(name, kind, says)| {
+        let says = if says.is_empty() { "Of every call" } else { says };
         vec![
             format!("context.{name}"),
             kind.to_owned(),
             "always".to_owned(),
-            "Of every call".to_owned(),
+            says.to_owned(),
         ]
     });
     let required = definition.required.iter().map(|name| of(name, "must be told"));

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 
 use crate::config::home::Home;
-use crate::config::shipped;
+use crate::config::shipped::{self, Placed};
 use crate::labels::{self, Labelling};
 
 /// Write the shipped mappings and policies into the home, to be edited; keeps files that are there
@@ -19,14 +19,21 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(home: &Home, args: &Args) -> anyhow::Result<ExitCode> {
-    let written = match args.packs.as_slice() {
+    let placed = match args.packs.as_slice() {
         [] => shipped::write_out(home),
         packs => shipped::write_packs(home, packs),
     };
-    let written = written.with_context(|| format!("cannot write into {}", home.path().display()))?;
+    let Placed { written, kept } = placed.with_context(|| format!("cannot write into {}", home.path().display()))?;
     let mut out = std::io::stdout().lock();
     for file in &written {
         writeln!(out, "wrote {file}")?;
+    }
+    // Of all that ships nobody reads the names.
+    for file in kept.iter().filter(|_| !args.packs.is_empty()) {
+        writeln!(
+            out,
+            "kept {file} as it is: to have it as shipped, move it away and run this again"
+        )?;
     }
     if written.is_empty() {
         writeln!(

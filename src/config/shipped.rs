@@ -159,12 +159,20 @@ pub fn fixtures(directory: &Path) -> Result<Vec<Source>, Vec<Diagnostic>> {
     Ok(shipped.chain(own.into_values()).collect())
 }
 
-/// Writes the shipped files into the home, keeping every file that is there already. Gives the names written.
+/// Names of files that are put into a home.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Placed {
+    pub written: Vec<String>,
+    /// They were there already, and are as they were.
+    pub kept: Vec<String>,
+}
+
+/// Writes the shipped files into the home, keeping every file that is there already.
 ///
 /// # Errors
 /// What the file system says.
-pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
-    let mut written = Vec::new();
+pub fn write_out(home: &super::home::Home) -> std::io::Result<Placed> {
+    let mut placed = Placed::default();
     let all = [
         (Some(&MAPPINGS), home.mappings(), "yaml"),
         (Some(&POLICIES), home.policies(), "cedar"),
@@ -177,23 +185,26 @@ pub fn write_out(home: &super::home::Home) -> std::io::Result<Vec<String>> {
             .files()
             .filter(|file| file.path().extension().is_some_and(|found| found == kind))
         {
-            write_one(file, &directory, &mut written)?;
+            write_one(file, &directory, &mut placed)?;
         }
     }
     let clients = home.clients();
-    if !clients.exists() {
+    let name = clients.display().to_string();
+    if clients.exists() {
+        placed.kept.push(name);
+    } else {
         std::fs::write(&clients, approval::shipped_clients().text)?;
-        written.push(clients.display().to_string());
+        placed.written.push(name);
     }
-    Ok(written)
+    Ok(placed)
 }
 
 /// The same of these packs only.
 ///
 /// # Errors
 /// What the file system says.
-pub fn write_packs(home: &super::home::Home, packs: &[String]) -> std::io::Result<Vec<String>> {
-    let mut written = Vec::new();
+pub fn write_packs(home: &super::home::Home, packs: &[String]) -> std::io::Result<Placed> {
+    let mut placed = Placed::default();
     for file in POLICIES.get_dir(PACKS).into_iter().flat_map(Dir::files) {
         let name = file
             .path()
@@ -207,34 +218,37 @@ pub fn write_packs(home: &super::home::Home, packs: &[String]) -> std::io::Resul
         match name.strip_suffix(TESTS_OF_PACK) {
             Some(pack) => {
                 let tests = home.policies().join(TESTS);
-                write_as(tests_of(pack), file, &tests, &mut written)?;
+                write_as(tests_of(pack), file, &tests, &mut placed)?;
             }
-            None => write_one(file, &home.policies(), &mut written)?,
+            None => write_one(file, &home.policies(), &mut placed)?,
         }
     }
-    Ok(written)
+    Ok(placed)
 }
 
 /// Into this directory, under its own name.
-fn write_one(file: &include_dir::File<'_>, directory: &Path, written: &mut Vec<String>) -> std::io::Result<()> {
+fn write_one(file: &include_dir::File<'_>, directory: &Path, placed: &mut Placed) -> std::io::Result<()> {
     let name = file.path().file_name().unwrap_or(file.path().as_os_str());
-    write_as(name, file, directory, written)
+    write_as(name, file, directory, placed)
 }
 
 fn write_as(
     name: impl AsRef<Path>,
     file: &include_dir::File<'_>,
     directory: &Path,
-    written: &mut Vec<String>,
+    placed: &mut Placed,
 ) -> std::io::Result<()> {
     std::fs::create_dir_all(directory)?;
     let path = directory.join(name);
-    match std::fs::File::create_new(&path) {
-        Ok(mut created) => std::io::Write::write_all(&mut created, file.contents())?,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+    let names = match std::fs::File::create_new(&path) {
+        Ok(mut created) => {
+            std::io::Write::write_all(&mut created, file.contents())?;
+            &mut placed.written
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => &mut placed.kept,
         Err(error) => return Err(error),
-    }
-    written.push(path.display().to_string());
+    };
+    names.push(path.display().to_string());
     Ok(())
 }
 

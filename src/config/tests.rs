@@ -2,6 +2,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
+mod placed;
+
 fn parse(text: &str) -> Result<Config, String> {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::choose(Some(directory.path().to_owned())).unwrap();
@@ -271,22 +273,6 @@ fn a_file_of_the_home_overrides_the_shipped_one_of_its_name() {
             .iter()
             .any(|source| source.file == "embedded:mappings/stripe.yaml")
     );
-}
-
-#[test]
-fn init_keeps_what_is_there() {
-    let directory = tempfile::tempdir().unwrap();
-    let home = Home::choose(Some(directory.path().to_owned())).unwrap();
-    std::fs::create_dir(home.policies()).unwrap();
-    std::fs::write(home.policies().join("baseline.cedar"), "// mine").unwrap();
-    let written = shipped::write_out(&home).unwrap();
-    assert!(written.iter().any(|file| file.ends_with("mappings/actions.yaml")));
-    assert!(!written.iter().any(|file| file.ends_with("baseline.cedar")));
-    assert_eq!(
-        std::fs::read_to_string(home.policies().join("baseline.cedar")).unwrap(),
-        "// mine"
-    );
-    assert!(shipped::write_out(&home).unwrap().is_empty());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Mappings;
 use super::field::{Reducer, Type};
+use super::mcp::TOOL;
 use super::service::{Operation, Reader, Service};
 use crate::model::{Action, Authority, Call, GUARD, Scheme};
 
@@ -29,6 +30,20 @@ pub struct Said {
     pub line: usize,
     /// By what was made of the provider's description, and by nobody who wrote a mapping.
     pub generated: bool,
+}
+
+/// The operation that the record knows by this name. One that is named goes before those in bulk, and of these the longest.
+fn named<'s>(service: &'s Service, name: &str) -> Option<&'s Operation> {
+    if let (Some(mcp), Some(tool)) = (&service.mcp, name.strip_prefix(TOOL)) {
+        return mcp.tools.exact.get(tool);
+    }
+    let says = |(known, in_bulk): &(&Operation, bool)| match in_bulk {
+        true => name.starts_with(&*known.name),
+        false => *name == *known.name,
+    };
+    let found = service.operations().filter(says);
+    let (found, _) = found.max_by_key(|(known, in_bulk)| (!in_bulk, known.name.len()))?;
+    Some(found)
 }
 
 impl Mappings {
@@ -74,16 +89,10 @@ impl Mappings {
     }
 
     fn said_at(&self, scheme: Scheme, authority: &Authority, operation: &str) -> Option<Said> {
-        let says = |(known, in_bulk): &(&Operation, bool)| match in_bulk {
-            true => operation.starts_with(&*known.name),
-            false => *operation == *known.name,
-        };
         let find = |service: &Service, generated| {
-            let found = service.operations().filter(says);
-            let (found, _) = found.max_by_key(|(known, in_bulk)| (!in_bulk, known.name.len()))?;
             Some(Said {
                 file: service.file.to_string(),
-                line: found.line,
+                line: named(service, operation)?.line,
                 generated,
             })
         };
@@ -115,15 +124,9 @@ impl Mappings {
             Ok(led) => led?.service,
             Err(_) => self.service(call)?,
         };
-        let says = |(operation, in_bulk): &(&Operation, bool)| match in_bulk {
-            true => action.operation.starts_with(&*operation.name),
-            false => action.operation == operation.name,
-        };
-        let mapped = service.operations().filter(|_| !action.unmapped).filter(says);
-        // One that is named goes before those in bulk, and of these the longest.
-        let rule = mapped.max_by_key(|(operation, in_bulk)| (!in_bulk, operation.name.len()));
+        let rule = named(service, &action.operation).filter(|_| !action.unmapped);
         Some(match rule {
-            Some((operation, _)) => format!("{}:{}", service.file, operation.line),
+            Some(operation) => format!("{}:{}", service.file, operation.line),
             None => service.file.to_string(),
         })
     }

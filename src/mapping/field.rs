@@ -12,6 +12,7 @@ use crate::model::{Value, Why, money};
 mod domain;
 mod filters;
 mod mail;
+mod names;
 mod only;
 mod paths;
 mod places;
@@ -67,6 +68,10 @@ pub(super) enum Reducer {
     List,
     /// A list without repetitions, sorted.
     Distinct,
+    /// Names of the members of objects.
+    Names,
+    /// Of paths, what each thing stands in.
+    Parents,
     /// How many different ones.
     CountDistinct,
     /// Items of the one array or object, characters of the one text.
@@ -131,6 +136,8 @@ impl Reading {
             | Reducer::SumProduct(..)
             | Reducer::List
             | Reducer::Distinct
+            | Reducer::Names
+            | Reducer::Parents
             | Reducer::CountDistinct
             | Reducer::Len
             | Reducer::Split(_)
@@ -166,6 +173,8 @@ impl Reading {
             Reducer::SumProduct(left, right) => total(&nodes, |node| product(node, left, right, document.json)),
             Reducer::List => texts(&nodes).map(Value::List),
             Reducer::Distinct => distinct(texts(&nodes)?).map(Value::List),
+            Reducer::Names => names::of_members(&nodes).map(Value::List),
+            Reducer::Parents => names::of_parents(&nodes).map(Value::List),
             Reducer::CountDistinct => count(distinct(texts(&nodes)?)?.len()),
             Reducer::Len => count(length(only(&nodes)?)?),
             Reducer::Split(separator) => split(only(&nodes)?, separator).map(Value::List),
@@ -190,6 +199,8 @@ impl Reading {
             | Reducer::SumProduct(..)
             | Reducer::List
             | Reducer::Distinct
+            | Reducer::Names
+            | Reducer::Parents
             | Reducer::CountDistinct
             | Reducer::Len
             | Reducer::Split(_)

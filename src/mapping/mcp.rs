@@ -22,6 +22,8 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// The method by which a tool is called.
 const CALL: &str = "tools/call";
+/// How the operation of a call of a tool begins; the tool's name follows.
+pub(super) const TOOL: &str = "tools/call:";
 
 /// Methods after which nothing is another thing than before, but for the connection.
 pub(super) const READS: [&str; 17] = [
@@ -76,7 +78,7 @@ const RUNNING: [&str; 5] = ["evaluate", "execute", "interpret", "interpreter", "
 
 /// Whether an action is the call of a tool that nobody listed: how its message is read is known all the same.
 pub(super) fn names_a_tool(action: &Action) -> bool {
-    action.fields.contains_key("tool") || action.operation.starts_with("tools/call:")
+    action.fields.contains_key("tool") || action.operation.starts_with(TOOL)
 }
 
 /// Whether a tool's name says that it runs code: `run_shell`, `executeCode`, `python`, `runShellCommand`.

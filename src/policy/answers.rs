@@ -3,10 +3,11 @@
 //! Rules are asked anew wherever they read a number, a long text, a budget or the time: those hardly repeat. What is left (reads, and changes
 //! that only their name decides) is most of what agents do, and the same again and again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::evaluate::Findings;
+use super::kinds;
 use super::mentions::Mentions;
 use super::request::Attribute;
 
@@ -14,6 +15,8 @@ use super::request::Attribute;
 const KEPT: usize = 32;
 /// Bytes of a text that is worth remembering.
 const LONGEST: usize = 64;
+/// Names of records that are.
+const MOST_KINDS: usize = 4;
 
 /// Answers by question.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(super) type Question = Vec<(Arc<str>, Known)>;
 pub(super) enum Known {
     Bool(bool),
     Text(Box<str>),
+    Kinds(BTreeSet<String>),
 }
 
 impl Answers {
@@ -60,6 +64,8 @@ pub(super) fn question<'a>(
         return None;
     };
     let mut question = Vec::new();
+    let is_short =
+        |kinds: &BTreeSet<String>| kinds.len() <= MOST_KINDS && kinds.iter().all(|kind| kind.len() <= LONGEST);
     for (name, attribute) in attributes {
         let Some(name) = names.get(name) else { continue };
         question.push((
@@ -67,6 +73,7 @@ pub(super) fn question<'a>(
             match attribute {
                 Attribute::Bool(value) => Known::Bool(value),
                 Attribute::Text(text) if text.len() <= LONGEST => Known::Text(text.into()),
+                Attribute::Kinds(action) => Known::Kinds(Some(kinds::of(action)).filter(is_short)?),
                 Attribute::Int(_)
                 | Attribute::Text(_)
                 | Attribute::List(_)

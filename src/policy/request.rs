@@ -12,7 +12,9 @@ use super::answers::Answers;
 use super::evaluate::Findings;
 use super::fit::Misfit;
 use super::index::Index;
+use super::kinds;
 use super::mentions::Mentions;
+use super::schema;
 use super::scope::Member;
 use crate::model::labels::Possible;
 use crate::model::time::LocalTime;
@@ -216,6 +218,7 @@ pub(super) fn attributes<'a>(
         ("method", Attribute::Text(&facts.method)),
         ("unmapped", Attribute::Bool(action.unmapped)),
         ("inspected", Attribute::Bool(action.inspected)),
+        (schema::RECORD_KINDS, Attribute::Kinds(action)),
         ("time", Attribute::Time(&situation.time)),
         ("risk", Attribute::Int(situation.risk)),
     ];
@@ -259,6 +262,8 @@ pub(super) enum Attribute<'a> {
     Int(i64),
     Text(&'a str),
     List(&'a [String]),
+    /// What its records are called, worked out where a rule asks.
+    Kinds(&'a Action),
     Time(&'a LocalTime),
     /// What budgets of the action come to.
     Budgets {
@@ -286,6 +291,9 @@ impl Attribute<'_> {
             Attribute::Text(value) => RestrictedExpression::new_string(value.to_owned()),
             Attribute::List(values) => {
                 RestrictedExpression::new_set(values.iter().cloned().map(RestrictedExpression::new_string))
+            }
+            Attribute::Kinds(action) => {
+                RestrictedExpression::new_set(kinds::of(action).into_iter().map(RestrictedExpression::new_string))
             }
             Attribute::Budgets { names, totals } => {
                 let known = names.keys().filter_map(|name| totals.get_key_value(name));

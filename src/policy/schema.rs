@@ -6,17 +6,32 @@ use std::fmt::Write as _;
 use crate::model::Vocabulary;
 use crate::model::vocabulary::ActionDefinition;
 
+/// What the records are called that a call is about.
+pub(super) const RECORD_KINDS: &str = "record_kinds";
+
 /// Context that every action has, besides its own fields: name and Cedar type.
-pub(super) const COMMON: [(&str, &str); 8] = [
+pub(super) const COMMON: [(&str, &str); 9] = [
     ("host", "String"),
     ("operation", "String"),
     ("access", "String"),
     ("method", "String"),
     ("unmapped", "Bool"),
     ("inspected", "Bool"),
+    (RECORD_KINDS, "Set<String>"),
     ("time", "LocalTime"),
     ("risk", "Long"),
 ];
+
+/// What an editor shows beside such a name, where the name does not say it.
+pub(super) fn says(common: &str) -> &'static str {
+    match common {
+        RECORD_KINDS => {
+            "What the records are called, in lower case and without what stands before it: the target's kind, `record_kind`, each of `sql_tables`, \
+             and the target's id where it is a table, collection or index"
+        }
+        _ => "",
+    }
+}
 
 /// Names of context that later parts of the gate bring; a field of that name would be taken for theirs.
 const RESERVED: [&str; 3] = ["budgets", "rates", "approvals"];
@@ -117,7 +132,8 @@ pub(super) fn text(vocabulary: &Vocabulary, strictness: Strictness) -> String {
 fn context(vocabulary: &Vocabulary, definition: &ActionDefinition, strictness: Strictness) -> String {
     let mut members = String::new();
     for (name, kind) in COMMON {
-        let _ = writeln!(members, "    \"{name}\": {kind},");
+        let doc = doc("    ", says(name));
+        let _ = writeln!(members, "{doc}    \"{name}\": {kind},");
     }
     if !definition.budgets.is_empty() {
         // A total is not known where the call leaves out what the budget sums.

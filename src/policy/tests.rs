@@ -4,6 +4,7 @@ mod files;
 mod fits;
 mod incomplete;
 mod index;
+mod kinds;
 mod meanings;
 mod names;
 mod trial;

@@ -37,6 +37,8 @@ pub(super) enum Matter {
     Never(String),
     /// Whatever it matches, this unconditional block blocks.
     Shadowed(Arc<str>),
+    /// Whatever it matches, this block blocks under no more conditions.
+    Blocked(Arc<str>),
     /// Another of its kind has the same scope and conditions.
     Twice(Arc<str>),
     /// Another of its kind says the same of all that it matches.
@@ -122,13 +124,16 @@ impl Policies {
         let wider = |other: &&Part<'_>| {
             other.id != part.id && !other.rule.on_trial && scope::covers(other.policy, part.policy, &self.vocabulary)
         };
-        let shadows = |other: &&Part<'_>| {
-            matches!(other.rule.kind, Kind::Forbid) && other.syntax.clauses().is_empty() && wider(other)
-        };
-        if !matches!(part.rule.kind, Kind::Forbid)
-            && let Some(other) = all.iter().find(shadows)
-        {
-            return Some(Matter::Shadowed(other.id.clone()));
+        let blocks =
+            |other: &&Part<'_>| matches!(other.rule.kind, Kind::Forbid) && asks_no_more(other, part) && wider(other);
+        if !matches!(part.rule.kind, Kind::Forbid) {
+            let mut blocks = all.iter().filter(blocks);
+            if let Some(other) = blocks.clone().find(|other| other.syntax.clauses().is_empty()) {
+                return Some(Matter::Shadowed(other.id.clone()));
+            }
+            if let Some(other) = blocks.next() {
+                return Some(Matter::Blocked(other.id.clone()));
+            }
         }
         let alike = |other: &&Part<'_>| says_as_much(&other.rule.kind, &part.rule.kind) && wider(other);
         let twins = |other: &&Part<'_>| {
@@ -147,9 +152,9 @@ impl Policies {
         if let Some(other) = others.clone().find(twins) {
             return (other.id < part.id).then(|| Matter::Twice(other.id.clone()));
         }
-        let says_more =
-            |other: &&Part<'_>| other.syntax.clauses().is_empty() || other.syntax.clauses() == part.syntax.clauses();
-        others.find(says_more).map(|other| Matter::Covered(other.id.clone()))
+        others
+            .find(|other| asks_no_more(other, part))
+            .map(|other| Matter::Covered(other.id.clone()))
     }
 
     fn message(&self, rule: &Rule, matter: &Matter) -> String {
@@ -162,6 +167,11 @@ impl Policies {
             Matter::Shadowed(other) => format!(
                 "decides nothing: {} blocks all that it is about, without conditions; take one of the two out, or give the block \
                  an `unless`",
+                where_is(other)
+            ),
+            Matter::Blocked(other) => format!(
+                "decides nothing of a call that states all it reads: {} blocks whatever it matches, under the same conditions or \
+                 fewer; take one of the two out, or change its conditions",
                 where_is(other)
             ),
             Matter::Twice(other) => {
@@ -196,6 +206,49 @@ fn says_as_much(one: &Kind, other: &Kind) -> bool {
         }
         (Kind::Permit | Kind::Forbid | Kind::Hold(_), _) => false,
     }
+}
+
+/// Whether each condition of one rule is one of another's, so that whatever meets that one's meets these.
+fn asks_no_more(one: &Part<'_>, other: &Part<'_>) -> bool {
+    let asked = conditions(other.syntax.clauses());
+    let conditions = conditions(one.syntax.clauses());
+    conditions.iter().all(|condition| asked.contains(condition))
+}
+
+/// What must come to what for all clauses to be met: `when { a && !b } unless { c || d }` asks for `a`, and for `b`, `c` and
+/// `d` not to be.
+fn conditions(clauses: &[Clause]) -> Vec<(&Expr, bool)> {
+    let mut open: Vec<(&Expr, bool)> = clauses
+        .iter()
+        .map(|clause| match clause {
+            Clause::When(condition) => (condition.as_ref(), true),
+            Clause::Unless(condition) => (condition.as_ref(), false),
+        })
+        .collect();
+    let mut asked = Vec::new();
+    while let Some((condition, is)) = open.pop() {
+        match (condition, is) {
+            (Expr::UnaryOp { op: UnaryOp::Not, expr }, _) => open.push((expr.as_ref(), !is)),
+            (
+                Expr::BinaryOp {
+                    op: BinaryOp::And,
+                    left,
+                    right,
+                },
+                true,
+            )
+            | (
+                Expr::BinaryOp {
+                    op: BinaryOp::Or,
+                    left,
+                    right,
+                },
+                false,
+            ) => open.extend([(left.as_ref(), is), (right.as_ref(), is)]),
+            (_, _) => asked.push((condition, is)),
+        }
+    }
+    asked
 }
 
 /// Why no call meets a rule, if none does.

@@ -124,6 +124,32 @@ fn with_the_pack_mail_to_people_outside_is_held_once_somebody_says_who_is_inside
 }
 
 #[test]
+fn with_the_pack_a_mail_to_101_people_is_held_and_one_to_100_is_sent() {
+    let (_home, rules) = rules(include_str!("../../../policies/packs/communication.cedar"));
+    for (people, expected) in [
+        (100, "decision: ALLOW"),
+        (
+            101,
+            "decision: REQUIRE_APPROVAL, among: [communication-bulk, message-to-over-100]",
+        ),
+    ] {
+        let to: Vec<String> = (0..people)
+            .map(|at| format!("{{\"email\": \"u{at}@example.com\"}}"))
+            .collect();
+        let (passed, text, _) = results(
+            &rules,
+            &format!(
+                "tests:\n  - it: x\n    curl: >-\n      https://api.sendgrid.com/v3/mail/send --json '{{\"personalizations\": \
+                 [{{\"to\": [{}]}}], \"from\": {{\"email\": \"bot@example.com\"}}, \"subject\": \"x\", \"content\": \
+                 [{{\"type\": \"text/plain\", \"value\": \"x\"}}]}}'\n    expect: {{ {expected} }}\n",
+                to.join(", ")
+            ),
+        );
+        assert!(passed, "{people}: {text}");
+    }
+}
+
+#[test]
 fn a_file_of_ones_own_is_not_taken_for_a_packs() {
     let directory = tempfile::tempdir().unwrap();
     let tests = |name: &str| {

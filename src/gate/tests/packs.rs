@@ -96,6 +96,10 @@ fn a_refund_over_10000_needs_two_people_and_under_it_one() {
 #[test]
 fn databases() {
     let table = |name: &str, environment: &str| on(action(name, &[]), "table", environment);
+    let document = |provider: &str| Action {
+        provider: provider.into(),
+        ..on(action("delete_record", &[]), "document", "production")
+    };
     decides(
         "databases",
         include_str!("../../../policies/packs/databases.cedar"),
@@ -111,6 +115,16 @@ fn databases() {
                 "BLOCK policy_blocked databases-delete-in-production",
             ),
             (table("delete_record", "staging"), "REQUIRE_APPROVAL deletion"),
+            (
+                document("elasticsearch"),
+                "BLOCK policy_blocked databases-delete-in-production",
+            ),
+            (
+                document("google"),
+                "BLOCK policy_blocked databases-delete-in-production",
+            ),
+            // A page of a wiki is no record of a database.
+            (document("linear"), "REQUIRE_APPROVAL deletion"),
             (
                 on(of("delete_record", "record_count", 1), "table", "staging"),
                 "REQUIRE_APPROVAL deletion",
@@ -289,7 +303,7 @@ fn workflows() {
             (
                 action(
                     "bulk_update",
-                    &[("record_kind", kind), ("unbounded", Value::Bool(false))],
+                    &[("record_kind", kind.clone()), ("unbounded", Value::Bool(false))],
                 ),
                 "REQUIRE_APPROVAL workflows-contracts",
             ),
@@ -297,7 +311,16 @@ fn workflows() {
                 in_tables(&["orders", "contracts"]),
                 "REQUIRE_APPROVAL workflows-contracts",
             ),
+            (
+                in_tables(&["orders", "public.Contracts"]),
+                "REQUIRE_APPROVAL workflows-contracts",
+            ),
             (in_tables(&["orders"]), "ALLOW changes"),
+            (in_tables(&["contracts.orders"]), "ALLOW changes"),
+            (
+                on(action("sync_data", &[("record_kind", kind)]), "project", "unknown"),
+                "REQUIRE_APPROVAL workflows-contracts",
+            ),
             (on(action("modify_record", &[]), "page", "unknown"), "ALLOW changes"),
             (
                 action("export_data", &[]),

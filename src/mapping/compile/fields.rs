@@ -227,6 +227,8 @@ impl Compiler<'_> {
             (Reduce::MailRecipients, FieldType::Int) => Reducer::Mail(Told::Count),
             (Reduce::MailDomains, FieldType::Strings) => Reducer::Mail(Told::Domains),
             (Reduce::Distinct, FieldType::Strings) => Reducer::Distinct,
+            (Reduce::Names, FieldType::Strings) => Reducer::Names,
+            (Reduce::Parents, FieldType::Strings) => Reducer::Parents,
             (Reduce::Distinct, FieldType::Int) => Reducer::CountDistinct,
             (Reduce::Split, FieldType::Strings | FieldType::Int) => {
                 let separator = self.keep(at, separator().ok_or_else(|| "`split` needs a `separator`".to_owned()))?;

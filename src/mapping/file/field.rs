@@ -35,8 +35,8 @@ pub(in crate::mapping) struct Field {
     /// A required field that no call of this operation tells.
     #[serde(default)]
     pub not_told: bool,
-    /// `one` (default), `first`, `count`, `sum`, `max`, `sum_product`, `list` (default for lists), `distinct`, `len`,
-    /// `split`, `domain`, `mail_recipients`, `mail_domains`
+    /// `one` (default), `first`, `count`, `sum`, `max`, `sum_product`, `list` (default for lists), `distinct`, `names`,
+    /// `parents`, `len`, `split`, `domain`, `mail_recipients`, `mail_domains`
     #[serde(default)]
     pub reduce: Option<Reduce>,
     /// The two members that `sum_product` multiplies.
@@ -111,6 +111,10 @@ pub(in crate::mapping) enum Reduce {
     SumProduct,
     List,
     Distinct,
+    /// Names of the members of the object: `{"orders": […]}` → `orders`.
+    Names,
+    /// What each of the paths stands in: `documents/orders/o-1` → `orders`.
+    Parents,
     Len,
     Split,
     Domain,

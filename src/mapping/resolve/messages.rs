@@ -89,7 +89,7 @@ impl Mappings {
                         (_, false) if mcp::runs_code(name) => (&table.code, false),
                         found => found,
                     };
-                    (operation, format!("tools/call:{name}"), message, listed)
+                    (operation, format!("{}{name}", mcp::TOOL), message, listed)
                 }
                 Message::Method { name, message } if mcp::READS.contains(&name) => {
                     (&table.reads, name.to_owned(), message, true)

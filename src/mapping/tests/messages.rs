@@ -218,3 +218,28 @@ fn an_ending_that_targets_are_told_without_is_checked_when_it_is_loaded() {
     let read = file(", id: $.path.repo }\n    in_parts: { uploadType: multipart");
     assert!(read.contains("`in_parts` is about content that is not read"), "{read}");
 }
+
+#[test]
+fn the_line_of_a_tool_is_told_by_the_name_of_its_operation() {
+    let mappings = shipped();
+    let text = include_str!("../../../mappings/mcp.yaml");
+    let line = |tool: &str| text.lines().position(|line| line == format!("  {tool}:")).unwrap() + 1;
+    for tool in ["create_refund", "execute_sql"] {
+        let said = mappings.said("mcp.stripe.com", &format!("tools/call:{tool}")).unwrap();
+        // The entry begins with its name, and its place is there or right below.
+        assert!((line(tool)..=line(tool) + 1).contains(&said.line), "{tool}: {said:?}");
+        assert!(&*said.file == "mcp" && !said.generated, "{said:?}");
+        let message =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": {} } });
+        let call = call(
+            "POST",
+            "https://mcp.stripe.com/",
+            &[("content-type", "application/json")],
+            Some(&message.to_string()),
+        );
+        let action = resolve(mappings, &call).unwrap();
+        let place = mappings.place(&call, &action).unwrap();
+        assert_eq!(place, format!("{}:{}", said.file, said.line));
+    }
+    assert_eq!(mappings.said("mcp.stripe.com", "tools/call:nobody_listed_it"), None);
+}

@@ -9,6 +9,8 @@ use super::*;
 use crate::model::labels::Possible;
 use crate::policy::warn::{Known, Matter};
 
+mod blocks;
+
 fn known() -> Known {
     let set = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
     Known {
@@ -109,34 +111,6 @@ fn no_call_has_a_risk_above_100() {
     let rule = |condition: &str| format!("@id(\"x\") forbid ({REFUND}) when {{ {condition} }};");
     warns(&rule("context.risk > 100"), &["`context.risk`"]);
     warns(&rule("context.risk >= 100 && context.risk > 0"), &[]);
-}
-
-#[test]
-fn a_rule_under_an_unconditional_block_is_told() {
-    let block = "@id(\"no-refunds\") forbid (principal, action in Action::\"payments\", resource);\n";
-    warns(
-        &format!(
-            "{block}@id(\"ours\") permit (principal == Agent::\"a\", action == Action::\"process_refund\", resource);"
-        ),
-        &["rule `ours` decides nothing: `no-refunds` (policies/test.cedar:1:1) blocks all"],
-    );
-    warns(
-        &format!("{block}@id(\"asks\") @decision(\"REQUIRE_APPROVAL\") forbid ({REFUND});"),
-        &["rule `asks` decides nothing"],
-    );
-    // It is about more, or the block is not of every such call, or only asks.
-    warns(
-        &format!("{block}@id(\"all\") permit (principal, action, resource);"),
-        &[],
-    );
-    for block in [
-        "@id(\"no\") forbid (principal, action in Action::\"payments\", resource) when { context.unmapped };",
-        "@id(\"no\") @decision(\"REQUIRE_APPROVAL\") forbid (principal, action in Action::\"payments\", resource);",
-        "@id(\"no\") forbid (principal in Role::\"r\", action in Action::\"payments\", resource);",
-        "@id(\"no\") forbid (principal, action in Action::\"writes\", resource in Provider::\"stripe\");",
-    ] {
-        warns(&format!("{block}@id(\"ours\") permit ({REFUND});"), &[]);
-    }
 }
 
 #[test]
@@ -379,7 +353,7 @@ proptest! {
                 prop_assert!(!(by_another && policies.rules[&id].on_trial), "{id} is on trial in\n{text}");
                 let true_of_it = match &matter {
                     Matter::Never(_) => false,
-                    Matter::Shadowed(other) => is_met(&policies, other, question),
+                    Matter::Shadowed(other) | Matter::Blocked(other) => is_met(&policies, other, question),
                     Matter::Twice(other) => people(other) == people(&id) && is_met(&policies, other, question),
                     Matter::Covered(other) => people(other) >= people(&id) && is_met(&policies, other, question),
                     Matter::Nobody(_) => true,

@@ -9,7 +9,7 @@ use super::seen::{self, Seen};
 use crate::audit::{Period, RecordedCall};
 use crate::cli::explain::advice::cedar_text;
 use crate::model::vocabulary::ActionClass;
-use crate::model::{Access, Action, Vocabulary, inert};
+use crate::model::{Access, Action, Sensitivity, Vocabulary, inert};
 
 /// Why calls are left out that another like them may bring under a rule: what they lack, or what else was then, stopped them.
 const INCOMPLETE: &str = "incomplete";
@@ -47,6 +47,8 @@ struct Kind {
     provider: Arc<str>,
     target: Arc<str>,
     environment: Arc<str>,
+    /// One table beside another at the same host may hold what is confidential.
+    sensitivity: &'static str,
     host: String,
     /// What is so of the call (`unbounded`): a rule for those of which it is not is another.
     flags: BTreeSet<Arc<str>>,
@@ -81,6 +83,7 @@ impl<'a> Draft<'a> {
                 provider: meaning.provider.clone(),
                 target: meaning.target.kind.clone(),
                 environment: meaning.environment().clone(),
+                sensitivity: sensitivity(meaning).as_str(),
                 host: recorded.facts.host.clone(),
                 flags: seen::flags(meaning),
             };
@@ -200,6 +203,12 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// As rules see it, where nobody said, too.
+fn sensitivity(action: &Action) -> Sensitivity {
+    let labels = action.labels.as_ref();
+    labels.map(|labels| labels.sensitivity).unwrap_or_default()
+}
+
 /// What the rules alone would have made of the calls.
 pub(super) struct Would {
     pub(super) calls: u64,
@@ -233,6 +242,7 @@ fn rule(number: usize, kind: &Kind, seen: &Seen, bounds: Vec<String>) -> String 
         format!("context.host == {}", cedar_text(&kind.host)),
         format!("resource.kind == {}", cedar_text(&kind.target)),
         format!("resource.environment == {}", cedar_text(&kind.environment)),
+        format!("resource.sensitivity == {}", cedar_text(kind.sensitivity)),
     ];
     let mut text = format!("// {} call{}", seen.calls, if seen.calls == 1 { "" } else { "s" });
     text.push_str(&seen.told());

@@ -10,6 +10,8 @@ use crate::model::{
 };
 use crate::store::{self, Store};
 
+mod names;
+
 fn call(agent: &str) -> Call {
     Call {
         id: CallId::random(),

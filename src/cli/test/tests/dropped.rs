@@ -37,6 +37,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("repos.update", "private"),
     ("repos.update", "visibility"),
     ("rest.select", "query select"),
+    ("spanner.projects.instances.databases.sessions.commit", "mutations"),
     ("storage.buckets.insert", "iamConfiguration"),
     ("storage.buckets.insert", "query predefinedAcl"),
     ("storage.objects.insert", "query predefinedAcl"),
