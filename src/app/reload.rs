@@ -22,6 +22,7 @@ use crate::budget::{Coming, RecallError};
 use crate::config::Config;
 use crate::control::health::Readiness;
 use crate::gate::{Gate, Rules};
+use crate::io::background;
 use crate::io::watch::Watch;
 use crate::model::inert::inert;
 use crate::model::{Diagnostic, Timestamp};
@@ -145,7 +146,8 @@ impl Reload {
         let (config, store, before) = (self.config.clone(), self.store.clone(), self.gate.rules());
         let (seen, own, gone) = (self.seen.take(), self.own.clone(), std::mem::take(&mut self.gone));
         let known: BTreeSet<String> = gone.keys().cloned().collect();
-        let read = tokio::task::spawn_blocking(move || {
+        // Thousands of rules take a second of a core, and calls want it meanwhile.
+        let read = background::done("reload", move || {
             let sources = super::sources(&config.home, &config.home.policies())?;
             let digests = sources.digests();
             let names = sources.own();

@@ -92,7 +92,13 @@ pub fn judge(known: &Known<'_>) -> Judged {
     }
     // The first word that changes something says what: `createLogsArchive` removes nothing.
     let mut verbs = name.iter().chain(&end).map(String::as_str);
-    let change = verbs.find_map(|word| if changes(word) { Some(word) } else { begins_with_a_change(word) });
+    let change = verbs.find_map(|word| {
+        if changes(word) {
+            Some(word)
+        } else {
+            begins_with_a_change(word)
+        }
+    });
     if change.is_some_and(|word| REMOVING.contains(&word)) {
         return judged(Access::Delete, Evidence::Name);
     }

@@ -3,6 +3,8 @@
 use std::io;
 use std::thread;
 
+use tokio::sync::oneshot;
+
 /// Nice enough that a call gets the core at once, and not so nice that work never ends beside calls without end: a tenth of
 /// a core that both want (`sched(7)`).
 #[cfg(target_os = "linux")]
@@ -18,6 +20,21 @@ pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()>
         work();
     };
     thread::Builder::new().name(name.to_owned()).spawn(behind).map(drop)
+}
+
+/// The same, for who waits for what it gives.
+///
+/// # Errors
+/// If there can be no more threads, or the work ended in a panic.
+pub async fn done<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (tell, told) = oneshot::channel();
+    let tells = move || {
+        // Whoever dropped the future does not want to know.
+        let _unheard = tell.send(work());
+    };
+    start(name, tells)?;
+    told.await
+        .map_err(|_| io::Error::other(format!("the thread `{name}` ended in a panic")))
 }
 
 /// Linux counts niceness by thread, and lets anybody be nicer.
@@ -42,5 +59,16 @@ mod tests {
         let (before, (tell, told)) = (own(), channel());
         start("nice", move || tell.send(own()).unwrap()).unwrap();
         assert_eq!((told.recv().unwrap(), own()), (before.max(NICENESS), before));
+    }
+
+    #[tokio::test]
+    async fn what_is_waited_for_is_done_behind_the_calls_and_a_panic_is_told() {
+        let own = || rustix::process::getpriority_process(None).unwrap();
+        let before = own();
+        assert_eq!(done("nice", own).await.unwrap(), before.max(NICENESS));
+        let error = done("ends", || panic!("as a mistake in our code would"))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("`ends`"), "{error}");
     }
 }

@@ -79,7 +79,7 @@ fn a_rule_under_a_block_of_the_same_conditions_is_told() {
             "@id(\"never\") @decision(\"REQUIRE_APPROVAL\") @approvers(\"legal\") forbid ({REFUND}) when {{ {large} }};\n"
         ),
         format!("@id(\"never\") @mode(\"observe\") forbid ({REFUND}) when {{ {large} }};\n"),
-        format!("@id(\"never\") forbid (principal == Agent::\"a\", action, resource) when {{ context.unmapped }};\n"),
+        "@id(\"never\") forbid (principal == Agent::\"a\", action, resource) when { context.unmapped };\n".to_owned(),
     ] {
         let [permit, _] = rules(&format!("when {{ {large} }}"));
         assert!(!warnings(&(other + &permit)).iter().any(|said| said.contains("`ours`")));
