@@ -211,6 +211,7 @@ mod tests {
             ("POST", "searchAndReplace", &["x.readonly"]),
             ("POST", "updateSearch", &["x.readonly"]),
             ("POST", "getToken", &[]),
+            ("POST", "getOobConfirmationCode", &[]),
             ("PUT", "getThing", &["x.readonly"]),
             ("PATCH", "queryThing", &[]),
             ("POST", "things", &[]),
@@ -281,6 +282,7 @@ mod tests {
                 Evidence::Scopes,
             ),
             ("POST", "searchThings", "/a", &[], Evidence::Name),
+            ("POST", "listTransferableOffers", "/a:listTransferableOffers", &[], Evidence::Name),
             (
                 "POST",
                 "post-/crm/v3/things/batch/read",

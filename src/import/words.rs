@@ -64,16 +64,12 @@ pub(super) fn changes(word: &str) -> bool {
     listed(word) || ["de", "dis", "re", "un"].iter().any(again)
 }
 
-/// The word for a change that another begins with, where all is written as one: `createquery`, `runsearch`. A short one counts
-/// only before a word for reading: `address` and `settings` change nothing.
+/// The word for a change in front of one for reading, where both are written as one: `createquery`, `runsearch`.
 ///
 /// SECURITY: the last word of a path made a read of what its name says it makes (test `a_name_that_changes_is_no_read`).
 pub(super) fn begins_with_a_change(word: &str) -> Option<&'static str> {
-    let reads = |rest: &str| [READING.as_slice(), &ENDING, &ASKING].concat().contains(&rest);
-    let begins = |change: &&&'static str| {
-        let rest = word.strip_prefix(**change).filter(|rest| rest.len() > 2);
-        rest.is_some_and(|rest| change.len() > 4 || reads(rest))
-    };
+    let reads = |rest: &str| READING.contains(&rest) || ASKING.contains(&rest);
+    let begins = |change: &&&'static str| word.strip_prefix(**change).is_some_and(reads);
     REMOVING.iter().chain(&CHANGING).find(begins).copied()
 }
 
@@ -258,10 +254,13 @@ pub(super) const REMOVING: [&str; 22] = [
 ];
 
 /// What hands out credentials: asking for it is no plain read.
-pub(super) const CREDENTIAL: [&str; 9] = [
+pub(super) const CREDENTIAL: [&str; 12] = [
     "credential",
     "credentials",
     "kubeconfig",
+    "oob",
+    "otp",
+    "passcode",
     "password",
     "presigned",
     "secret",
