@@ -92,13 +92,8 @@ pub fn judge(known: &Known<'_>) -> Judged {
     }
     // The first word that changes something says what: `createLogsArchive` removes nothing.
     let mut verbs = name.iter().chain(&end).map(String::as_str);
-    let change = verbs.find_map(|word| {
-        if changes(word) {
-            Some(word)
-        } else {
-            begins_with_a_change(word)
-        }
-    });
+    let compound = || name.iter().chain(&end).find_map(|word| begins_with_a_change(word));
+    let change = verbs.find(|word| changes(word)).or_else(compound);
     if change.is_some_and(|word| REMOVING.contains(&word)) {
         return judged(Access::Delete, Evidence::Name);
     }
@@ -114,7 +109,7 @@ pub fn judge(known: &Known<'_>) -> Judged {
     // A name that is only the method and the path says nothing, and POST to a collection adds to it, whatever scopes are
     // listed; what is done to many at once is named by more than its first word.
     let asks = |word: &String| READING.contains(&word.as_str()) || ASKING.contains(&word.as_str());
-    if scopes && !leads(&["post", "put", "batch"]) && name.iter().chain(&end).any(asks) {
+    if scopes && !leads(&["post", "put", "batch"]) && name.iter().any(asks) {
         return judged(Access::Read, Evidence::Scopes);
     }
     match reads_by_name(known, segment, &name, &end) {
@@ -242,6 +237,9 @@ mod tests {
             ("publishpreview", "/i/preview"),
             ("startrender", "/j/render"),
             ("incrementcount", "/count"),
+            ("bumpcount", "/count"),
+            ("reruncheck", "/x/{id}/check"),
+            ("unpublishpreview", "/x/preview"),
         ] {
             for scopes in [&[][..], &["x.readonly"]] {
                 assert_ne!(of("POST", name, path, scopes).0, Access::Read, "{name}");
@@ -282,7 +280,13 @@ mod tests {
                 Evidence::Scopes,
             ),
             ("POST", "searchThings", "/a", &[], Evidence::Name),
-            ("POST", "listTransferableOffers", "/a:listTransferableOffers", &[], Evidence::Name),
+            (
+                "POST",
+                "listTransferableOffers",
+                "/a:listTransferableOffers",
+                &[],
+                Evidence::Name,
+            ),
             (
                 "POST",
                 "post-/crm/v3/things/batch/read",
@@ -299,6 +303,11 @@ mod tests {
     #[test]
     fn what_removes_is_a_deletion_and_who_may_is_administration() {
         assert_eq!(of("POST", "things.batchDelete", "/t", &[]).0, Access::Delete);
+        assert_eq!(
+            of("POST", "attachments_delete", "/attachments/delete", &[]).0,
+            Access::Delete
+        );
+        assert_eq!(of("POST", "runsearchDelete", "/t", &[]).0, Access::Delete);
         assert_eq!(of("POST", "setIamPolicy", "/t/{x}:setIamPolicy", &[]).0, Access::Admin);
         assert_eq!(
             of("POST", "post-/things/batch/archive", "/things/batch/archive", &[]).0,

@@ -61,16 +61,24 @@ pub(super) const ASKING: [&str; 14] = [
 pub(super) fn changes(word: &str) -> bool {
     let listed = |word: &str| CHANGING.contains(&word) || REMOVING.contains(&word);
     let again = |prefix: &&str| word.strip_prefix(*prefix).is_some_and(listed);
-    listed(word) || ["de", "dis", "re", "un"].iter().any(again)
+    listed(word) || AGAIN.iter().any(again)
 }
+
+/// Undone, or done again.
+const AGAIN: [&str; 4] = ["de", "dis", "re", "un"];
 
 /// The word for a change in front of one for reading, where both are written as one: `createquery`, `runsearch`.
 ///
 /// SECURITY: the last word of a path made a read of what its name says it makes (test `a_name_that_changes_is_no_read`).
 pub(super) fn begins_with_a_change(word: &str) -> Option<&'static str> {
     let reads = |rest: &str| READING.contains(&rest) || ASKING.contains(&rest);
-    let begins = |change: &&&'static str| word.strip_prefix(**change).is_some_and(reads);
-    REMOVING.iter().chain(&CHANGING).find(begins).copied()
+    let begins = |change: &str| {
+        let again = AGAIN.iter().filter_map(|prefix| word.strip_prefix(*prefix));
+        again
+            .chain([word])
+            .any(|word| word.strip_prefix(change).is_some_and(reads))
+    };
+    REMOVING.iter().chain(&CHANGING).find(|change| begins(change)).copied()
 }
 
 /// What changes something, wherever it stands in a name: with one of these nothing reads but GET, and with one in front nothing.

@@ -39,13 +39,13 @@ impl Socket {
     }
 }
 
-/// Whether the other end of a connection is there. Keeps nothing open. One that is nobody's never ends.
+/// Whether the other end of a connection is there. Keeps nothing open but while somebody waits. One that is nobody's never ends.
 #[derive(Clone, Debug, Default)]
 pub struct Presence(Weak<OwnedWriteHalf>);
 
 impl Presence {
-    /// Ends once the other end has closed, also where bytes that it sent before are not read yet; not before, and elsewhere than on
-    /// Linux never.
+    /// Ends once the other end has closed, also where bytes that it sent before are not read yet, as long as they fit into what the
+    /// system keeps: the end comes behind them. Elsewhere than on Linux never.
     pub async fn ends(&self) {
         #[cfg(target_os = "linux")]
         if let Some(socket) = self.0.upgrade()
@@ -92,7 +92,11 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream: &TcpStream = (*self.write).as_ref();
-        Poll::Ready(rustix::net::shutdown(stream, rustix::net::Shutdown::Write).map_err(Into::into))
+        Poll::Ready(match rustix::net::shutdown(stream, rustix::net::Shutdown::Write) {
+            // The other end was faster: there is nothing left to shut.
+            Ok(()) | Err(rustix::io::Errno::NOTCONN) => Ok(()),
+            Err(error) => Err(error.into()),
+        })
     }
 }
 

@@ -101,14 +101,19 @@
   // is lost: the machine slept, or is in another network. Milliseconds.
   const SILENT = 15_000;
   const AGAIN = 5_000;
+  // Who is refused again and again asks less and less often.
+  const AGAIN_AT_MOST = 60_000;
+  let again = AGAIN;
   let events = null;
   let heard = 0;
   let lost = false;
 
   const hears = () => {
     heard = Date.now();
+    again = AGAIN;
     if (!lost) return;
     lost = false;
+    say("");
     compare();
   };
   const listen = () => {
@@ -125,7 +130,9 @@
   };
   const watch = () => {
     const silent = Date.now() - heard;
-    if (silent <= (events.readyState === EventSource.CLOSED ? AGAIN : SILENT)) return;
+    const refused = events.readyState === EventSource.CLOSED;
+    if (silent <= (refused ? again : SILENT)) return;
+    if (refused) again = Math.min(again * 2, AGAIN_AT_MOST);
     lost = true;
     say("Changes are not told here now.");
     listen();
