@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::io::embedded;
+use crate::model::Access;
 
 /// The calls of one line of a generated file: `  listThings: { call: "GET /v1|v2/things/{thing}" }`.
 fn calls(line: &str) -> Option<(&str, Vec<&str>)> {
@@ -67,10 +68,29 @@ const RENAMED: &[(&str, &str, &str)] = &[
     ("twilio", "lookups_v2.FetchPhoneNumber", "FetchPhoneNumberV2"),
     // The second of two methods that do the same to the description, and what both do to people.
     ("elasticsearch", "POST /_sql", "sql-query"),
-    // The description's server has the beginning of its paths, too: these paths are nobody's, and held.
-    ("paypal", "balances.get", "GET /v1/reporting/v1/reporting/balances"),
-    ("paypal", "search.get", "GET /v1/reporting/v1/reporting/transactions"),
+    // The same content by another door, of which people wrote more than the description says.
+    (
+        "google",
+        "gmail.users.messages.send",
+        "gmail.users.messages.send_upload",
+    ),
+    ("google", "storage.objects.insert", "storage.objects.insert_metadata"),
 ];
+
+/// Calls that a description has of what people wrote, and of which it says less than they did: nobody knows these calls.
+const HELD: &[(&str, &str)] = &[
+    // The job is in the part of an upload that nobody reads: it may be SQL that deletes.
+    ("google", "bigquery.jobs.insert"),
+    // Who may read the object is told by its query, which the description says nothing of.
+    ("google", "storage.objects.insert"),
+    // The description's server has the beginning of its paths, too: these paths are nobody's.
+    ("paypal", "balances.get"),
+    ("paypal", "search.get"),
+];
+
+fn is_held(provider: &str, described: &str, found: &Action) -> bool {
+    HELD.contains(&(provider, described)) && found.unmapped && found.access == Access::Write
+}
 
 fn is_renamed(provider: &str, described: &str, found: &str) -> bool {
     // Twilio's products have descriptions of their own; people name operations without those.
@@ -98,11 +118,13 @@ fn every_described_call_is_that_operation() {
                     for with in ["x1", "7"] {
                         let path = filled(&template, with);
                         let call = call(method, &format!("https://{host}{path}"), &[], None);
-                        let found = resolve(generated::with_index(), &call);
-                        let found =
-                            found.map_or_else(|reason| format!("{reason:?}"), |action| action.operation.to_string());
                         count += 1;
                         let described = format!("{prefix}{described}");
+                        let found = match resolve(generated::with_index(), &call) {
+                            Ok(found) if is_held(provider, &described, &found) => continue,
+                            Ok(found) => found.operation.to_string(),
+                            Err(reason) => format!("{reason:?}"),
+                        };
                         if plain(&found) != plain(&described) && !is_renamed(provider, &described, &found) {
                             wrong.push(format!("{name}: {method} {template}: {described} is {found}"));
                         }
