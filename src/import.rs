@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::model::Diagnostic;
+use crate::model::inert::inert;
 
 pub mod botocore;
 mod draft;
@@ -33,6 +34,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod things;
+mod unique;
 mod words;
 
 pub use draft::{Dispatch, Draft, Operation, Origin, Tables, quoted, scalar};
@@ -64,6 +66,8 @@ pub enum ImportError {
         limit: usize,
         what: &'static str,
     },
+    #[error("nothing in it could be mapped{}", reasons(left_out))]
+    Nothing { left_out: LeftOut },
     #[error("{of}: what it says makes no mapping: {what}")]
     Unmappable { of: String, what: String },
     #[error("the mapping that was made is not one: {0}")]
@@ -72,3 +76,17 @@ pub enum ImportError {
 
 /// Operations that were left out of a mapping, and why: name → reason.
 pub type LeftOut = BTreeMap<String, String>;
+
+/// Of an error, a few are enough.
+const REASONS: usize = 8;
+
+fn reasons(left_out: &LeftOut) -> String {
+    let told = left_out.iter().take(REASONS);
+    let mut told: String = told
+        .map(|(name, why)| format!("\nleft out: {}: {}", inert(name), inert(why)))
+        .collect();
+    if let Some(more) = left_out.len().checked_sub(REASONS + 1) {
+        told.push_str(&format!("\nand {} more", more + 1));
+    }
+    told
+}

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use crate::import::regenerate::{self, Made};
+use crate::import::regenerate;
 use crate::import::{self, Draft, LeftOut, Options};
+use crate::model::inert::inert;
 
 /// Turn a provider's description of its API into mapping files
 ///
@@ -236,7 +237,7 @@ impl All {
 
 fn tell(left_out: &LeftOut) -> anyhow::Result<()> {
     for (name, why) in left_out {
-        writeln!(io::stderr().lock(), "left out: {name}: {why}")?;
+        writeln!(io::stderr().lock(), "left out: {}: {}", inert(name), inert(why))?;
     }
     Ok(())
 }
@@ -278,14 +279,9 @@ impl Openapi {
 }
 
 impl Output {
-    fn write(&self, drafts: Vec<Draft>, mut left_out: LeftOut) -> anyhow::Result<()> {
-        let vocabulary = regenerate::vocabulary()?;
-        let settled = drafts.into_iter();
-        let made: Result<Vec<Made>, _> = settled
-            .map(|draft| regenerate::settle(draft, std::mem::take(&mut left_out), &vocabulary))
-            .collect();
-        let made = made?;
-        made.iter().try_for_each(|file| tell(&file.left_out))?;
+    fn write(&self, drafts: Vec<Draft>, left_out: LeftOut) -> anyhow::Result<()> {
+        let (made, left_out) = regenerate::settle_all(drafts, left_out)?;
+        tell(&left_out)?;
         match (&self.to, made.as_slice()) {
             (None, [only]) => io::stdout().lock().write_all(only.text.as_bytes())?,
             (None, many) => bail!(

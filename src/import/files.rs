@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::ImportError;
+use super::{ImportError, unique};
 use crate::io::yaml;
 use crate::model::Source;
 
@@ -114,8 +114,16 @@ pub(super) fn parse(name: String, bytes: Vec<u8>) -> Result<Document, ImportErro
             };
             yaml::load_large(&source).map_err(|error| unreadable(error.to_string()))?
         }
-        // Its depth is bounded by the reader.
-        false => serde_json::from_slice(&bytes).map_err(|error| unreadable(format!("this is no JSON: {error}")))?,
+        false => json(&bytes).map_err(|error| match error.is_data() {
+            true => unreadable(error.to_string()),
+            false => unreadable(format!("this is no JSON: {error}")),
+        })?,
     };
     Ok(Document { name, value })
+}
+
+/// Reads JSON in which no object has a member twice. Its depth is bounded by the reader.
+fn json(bytes: &[u8]) -> serde_json::Result<Value> {
+    unique::check(bytes)?;
+    serde_json::from_slice(bytes)
 }

@@ -11,8 +11,10 @@ use super::meaning::{self, Named};
 use super::{ImportError, LeftOut, refs, template};
 use crate::model::Access;
 
+mod parts;
 mod servers;
 
+use parts::{path_item, whole};
 use servers::servers;
 
 /// The most operations of one description.
@@ -77,12 +79,20 @@ pub(super) fn read(document: &Document, options: &Options) -> Result<(Vec<Draft>
     };
     let servers = servers(root, root);
     let mut count = 0;
-    for (path, item) in paths {
-        let Some(item) = refs::follow(root, item) else { continue };
-        for (key, method) in METHODS {
-            let Some(operation) = item.get(key).filter(|operation| operation.is_object()) else {
+    for (path, item) in paths.iter().filter(|(path, _)| !path.starts_with("x-")) {
+        let item = match path_item(root, path, item) {
+            Ok(item) => item,
+            Err(why) => {
+                importer.left_out.insert(path.clone(), why.to_owned());
                 continue;
-            };
+            }
+        };
+        for (key, method) in METHODS {
+            let Some(operation) = item.get(key) else { continue };
+            if let Err(why) = whole(root, item, operation) {
+                importer.left_out.insert(format!("{method} {path}"), why.to_owned());
+                continue;
+            }
             count += 1;
             if count > MAX_OPERATIONS {
                 return Err(ImportError::TooMany {
@@ -366,10 +376,10 @@ fn has_statement(root: &Value, operation: &Value, name: &str) -> bool {
         .into_iter()
         .flatten();
     let parameters = parameters.filter_map(|parameter| refs::follow(root, parameter)?.get("schema"));
-    let members = schemas(root, operation)
-        .chain(parameters)
-        .flat_map(|schema| refs::members(root, schema, MAX_MEMBERS));
-    evidence::is_statement(name, members)
+    let all: Vec<&Value> = schemas(root, operation).chain(parameters).collect();
+    let members = all.iter().flat_map(|schema| refs::members(root, schema, MAX_MEMBERS));
+    // What is not there may be one.
+    all.iter().any(|schema| refs::follow(root, schema).is_none()) || evidence::is_statement(name, members)
 }
 
 impl Draft {

@@ -17,6 +17,9 @@ pub(super) fn follow<'a>(root: &'a Value, value: &'a Value) -> Option<&'a Value>
     None
 }
 
+/// Why [`follow`] finds nothing: said of an operation that is left out for it.
+pub(super) const LOST: &str = "a `$ref` of it leads nowhere, outside of the description, or round in a circle";
+
 /// Names of the members that content of a schema may have at its top, with those of its alternatives; no more than `limit`.
 pub(super) fn members<'a>(root: &'a Value, schema: &'a Value, limit: usize) -> Vec<(&'a str, &'a Value)> {
     let mut found = Vec::new();

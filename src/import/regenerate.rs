@@ -109,6 +109,25 @@ pub fn from_botocore(directory: &Path, authorization: &Path) -> Result<Vec<Made>
     drafts.map(|draft| settle(draft, LeftOut::new(), &vocabulary)).collect()
 }
 
+/// Drafts as texts that are mappings. One that has no operation is none.
+///
+/// # Errors
+/// As [`settle`]; where nothing is left, that nothing is, and why.
+pub fn settle_all(drafts: Vec<Draft>, mut left_out: LeftOut) -> Result<(Vec<Made>, LeftOut), ImportError> {
+    let vocabulary = vocabulary()?;
+    let mut made = Vec::new();
+    for draft in drafts {
+        let settled = settle(draft, LeftOut::new(), &vocabulary)?;
+        left_out.extend(settled.left_out.clone());
+        let is_empty = settled.text.ends_with("\noperations:\n");
+        made.extend(Some(settled).filter(|_| !is_empty));
+    }
+    match made.is_empty() {
+        true => Err(ImportError::Nothing { left_out }),
+        false => Ok((made, left_out)),
+    }
+}
+
 /// A draft as text that is a mapping: operations that do not go together with others are left out.
 ///
 /// # Errors

@@ -116,8 +116,14 @@ fn a_statement_in_a_language_is_no_read() {
     assert!(made(value).contains("  query: { call: \"POST /v1/query\" }"));
 }
 
+/// What was made of a description, and what was left out of it.
+fn told(value: Value) -> Result<(Vec<regenerate::Made>, LeftOut), ImportError> {
+    let (drafts, left_out) = read_all(&[document(value)], &options())?;
+    regenerate::settle_all(drafts, left_out)
+}
+
 #[test]
-fn hostile_descriptions_end_in_an_error_or_in_nothing() {
+fn hostile_descriptions_end_in_an_error() {
     let mut value = sample();
     // References that lead to each other, nowhere, or outside.
     value["components"]["schemas"] = json!({
@@ -127,18 +133,55 @@ fn hostile_descriptions_end_in_an_error_or_in_nothing() {
     });
     for (at, schema) in ["A", "B", "C", "None"].iter().enumerate() {
         value["paths"][format!("/p{at}")] = json!({ "post": {
-            "operationId": format!("p{at}"),
+            "operationId": format!("searchP{at}"),
             "requestBody": { "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } } },
         } });
     }
+    value["components"]["parameters"] = json!({ "P": { "$ref": "#/components/parameters/P" } });
+    let around = json!({ "$ref": "#/components/parameters/P" });
+    value["paths"]["/around"] = json!({ "get": { "parameters": [around] } });
+    value["paths"]["/below"] = json!({ "parameters": [around], "get": {}, "put": 5 });
+    value["paths"]["/body"] = json!({ "post": { "requestBody": { "$ref": "other.json#/body" } } });
+    value["paths"]["/cycle"] = json!({ "$ref": "#/paths/~1cycle" });
     value["paths"]["/outside"] = json!({ "$ref": "https://evil.example/x.json" });
+    value["paths"]["/list"] = json!([]);
+    value["paths"]["no-slash"] = json!({ "get": { "operationId": "noSlash" } });
+    value["paths"]["x-note"] = json!("of the provider's own");
     value["paths"]["/a/../b"] = json!({ "get": { "operationId": "up" } });
     value["paths"]["/bad\"\n}{path"] = json!({ "get": { "operationId": "broken\n  x: y" } });
-    let text = made(value);
+    let (made, left_out) = told(value).unwrap();
+    let text = &made[0].text;
+    // Of a schema that is not there nobody knows that it is no statement.
+    for (name, access) in [
+        ("searchP0", ""),
+        ("searchP1", ""),
+        ("searchP2", ", access: read, by: name"),
+        ("searchP3", ""),
+    ] {
+        let line = format!("  {name}: {{ call: \"POST /v1/p{}\"{access} }}", &name[7..]);
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
     assert!(
-        text.contains("p3") && !text.contains("up:") && !text.contains("x: y"),
+        !text.contains("up:") && !text.contains("x: y") && !text.contains("noSlash"),
         "{text}"
     );
+    let left: Vec<&str> = left_out.keys().map(String::as_str).collect();
+    let expected = [
+        "/cycle",
+        "/list",
+        "/outside",
+        "GET /around",
+        "GET /bad\"\n}{path",
+        "GET /below",
+        "POST /body",
+        "PUT /below",
+        "no-slash",
+        "up",
+    ];
+    assert_eq!(left, expected);
+    for lost in ["/cycle", "/outside", "GET /around", "GET /below", "POST /body"] {
+        assert!(left_out[lost].contains("`$ref`"), "{lost}: {}", left_out[lost]);
+    }
     for wrong in [
         json!(null),
         json!([]),
@@ -147,10 +190,6 @@ fn hostile_descriptions_end_in_an_error_or_in_nothing() {
     ] {
         assert!(read_all(&[document(wrong.clone())], &options()).is_err(), "{wrong}");
     }
-    // No host at all.
-    let mut value = sample();
-    value["servers"] = json!([{ "url": "https://{anything}" }]);
-    assert!(read_all(&[document(value)], &options()).unwrap().0.is_empty());
     let many: serde_json::Map<String, Value> = (0..20_001)
         .map(|at| (format!("/p{at}"), json!({ "get": {} })))
         .collect();
@@ -159,6 +198,31 @@ fn hostile_descriptions_end_in_an_error_or_in_nothing() {
         read_all(&[document(many)], &options()),
         Err(ImportError::TooMany { .. })
     ));
+}
+
+#[test]
+fn a_description_of_which_nothing_can_be_mapped_is_an_error_that_says_why() {
+    let mut no_host = sample();
+    no_host["servers"] = json!([{ "url": "https://{anything}" }]);
+    let mut no_path = sample();
+    no_path["paths"] = json!({ "/a\n": { "$ref": "#/paths/~1b" }, "/b": { "$ref": "#/paths/~1a\n" } });
+    let mut nothing = sample();
+    nothing["paths"] = json!({ "/a/../b": { "get": { "operationId": "up" } } });
+    let mut empty = sample();
+    empty["paths"] = json!({});
+    for (value, why) in [
+        (no_host, "left out: GET /things: its host is known to its user only"),
+        (no_path, "left out: /a\\u{a}: a `$ref` of it leads nowhere"),
+        (nothing, "left out: up: "),
+        (empty, "nothing in it could be mapped"),
+    ] {
+        let Err(wrong) = told(value) else { panic!("{why}") };
+        let wrong = wrong.to_string();
+        assert!(
+            wrong.starts_with("nothing in it could be mapped") && wrong.contains(why),
+            "{why}: {wrong}"
+        );
+    }
 }
 
 #[test]
@@ -175,6 +239,12 @@ fn files_that_are_too_deep_or_no_files_are_refused() {
     );
     assert!(documents(&folder.path().join("bomb.yaml")).is_err());
     assert!(documents(&folder.path().join("none.json")).is_err());
+    write("twice.json", "{\"paths\": {\"/a\": {},\n\"/\\u0061\": {}}}");
+    let twice = documents(&folder.path().join("twice.json")).unwrap_err().to_string();
+    assert!(
+        twice.contains("twice.json") && twice.contains("`/a` is there twice at line 2"),
+        "{twice}"
+    );
 }
 
 #[test]

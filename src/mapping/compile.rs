@@ -180,7 +180,7 @@ impl Compiler<'_> {
             }),
             graphql: self.graphql(file, &context).map(Arc::new),
             mcp: self.mcp(file, &context),
-            written: HashSet::new(),
+            written: HashMap::new(),
             answer: answer.clone(),
         }
     }

@@ -13,10 +13,12 @@ use crate::model::{Call, Reason, Refusal};
 mod apis;
 mod conditions;
 mod names;
+mod shape;
 
 pub(super) use apis::{ACTION, Apis, VERSION};
 pub(super) use conditions::{Closed, Conditions};
 pub(super) use names::{NameSource, Names};
+pub(super) use shape::Shape;
 
 /// The operations of one mapping file.
 pub(super) enum Dispatch {
@@ -245,7 +247,8 @@ impl Routes {
                     false => path::check_plain(segment)?,
                 }
             }
-            if path::has_format(path) && !operation.parameters.last().is_some_and(is_text) {
+            let told = operation.shape.ends_in_word || operation.parameters.last().is_some_and(is_text);
+            if path::has_format(path) && !told {
                 return Ok(None);
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::dispatch::{Dispatch, NameSource};
 use super::hosts::Found;
-use super::service::{Operation, Reader, Service};
+use super::service::{Operation, Reader, Service, Worst};
 use super::{Led, Mappings, Rule, aws, content, file, guard};
 use crate::model::{Action, Call, Refusal};
 
@@ -30,6 +30,11 @@ impl Mappings {
             }));
         };
         let rule = led(call, service, &found)?;
+        if let Rule::Path(operation, _) = &rule
+            && let Some(led) = self.described(call, number, &found, operation)?
+        {
+            return Ok(Some(led));
+        }
         let open = match &rule {
             Rule::None | Rule::Parameter(_) => true,
             // The names are in its documents.
@@ -51,8 +56,6 @@ impl Mappings {
         if matches!(rule, Rule::None) {
             below.captures.extend(found.captures.iter().cloned());
             let theirs = led(call, merged, &below)?;
-            // SECURITY: what people wrote of an operation counts in whatever form a call names it (test
-            // `a_generated_operation_never_stands_in_for_a_written_one`).
             let written = match &theirs {
                 Rule::Path(operation, _) | Rule::Name(operation, _) => merged.is_written(operation),
                 Rule::None | Rule::OtherPort | Rule::Parameter(_) => false,
@@ -72,6 +75,52 @@ impl Mappings {
             found,
             rule,
             beyond,
+        }))
+    }
+
+    /// What was generated of a call, where its template has a word in which the written one has a parameter
+    /// (`/issues/comments` and `/issues/{issue}`), or is of HEAD and the written one of GET.
+    ///
+    /// SECURITY: only what does no less: a wide template that people wrote to hold or to block goes on doing so (test
+    /// `a_word_of_a_description_goes_before_a_written_parameter`).
+    fn described(
+        &self,
+        call: &Call,
+        number: usize,
+        found: &Found,
+        written: &Operation,
+    ) -> Result<Option<Led<'_>>, Refusal> {
+        let by_get = call.method == http::Method::HEAD && !written.shape.of_head;
+        if written.reader.is_some() || (written.parameters.is_empty() && !by_get) {
+            return Ok(None);
+        }
+        let theirs = self.generated.find(&call.authority, call.scheme);
+        let Some((mut below, shelf)) = theirs.filter(|(below, _)| below.port) else {
+            return Ok(None);
+        };
+        // What people wrote goes on where what was generated cannot be used.
+        let Ok(merged) = shelf.service(&self.vocabulary, &self.services, Some(number)) else {
+            return Ok(None);
+        };
+        let path = merged.path(call, &below);
+        if !merged.dispatch.may_go_before(&call.method, &path, written.shape) {
+            return Ok(None);
+        }
+        below.captures.extend(found.captures.iter().cloned());
+        let rule = led(call, merged, &below)?;
+        let is_theirs = match &rule {
+            Rule::Path(operation, _) => {
+                operation.shape.goes_before(written.shape)
+                    && !Worst::of(written).is_more_than(operation)
+                    && !merged.is_written(operation)
+            }
+            Rule::None | Rule::OtherPort | Rule::Name(..) | Rule::Parameter(_) => false,
+        };
+        Ok(is_theirs.then_some(Led {
+            service: merged,
+            found: below,
+            rule,
+            beyond: None,
         }))
     }
 }
@@ -159,11 +208,10 @@ pub(super) fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<
     }
     match &*service.dispatch {
         Dispatch::Path(routes) => {
-            let method = match call.method == http::Method::HEAD && (service.safe_methods || service.generated) {
-                true => &http::Method::GET,
-                false => &call.method,
-            };
-            let fit = routes.find(method, path, call)?;
+            let mut fit = routes.find(&call.method, path, call)?;
+            if fit.is_none() && call.method == http::Method::HEAD && (service.safe_methods || service.generated) {
+                fit = routes.find(&http::Method::GET, path, call)?;
+            }
             Ok(fit.map_or(Rule::None, |fit| Rule::Path(fit.operation, fit.parameters)))
         }
         Dispatch::Aws(apis) => apis.rule(call),

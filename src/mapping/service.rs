@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use serde_json::Value;
 
-use super::dispatch::{Conditions, Dispatch, NameSource};
+use super::dispatch::{Conditions, Dispatch, NameSource, Shape};
 use super::document::{Document, Node, Path, Sought};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
@@ -21,6 +21,7 @@ use crate::model::{Access, Answer, Call};
 mod below;
 mod paths;
 
+pub(super) use below::Worst;
 pub(super) use paths::paths;
 
 /// One mapping file.
@@ -73,8 +74,8 @@ pub(super) struct Service {
     /// What documents and messages ask for, where operations read those.
     pub graphql: Option<Arc<Graphql>>,
     pub mcp: Option<Mcp>,
-    /// Of a generated service as a part of a written one: the names of operations that people wrote down.
-    pub written: HashSet<Arc<str>>,
+    /// Of a generated service as a part of a written one: the operations that people wrote down, with what they do at worst.
+    pub written: HashMap<Arc<str>, Worst>,
 }
 
 /// Operations by names in content.
@@ -255,6 +256,7 @@ pub(super) struct Operation {
     pub target: TargetRule,
     /// The template's parameters.
     pub parameters: Vec<Arc<str>>,
+    pub shape: Shape,
     /// Which segments of the path may stand in the record.
     pub shown_segments: Vec<bool>,
     /// What fields, target, predicates and reader look for.

@@ -26,6 +26,7 @@ mod readers;
 mod record;
 mod s3;
 mod samples;
+mod sweep;
 
 const VOCABULARY: &str = include_str!("../../mappings/actions.yaml");
 const PAYPAL: &str = include_str!("../../mappings/paypal.yaml");

@@ -77,6 +77,47 @@ fn everything_that_is_wrong_in_any_file_is_told_at_once() {
     }
 }
 
+/// A key that nobody knows, or one that is missing, hides nothing of what else is wrong.
+#[test]
+fn a_mistake_of_form_hides_no_other() {
+    let bad = "provider: acme
+hosts: [api.acme.example]
+dispatch: path
+operations:
+  a:
+    call: GET /v1/{x}
+    action: reed_record
+  b:
+    call: GET /v1/{y}
+    action: read_record
+  c:
+    call: POST /v1/y
+    action: process_refund
+    fields: { amont: { from: $.body..amount } }
+  c:
+    call: POST /v1/y
+    action: read_record
+unknown: 1
+";
+    let home = home_with(&[("mappings/acme.yaml", bad)]);
+    let output = run(home.path(), &["mapping", "check"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for told in [
+        "acme.yaml:6:5: expected `action` and `target`",
+        "acme.yaml:7:13: unknown action `reed_record` (did you mean `read_record`?)",
+        "acme.yaml:9:5: `GET /v1/{y}` is both `a` and `b`",
+        "acme.yaml:9:5: expected `action` and `target`",
+        "acme.yaml:12:5: expected `action` and `target`",
+        "unknown field `amont` (did you mean `amount`?)",
+        "acme.yaml:14:30: ",
+        "acme.yaml:15:3: duplicate mapping key: c",
+        "acme.yaml:18:1: unknown field `unknown`",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
+
 #[test]
 fn a_file_stands_in_for_that_of_its_name() {
     let home = home_with(&[
@@ -181,6 +222,18 @@ fn a_recording_is_read_as_the_gate_reads_it() {
     };
     let (_, told) = coverage("money: { account_currency: usd }\n");
     assert!(!told.contains("gift_cards"), "{told}");
+    // Some programs say the type of the content beside it only.
+    let untyped = har.replace(r#"{"name":"Content-Type","value":"application/json"}"#, "");
+    assert_ne!(untyped, har);
+    let home = home_with(&[
+        ("runplane.yaml", "money: { account_currency: usd }\n"),
+        ("traffic.har", &untyped),
+    ]);
+    let told = said(&run(home.path(), &["mapping", "coverage", "--har", "traffic.har"]));
+    assert!(
+        !told.contains("gift_cards") && !told.contains("not_inspectable"),
+        "{told}"
+    );
     let nobody_knows = "money: { accounts: [{ provider: shopify, currency: null }] }\n";
     let (_, told) = coverage(nobody_knows);
     assert!(told.contains("gift_cards") && told.contains("amount"), "{told}");
@@ -229,6 +282,51 @@ fn a_recording_shows_what_is_not_understood_and_hostile_ones_end_in_an_error() {
                 said(&output)
             );
         }
+    }
+}
+
+#[test]
+fn an_import_that_makes_nothing_ends_in_an_error_and_writes_nothing() {
+    let of = |host: &str, paths: &str| {
+        format!(r#"{{"openapi": "3.0.0", "servers": [{{"url": "https://{host}"}}], "paths": {{{paths}}}}}"#)
+    };
+    let get = r#"{"get": {"operationId": "g"}}"#;
+    let home = home_with(&[
+        (
+            "around.json",
+            &of(
+                "api.x.example",
+                r##""/a": {"$ref": "#/paths/~1b"}, "/b": {"$ref": "#/paths/~1a"}"##,
+            ),
+        ),
+        (
+            "outside.json",
+            &of("api.x.example", r#""/a": {"$ref": "file:///etc/passwd"}"#),
+        ),
+        (
+            "twice.json",
+            &of("api.x.example", &format!("\"/a\": {get}, \"/a\": {get}")),
+        ),
+        ("host.json", &of("{anything}", &format!("\"/a\": {get}"))),
+        ("slash.json", &of("api.x.example", &format!("\"a\": {get}"))),
+    ]);
+    let out = home.path().join("out");
+    fs::create_dir(&out).unwrap();
+    for (file, told) in [
+        ("around.json", "left out: /a: a `$ref` of it leads nowhere"),
+        ("outside.json", "left out: /a: a `$ref` of it leads nowhere"),
+        ("twice.json", "twice.json: the member `/a` is there twice at line 1"),
+        ("host.json", "left out: GET /a: its host is known to its user only"),
+        ("slash.json", "left out: a: a path begins with `/`"),
+    ] {
+        let output = run(
+            home.path(),
+            &["import", "openapi", file, "--provider", "x", "--to", "out"],
+        );
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{file}: {text}");
+        assert!(text.contains(told), "{file}: {text}");
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "{file}: {text}");
     }
 }
 

@@ -155,10 +155,20 @@ fn request(recorded: Recorded) -> Request {
         },
         media_type: data.mime_type,
     });
+    let content = content.filter(|content| !content.text.is_empty());
+    let mut headers: Vec<(String, String)> = headers.filter(told).collect();
+    // Some programs say the content's type beside it only.
+    let of_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case(http::header::CONTENT_TYPE.as_str());
+    if let Some(content) = &content
+        && !content.media_type.is_empty()
+        && !headers.iter().any(of_type)
+    {
+        headers.push(("content-type".to_owned(), content.media_type.clone()));
+    }
     Request {
         method: recorded.method,
         url: recorded.url,
-        headers: headers.filter(told).collect(),
-        content: content.filter(|content| !content.text.is_empty()),
+        headers,
+        content,
     }
 }

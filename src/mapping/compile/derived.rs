@@ -32,13 +32,13 @@ impl Compiler<'_> {
     /// What an operation that a person wrote down means.
     pub(super) fn written(&mut self, at: &Located<file::Operation>) -> Option<Meaning> {
         let operation = &at.value;
-        let (Some(action), true) = (&operation.action, operation.target.is_some()) else {
+        if operation.action.is_none() || operation.target.is_none() {
             self.wrong(
                 at,
                 "expected `action` and `target`: only generated files may leave them out",
             );
-            return None;
-        };
+        }
+        let action = operation.action.as_ref()?;
         if operation.by.is_some() {
             self.wrong(at, "`by` says how a generated operation's access is known");
         }

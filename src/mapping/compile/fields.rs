@@ -18,7 +18,7 @@ impl Compiler<'_> {
     pub(super) fn fields(
         &mut self,
         at: &Located<file::Operation>,
-        meaning: &Meaning,
+        meaning: Option<&Meaning>,
         when: &[(Trigger, Meaning)],
         generated: bool,
         context: &Context<'_>,
@@ -27,7 +27,7 @@ impl Compiler<'_> {
             .iter()
             .map(|(_, meaning)| meaning)
             .filter(|meaning| meaning.target.is_none());
-        let meanings = || std::iter::once(meaning).chain(here.clone());
+        let meanings = || meaning.into_iter().chain(here.clone());
         // What no rule of a generated operation tells is missing, which holds the call.
         for meaning in meanings().filter(|_| !generated) {
             for field in meaning
@@ -44,9 +44,12 @@ impl Compiler<'_> {
             let Some((name, _)) = self.vocabulary.fields.get_key_value(name.as_str()) else {
                 let hint = spelling::hint(name, self.vocabulary.fields.keys().map(AsRef::as_ref));
                 self.wrong(field, format!("unknown field `{name}`{hint}"));
+                field.value.from.iter().for_each(|from| drop(self.path(from, context)));
                 continue;
             };
-            if !meanings().any(|meaning| meaning.allows(name).is_some()) {
+            if let Some(meaning) = meaning
+                && !meanings().any(|meaning| meaning.allows(name).is_some())
+            {
                 let known: Vec<&str> = meaning.allowed.iter().map(AsRef::as_ref).collect();
                 let hint = spelling::hint(name, known.into_iter());
                 self.wrong(field, format!("`{}` has no field `{name}`{hint}", meaning.action));

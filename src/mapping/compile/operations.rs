@@ -7,7 +7,7 @@ use http::{HeaderName, Method};
 
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
-use crate::mapping::dispatch::{self, Closed, Conditions, Dispatch, NameSource, Names, Routes};
+use crate::mapping::dispatch::{self, Closed, Conditions, Dispatch, NameSource, Names, Routes, Shape};
 use crate::mapping::document::{Path, Sought};
 use crate::mapping::file::{self, File};
 use crate::mapping::service::{self, Operation};
@@ -260,8 +260,9 @@ impl Compiler<'_> {
             .iter()
             .filter_map(|when| self.when(when, meaning.as_deref(), context))
             .collect();
-        let meaning = meaning?;
-        let mut fields = self.fields(at, &meaning, &when, file.generated.is_some(), context);
+        let mut fields = self.fields(at, meaning.as_deref(), &when, file.generated.is_some(), context);
+        // What is wrong with its calls is told although nobody knows what it means.
+        let meaning = meaning.or_else(|| self.any_meaning().map(Arc::new))?;
         let target = match &operation.target {
             Some(target) => self.target(at, target, context),
             None => self.derived_target(&meaning, &mut fields, context),
@@ -317,6 +318,7 @@ impl Compiler<'_> {
                 || (meaning.access != Access::Read && !content_ignored && file.generated.is_none()),
             answer: operation.answer.as_ref().map(|answer| self.answer(at, answer)),
             parameters: context.parameters.clone(),
+            shape: Shape::of(method, context.template),
             shown_segments: context.shown_segments.clone(),
             sought,
             reads_query,

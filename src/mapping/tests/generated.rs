@@ -4,6 +4,7 @@ use super::*;
 use crate::io::embedded;
 use crate::model::Access;
 
+mod beside;
 mod documents;
 mod escaped;
 mod index;
@@ -245,7 +246,7 @@ fn a_generated_file_that_fails_refuses() {
 }
 
 /// The shipped files, and what was generated for the same hosts.
-fn with_index() -> &'static Mappings {
+pub(super) fn with_index() -> &'static Mappings {
     static ALL: LazyLock<Mappings> = LazyLock::new(unread);
     &ALL
 }
