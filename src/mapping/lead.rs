@@ -6,7 +6,7 @@ use super::dispatch::{Dispatch, NameSource};
 use super::hosts::Found;
 use super::service::{Operation, Reader, Service};
 use super::{Led, Mappings, Rule, aws, content, file, guard};
-use crate::model::{Action, Call, Refusal};
+use crate::model::{Access, Action, Call, Refusal};
 
 impl Mappings {
     /// By what people wrote first; where that names no operation, by what was generated for the host.
@@ -163,7 +163,13 @@ pub(super) fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<
                 true => &http::Method::GET,
                 false => &call.method,
             };
-            let fit = routes.find(method, path, call)?;
+            let fit = match routes.find(method, path, call)? {
+                // The same without the content, where that only reads (RFC 9110, 9.3.2).
+                None if *method == http::Method::HEAD && !routes.is_closed() => routes
+                    .find(&http::Method::GET, path, call)?
+                    .filter(|fit| fit.operation.meaning.access == Access::Read),
+                fit => fit,
+            };
             Ok(fit.map_or(Rule::None, |fit| Rule::Path(fit.operation, fit.parameters)))
         }
         Dispatch::Aws(apis) => apis.rule(call),

@@ -46,6 +46,7 @@ macro_rules! shipped {
 const FILES: &[(&str, &str, &str)] = &shipped! {
     "stripe"
     "stripe-files"
+    "stripe-connect"
     "aws-ec2"
     "aws-dynamodb"
     "aws-s3"
@@ -55,7 +56,10 @@ const FILES: &[(&str, &str, &str)] = &shipped! {
     "slack-hooks"
     "slack-files"
     "aws-autoscaling"
+    "aws-athena"
+    "aws-redshift-data"
     "aws-ecs"
+    "aws-eks"
     "aws-iam"
     "aws-kms"
     "aws-logs"
