@@ -59,7 +59,6 @@ const FILES: &[(&str, &str, &str)] = &shipped! {
     "aws-athena"
     "aws-redshift-data"
     "aws-ecs"
-    "aws-eks"
     "aws-iam"
     "aws-kms"
     "aws-logs"
