@@ -47,11 +47,14 @@ const fn plain(
     }
 }
 
-const ELASTIC: [&str; 4] = [
-    "{deployment}.es.{region}.{cloud}.elastic.cloud",
-    "{deployment}.{region}.{cloud}.elastic.cloud",
-    "{deployment}.es.{region}.{cloud}.elastic-cloud.com",
-    "{deployment}.{region}.{cloud}.found.io",
+/// 9243 is the port that Elastic Cloud gave its addresses with.
+const ELASTIC: [&str; 6] = [
+    "{deployment}.es.{region}.{cloud}.cloud.es.io:443|9243",
+    "{deployment}.es.{region}.{cloud}.elastic-cloud.com:443|9243",
+    "{deployment}.es.{region}.{cloud}.elastic.cloud:443|9243",
+    "{deployment}.{region}.{cloud}.cloud.es.io:443|9243",
+    "{deployment}.{region}.{cloud}.elastic.cloud:443|9243",
+    "{deployment}.{region}.{cloud}.found.io:443|9243",
 ];
 const PAYPAL: [&str; 4] = [
     "api-m.paypal.com",

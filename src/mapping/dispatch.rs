@@ -289,6 +289,11 @@ impl Routes {
         Ok(path)
     }
 
+    /// Whether query parameters tell operations apart.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
     /// The one of a path's operations that a call is.
     fn fitting<'o>(
         &self,

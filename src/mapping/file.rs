@@ -29,7 +29,7 @@ pub(super) struct File {
     #[serde(default)]
     pub title: Option<String>,
     /// `api.stripe.com`, `ec2.{region}.amazonaws.com` (a capture is one label), `…:8443` where it is not the scheme's
-    /// default port.
+    /// default port, `…:443|9243` where there are several.
     pub hosts: Vec<Located<String>>,
     /// How an operation is told.
     pub dispatch: Located<Dispatch>,

@@ -11,13 +11,13 @@ use crate::model::{Authority, Host, Scheme};
 /// In the place of a name's last labels: what the hosts of AWS end in, in any of its partitions.
 const AWS: &str = "{aws}";
 
-/// `ec2.{region}.amazonaws.com:8443`, `ec2.{region}.{aws}`: labels in the order written; a capture is one label, or what stands before `-ending` of
+/// `ec2.{region}.amazonaws.com:8443`, `…:443|9243`, `ec2.{region}.{aws}`: labels in the order written; a capture is one label, or what stands before `-ending` of
 /// one. An address is one label: `127.0.0.1:8931`, `[::1]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
     labels: Vec<Label>,
-    /// `None`: the scheme's default.
-    port: Option<u16>,
+    /// None: the scheme's default.
+    ports: Vec<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,12 +121,12 @@ impl Label {
 impl Pattern {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| Err(format!("`{text}` is no host pattern: {why}"));
-        let (host, port) = match text.rsplit_once(':') {
-            None => (text, None),
+        let (host, ports) = match text.rsplit_once(':') {
+            None => (text, Vec::new()),
             // The colon is one of an IPv6 address.
-            Some(_) if text.ends_with(']') => (text, None),
-            Some((host, port)) => match port.parse::<u16>() {
-                Ok(port) if port > 0 => (host, Some(port)),
+            Some(_) if text.ends_with(']') => (text, Vec::new()),
+            Some((host, ports)) => match ports.split('|').map(str::parse).collect::<Result<Vec<u16>, _>>() {
+                Ok(ports) if !ports.contains(&0) => (host, ports),
                 _ => return wrong("what follows `:` is no port"),
             },
         };
@@ -134,7 +134,7 @@ impl Pattern {
             return match host.parse::<Host>() {
                 Ok(address) if address.to_string() == host => Ok(Self {
                     labels: vec![Label::Text(host.into())],
-                    port,
+                    ports,
                 }),
                 Ok(_) | Err(_) => wrong("an address is written whole, as it is connected to: `127.0.0.1`, `[::1]`"),
             };
@@ -169,7 +169,7 @@ impl Pattern {
             _ if labels.iter().filter(|label| label.part().is_open()).count() > 1 => {
                 wrong("only one label may have an ending or a beginning")
             }
-            _ => Ok(Self { labels, port }),
+            _ => Ok(Self { labels, ports }),
         }
     }
 
@@ -317,7 +317,10 @@ impl Hosts {
         let found = |(pattern, service): &(Pattern, usize)| Found {
             service: *service,
             captures: pattern.read(&name),
-            port: authority.port == pattern.port.unwrap_or(scheme.default_port()),
+            port: match &*pattern.ports {
+                [] => authority.port == scheme.default_port(),
+                ports => ports.contains(&authority.port),
+            },
         };
         // SECURITY: each port of an address is a server of its own, ours among them (test `o56_connect_to_ourselves`).
         if matches!(authority.host, Host::Address(_)) {

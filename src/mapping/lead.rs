@@ -6,7 +6,7 @@ use super::dispatch::{Dispatch, NameSource};
 use super::hosts::Found;
 use super::service::{Operation, Reader, Service, Worst};
 use super::{Led, Mappings, Rule, aws, content, file, guard};
-use crate::model::{Action, Call, Refusal};
+use crate::model::{Access, Action, Call, Refusal};
 
 impl Mappings {
     /// By what people wrote first; where that names no operation, by what was generated for the host.
@@ -209,8 +209,11 @@ pub(super) fn rule<'a>(call: &Call, service: &'a Service, path: &str) -> Result<
     match &*service.dispatch {
         Dispatch::Path(routes) => {
             let mut fit = routes.find(&call.method, path, call)?;
-            if fit.is_none() && call.method == http::Method::HEAD && (service.safe_methods || service.generated) {
-                fit = routes.find(&http::Method::GET, path, call)?;
+            // The same without the content (RFC 9110, 9.3.2), where all that is written says so or where that only reads.
+            if fit.is_none() && call.method == http::Method::HEAD && !routes.is_closed() {
+                fit = routes.find(&http::Method::GET, path, call)?.filter(|fit| {
+                    service.safe_methods || service.generated || fit.operation.meaning.access == Access::Read
+                });
             }
             Ok(fit.map_or(Rule::None, |fit| Rule::Path(fit.operation, fit.parameters)))
         }

@@ -40,8 +40,11 @@ pub(super) fn request_line(call: &Call, known: Known<'_>) -> String {
     out
 }
 
-/// `POST /v1/other`: how an operation without a name is called.
+/// `POST /v1/other`: how an operation without a name is called. Where each path is a name it has one: `bookmarks.add`.
 pub(super) fn operation(call: &Call, known: Known<'_>) -> String {
+    if let (Known::Service(_), Some(name)) = (&known, name_in_path(call, known).filter(|name| name.contains('.'))) {
+        return name.to_owned();
+    }
     let mut out = format!("{} ", call.method);
     push_path(&mut out, call, known);
     out

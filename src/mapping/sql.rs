@@ -30,11 +30,13 @@ mod change;
 mod lexis;
 mod limit;
 mod own;
+mod pragma;
 mod pure;
 mod rows;
 mod setting;
 mod statement;
 mod survey;
+mod words;
 
 /// Bytes of a text that is read at all.
 const MAX_BYTES: usize = 256 * 1024;
@@ -91,8 +93,10 @@ impl Engine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
     Read,
-    /// Settings, locks, sequences: nothing that has a better name.
+    /// Settings of the session, transactions, numbers of sequences: nothing that has a better name.
     Other,
+    /// Nor has this, but it reaches beyond the session: a wait, a note to who listens, a sequence that is set. People are asked.
+    Held,
     Export,
     Insert,
     Update,
@@ -173,10 +177,13 @@ fn read_one(text: &str, engines: &[Engine], pure: &[Box<str>]) -> Option<Vec<Dee
                 };
                 deeds.extend(statement::deeds(&statements, &tokens, &known)?);
             }
-            // SECURITY: a text in which strings or comments end elsewhere for another engine is only read if each reads it
-            // (test `an_unknown_engine_is_the_worst_of_all`).
-            None if ambiguous => return None,
-            None => {}
+            None => match words::told(text, *engine).filter(|_| !ambiguous || engines.len() == 1) {
+                Some(deed) => deeds.push(deed),
+                // SECURITY: a text in which strings or comments end elsewhere for another engine is only read if each reads it
+                // (test `an_unknown_engine_is_the_worst_of_all`).
+                None if ambiguous => return None,
+                None => {}
+            },
         }
     }
     (!deeds.is_empty()).then_some(deeds)

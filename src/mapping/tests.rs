@@ -47,6 +47,7 @@ macro_rules! shipped {
 const FILES: &[(&str, &str, &str)] = &shipped! {
     "stripe"
     "stripe-files"
+    "stripe-connect"
     "aws-ec2"
     "aws-dynamodb"
     "aws-s3"
@@ -56,6 +57,8 @@ const FILES: &[(&str, &str, &str)] = &shipped! {
     "slack-hooks"
     "slack-files"
     "aws-autoscaling"
+    "aws-athena"
+    "aws-redshift-data"
     "aws-ecs"
     "aws-iam"
     "aws-kms"

@@ -16,9 +16,10 @@ const SQL: &str = "{sql_verb|SQL that cannot be read}[ on {sql_tables}] in {prov
 const SQL_ROWS: &str = "{sql_verb|SQL that cannot be read}[ on {sql_tables}][, unbounded: {unbounded}] in {provider}";
 
 /// What statements mean. DDL is a write or a deletion as its verb is.
-const MEANINGS: [(Class, &str, Option<Access>, &str); 9] = [
+const MEANINGS: [(Class, &str, Option<Access>, &str); 10] = [
     (Class::Read, "execute_query", None, SQL),
     (Class::Other, "call_api", None, SQL),
+    (Class::Held, "call_api", None, SQL),
     (Class::Export, "export_data", None, SQL),
     (Class::Insert, "modify_record", None, SQL),
     (Class::Update, "bulk_update", None, SQL_ROWS),

@@ -22,6 +22,7 @@ fn a_host_is_found_whole_or_not_at_all() {
         "{service}.{region}.amazonaws.com",
         "ec2.us-east-1.amazonaws.com",
         "x.example.com:8443",
+        "y.example.com:443|9243",
     ]
     .iter()
     .enumerate()
@@ -29,6 +30,9 @@ fn a_host_is_found_whole_or_not_at_all() {
         hosts.insert(Pattern::parse(pattern).unwrap(), service).unwrap();
     }
     assert_eq!(find(&hosts, "api.stripe.com", 443), Some((0, vec![], true)));
+    for (port, own) in [(443, true), (9243, true), (8443, false)] {
+        assert_eq!(find(&hosts, "y.example.com", port), Some((5, vec![], own)));
+    }
     assert_eq!(find(&hosts, "api.stripe.com", 8080), Some((0, vec![], false)));
     assert_eq!(
         find(&hosts, "ec2.eu-west-1.amazonaws.com", 443),

@@ -98,6 +98,7 @@ impl Mappings {
             access: meaning.access,
             fields,
             missing,
+            unmapped: base.unmapped || deed.class == Class::Held,
             also: Vec::new(),
             ..base.clone()
         };

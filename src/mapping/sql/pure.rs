@@ -12,6 +12,8 @@ pub(super) enum Effect {
     None,
     /// A sequence, a lock or a setting is another one afterwards.
     Other,
+    /// Others notice: they wait, are told, or are given a number again.
+    Held,
     Unknown,
 }
 
@@ -33,9 +35,12 @@ pub(super) fn effect(name: &str, known: &Known<'_>) -> Effect {
             .iter()
             .any(|list| list.split_ascii_whitespace().any(|known| known == bare))
     };
-    match (within(&PURE) && is_own(bare, known.engines), within(&[OTHER])) {
-        (true, _) => Effect::None,
-        (false, true) => Effect::Other,
+    if within(&PURE) && is_own(bare, known.engines) {
+        return Effect::None;
+    }
+    match (within(&[OTHER]), within(&[HELD])) {
+        (true, _) => Effect::Other,
+        (false, true) => Effect::Held,
         (false, false) => Effect::Unknown,
     }
 }
@@ -123,11 +128,13 @@ const SYSTEMS: &str = "charset coercibility collation connection_id current_acco
     schema session_user system_user to_regclass txid_current_if_assigned user version regclass host inet_server_addr \
     format_type sqlite_version changes";
 
-const OTHER: &str = "nextval setval set_config pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock \
-    pg_advisory_unlock_all pg_advisory_unlock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_notify \
-    pg_sleep pg_sleep_for pg_sleep_until pg_stat_reset pg_try_advisory_lock pg_try_advisory_lock_shared \
-    pg_try_advisory_xact_lock get_lock release_lock release_all_locks is_free_lock is_used_lock sleep benchmark \
-    last_insert_id setseed txid_current pg_current_xact_id pg_export_snapshot";
+const OTHER: &str = "nextval set_config pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared \
+    pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared \
+    pg_try_advisory_xact_lock release_lock release_all_locks is_free_lock is_used_lock last_insert_id setseed txid_current \
+    pg_current_xact_id pg_export_snapshot";
+
+const HELD: &str = "setval pg_notify pg_sleep pg_sleep_for pg_sleep_until sleep benchmark pg_stat_reset pg_advisory_lock \
+    pg_advisory_lock_shared get_lock";
 
 #[cfg(test)]
 mod tests {

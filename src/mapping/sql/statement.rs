@@ -7,7 +7,7 @@ use sqlparser::tokenizer::TokenWithSpan;
 
 use super::change::{altered, copied, deed, deleted, inserted, merged, names, updated};
 use super::survey::{Known, Survey, unknown};
-use super::{Class, Deed, lexis, setting};
+use super::{Class, Deed, Engine, lexis, pragma, setting};
 
 /// What a text's statements do, all that stands in them included. `None`: they do not read as they look.
 pub(super) fn deeds(statements: &[Statement], tokens: &[TokenWithSpan], known: &Known<'_>) -> Option<Vec<Deed>> {
@@ -43,7 +43,7 @@ pub(super) fn deeds(statements: &[Statement], tokens: &[TokenWithSpan], known: &
 fn touches(class: Class) -> bool {
     match class {
         Class::Insert | Class::Update | Class::Delete | Class::Drop => true,
-        Class::Read | Class::Other | Class::Export | Class::Schema | Class::Security => false,
+        Class::Read | Class::Other | Class::Held | Class::Export | Class::Schema | Class::Security => false,
     }
 }
 
@@ -52,7 +52,7 @@ fn touches(class: Class) -> bool {
     clippy::wildcard_enum_match_arm,
     reason = "sqlparser knows some 130 statements: those that are not named here are unknown, which is the strictest"
 )]
-pub(super) fn own(statement: &Statement) -> Vec<Deed> {
+pub(super) fn own(statement: &Statement, engine: Engine) -> Vec<Deed> {
     use Statement as S;
     let one = |class, verb: &str| vec![Deed::new(class, verb)];
     match statement {
@@ -120,10 +120,23 @@ pub(super) fn own(statement: &Statement) -> Vec<Deed> {
         S::Revoke(_) | S::Deny(_) | S::AlterRole { .. } | S::AlterUser(_) | S::AlterPolicy(_) | S::DropPolicy(_) => {
             one(Class::Security, first_word(statement))
         }
+        // SECURITY: a lock keeps everybody else from a table (test `what_reaches_beyond_the_session_is_held`).
+        S::Lock(lock) => {
+            let locked = lock.tables.iter().map(|target| &target.name);
+            vec![deed(Class::Security, "LOCK", names(locked), false)]
+        }
+        S::LockTables { .. } => vec![Deed {
+            untold: true,
+            ..Deed::new(Class::Security, "LOCK")
+        }],
+        S::Pragma { name, value, .. } => one(pragma::class(name, value.is_some()), "PRAGMA"),
+        S::Vacuum(vacuum) if vacuum.full => {
+            vec![deed(Class::Schema, "VACUUM", names(&vacuum.table_name), false)]
+        }
         S::DropSecret { .. } | S::CreateServer(_) | S::Use(Use::Role(_) | Use::SecondaryRoles(_)) => {
             one(Class::Security, first_word(statement))
         }
-        _ if setting::secures(statement) => one(Class::Security, first_word(statement)),
+        _ if setting::secures(statement, engine) => one(Class::Security, first_word(statement)),
         S::Drop {
             object_type,
             names: dropped,
@@ -199,6 +212,8 @@ fn others(statement: &Statement) -> Vec<Deed> {
         | S::Rollback { .. }
         | S::Savepoint { .. }
         | S::ReleaseSavepoint { .. } => Vec::new(),
+        S::Flush { .. } | S::Kill { .. } | S::NOTIFY { .. } | S::WaitFor(_) => one(Class::Held),
+        S::OptimizeTable { .. } => one(Class::Schema),
         S::Analyze(_)
         | S::Set(_)
         | S::AlterSession { .. }
@@ -209,24 +224,16 @@ fn others(statement: &Statement) -> Vec<Deed> {
         | S::Open(_)
         | S::Close { .. }
         | S::Fetch { .. }
-        | S::Flush { .. }
         | S::Discard { .. }
-        | S::Kill { .. }
         | S::Assert { .. }
         | S::Cache { .. }
         | S::UNCache { .. }
-        | S::Pragma { .. }
-        | S::Lock(_)
-        | S::LockTables { .. }
         | S::UnlockTables
-        | S::OptimizeTable { .. }
         | S::LISTEN { .. }
         | S::UNLISTEN { .. }
-        | S::NOTIFY { .. }
         | S::Vacuum(_)
         | S::Reset(_)
         | S::Print(_)
-        | S::WaitFor(_)
         | S::Return(_) => one(Class::Other),
         _ => vec![Deed::unknown(Class::Delete, first_word(statement))],
     }

@@ -61,6 +61,7 @@ impl<'a> Survey<'a> {
         }
         match name.map(|name| pure::effect(&name, self.known)) {
             Some(pure::Effect::None) => {}
+            Some(pure::Effect::Held) => self.deeds.push(Deed::new(Class::Held, "SELECT")),
             Some(pure::Effect::Other) => self.deeds.push(Deed::new(Class::Other, "SELECT")),
             // A stored function may do anything.
             Some(pure::Effect::Unknown) | None => self.deeds.extend(unknown("SELECT")),
@@ -121,7 +122,7 @@ impl Visitor for Survey<'_> {
     type Break = std::convert::Infallible;
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<Self::Break> {
-        self.deeds.extend(super::statement::own(statement));
+        self.deeds.extend(super::statement::own(statement, self.known.engine));
         ControlFlow::Continue(())
     }
 

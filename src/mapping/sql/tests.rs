@@ -1,4 +1,5 @@
 mod attribute;
+mod beyond;
 mod disguise;
 mod limits;
 mod rights;

@@ -67,11 +67,17 @@ fn what_no_proxy_hides_is_told_by_its_provider() {
     assert_eq!(told("localhost, 127.0.0.0/8"), []);
     for (entries, provider) in [
         ("localhost,api.stripe.com", "api.stripe.com (Stripe)"),
-        ("stripe.com", "stripe.com (MCP server, Stripe, Stripe files)"),
-        (".STRIPE.com", ".STRIPE.com (MCP server, Stripe, Stripe files)"),
+        (
+            "stripe.com",
+            "stripe.com (MCP server, Stripe, Stripe Connect and 1 more)",
+        ),
+        (
+            ".STRIPE.com",
+            ".STRIPE.com (MCP server, Stripe, Stripe Connect and 1 more)",
+        ),
         (
             "*.stripe.com:443",
-            "*.stripe.com:443 (MCP server, Stripe, Stripe files)",
+            "*.stripe.com:443 (MCP server, Stripe, Stripe Connect and 1 more)",
         ),
         (
             ".amazonaws.com",

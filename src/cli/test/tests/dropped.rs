@@ -29,6 +29,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("customers.create", "balance"),
     ("customers.update", "balance"),
     ("dynamodb.BatchWriteItem", "RequestItems.Other"),
+    ("ecs.UpdateService", "taskDefinition"),
     ("pages.update", "archived"),
     ("pages.update", "erase_content"),
     ("pages.update", "in_trash"),
@@ -49,6 +50,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("updateProject", "data.owner"),
     ("updateProject", "data.public"),
     ("updateProject", "data.team"),
+    ("updateProject", "permissionScheme"),
     // Without it the call is another: a bucket is made, or an object is written.
     ("s3.CreateSession", "query session"),
     ("s3.PutBucketAbac", "query abac"),
@@ -75,6 +77,8 @@ const HARMLESS: &[(&str, &str)] = &[
     ("transactions.create", "transaction.currency"),
     // The provider refuses it without.
     ("cloudflare-d1-query-database", "batch.1.sql"),
+    ("dropletActions_post", "type"),
+    ("dynamodb.BatchExecuteStatement", "Statements.1.Statement"),
     ("dynamodb.BatchWriteItem", "RequestItems.Other.0.DeleteRequest"),
     ("ec2.DescribeInstanceAttribute", "Attribute"),
     ("http.sql", "queries.1.query"),
