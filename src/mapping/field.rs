@@ -390,10 +390,8 @@ fn length(node: Node<'_>) -> Result<usize, Why> {
 }
 
 fn split(node: Node<'_>, separator: &str) -> Result<Vec<String>, Why> {
-    let items: Vec<String> = text(node)?
-        .split(separator)
-        .map(|item| item.trim().to_owned())
-        .collect();
+    let items = text(node)?.split(separator).map(|item| item.trim().to_owned());
+    let items: Vec<String> = items.collect();
     let fine = items.len() <= MAX_ITEMS && items.iter().all(|item| !item.is_empty());
     if fine { Ok(items) } else { Err(Why::Unreadable) }
 }

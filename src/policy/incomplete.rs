@@ -7,6 +7,7 @@ use cedar_policy::PolicySet;
 
 use super::evaluate::Findings;
 use super::judge::{not_permitted, unmet};
+use super::kinds;
 use super::rule::{DEFAULT_APPROVERS, INCOMPLETE_ACTION, Kind, Rule, digest};
 use super::{Policies, RuleReason, Verdict};
 use crate::model::vocabulary::{ActionDefinition, Incomplete};
@@ -49,7 +50,9 @@ impl Policies {
         }
     }
 
-    /// Rules whose `has` answered "no" because a field could not be read: they did not err, but were not checked either.
+    /// Rules whose `has` answered "no" because a field could not be read, or that saw some of the names of what is changed
+    /// only: they did not err, but were not checked either (test
+    /// `a_rule_about_records_that_nobody_can_name_is_not_checked`).
     pub(super) fn tests_missing<'a>(
         &self,
         action: &Action,
@@ -59,10 +62,10 @@ impl Policies {
         for policy in sets.flat_map(PolicySet::policies) {
             let rule = self.rules.get_key_value(AsRef::<str>::as_ref(policy.id()));
             let tests = |rule: &Rule| {
-                action
-                    .missing
-                    .iter()
-                    .any(|missing| rule.tests.contains(&*missing.field))
+                action.missing.iter().any(|missing| {
+                    let field = &*missing.field;
+                    rule.tests.contains(field) || rule.reads_kinds && kinds::FIELDS.contains(&field)
+                })
             };
             found.extend(rule.filter(|(_, rule)| tests(rule)).map(|(id, _)| id.clone()));
         }

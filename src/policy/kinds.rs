@@ -7,6 +7,9 @@ use crate::model::{Action, Value};
 /// Kinds of targets whose ids are such names.
 const NAMED: [&str; 3] = ["table", "collection", "index"];
 
+/// Fields that say what records are called.
+pub(super) const FIELDS: [&str; 2] = ["record_kind", "sql_tables"];
+
 /// The kind of the target, the target's own name where it is a table, and what the fields say of the records.
 ///
 /// SECURITY: `public."Contracts"` and an ARN that ends in `table/contracts` are the table `contracts`, and an agent chooses

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, Schema, ValidationError, ValidationMode, Validator};
 
 use super::lint::{self, Finding};
+use super::mentions::Mentions;
 use super::place::{Statement, statements};
 use super::rule::{Kind, Rule, digest};
-use super::schema::{self, Strictness};
+use super::schema::{self, RECORD_KINDS, Strictness};
 use crate::model::diagnostic::Lines;
 use crate::model::{Diagnostic, HoldRule, Source, Vocabulary};
 
@@ -208,6 +209,7 @@ impl<'a> File<'a> {
                     place: self.shown(statement.annotation("id")),
                     digest,
                     tests,
+                    reads_kinds: Mentions::of(policy).hold(RECORD_KINDS),
                     on_trial: policy.annotation(lint::MODE).is_some(),
                 };
                 Some((id, rule, policy.clone()))

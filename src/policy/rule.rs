@@ -30,6 +30,8 @@ pub(super) struct Rule {
     /// Names of context that the rule tests with `has`. Such a test answers "no" for a field that could not be read,
     /// where every other use of it is an error.
     pub(super) tests: BTreeSet<String>,
+    /// It reads what records are called, which is made of several fields: where one could not be read, it is some of them only.
+    pub(super) reads_kinds: bool,
     /// `@mode("observe")`: only recorded.
     pub(super) on_trial: bool,
 }

@@ -90,6 +90,7 @@ impl Policies {
                 place: SUPPOSED.to_owned(),
                 digest: SUPPOSED.into(),
                 tests: BTreeSet::new(),
+                reads_kinds: false,
                 on_trial: false,
             };
             rules.insert(SUPPOSED.into(), rule);

@@ -52,6 +52,8 @@ fn vocabulary() -> Vocabulary {
         ("record_count", field(FieldType::Int, None)),
         ("unbounded", field(FieldType::Bool, None)),
         ("domains", field(FieldType::Strings, None)),
+        ("record_kind", field(FieldType::String, None)),
+        ("sql_tables", field(FieldType::Strings, None)),
     ];
     let money = ["amount", "amount_base"];
     let mut export = action_definition(&["data"], Access::Write, &["record_count"], &[]);
@@ -71,7 +73,12 @@ fn vocabulary() -> Vocabulary {
         ),
         (
             "modify_record",
-            action_definition(&["data"], Access::Write, &[], &["amount", "domains"]),
+            action_definition(
+                &["data"],
+                Access::Write,
+                &[],
+                &["amount", "domains", "record_kind", "sql_tables"],
+            ),
         ),
         (
             "delete_records",

@@ -52,7 +52,9 @@ struct Part<'a> {
     id: &'a Arc<str>,
     rule: &'a Rule,
     policy: &'a Policy,
-    syntax: Template,
+    syntax: &'a Template,
+    /// What its conditions ask.
+    asked: Vec<(&'a Expr, bool)>,
 }
 
 /// The file of the rules that are in force without any of one's own.
@@ -93,16 +95,20 @@ impl Policies {
             .policies()
             .map(|policy| (policy.id().as_ref(), policy))
             .collect();
-        let parts: Vec<Part<'_>> = policies
+        let read: Vec<(&str, &Policy, Template)> = policies
             .into_iter()
-            .filter_map(|(id, policy)| {
-                let (id, rule) = self.rules.get_key_value(id)?;
-                let syntax = policy.to_pst().ok()?.body().clone();
+            .filter_map(|(id, policy)| Some((id, policy, policy.to_pst().ok()?.body().clone())))
+            .collect();
+        let parts: Vec<Part<'_>> = read
+            .iter()
+            .filter_map(|(id, policy, syntax)| {
+                let (id, rule) = self.rules.get_key_value(*id)?;
                 Some(Part {
                     id,
                     rule,
                     policy,
                     syntax,
+                    asked: conditions(syntax.clauses()),
                 })
             })
             .collect();
@@ -125,7 +131,7 @@ impl Policies {
             other.id != part.id && !other.rule.on_trial && scope::covers(other.policy, part.policy, &self.vocabulary)
         };
         let blocks =
-            |other: &&Part<'_>| matches!(other.rule.kind, Kind::Forbid) && asks_no_more(other, part) && wider(other);
+            |other: &&Part<'_>| matches!(other.rule.kind, Kind::Forbid) && wider(other) && asks_no_more(other, part);
         if !matches!(part.rule.kind, Kind::Forbid) {
             let mut blocks = all.iter().filter(blocks);
             if let Some(other) = blocks.clone().find(|other| other.syntax.clauses().is_empty()) {
@@ -138,8 +144,9 @@ impl Policies {
         let alike = |other: &&Part<'_>| says_as_much(&other.rule.kind, &part.rule.kind) && wider(other);
         let twins = |other: &&Part<'_>| {
             says_as_much(&part.rule.kind, &other.rule.kind)
-                && other.syntax.clauses() == part.syntax.clauses()
                 && scope::covers(part.policy, other.policy, &self.vocabulary)
+                && asks_no_more(other, part)
+                && asks_no_more(part, other)
         };
         // What the baseline says, a pack may say again: it is to hold where the baseline has been loosened.
         let is_shipped = part.is_shipped()
@@ -210,9 +217,7 @@ fn says_as_much(one: &Kind, other: &Kind) -> bool {
 
 /// Whether each condition of one rule is one of another's, so that whatever meets that one's meets these.
 fn asks_no_more(one: &Part<'_>, other: &Part<'_>) -> bool {
-    let asked = conditions(other.syntax.clauses());
-    let conditions = conditions(one.syntax.clauses());
-    conditions.iter().all(|condition| asked.contains(condition))
+    one.asked.iter().all(|condition| other.asked.contains(condition))
 }
 
 /// What must come to what for all clauses to be met: `when { a && !b } unless { c || d }` asks for `a`, and for `b`, `c` and

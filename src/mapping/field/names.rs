@@ -28,15 +28,23 @@ pub(super) fn of_members(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
     }
 }
 
-/// `documents/contracts/c-1` → `contracts`, sorted; of each path the last part but one.
+/// `contracts/c-1` → `contracts`, and `…/documents/contracts/c-1/lines/l-1` → `contracts` and `lines`, sorted.
+///
+/// SECURITY: the lines of a contract are a part of it, and no less held (test `every_collection_on_a_path_is_read`).
 pub(super) fn of_parents(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
-    let parent = |path: String| {
-        let mut parts = path.rsplit('/');
-        let (last, parent) = (parts.next(), parts.next());
-        let found = parent.filter(|parent| !parent.is_empty() && last.is_some_and(|last| !last.is_empty()));
-        found.map(str::to_owned).ok_or(Why::Unreadable)
-    };
-    let parents: BTreeSet<String> = texts(nodes)?.into_iter().map(parent).collect::<Result<_, _>>()?;
+    let mut parents = BTreeSet::new();
+    for path in texts(nodes)? {
+        let parts: Vec<&str> = path.split('/').collect();
+        let (within, whole) = match parts.as_slice() {
+            ["projects", _, "databases", _, "documents", within @ ..] => (within, true),
+            parts => (parts, false),
+        };
+        if within.len() < 2 || within.iter().any(|part| part.is_empty()) || whole && within.len() % 2 == 1 {
+            return Err(Why::Unreadable);
+        }
+        let pairs = within.rchunks(2).take(if whole { within.len() } else { 1 });
+        parents.extend(pairs.filter_map(|pair| pair.first()).map(|parent| (*parent).to_owned()));
+    }
     Ok(parents.into_iter().collect())
 }
 
@@ -80,8 +88,19 @@ mod tests {
         ] {
             assert_eq!(parents(&wrong), Err(Why::Unreadable), "{wrong}");
         }
+        assert_eq!(parents(&json!("documents/contracts/c-1")).unwrap(), ["contracts"]);
         let (one, other) = (json!("b/1"), json!("a/1"));
         let both = of_parents(&[Node::Json(&one), Node::Json(&other), Node::Json(&one)]);
         assert_eq!(both.unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn every_collection_on_a_path_is_read() {
+        let within = |rest: &str| parents(&json!(format!("projects/p/databases/(default)/documents{rest}")));
+        assert_eq!(within("/contracts/c-1/lines/l-1").unwrap(), ["contracts", "lines"]);
+        assert_eq!(within("/a/1/b/2/c/3").unwrap(), ["a", "b", "c"]);
+        for wrong in ["", "/", "/contracts", "/contracts/c-1/lines", "/contracts//lines/l-1"] {
+            assert_eq!(within(wrong), Err(Why::Unreadable), "{wrong}");
+        }
     }
 }

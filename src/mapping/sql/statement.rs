@@ -6,7 +6,7 @@ use sqlparser::ast::{CopyIntoSnowflakeKind, ObjectType, Statement, Use};
 use sqlparser::tokenizer::TokenWithSpan;
 
 use super::change::{altered, copied, deed, deleted, inserted, merged, names, updated};
-use super::survey::{Known, Survey, unknown};
+use super::survey::{Known, Survey, UNTOLD, unknown};
 use super::{Class, Deed, Engine, lexis, pragma, setting};
 
 /// What a text's statements do, all that stands in them included. `None`: they do not read as they look.
@@ -31,6 +31,9 @@ pub(super) fn deeds(statements: &[Statement], tokens: &[TokenWithSpan], known: &
     let reads = deeds.iter().all(|deed| deed.class == Class::Read);
     if reads && lexis::names_a_change(tokens, known.engine) {
         return None;
+    }
+    for deed in &mut deeds {
+        deed.untold |= deed.tables.remove(UNTOLD);
     }
     if deeds.is_empty() {
         // Transactions alone.

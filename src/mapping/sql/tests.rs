@@ -361,6 +361,27 @@ fn a_name_hides_no_table() {
 }
 
 #[test]
+fn a_name_that_is_bound_is_untold() {
+    for text in [
+        "INSERT INTO IDENTIFIER(?) VALUES (1)",
+        "INSERT INTO IDENTIFIER($t) VALUES (1)",
+        "UPDATE IDENTIFIER(?) AS t SET a = 1 WHERE id = 7",
+        "DELETE FROM IDENTIFIER(:1) WHERE id = 7",
+        "SELECT * FROM IDENTIFIER(?)",
+        "INSERT INTO sales.IDENTIFIER(?) VALUES (1)",
+    ] {
+        for deed in deeds_by(text, &[Engine::Snowflake]) {
+            assert!(deed.untold && deed.tables.is_empty(), "{text}: {deed:?}");
+        }
+    }
+    let named = deeds_by("INSERT INTO IDENTIFIER('orders') VALUES (1)", &[Engine::Snowflake]);
+    assert!(
+        !named[0].untold && named[0].tables.contains("IDENTIFIER('orders')"),
+        "{named:?}"
+    );
+}
+
+#[test]
 fn a_change_tells_what_it_reads_besides() {
     let deeds = deeds_by("INSERT INTO copy SELECT * FROM payroll", POSTGRES);
     let classes: Vec<_> = deeds

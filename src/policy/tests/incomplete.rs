@@ -35,6 +35,21 @@ fn a_refund_without_amount_is_held_and_names_the_rules_that_could_not_be_checked
 }
 
 #[test]
+fn a_rule_about_records_that_nobody_can_name_is_not_checked() {
+    let policies = policies(
+        r#"@id("changes") permit (principal, action in Action::"writes", resource);
+        @id("contracts") @decision("REQUIRE_APPROVAL") @approvers("legal") @timeout("10m")
+        forbid (principal, action == Action::"modify_record", resource) when { context.record_kinds.contains("contracts") };"#,
+    );
+    for field in ["sql_tables", "record_kind"] {
+        let rules = holds(&policies, &without(action("modify_record", &[]), &[field]), None);
+        assert_eq!(rules[0].unchecked, names(&["contracts"]), "{field}");
+        assert_eq!(rules[0].approvers, names(&["legal"]), "{field}");
+        assert_eq!(rules[0].timeout, Some(std::time::Duration::from_secs(600)), "{field}");
+    }
+}
+
+#[test]
 fn without_unchecked_holds_the_default_approvers_complete_it() {
     let policies = policies(r#"@id("all") permit (principal, action, resource);"#);
     let rules = holds(&policies, &full_refund(), None);

@@ -9,7 +9,6 @@ use crate::model::{
     Why,
 };
 use crate::store::{self, Store};
-
 mod names;
 
 fn call(agent: &str) -> Call {
@@ -385,8 +384,7 @@ async fn deletes_money_security_and_unmapped_calls_are_never_permitted() {
         with_more,
         incomplete,
     ];
-    let calls: Vec<(&str, Action)> = calls.into_iter().map(|action| ("bot", action)).collect();
-    let text = suggested(&calls).await;
+    let text = suggested(&calls.map(|action| ("bot", action))).await;
     assert!(!text.contains("\npermit"), "{text}");
     assert!(text.contains("12 calls. These rules alone permit 0 of them."), "{text}");
     for said in [

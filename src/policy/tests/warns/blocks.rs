@@ -30,6 +30,27 @@ fn a_rule_under_an_unconditional_block_is_told() {
     }
 }
 
+/// Each would be told to go because of the other, and with both gone nothing would be blocked.
+#[test]
+fn of_two_rules_that_ask_the_same_in_another_order_one_is_told() {
+    let block = |id: &str, conditions: &str| format!("@id(\"{id}\") forbid ({REFUND}) {conditions};\n");
+    for (one, other) in [
+        (
+            "when { context.unmapped && context.inspected }",
+            "when { context.inspected && context.unmapped }",
+        ),
+        (
+            "when { context.unmapped } unless { context.inspected }",
+            "when { context.unmapped && !context.inspected }",
+        ),
+    ] {
+        warns(
+            &(block("one", one) + &block("two", other)),
+            &["rule `two` has the scope and the conditions of `one`"],
+        );
+    }
+}
+
 #[test]
 fn a_rule_under_a_block_of_the_same_conditions_is_told() {
     let large = "context.amount_base > 50000";
