@@ -57,7 +57,6 @@ const FILES: &[(&str, &str, &str)] = &shipped! {
     "slack-hooks"
     "slack-files"
     "aws-autoscaling"
-    "aws-athena"
     "aws-redshift-data"
     "aws-ecs"
     "aws-iam"

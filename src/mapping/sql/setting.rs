@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     ContextModifier, DiscardObject, Expr, FunctionArg, FunctionArgExpr, ObjectName, ObjectNamePart, Reset, Set,
-    Statement, Value,
+    Statement, TransactionAccessMode, TransactionMode, Value,
 };
 
 use super::Engine;
@@ -29,6 +29,11 @@ const SET_CONFIG: &str = "set_config";
 /// The table by which PostgreSQL lets settings be updated.
 const SETTINGS: &str = "pg_settings";
 
+/// Where sessions only read, this is how one writes all the same.
+fn writes(modes: &[TransactionMode]) -> bool {
+    modes.contains(&TransactionMode::AccessMode(TransactionAccessMode::ReadWrite))
+}
+
 /// Whether a statement takes a role, or leaves one.
 ///
 /// SECURITY: `SET role = 'postgres'` is `SET ROLE postgres`; what resets it gives the connection's own role back (test
@@ -45,12 +50,10 @@ pub(super) fn secures(statement: &Statement, engine: Engine) -> bool {
             Set::MultipleAssignments { assignments } => assignments
                 .iter()
                 .any(|assignment| assignment.scope == Some(ContextModifier::Global) || is_securing(&assignment.name)),
-            Set::SetSessionParam(_)
-            | Set::SetTimeZone { .. }
-            | Set::SetNames { .. }
-            | Set::SetNamesDefault {}
-            | Set::SetTransaction { .. } => false,
+            Set::SetSessionParam(_) | Set::SetTimeZone { .. } | Set::SetNames { .. } | Set::SetNamesDefault {} => false,
+            Set::SetTransaction { modes, .. } => writes(modes),
         },
+        Statement::StartTransaction { modes, .. } => writes(modes),
         Statement::Reset(reset) => match &reset.reset {
             Reset::ConfigurationParameter(name) => is_securing(name),
             Reset::SessionAuthorization => true,

@@ -244,11 +244,12 @@ fn others(statement: &Statement) -> Vec<Deed> {
 
 /// The statement's verb, where it is one that is written first.
 fn first_word(statement: &Statement) -> &'static str {
-    const VERBS: [&str; 47] = [
+    const VERBS: [&str; 49] = [
         "ALTER",
         "ANALYZE",
         "ASSERT",
         "ATTACH",
+        "BEGIN",
         "CACHE",
         "CASE",
         "CLOSE",
@@ -279,10 +280,12 @@ fn first_word(statement: &Statement) -> &'static str {
         "RAISE",
         "RAISERROR",
         "RENAME",
+        "REPAIR",
         "RESET",
         "RETURN",
         "REVOKE",
         "SET",
+        "START",
         "THROW",
         "UNCACHE",
         "UNLISTEN",
@@ -291,7 +294,6 @@ fn first_word(statement: &Statement) -> &'static str {
         "VACUUM",
         "WAITFOR",
         "WHILE",
-        "REPAIR",
     ];
     let text = statement.to_string();
     let first = text

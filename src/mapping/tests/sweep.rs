@@ -67,7 +67,17 @@ const RENAMED: &[(&str, &str, &str)] = &[
     ("twilio", "lookups_v1.FetchPhoneNumber", "FetchPhoneNumberV1"),
     ("twilio", "lookups_v2.FetchPhoneNumber", "FetchPhoneNumberV2"),
     // The second of two methods that do the same to the description, and what both do to people.
+    ("elasticsearch", "POST /_field_caps", "field-caps"),
+    ("elasticsearch", "POST /_msearch", "msearch"),
+    ("elasticsearch", "POST /_msearch/template", "msearch-template"),
+    ("elasticsearch", "POST /_search/scroll", "scroll"),
+    ("elasticsearch", "POST /_search/scroll/{scroll_id}", "scroll"),
     ("elasticsearch", "POST /_sql", "sql-query"),
+    ("elasticsearch", "POST /{index}/_field_caps", "field-caps"),
+    ("elasticsearch", "POST /{index}/_msearch", "msearch"),
+    ("elasticsearch", "POST /{index}/_msearch/template", "msearch-template"),
+    // A document whose id the provider makes, and one whose id the call says.
+    ("elasticsearch", "index", "index-new"),
     // The same content by another door, of which people wrote more than the description says.
     (
         "google",
@@ -109,7 +119,8 @@ fn every_described_call_is_that_operation() {
             continue;
         }
         let hosts = head(text, "hosts").unwrap().trim_matches(['[', ']']);
-        let host = filled(hosts.split(", ").next().unwrap().trim_matches('"'), "us1");
+        // The first of its ports will do.
+        let host = filled(hosts.split([',', '|']).next().unwrap().trim_matches('"'), "us1");
         let prefix = head(text, "name_prefix").map_or("", |prefix| prefix.trim_matches('"'));
         let provider = head(text, "provider").unwrap();
         for (described, calls) in text.lines().filter_map(calls) {

@@ -29,7 +29,6 @@ const HARMLESS: &[(&str, &str)] = &[
     ("customers.create", "balance"),
     ("customers.update", "balance"),
     ("dynamodb.BatchWriteItem", "RequestItems.Other"),
-    ("ecs.UpdateService", "taskDefinition"),
     ("pages.update", "archived"),
     ("pages.update", "erase_content"),
     ("pages.update", "in_trash"),

@@ -9,6 +9,13 @@ fn a_setting_that_nobody_knows_is_a_guard() {
         ("SET session_replication_role TO 'replica'", Engine::Redshift),
         ("SET standard_conforming_strings = off", Engine::Postgres),
         ("SET default_transaction_read_only = off", Engine::Postgres),
+        ("SET TRANSACTION READ WRITE", Engine::Postgres),
+        (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+            Engine::Postgres,
+        ),
+        ("BEGIN READ WRITE", Engine::Postgres),
+        ("START TRANSACTION READ WRITE", Engine::Mysql),
         ("SET request.jwt.claims = '{}'", Engine::Postgres),
         ("SET pgaudit.log = 'none'", Engine::Postgres),
         (
