@@ -220,8 +220,10 @@ impl Disk {
         for row in self.rows.values().filter(|row| row.state.is_open()) {
             let until = now + memory::left(&Config::default(), row, wall);
             assert!(until <= now + row.life().max(Config::default().grant));
-            if reached != Some(&row.id) && caught.as_ref() != Some(&row.id) {
-                let longer = match row.state.is_given() && !distrusted && !self.astray.contains(&row.id) {
+            // What was given is ended right after, also what was given by the clock that was set back.
+            let is_ended = row.state.is_given() && distrusted;
+            if !is_ended && reached != Some(&row.id) && caught.as_ref() != Some(&row.id) {
+                let longer = match row.state.is_given() && !self.astray.contains(&row.id) {
                     true => Duration::ZERO,
                     false => back,
                 };
