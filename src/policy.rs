@@ -53,7 +53,7 @@ use self::fit::Misfit;
 use self::index::{Index, Part};
 use self::load::Loaded;
 use self::mentions::Mentions;
-use self::request::Requests;
+use self::request::{Attribute, Prepared, Requests};
 use self::rule::{POLICY_ERROR, Rule};
 use self::schema::Strictness;
 use self::trial::{Tried, Weighed};
@@ -313,12 +313,7 @@ impl Policies {
             let mut findings = prepared
                 .answers
                 .recall(answers::question(&prepared.mentions, told()), || {
-                    if !self.index.has_conditions(&prepared.shards) {
-                        return Ok(prepared.certain());
-                    }
-                    let read = told().filter(|(name, _)| prepared.mentions.hold(name));
-                    let request = request::request(&prepared, read, None)?;
-                    Ok(evaluate::ask(&self.authorizer, &self.index, &prepared, &request))
+                    self.ask_shards(&prepared, told)
                 })?;
             if !action.missing.is_empty() {
                 let lacking = self.tests_missing(action, self.index.sets(&prepared.shards));
@@ -338,6 +333,24 @@ impl Policies {
                 reason: Some(misfit.to_string()),
             }]
         })
+    }
+
+    /// Shard by shard, each by what its own rules read.
+    fn ask_shards<'a, A>(&self, prepared: &Prepared, told: impl Fn() -> A) -> Result<Findings, Misfit>
+    where
+        A: Iterator<Item = (&'a str, Attribute<'a>)>,
+    {
+        let mut findings = prepared.certain();
+        let shards = self.index.conditional(&prepared.shards);
+        for (shard, answers) in shards.zip(&prepared.by_shard) {
+            let said = answers.recall(answers::question(&shard.mentions, told()), || {
+                let read = told().filter(|(name, _)| shard.mentions.hold(name));
+                let request = request::request(prepared, read, None)?;
+                Ok(evaluate::ask(&self.authorizer, shard, prepared, &request))
+            })?;
+            findings.add(&said);
+        }
+        Ok(findings)
     }
 }
 

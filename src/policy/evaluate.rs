@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cedar_policy::{AuthorizationError, Authorizer, EvaluationError, PolicySet, Request};
 
-use super::index::Index;
+use super::index::Shard;
 use super::request::Prepared;
 
 /// Ids of rules by what came of them.
@@ -26,11 +26,23 @@ impl Findings {
     /// As if those were in force.
     pub(super) fn and(&self, on_trial: &Findings) -> Findings {
         let mut all = self.clone();
-        all.satisfied.extend(on_trial.satisfied.iter().cloned());
-        all.lacking.extend(on_trial.lacking.iter().cloned());
-        all.broken
-            .extend(on_trial.broken.iter().map(|(id, how)| (id.clone(), *how)));
+        all.add_in_force(on_trial);
         all
+    }
+
+    /// With what other rules say of the same question.
+    pub(super) fn add(&mut self, more: &Findings) {
+        self.add_in_force(more);
+        if let Some(on_trial) = &more.on_trial {
+            self.on_trial.get_or_insert_default().add_in_force(on_trial);
+        }
+    }
+
+    fn add_in_force(&mut self, more: &Findings) {
+        self.satisfied.extend(more.satisfied.iter().cloned());
+        self.lacking.extend(more.lacking.iter().cloned());
+        self.broken
+            .extend(more.broken.iter().map(|(id, how)| (id.clone(), *how)));
     }
 
     fn is_empty(&self) -> bool {
@@ -38,35 +50,22 @@ impl Findings {
     }
 }
 
-/// Asks the shards of the question.
-pub(super) fn ask(authorizer: &Authorizer, index: &Index, prepared: &Prepared, request: &Request) -> Findings {
-    let on_trial = ask_sets(
-        authorizer,
-        Findings::default(),
-        index.on_trial(&prepared.shards),
-        prepared,
-        request,
-    );
+/// Asks the rules of one shard that have conditions, those on trial apart.
+pub(super) fn ask(authorizer: &Authorizer, shard: &Shard, prepared: &Prepared, request: &Request) -> Findings {
+    let on_trial = ask_sets(authorizer, shard.on_trial(), prepared, request);
     Findings {
         on_trial: (!on_trial.is_empty()).then(|| Box::new(on_trial)),
-        ..ask_sets(
-            authorizer,
-            prepared.certain(),
-            index.sets(&prepared.shards),
-            prepared,
-            request,
-        )
+        ..ask_sets(authorizer, shard.sets(), prepared, request)
     }
 }
 
 fn ask_sets<'a>(
     authorizer: &Authorizer,
-    certain: Findings,
     sets: impl Iterator<Item = &'a PolicySet>,
     prepared: &Prepared,
     request: &Request,
 ) -> Findings {
-    let mut findings = certain;
+    let mut findings = Findings::default();
     for set in sets {
         let response = authorizer.is_authorized(request, set, &prepared.entities);
         let diagnostics = response.diagnostics();

@@ -22,7 +22,7 @@ struct Scope {
 }
 
 #[derive(Default)]
-struct Shard {
+pub(super) struct Shard {
     /// Permits and plain forbids.
     main: PolicySet,
     /// Forbids that ask for approval. Apart, because in one set a matching forbid hides the permits.
@@ -32,7 +32,8 @@ struct Shard {
     /// Rules that are only recorded. Permits apart, for the same reason.
     trial_permits: PolicySet,
     trial_forbids: PolicySet,
-    mentions: Mentions,
+    /// What its rules with conditions read of the context.
+    pub(super) mentions: Mentions,
 }
 
 /// Which set of a shard a rule belongs to.
@@ -61,6 +62,23 @@ impl Shard {
             (Part::Trial, Effect::Permit) => &mut self.trial_permits,
             (Part::Trial, Effect::Forbid) => &mut self.trial_forbids,
         }
+    }
+
+    /// Its sets that are not empty: main first, then hold.
+    pub(super) fn sets(&self) -> impl Iterator<Item = &PolicySet> {
+        [&self.main, &self.hold].into_iter().filter(|set| !set.is_empty())
+    }
+
+    /// The same of rules that are only recorded.
+    pub(super) fn on_trial(&self) -> impl Iterator<Item = &PolicySet> {
+        [&self.trial_permits, &self.trial_forbids]
+            .into_iter()
+            .filter(|set| !set.is_empty())
+    }
+
+    /// Whether Cedar has anything to be asked.
+    fn has_conditions(&self) -> bool {
+        self.sets().chain(self.on_trial()).next().is_some()
     }
 }
 
@@ -138,8 +156,7 @@ impl Index {
         action: &Member,
         resource: &Member,
     ) -> BTreeSet<Arc<str>> {
-        let shards = shards.iter().filter_map(|at| self.shards.get(*at));
-        let rules = shards.flat_map(|shard| &shard.unconditional);
+        let rules = self.at(shards).flat_map(|shard| &shard.unconditional);
         let satisfied = rules.filter(|rule| rule.is_about(principal, action, resource));
         satisfied.map(|rule| rule.id.clone()).collect()
     }
@@ -147,7 +164,7 @@ impl Index {
     /// What the rules of these shards read of the context.
     pub(super) fn mentions(&self, shards: &[usize]) -> Mentions {
         let mut all = Mentions::default();
-        for shard in shards.iter().filter_map(|at| self.shards.get(*at)) {
+        for shard in self.at(shards) {
             all.add(&shard.mentions);
         }
         all
@@ -170,26 +187,21 @@ impl Index {
 
     /// The sets of these shards that are not empty: main first, then hold.
     pub(super) fn sets<'a>(&'a self, shards: &'a [usize]) -> impl Iterator<Item = &'a PolicySet> {
-        self.asked(shards, |shard| [&shard.main, &shard.hold])
+        self.at(shards).flat_map(Shard::sets)
     }
 
     /// The same of rules that are only recorded.
     pub(super) fn on_trial<'a>(&'a self, shards: &'a [usize]) -> impl Iterator<Item = &'a PolicySet> {
-        self.asked(shards, |shard| [&shard.trial_permits, &shard.trial_forbids])
+        self.at(shards).flat_map(Shard::on_trial)
     }
 
-    fn asked<'a>(
-        &'a self,
-        shards: &'a [usize],
-        sets: impl Fn(&'a Shard) -> [&'a PolicySet; 2],
-    ) -> impl Iterator<Item = &'a PolicySet> {
-        let shards = shards.iter().filter_map(|at| self.shards.get(*at));
-        shards.flat_map(sets).filter(|set| !set.is_empty())
+    /// Those of these shards that Cedar has to be asked about.
+    pub(super) fn conditional<'a>(&'a self, shards: &'a [usize]) -> impl Iterator<Item = &'a Shard> {
+        self.at(shards).filter(|shard| shard.has_conditions())
     }
 
-    /// Whether Cedar has anything to be asked in these shards.
-    pub(super) fn has_conditions(&self, shards: &[usize]) -> bool {
-        self.sets(shards).chain(self.on_trial(shards)).next().is_some()
+    fn at<'a>(&'a self, shards: &'a [usize]) -> impl Iterator<Item = &'a Shard> {
+        shards.iter().filter_map(|at| self.shards.get(*at))
     }
 }
 
