@@ -25,6 +25,7 @@ mod look_up;
 mod memory;
 mod notice;
 mod patience;
+mod queue;
 mod sweep;
 mod ticket;
 mod turn;
@@ -39,7 +40,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::metrics::Decisions;
-use crate::model::alike::Kin;
 use crate::model::change::ApprovalRow;
 use crate::model::grant::Grant;
 use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
@@ -54,6 +54,7 @@ pub use look_up::Found;
 use memory::Memory;
 pub use notice::{Notices, Question, beginning, revision_option, shortened};
 pub use patience::{CLIENTS, LONGEST, Patience, Wait, shipped as shipped_clients};
+pub use queue::{Cursor, NoCursor};
 pub use sweep::Sweep;
 pub use ticket::{Ticket, Wake};
 pub use turn::{Claim, NotOpen, Review, Settling, Turn, Veto};
@@ -108,6 +109,13 @@ pub struct Standing {
     pub clients: usize,
     /// How the call it was spent on ended, and the provider's HTTP status, once told by [`Approvals::ended`].
     pub ended: Option<(Outcome, Option<u16>)>,
+}
+
+impl Standing {
+    /// Whether it waits for people.
+    pub fn waits(&self) -> bool {
+        self.state == State::Pending
+    }
 }
 
 /// Why no approval goes by the name given.
@@ -175,19 +183,6 @@ impl Approvals {
         &self.shared.keys
     }
 
-    /// The approvals in a state, or all; oldest first.
-    pub fn list(&self, state: Option<State>) -> Vec<Standing> {
-        let now = self.now();
-        let mut list: Vec<Standing> = self
-            .memory()
-            .settled()
-            .filter(|slot| state.is_none_or(|state| state == slot.state(now)))
-            .map(|slot| slot.standing(now))
-            .collect();
-        list.sort_by(oldest_first);
-        list
-    }
-
     /// Those of an agent that wait for people; oldest first.
     pub fn waiting_of(&self, agent: &str) -> Vec<Standing> {
         let now = self.now();
@@ -248,20 +243,6 @@ impl Approvals {
             .into_iter()
             .map(|(_, id, revision)| (id.clone(), revision))
             .collect()
-    }
-
-    /// Those like this one that wait, itself among them where it does; oldest first.
-    pub fn waiting_like(&self, standing: &Standing) -> Vec<Standing> {
-        let (now, kin) = (self.now(), Kin::from(&standing.row));
-        let alike = |slot: &&memory::Slot| slot.state(now) == State::Pending && Kin::from(&slot.row) == kin;
-        let mut list: Vec<Standing> = self
-            .memory()
-            .settled()
-            .filter(alike)
-            .map(|slot| slot.standing(now))
-            .collect();
-        list.sort_by(oldest_first);
-        list
     }
 
     /// What came of approvals since the start.

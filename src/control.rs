@@ -5,7 +5,7 @@
 //! ```text
 //! GET  /live /ready /metrics                         no key: see `health`
 //! GET  /proof?key={name}&nonce={nonce}               no key: that this listener knows yours
-//! GET  /api/v1/approvals?state=pending                 in pages by limit=… and after=ID
+//! GET  /api/v1/approvals?state=pending                 in pages by limit=… and after=NEXT
 //! GET  /api/v1/approvals/changes?since=…              what changed since (now: from now on), limit=… at once, and what to ask with next
 //! GET  /api/v1/approvals/{id or prefix}
 //! POST /api/v1/approvals/{id}/approve                {"set": {"amount": "51200"}, "reason": "…", "revision": 0}

@@ -46,9 +46,17 @@ impl Cards {
         }
     }
 
-    /// Of the one, with those like it that wait. Nothing where it does not wait itself.
-    pub(super) async fn around(parts: &Parts, person: &Person, standing: &Standing) -> Self {
-        Self::of(parts, person, parts.approvals.waiting_like(standing)).await
+    /// Of those that wait and are like one of these, who are among them where they wait themselves.
+    pub(super) async fn around<'a>(
+        parts: &Parts,
+        person: &Person,
+        these: impl IntoIterator<Item = &'a Standing>,
+    ) -> Self {
+        let pending = parts.approvals.waiting_like(these);
+        match pending.is_empty() {
+            true => Self::default(),
+            false => Self::of(parts, person, pending).await,
+        }
     }
 
     fn put(store: &Store, person: &Person, pending: Vec<Standing>) -> Self {

@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use super::alike::Cards;
 use super::problem::Problem;
-use super::view::{Approval, Before, Items};
+use super::view::{Approval, Before, Page};
 use super::{Parts, around, consent, correct, stated};
 use crate::agent::Person;
-use crate::approval::{Draft, NotOpen, Question, Review, Standing};
+use crate::approval::{Cursor, Draft, NotOpen, Question, Review, Standing};
 use crate::audit;
 use crate::model::change::{ApprovalRow, Denial};
 use crate::model::grant::GrantRow;
@@ -33,8 +33,8 @@ pub(super) struct Filter {
     state: Option<String>,
     /// At most so many, the oldest of them.
     limit: Option<NonZeroUsize>,
-    /// Only those behind this one.
-    after: Option<ApprovalId>,
+    /// `next` of the last answer: only what stands behind that.
+    after: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +73,7 @@ pub(super) async fn list(
     State(parts): State<Arc<Parts>>,
     Extension(person): Extension<Person>,
     filter: Result<Query<Filter>, QueryRejection>,
-) -> Result<Json<Items<Approval>>, Problem> {
+) -> Result<Json<Page>, Problem> {
     let Query(filter) = filter?;
     let state = match filter.state.as_deref() {
         None => None,
@@ -82,17 +82,14 @@ pub(super) async fn list(
             Problem::new(StatusCode::BAD_REQUEST, format!("expected one of {known} as state"))
         })?),
     };
-    let mut items = parts.approvals.list(state);
-    let pending = |standing: &&Standing| standing.state == crate::model::State::Pending;
-    let cards = Cards::of(&parts, &person, items.iter().filter(pending).cloned().collect()).await;
-    if let Some(after) = &filter.after {
-        let after = parts.approvals.get(after).ok_or_else(gone)?;
-        let place = |standing: &Standing| (standing.row.created, standing.row.id.clone());
-        items.retain(|standing| place(standing) > place(&after));
-    }
-    items.truncate(filter.limit.map_or(usize::MAX, NonZeroUsize::get));
-    Ok(Json(Items {
+    let after = filter.after.as_deref().map(str::parse::<Cursor>).transpose();
+    let after = after.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let most = filter.limit.map_or(usize::MAX, NonZeroUsize::get);
+    let (items, next) = parts.approvals.page(state, after.as_ref(), most);
+    let cards = Cards::around(&parts, &person, items.iter().filter(|it| it.waits())).await;
+    Ok(Json(Page {
         items: listed(&parts, &items, &cards),
+        next: next.map(|next| next.to_string()),
     }))
 }
 
@@ -127,10 +124,8 @@ pub(super) async fn show(
 async fn shown(parts: &Parts, person: &Person, id: &ApprovalId) -> Result<Json<Approval>, Problem> {
     let standing = parts.approvals.get(id).ok_or_else(gone)?;
     let approval = Approval::new(&standing, parts.gate.rules().vocabulary()).with_owner(&parts.registry);
-    Ok(Json(match standing.state == crate::model::State::Pending {
-        true => approval.among(&Cards::around(parts, person, &standing).await),
-        false => approval,
-    }))
+    let cards = Cards::around(parts, person, Some(&standing).filter(|it| it.waits())).await;
+    Ok(Json(approval.among(&cards)))
 }
 
 pub(super) async fn approve(

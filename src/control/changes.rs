@@ -1,7 +1,6 @@
 //! `/api/v1/approvals/changes`: what changed among the approvals since it was last asked for. Whoever watches the queue asks each second,
 //! and where nothing happened it costs next to nothing, however many calls wait.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -17,11 +16,7 @@ use super::approvals::listed;
 use super::problem::Problem;
 use super::view::Changes;
 use crate::agent::Person;
-use crate::approval::Standing;
-use crate::model::State as Stands;
 
-/// For more calls than these the cards of all that waits are looked at, once.
-const FEW: usize = 32;
 /// Nothing of what there is.
 const NOW: &str = "now";
 
@@ -58,18 +53,7 @@ pub(super) async fn list(
     let since = asked.since(parts.approvals.latest())?;
     let most = asked.limit.map_or(usize::MAX, NonZeroUsize::get);
     let (items, next) = parts.approvals.changed(since, most);
-    let cards = Cards::of(&parts, &person, beside(&parts, &items)).await;
+    let cards = Cards::around(&parts, &person, items.iter().filter(|it| it.waits())).await;
     let items = listed(&parts, &items, &cards);
     Ok(Json(Changes { items, next }))
-}
-
-/// All that waits on the cards of these.
-fn beside(parts: &Parts, items: &[Standing]) -> Vec<Standing> {
-    let pending: Vec<&Standing> = items.iter().filter(|it| it.state == Stands::Pending).collect();
-    if pending.len() > FEW {
-        return parts.approvals.list(Some(Stands::Pending));
-    }
-    let alike = pending.into_iter().flat_map(|it| parts.approvals.waiting_like(it));
-    let alike: BTreeMap<_, _> = alike.map(|it| ((it.row.created, it.row.id.clone()), it)).collect();
-    alike.into_values().collect()
 }

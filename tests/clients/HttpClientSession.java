@@ -40,8 +40,10 @@ class HttpClientSession {
 
     /** It has no error for a status: what an agent looks at is the response. */
     static String told(HttpResponse<byte[]> response) throws Exception {
-        byte[] digest = MessageDigest.getInstance("SHA-256").digest(response.body());
-        String text = new String(response.body(), StandardCharsets.UTF_8), status = "" + response.statusCode();
+        // What a proxy says to CONNECT comes without its content.
+        byte[] content = response.body() == null ? new byte[0] : response.body();
+        byte[] digest = MessageDigest.getInstance("SHA-256").digest(content);
+        String text = new String(content, StandardCharsets.UTF_8), status = "" + response.statusCode();
         String headers = response.headers().map().entrySet().stream()
             .map(header -> quoted(header.getKey()) + ": " + quoted(header.getValue().get(0)))
             .collect(Collectors.joining(", "));

@@ -15,6 +15,13 @@ from session import answer, failure, serve
 client = storage.Client(project="acme", credentials=credentials)
 
 
+def settle():
+    """The library asks about the bucket in the background, at its first use."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join(20)
+
+
 def call(method, *args, **kwargs):
     try:
         value = method(*args, **kwargs)
@@ -27,11 +34,9 @@ def call(method, *args, **kwargs):
             headers=problem.response.headers,
         )
     except RefreshError as problem:
+        settle()
         return failure(problem)
-    # The library asks about the bucket in the background, at its first use.
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread():
-            thread.join(20)
+    settle()
     content = value if isinstance(value, bytes) else None
     return answer(True, status=200, content=content, value=str(value))
 

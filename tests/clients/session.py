@@ -1,8 +1,8 @@
 """One client, many calls: a command per line on standard input, an answer per line of JSON on standard output.
 
 With arguments, makes that one call and ends. An answer is
-{"ok", "status", "sha256", "value", "error": {"class", "code", "http_status", "message"}, "headers"};
-`sha256` is of the answer's content exactly as it came off the wire.
+{"ok", "status", "sha256", "value", "error": {"class", "code", "http_status", "message", "said"}, "headers"};
+`sha256` is of the answer's content exactly as it came off the wire, `said` the error's own text.
 """
 
 import hashlib
@@ -36,6 +36,7 @@ def failure(problem, code=None, http_status=None, message=None, headers=None):
             "code": code,
             "http_status": http_status,
             "message": str(problem) if message is None else message,
+            "said": str(problem),
         },
     )
 

@@ -5,19 +5,27 @@ pub mod aws;
 mod google;
 pub mod messages;
 mod models;
-mod others;
 mod payments;
 mod plain;
+pub mod raised;
 mod sockets;
 mod sources;
 
+use std::time::Duration;
+
 use crate::harness::{Answer, CLIENTS, Matrix, Origin, Seen, Session, Sidecar, cells, root, shown, table};
 use crate::reject::NO_PAYOUTS;
+use raised::raises;
 
 /// One client and the calls it makes of one sidecar.
 pub trait Client {
     fn send(&mut self, call: &str);
     fn receive(&mut self) -> Answer;
+
+    /// The answer, if it comes within this time.
+    fn receive_within(&mut self, _limit: Duration) -> Option<Answer> {
+        Some(self.receive())
+    }
 
     fn call(&mut self, call: &str) -> Answer {
         self.send(call);
@@ -32,6 +40,10 @@ impl Client for Session {
 
     fn receive(&mut self) -> Answer {
         Session::receive(self)
+    }
+
+    fn receive_within(&mut self, limit: Duration) -> Option<Answer> {
+        Session::receive_within(self, limit)
     }
 }
 
@@ -56,7 +68,7 @@ fn refunds(origin: &Origin) -> usize {
     origin.calls("POST", "/v1/refunds").len()
 }
 
-/// A client's whole row: held while it is connected, and coming again. `hosts` lead to the origin, `rule` blocks.
+/// A client's whole row: held while it is connected, coming again, and refused in each way. `hosts` lead to the origin, `rule` blocks.
 fn shows<C: Client>(
     client: &str,
     calls: &Calls,
@@ -75,6 +87,8 @@ fn shows<C: Client>(
     row(&matrix, calls, origin, &sidecar, &mut start(&sidecar));
     let sidecar = before("1s");
     repeats(&matrix, calls, origin, &sidecar, &mut start(&sidecar));
+    let before = |is_there: bool| raised::at(is_there.then_some(origin), hosts, rule);
+    raises(client, calls, &before, start);
 }
 
 pub fn row(matrix: &Matrix, calls: &Calls, origin: &Origin, sidecar: &Sidecar, client: &mut dyn Client) {

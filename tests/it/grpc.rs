@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::clients::refused_once;
+use crate::clients::raised::{nobody, raises};
+use crate::clients::{Calls, refused_once};
 use crate::harness::{Configuration, GrpcServer, Http2, Matrix, Origin, Session, Sidecar, Tunnel, eventually};
 
 const MAPPING: &str = "
@@ -29,11 +30,14 @@ operations:
 ";
 
 fn before(server: &GrpcServer) -> Configuration {
-    let address = server.address().to_string();
+    at(&server.address().to_string())
+}
+
+fn at(address: &str) -> Configuration {
     let sidecar = Sidecar::new()
-        .resolve_to("books.example", &address)
-        .resolve_to("strange.example", &address);
-    let sidecar = sidecar.destination(&address);
+        .resolve_to("books.example", address)
+        .resolve_to("strange.example", address);
+    let sidecar = sidecar.destination(address);
     sidecar.home.write("mappings/books.yaml", MAPPING);
     sidecar
 }
@@ -133,7 +137,17 @@ fn grpcio() {
     eventually("the approved call has its outcome", || {
         outcomes(&sidecar).contains(&"success".to_owned())
     });
+    raises("grpcio", &CALLS, &|_| at(&nobody()).policy(""), |sidecar| {
+        Session::grpcio(sidecar, "books.example")
+    });
 }
+
+const CALLS: Calls = Calls {
+    allow: "unary /test.Books/Get one",
+    block: ("unary /test.Books/Purge all", "policy_blocked"),
+    hold: "unary /test.Books/Remove one",
+    executed: |_| 0,
+};
 
 #[test]
 fn what_a_message_would_tell_is_missing_and_never_zero() {

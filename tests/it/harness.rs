@@ -47,7 +47,7 @@ pub use corporate::Corporate;
 pub use curl::Curl;
 pub use frames::{Frame, Http2};
 pub use grpc::GrpcServer;
-pub use matrix::{CLIENTS, Matrix, cells, shown, table};
+pub use matrix::{CLIENTS, Matrix, cells, libraries, raised, rows, shown, table};
 pub use moto::Moto;
 pub use origin::things::noise;
 pub use origin::{Gate, Origin, Reply, Seen};

@@ -1,7 +1,7 @@
 //! The queue, asked for in pages: an answer may not be longer than so much, and how many calls wait nobody knows.
 
 use crate::cli::client::{Client, ClientError};
-use crate::control::view::{Approval, Changes, Items};
+use crate::control::view::{Approval, Changes, Page};
 
 /// Calls of one answer: each takes a few KiB.
 pub(super) const PAGE: usize = 500;
@@ -9,15 +9,14 @@ pub(super) const PAGE: usize = 500;
 /// Those that wait, or all there are; oldest first.
 pub(super) async fn all(client: &Client, pending: bool) -> Result<Vec<Approval>, ClientError> {
     let state = if pending { "state=pending&" } else { "" };
-    let mut all: Vec<Approval> = Vec::new();
+    let (mut all, mut after) = (Vec::new(), String::new());
     loop {
-        let behind = all.last().map(|last| format!("&after={}", last.id));
-        let path = format!("/api/v1/approvals?{state}limit={PAGE}{}", behind.unwrap_or_default());
-        let page: Items<Approval> = client.get(&path).await?;
-        let is_last = page.items.len() < PAGE;
+        let path = format!("/api/v1/approvals?{state}limit={PAGE}{after}");
+        let page: Page = client.get(&path).await?;
         all.extend(page.items);
-        if is_last {
-            return Ok(all);
+        match page.next {
+            Some(next) => after = format!("&after={next}"),
+            None => return Ok(all),
         }
     }
 }
@@ -25,7 +24,7 @@ pub(super) async fn all(client: &Client, pending: bool) -> Result<Vec<Approval>,
 /// The oldest of those that wait, so many of them.
 pub(super) async fn first(client: &Client, most: usize) -> Result<Vec<Approval>, ClientError> {
     let path = format!("/api/v1/approvals?state=pending&limit={most}");
-    let page: Items<Approval> = client.get(&path).await?;
+    let page: Page = client.get(&path).await?;
     Ok(page.items)
 }
 

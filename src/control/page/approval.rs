@@ -124,7 +124,7 @@ async fn shown(
     };
     let before = around::before(&page.parts, &standing.row).await;
     let before = before.map(|calls| calls.into_iter().map(Before::from).collect());
-    let cards = Cards::around(&page.parts, person, &standing).await;
+    let cards = Cards::around(&page.parts, person, [&standing]).await;
     let id = standing.row.id.clone();
     let beside = cards.beside(&id).map(|beside| Aside::new(beside, &standing));
     let mut shown = Shown::new(page, person, frame, standing, before);

@@ -70,7 +70,7 @@ pub(super) async fn similar(
         Ok(standing) => standing,
         Err(problem) => return answer::wrong_for(frame, &problem),
     };
-    let cards = Cards::around(&page.parts, &person, &standing).await;
+    let cards = Cards::around(&page.parts, &person, [&standing]).await;
     let card: &[Standing] = cards.cards.first().map_or(&[], Vec::as_slice);
     let similar = Similar {
         frame,

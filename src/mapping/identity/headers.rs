@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::mapping::service::{IdempotencyKey, Service};
 
 /// Those that differ between two sendings of one call, or that the call's other parts already tell.
-const IGNORED: [&str; 48] = [
+pub(in crate::mapping) const IGNORED: [&str; 48] = [
     "accept",
     "accept-charset",
     "accept-encoding",
@@ -57,7 +57,7 @@ const IGNORED: [&str; 48] = [
     "grpc-tags-bin",
 ];
 /// The same, by how names begin.
-const IGNORED_PREFIXES: [&str; 3] = ["grpc-accept-", "x-b3-", "x-datadog-"];
+pub(in crate::mapping) const IGNORED_PREFIXES: [&str; 3] = ["grpc-accept-", "x-b3-", "x-datadog-"];
 
 /// The content's digest, or how S3 is to read the content.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";

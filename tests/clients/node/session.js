@@ -22,7 +22,8 @@ function answer(ok, { status = null, sha256 = null, value = null, error = null, 
 }
 
 function failure(problem, { code = null, http_status = null, message = null, headers = {} } = {}) {
-  const error = { class: problem.constructor.name, code, http_status, message: message ?? String(problem) };
+  const said = problem instanceof Error ? String(problem) : null;
+  const error = { class: problem.constructor.name, code, http_status, message: message ?? String(problem), said };
   return answer(false, { status: http_status, error, headers });
 }
 

@@ -28,9 +28,10 @@ const S3: Calls = Calls {
     },
 };
 
+const NAMES: [&str; 2] = ["ec2.us-east-1.amazonaws.com", "dynamodb.us-east-1.amazonaws.com"];
+
 fn before_aws(origin: &Origin, hold: &str) -> Sidecar {
-    let names = ["ec2.us-east-1.amazonaws.com", "dynamodb.us-east-1.amazonaws.com"];
-    names
+    NAMES
         .iter()
         .fold(Sidecar::new(), |sidecar, name| sidecar.resolve(name, origin))
         .hold(hold)
@@ -65,6 +66,7 @@ fn boto3() {
         tokens[0], tokens[1],
         "each went out with the token that its own client gave it"
     );
+    raises("boto3", &BOTO3, &|_| raised::at(None, &NAMES, ""), Session::boto3);
 }
 
 #[test]

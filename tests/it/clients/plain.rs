@@ -119,6 +119,8 @@ fn httpx() {
     // As it comes: with its own 5 s.
     let mut httpx = Session::open("httpx_client.py", &sidecar, None, &[]);
     repeats(&matrix, &REQUESTS, &origin, &sidecar, &mut httpx);
+    let before = |_| raised::at(None, &["api.stripe.com"], NO_PAYOUTS);
+    raises("httpx", &REQUESTS, &before, Session::httpx);
 }
 
 /// Over HTTP/2 on both sides.

@@ -78,9 +78,18 @@ fn shows_sockets(client: &str, user_agent: Option<&str>, start: impl Fn(&Sidecar
     matrix.found("repeat", told(&third));
 }
 
+const HANDSHAKES: Calls = Calls {
+    allow: "open a wss://feed.example/chat",
+    block: ("open b wss://else.example/chat", "Other feeds are not opened"),
+    hold: HOLD,
+    executed: |_| 0,
+};
+
 #[test]
 fn websockets() {
     shows_sockets("websockets", Some("Python/3 websockets/17"), Session::websockets);
+    let before = |_| raised::at(None, &["feed.example"], FEEDS);
+    raises("websockets", &HANDSHAKES, &before, Session::websockets);
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl Curl {
             code: headers.get("runplane-decision").cloned(),
             http_status: status,
             message: format!("{text}{}", String::from_utf8_lossy(&output.stderr)),
+            said: None,
         });
         Answer {
             ok,

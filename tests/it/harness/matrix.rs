@@ -2,6 +2,7 @@
 
 mod document;
 mod known;
+mod raised;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,8 +11,16 @@ use std::time::Duration;
 
 use runplane::approval::{Patience, shipped_clients};
 
-pub use document::shown;
+use document::Document;
 pub use known::{CLIENTS, Known};
+pub use raised::{libraries, raised, rows};
+
+const CLIENTS_PAGE: Document = Document("clients.md");
+
+/// The table of `docs/clients.md`.
+pub fn shown() -> String {
+    CLIENTS_PAGE.shown()
+}
 
 /// What a test finds; the columns before these stand in [`CLIENTS`].
 const COLUMNS: [&str; 7] = ["allow", "block", "hold", "re-attach", "repeat", "attempts", "held for"];
@@ -43,7 +52,11 @@ impl Matrix {
             found.insert((self.0.name, column), what.clone());
             std::fs::write(path(), table(&found)).unwrap();
         }
-        document::holds(self.0.name, column, &what);
+        CLIENTS_PAGE.holds(&format!("{}, {column}", self.0.name), |shown| {
+            let mut cells = cells(shown);
+            cells.insert((self.0.name, column), what);
+            table(&cells)
+        });
     }
 
     /// What the client calls itself, which is what its connection is held by.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -29,6 +30,9 @@ pub struct ClientError {
     pub code: Option<String>,
     pub http_status: Option<u16>,
     pub message: String,
+    /// The error's own text, which is all that most programs show to a model; where the client has an error at all.
+    #[serde(default)]
+    pub said: Option<String>,
 }
 
 impl Answer {
@@ -230,6 +234,13 @@ impl Session {
     pub fn receive(&mut self) -> Answer {
         let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// The answer, if it comes within this time.
+    pub fn receive_within(&mut self, limit: Duration) -> Option<Answer> {
+        let (line, read) = self.output.wait(self.read, limit, |_| true)?;
+        self.read = read;
+        Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
     pub fn call(&mut self, command: &str) -> Answer {

@@ -153,46 +153,115 @@ async fn who_watches_is_told_what_changed_and_nothing_else() {
     }
 }
 
-#[tokio::test]
-async fn the_queue_and_what_changed_come_in_pages() {
-    let sidecar = Sidecar::start();
+/// Ids of an answer, and what the next is asked for with.
+async fn page(sidecar: &Sidecar, path: String) -> (Vec<String>, Json) {
+    let (status, told) = sidecar.api("alice", Method::GET, &path, Json::Null).await;
+    assert_eq!(status, 200, "{path}: {told}");
+    let items = told["items"].as_array().unwrap();
+    let id = |item: &Json| item["id"].as_str().unwrap().to_owned();
+    (items.iter().map(id).collect(), told["next"].clone())
+}
+
+type Client = tokio::task::JoinHandle<Result<Recorded<Permit>, Refused>>;
+
+/// Refunds of these charges, in this order, each under a key of its own.
+async fn asked(sidecar: &Sidecar, charges: &[&str]) -> Vec<Client> {
     let mut clients = Vec::new();
-    for at in 0..5 {
-        clients.push(sidecar.send(refund(&format!("charge=ch_{at}&amount=90000"), &format!("k{at}"))));
+    for (at, charge) in charges.iter().enumerate() {
+        let call = refund(&format!("charge={charge}&amount=9000{at}"), &format!("k{at}"));
+        clients.push(sidecar.send(call));
         let waits = async {
             while sidecar.parts.approvals.pending() <= at {
                 tokio::time::sleep(MOMENT).await
             }
         };
         tokio::time::timeout(Duration::from_secs(60), waits).await.unwrap();
+        // Those of one millisecond stand in the order of their ids.
+        tokio::time::sleep(MOMENT).await;
     }
-    let ids = async |path: String| {
-        let (status, told) = sidecar.api("alice", Method::GET, &path, Json::Null).await;
-        assert_eq!(status, 200, "{told}");
-        let items = told["items"].as_array().unwrap();
-        let id = |item: &Json| item["id"].as_str().unwrap().to_owned();
-        (items.iter().map(id).collect::<Vec<_>>(), told["next"].clone())
-    };
-    let (all, _) = ids("/approvals?state=pending".to_owned()).await;
-    let (mut paged, mut after) = (Vec::new(), String::new());
-    for size in [2, 2, 1, 0] {
-        let (page, _) = ids(format!("/approvals?state=pending&limit=2{after}")).await;
-        assert_eq!(page.len(), size);
-        paged.extend(page);
-        after = format!("&after={}", paged.last().unwrap());
+    clients
+}
+
+#[tokio::test]
+async fn the_queue_and_what_changed_come_in_pages() {
+    let sidecar = Sidecar::start();
+    let clients = asked(&sidecar, &["ch_0", "ch_1", "ch_2", "ch_3", "ch_4"]).await;
+    let (all, next) = page(&sidecar, "/approvals?state=pending".to_owned()).await;
+    assert_eq!((all.len(), next), (5, Json::Null));
+    for limit in [1, 2, 5, 6] {
+        let (mut paged, mut after) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/approvals?state=pending&limit={limit}{after}");
+            let (ids, next) = page(&sidecar, path).await;
+            assert!(!ids.is_empty() && ids.len() <= limit, "no page is empty: {ids:?}");
+            paged.extend(ids);
+            match next.as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(paged, all, "in pages of {limit}");
     }
-    assert_eq!((all.len(), &paged), (5, &all));
     let (mut changed, mut since) = (Vec::new(), String::new());
     for size in [2, 2, 1, 0] {
-        let (page, next) = ids(format!("/approvals/changes?limit=2{since}")).await;
-        assert_eq!(page.len(), size);
-        changed.extend(page);
+        let (ids, next) = page(&sidecar, format!("/approvals/changes?limit=2{since}")).await;
+        assert_eq!(ids.len(), size);
+        changed.extend(ids);
         since = format!("&since={next}");
     }
     changed.sort();
-    paged.sort();
-    assert_eq!(changed, paged);
-    let unknown = "/approvals?limit=2&after=apr_00000000000000000000000000";
-    assert_eq!(sidecar.api("alice", Method::GET, unknown, Json::Null).await.0, 404);
-    clients.iter().for_each(tokio::task::JoinHandle::abort);
+    let mut all = all;
+    all.sort();
+    assert_eq!(changed, all);
+    for wrong in [
+        &*all[0],
+        "soon",
+        "1.",
+        ".",
+        "1.apr_1",
+        "x.apr_00000000000000000000000000",
+    ] {
+        let path = format!("/approvals?limit=2&after={wrong}");
+        let (status, told) = sidecar.api("alice", Method::GET, &path, Json::Null).await;
+        assert_eq!(status, 400, "{wrong}");
+        assert!(told["detail"].as_str().unwrap().contains("`next`"), "{told}");
+    }
+    clients.iter().for_each(Client::abort);
+}
+
+/// So far the next page was asked for by an id, and the walk ended there.
+#[tokio::test]
+async fn a_page_comes_also_where_the_end_of_the_one_before_was_forgotten() {
+    let moved = Arc::new(AtomicU64::new(0));
+    let sidecar = Sidecar::with_clocks(moved.clone());
+    let clients = asked(&sidecar, &["ch_0", "ch_1", "ch_2"]).await;
+    let (all, _) = page(&sidecar, "/approvals".to_owned()).await;
+    let deny = format!("/approvals/{}/deny", all[1]);
+    let no = json!({"reason": "no"});
+    assert_eq!(sidecar.api("alice", Method::POST, &deny, no).await.0, 200);
+    let (first, next) = page(&sidecar, "/approvals?limit=2".to_owned()).await;
+    assert_eq!(first, all[..2]);
+    // What was denied is forgotten after ten minutes; what waits does so for fifteen.
+    moved.store(11 * 60, std::sync::atomic::Ordering::SeqCst);
+    drop(sidecar.parts.approvals.sweep());
+    assert!(!page(&sidecar, "/approvals".to_owned()).await.0.contains(&all[1]));
+    let after = format!("/approvals?limit=2&after={}", next.as_str().unwrap());
+    assert_eq!(page(&sidecar, after).await, (vec![all[2].clone()], Json::Null));
+    clients.iter().for_each(Client::abort);
+}
+
+#[tokio::test]
+async fn a_page_tells_of_cards_that_go_beyond_it() {
+    let sidecar = Sidecar::start();
+    let clients = asked(&sidecar, &["ch_1", "ch_2", "ch_1", "ch_1"]).await;
+    for path in ["/approvals?limit=1", "/approvals/changes?limit=1"] {
+        let (_, told) = sidecar.api("alice", Method::GET, path, Json::Null).await;
+        let similar = &told["items"][0]["similar"];
+        assert_eq!((&similar["place"], &similar["of"]), (&json!(1), &json!(3)), "{told}");
+    }
+    let (_, told) = sidecar
+        .api("alice", Method::GET, "/approvals?limit=2", Json::Null)
+        .await;
+    assert_eq!(told["items"][1]["similar"], Json::Null, "{told}");
+    clients.iter().for_each(Client::abort);
 }

@@ -1,5 +1,5 @@
 //! Calls of the corpus and of the samples with one thing in them changed: each is another call, but for what the mapping says that
-//! a library makes up anew each time.
+//! a library makes up anew each time, and for what `reasons` has.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,15 @@ use super::*;
 use crate::mapping::Place;
 use crate::mapping::service::Service;
 
+mod reasons;
+
 const CORPUS: &str = include_str!("../../../../tests/corpus/requests.jsonl");
 
 /// How many samples of each file, those with content first.
 const SAMPLES: usize = 20;
 
-/// Fields that differ between two sendings of one call.
-const FRESH: [&str; 9] = [
-    "user-agent",
-    "date",
-    "x-request-id",
-    "traceparent",
-    "accept",
-    "x-goog-api-client",
-    "x-stripe-client-user-agent",
-    "x-stainless-retry-count",
-    "amz-sdk-invocation-id",
-];
-
 /// Calls with content or without, and where they stand.
-fn calls() -> Vec<(String, Call)> {
+fn calls(samples: usize) -> Vec<(String, Call)> {
     let corpus = CORPUS.lines().enumerate().map(|(at, line)| {
         let mut request: Json = serde_json::from_str(line).unwrap();
         let coded = request["body_b64"].take();
@@ -40,11 +29,11 @@ fn calls() -> Vec<(String, Call)> {
         }
         (format!("corpus:{}", at + 1), call)
     });
-    let samples = FILES.iter().flat_map(|(file, _, lines)| {
+    let of_files = FILES.iter().flat_map(|(file, _, lines)| {
         let mut lines: Vec<_> = lines.lines().enumerate().collect();
         let bare = |line: &str| !line.contains("\"body\":");
         lines.sort_by_key(|(_, line)| bare(line));
-        let lines = lines.into_iter().take(SAMPLES);
+        let lines = lines.into_iter().take(samples);
         lines.map(move |(at, line)| {
             (
                 format!("{file}:{}", at + 1),
@@ -52,7 +41,7 @@ fn calls() -> Vec<(String, Call)> {
             )
         })
     });
-    corpus.chain(samples).collect()
+    corpus.chain(of_files).collect()
 }
 
 /// Who makes the call, and what it is; `None` where it is refused, and so is none that anybody approved.
@@ -67,12 +56,6 @@ fn service(call: &Call) -> Option<&'static Service> {
         Place::Known { service, .. } => Some(service),
         Place::Unknown => None,
     }
-}
-
-fn with(call: &Call, name: &HeaderName, value: &str) -> Call {
-    let mut call = call.clone();
-    call.headers.insert(name.clone(), HeaderValue::from_str(value).unwrap());
-    call
 }
 
 /// The text with one character changed: of each word the first, and the last.
@@ -161,7 +144,7 @@ fn made_up(call: &Call, service: Option<&Service>) -> BTreeSet<String> {
 #[test]
 fn each_word_of_the_content_counts_but_for_what_is_made_up() {
     let (mut apart, mut alike) = (0, 0);
-    for (place, call) in calls() {
+    for (place, call) in calls(SAMPLES) {
         let Some(body) = call.body.captured().filter(|body| !body.is_empty()) else {
             continue;
         };
@@ -194,7 +177,7 @@ fn each_word_of_the_content_counts_but_for_what_is_made_up() {
 #[test]
 fn each_word_of_the_query_counts_but_for_what_is_made_up() {
     let mut apart = 0;
-    for (place, call) in calls() {
+    for (place, call) in calls(SAMPLES) {
         let Some(query) = call.query.clone() else { continue };
         let (first, service) = (told(&call).unwrap(), service(&call));
         let made_up = |name: &str| service.is_some_and(|service| service.volatile.contains(name));
@@ -245,7 +228,7 @@ fn repaired(text: &[u8]) -> Vec<Vec<u8>> {
 #[test]
 fn a_field_more_or_less_is_another_call_but_for_what_is_made_up() {
     let mut files: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for (place, call) in calls() {
+    for (place, call) in calls(SAMPLES) {
         let (first, action) = (told(&call).unwrap(), resolve(shipped(), &call).unwrap());
         let (service, made_up) = (service(&call), made_up(&call, service(&call)));
         let messages = service.is_some_and(|service| service.mcp.is_some());
@@ -294,72 +277,4 @@ fn a_field_more_or_less_is_another_call_but_for_what_is_made_up() {
     assert!(nothing.is_empty(), "{nothing:?}");
     let apart: usize = files.values().map(|(apart, _)| apart).sum();
     assert!(files.len() > 30 && apart > 1_000, "{} {apart}", files.len());
-}
-
-#[test]
-fn each_header_that_counts_makes_another_call_and_no_other_does() {
-    let (mut apart, mut alike) = (0, 0);
-    for (place, call) in calls() {
-        let (first, action, service) = (told(&call).unwrap(), resolve(shipped(), &call).unwrap(), service(&call));
-        // What a tool does its server alone knows; its header fields are those of all its messages.
-        let of_tool = |meaning: &Action| meaning.operation.starts_with("tools/call:");
-        let unmapped = action.meanings().any(|meaning| meaning.unmapped && !of_tool(meaning));
-        let named = service.filter(|service| !service.every_header && !unmapped);
-        let significant = |name: &HeaderName| named.is_some_and(|service| service.significant.contains(name));
-        let secret = |name: &HeaderName| service.is_some_and(|service| service.secret.contains(name));
-        let own = call.headers.keys().cloned();
-        let told_of = named.map(|service| service.significant.clone()).unwrap_or_default();
-        let names: BTreeSet<_> = own.chain(told_of).map(|name| name.to_string()).collect();
-        for name in names.iter().map(|name| HeaderName::try_from(name).unwrap()) {
-            let volatile = service.is_some_and(|service| service.volatile_headers.contains(&name));
-            let elsewhere = [
-                "host",
-                "authorization",
-                "content-type",
-                "content-length",
-                "idempotency-key",
-                "x-amz-date",
-            ];
-            if volatile
-                || FRESH.contains(&name.as_str())
-                || elsewhere.contains(&name.as_str())
-                || is_digest(&call, &name)
-            {
-                continue;
-            }
-            let values = ["flipped-a", "flipped-b"].map(|value| told(&with(&call, &name, value)));
-            let [Some(one), Some(other)] = values else { continue };
-            match significant(&name) || secret(&name) || named.is_none() {
-                true => {
-                    assert!(one != first && other != first && one != other, "{place}: {name}");
-                    apart += 1;
-                }
-                false => {
-                    assert!(one == first && other == first, "{place}: {name}");
-                    alike += 1;
-                }
-            }
-        }
-        for name in FRESH
-            .iter()
-            .map(|name| HeaderName::from_static(name))
-            .filter(|name| !significant(name))
-        {
-            let Some(other) = told(&with(&call, &name, "flipped")) else {
-                continue;
-            };
-            assert!(other == first, "{place}: {name}");
-            alike += 1;
-        }
-        let nobodys = HeaderName::from_static("x-nobody-knows");
-        let other = told(&with(&call, &nobodys, "flipped")).unwrap();
-        assert_eq!(other == first, named.is_some(), "{place}: a field that nobody knows");
-    }
-    assert!(apart > 200 && alike > 1_000, "{apart} {alike}");
-}
-
-/// What the content tells, where it is one.
-fn is_digest(call: &Call, name: &HeaderName) -> bool {
-    let name = name.as_str();
-    name == "x-amz-content-sha256" || (name == "sec-websocket-key" && call.headers.contains_key("upgrade"))
 }
