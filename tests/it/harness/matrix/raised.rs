@@ -30,12 +30,25 @@ pub fn raised(library: &str, cells: &[String; 5]) {
             let beginning = format!("| {name} | ");
             shown.lines().find(|line| line.starts_with(&beginning))
         };
-        let rows = libraries.iter().filter_map(|name| match *name == library {
-            true => Some(row.clone()),
-            false => of(name).map(|line| format!("{line}\n")),
-        });
+        // How often a library tries goes by its own clock, too: on a busy machine it is one less.
+        let is_shown = |row: &str| of(library).is_some_and(|line| uncounted(line) == uncounted(row.trim_end()));
+        let rows = libraries
+            .iter()
+            .filter_map(|name| match *name == library && !is_shown(&row) {
+                true => Some(row.clone()),
+                false => of(name).map(|line| format!("{line}\n")),
+            });
         format!("{HEAD}{}", rows.collect::<String>())
     });
+}
+
+/// A row without the numbers of attempts.
+fn uncounted(row: &str) -> String {
+    let parts = row.split(", ").map(|part| match part.split_once(" attempts") {
+        Some((count, rest)) if count.parse::<u32>().is_ok() => format!("attempts{rest}"),
+        Some(_) | None => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// The libraries that have a row in `docs/agents.md`, in its order.
