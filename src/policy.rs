@@ -310,11 +310,11 @@ impl Policies {
                 let schema = if complete { &self.strict } else { &self.lenient };
                 request::request(&prepared, told(), Some(schema))?;
             }
+            let whole = answers::question(&prepared.mentions, told());
+            let by_shard = whole.is_none();
             let mut findings = prepared
                 .answers
-                .recall(answers::question(&prepared.mentions, told()), || {
-                    self.ask_shards(&prepared, told)
-                })?;
+                .recall(whole, || self.ask_shards(&prepared, told, by_shard))?;
             if !action.missing.is_empty() {
                 let lacking = self.tests_missing(action, self.index.sets(&prepared.shards));
                 let tried = self.tests_missing(action, self.index.on_trial(&prepared.shards));
@@ -335,15 +335,16 @@ impl Policies {
         })
     }
 
-    /// Shard by shard, each by what its own rules read.
-    fn ask_shards<'a, A>(&self, prepared: &Prepared, told: impl Fn() -> A) -> Result<Findings, Misfit>
+    /// Shard by shard, each by what its own rules read. `remembers`: what each says is kept.
+    fn ask_shards<'a, A>(&self, prepared: &Prepared, told: impl Fn() -> A, remembers: bool) -> Result<Findings, Misfit>
     where
         A: Iterator<Item = (&'a str, Attribute<'a>)>,
     {
         let mut findings = prepared.certain();
-        let shards = self.index.conditional(&prepared.shards);
-        for (shard, answers) in shards.zip(&prepared.by_shard) {
-            let said = answers.recall(answers::question(&shard.mentions, told()), || {
+        for (at, answers) in &prepared.by_shard {
+            let shard = self.index.shard_at(*at).ok_or(Misfit::Schema)?;
+            let question = remembers.then(|| answers::question(&shard.mentions, told())).flatten();
+            let said = answers.recall(question, || {
                 let read = told().filter(|(name, _)| shard.mentions.hold(name));
                 let request = request::request(prepared, read, None)?;
                 Ok(evaluate::ask(&self.authorizer, shard, prepared, &request))

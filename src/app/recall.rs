@@ -21,7 +21,8 @@ pub(super) async fn approvals(config: &Config, secrets: &Secrets, store: &Store)
     }
     approvals.remember_grants(store.grants()?);
     control::mind_the_gap(&approvals, store, last).await?;
-    control::mind_the_step(store, Timestamp::now(), approval::Uptime::now().as_ref()).await?;
+    let up = approval::Uptime::now();
+    control::mind_the_step(&approvals, store, Timestamp::now(), up.as_ref()).await?;
     Ok(approvals)
 }
 

@@ -114,6 +114,11 @@ pub async fn mind_the_gap(approvals: &Approvals, store: &Store, last: Timestamp)
         "the clock was set back since the last run: approvals not used yet are expired"
     );
     store.write(audit::gap(jump)).await?;
+    end_given(approvals, store).await
+}
+
+/// Ends what people gave and nobody spent: its stored end cannot be trusted.
+pub(super) async fn end_given(approvals: &Approvals, store: &Store) -> Result<(), CommitError> {
     for draft in approvals.end_grants() {
         put(store, draft).await?;
     }

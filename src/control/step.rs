@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::approval::{CLOCK_SLACK, Uptime};
+use super::expiry::end_given;
+use crate::approval::{Approvals, CLOCK_SLACK, Uptime};
 use crate::audit;
 use crate::model::Timestamp;
 use crate::model::time::Jump;
@@ -38,13 +39,43 @@ pub fn uptime_members(up: Option<Uptime>) -> impl Iterator<Item = (&'static str,
         .flat_map(|up| [("boot_id", up.boot), ("uptime_ms", up.since.as_millis().to_string())])
 }
 
-/// To be called at start: a clock that was set forward makes what is on record look older than it is, and would free what was
-/// taken of budgets. Within one run of the machine its own age tells; `up`: that age, at `now`.
+/// To be called at start, for a step that the last entry's time does not show. Set forward, the clock makes what is on record look
+/// older than it is, and would free what was taken of budgets. Set back, and run on to where it was, it makes what people gave
+/// count for longer: they are asked anew. Within one run of the machine its own age tells; `up`: that age, at `now`.
 ///
 /// # Errors
 /// If the record cannot be read or written.
-pub async fn mind_the_step(store: &Store, now: Timestamp, up: Option<&Uptime>) -> Result<(), StepError> {
-    let Some(up) = up else { return Ok(()) };
+pub async fn mind_the_step(
+    approvals: &Approvals,
+    store: &Store,
+    now: Timestamp,
+    up: Option<&Uptime>,
+) -> Result<(), StepError> {
+    let Some(jump) = step(store, now, up)? else {
+        return Ok(());
+    };
+    match jump {
+        Jump::Forward(by) => tracing::warn!(
+            seconds = by.as_secs(),
+            "the clock was set forward since the last start: what was taken of budgets is kept that much longer"
+        ),
+        Jump::Back(by) => tracing::warn!(
+            seconds = by.as_secs(),
+            "the clock was set back since the last start: approvals not used yet are expired"
+        ),
+    }
+    store.write(audit::gap(jump)).await?;
+    // SECURITY: a yes would count for as much longer as the clock was set back, where the sidecar was killed before it saw that.
+    // Test: `a_clock_that_was_set_back_and_ran_on_makes_no_yes_longer`.
+    if let Jump::Back(_) = jump {
+        end_given(approvals, store).await?;
+    }
+    Ok(())
+}
+
+/// By how much the clock is elsewhere than the last start, the machine's age and the jumps told since say.
+fn step(store: &Store, now: Timestamp, up: Option<&Uptime>) -> Result<Option<Jump>, StepError> {
+    let Some(up) = up else { return Ok(None) };
     let (mut expected, mut known) = (None, 0);
     store.reader().map_err(ReadError::from)?.starts(|entry| {
         let Ok(members) = serde_json::from_slice::<Members>(&entry.bytes) else {
@@ -58,15 +89,7 @@ pub async fn mind_the_step(store: &Store, now: Timestamp, up: Option<&Uptime>) -
         known = i64::saturating_add(known, members.set_forward_ms.saturating_sub(members.set_back_ms));
         true
     })?;
-    let jump = expected.and_then(|expected| Jump::between(expected, now, CLOCK_SLACK));
-    if let Some(jump @ Jump::Forward(by)) = jump {
-        tracing::warn!(
-            seconds = by.as_secs(),
-            "the clock was set forward since the last start: what was taken of budgets is kept that much longer"
-        );
-        store.write(audit::gap(jump)).await?;
-    }
-    Ok(())
+    Ok(expected.and_then(|expected| Jump::between(expected, now, CLOCK_SLACK)))
 }
 
 impl Members {
@@ -83,6 +106,7 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::{Config, Keys};
 
     const NEVER: [i64; 0] = [];
     const HOUR: Duration = Duration::from_secs(3600);
@@ -106,17 +130,18 @@ mod tests {
             store.write(audit::gap(*jump)).await.unwrap();
         }
         let now = started.plus(HOUR * hours);
-        mind_the_step(&store, now, up.as_ref()).await.unwrap();
+        let approvals = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), Vec::new());
+        mind_the_step(&approvals, &store, now, up.as_ref()).await.unwrap();
         // What is told once is known then.
-        mind_the_step(&store, now, up.as_ref()).await.unwrap();
+        mind_the_step(&approvals, &store, now, up.as_ref()).await.unwrap();
         let mut found = Vec::new();
         let see = |entry: &crate::store::Kept| {
             let members: Members = serde_json::from_slice(&entry.bytes).unwrap();
-            found.push(members.set_forward_ms / 3_600_000);
+            found.push((members.set_forward_ms - members.set_back_ms) / 3_600_000);
             true
         };
         store.reader().unwrap().starts(see).unwrap();
-        found.retain(|forward| *forward > 0);
+        found.retain(|by| *by != 0);
         found
     }
 
@@ -135,10 +160,20 @@ mod tests {
         );
         assert_eq!(
             told(&[Jump::Forward(HOUR * 12), Jump::Back(HOUR * 12)], 14, Some(up("a", 7))).await,
-            [12, 12],
+            [12, -12, 12],
             "and once more"
         );
-        assert_eq!(told(&[], 1, Some(up("a", 7))).await, NEVER, "set back: told by another");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_set_back_and_ran_on_is_told_at_the_next_start() {
+        let at = |hours| up("a", hours);
+        assert_eq!(
+            told(&[], 1, Some(at(9))).await,
+            [-3],
+            "four hours passed, and it tells one"
+        );
+        assert_eq!(told(&[Jump::Back(HOUR * 3)], 1, Some(at(9))).await, [-3], "once");
     }
 
     #[tokio::test]

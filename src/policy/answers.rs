@@ -11,7 +11,7 @@ use super::kinds;
 use super::mentions::Mentions;
 use super::request::Attribute;
 
-/// Answers kept for one caller, action and kind of target.
+/// Answers kept for one caller, action and kind of target, of all its rules and of those of each shard.
 const KEPT: usize = 32;
 /// Bytes of a text that is worth remembering.
 const LONGEST: usize = 64;

@@ -196,8 +196,13 @@ impl Index {
     }
 
     /// Those of these shards that Cedar has to be asked about.
-    pub(super) fn conditional<'a>(&'a self, shards: &'a [usize]) -> impl Iterator<Item = &'a Shard> {
-        self.at(shards).filter(|shard| shard.has_conditions())
+    pub(super) fn conditional(&self, shards: &[usize]) -> impl Iterator<Item = usize> {
+        let has_conditions = |at: &usize| self.shard_at(*at).is_some_and(Shard::has_conditions);
+        shards.iter().copied().filter(has_conditions)
+    }
+
+    pub(super) fn shard_at(&self, at: usize) -> Option<&Shard> {
+        self.shards.get(at)
     }
 
     fn at<'a>(&'a self, shards: &'a [usize]) -> impl Iterator<Item = &'a Shard> {

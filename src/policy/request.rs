@@ -48,8 +48,8 @@ pub(super) struct Prepared {
     pub(super) mentions: Mentions,
     /// What they said before.
     pub(super) answers: Answers,
-    /// The same of each of them that has conditions: where one reads what hardly repeats, the others need not be asked anew.
-    pub(super) by_shard: Vec<Answers>,
+    /// Shards with conditions, each with what it said where another reads what hardly repeats.
+    pub(super) by_shard: Vec<(usize, Answers)>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -164,7 +164,7 @@ impl Requests {
             entities: entities.ok()?,
             mentions: index.mentions(&shards),
             answers: Answers::default(),
-            by_shard: index.conditional(&shards).map(|_| Answers::default()).collect(),
+            by_shard: index.conditional(&shards).map(|at| (at, Answers::default())).collect(),
             satisfied: index.satisfied(&shards, &principal, &action, &resource),
             principal: principal.uid,
             action: action.uid,

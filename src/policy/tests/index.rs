@@ -219,3 +219,42 @@ fn cedar_is_not_asked_for_rules_without_conditions() {
     assert_eq!(satisfied("Agent::\"a7\""), BTreeSet::from(["r7".into()]));
     assert_eq!(satisfied("Agent::\"a50\""), BTreeSet::new());
 }
+
+/// The hour is asked anew each time; what other shards said is remembered by what their rules read, and by nothing less.
+#[test]
+fn what_a_shard_said_is_remembered_by_all_that_its_rules_read() {
+    let text = r#"
+        @id("ok") permit (principal, action, resource) when { context.method == "POST" };
+        @id("mapped") forbid (principal, action in Action::"writes", resource) when { context.unmapped };
+        @id("host") @decision("REQUIRE_APPROVAL") forbid (principal in Role::"r", action in Action::"payments", resource)
+        when { context.host == "elsewhere" };
+        @id("amount") @decision("REQUIRE_APPROVAL") forbid (principal, action == Action::"process_refund", resource)
+        when { context.amount > 5 };
+        @id("late") forbid (principal == Agent::"a", action, resource) when { context.time.hour > 20 };
+        @id("tried") @mode("observe") forbid (principal, action in Action::"payments", resource)
+        when { context.inspected };
+    "#;
+    let (indexed, whole) = (policies(text), unindexed(policies(text)));
+    let mut told = BTreeSet::new();
+    // Twice, so that each question meets what was remembered of all others.
+    for bits in (0..64u8).chain(0..64) {
+        let is = |at: u8| bits & (1 << at) != 0;
+        let mut facts = facts();
+        facts.agent = "a".into();
+        facts.roles = names(&["r"]).into();
+        facts.method = if is(0) { "POST" } else { "GET" }.to_owned();
+        facts.host = if is(1) { "elsewhere" } else { "api.stripe.com" }.into();
+        let mut action = action("process_refund", &[]);
+        action.unmapped = is(2);
+        action.inspected = is(3);
+        for field in vocabulary().actions["process_refund"].required.clone() {
+            action.fields.insert(field, Value::Int(if is(4) { 9 } else { 1 }));
+        }
+        let mut situation = situation();
+        situation.time.hour = if is(5) { 22 } else { 9 };
+        let [indexed, whole] = [&indexed, &whole].map(|rules| rules.weigh(&facts, &action, &situation, None));
+        assert_eq!(indexed, whole, "{bits:b}");
+        told.insert(format!("{indexed:?}"));
+    }
+    assert!(told.len() > 6, "the questions differ: {told:?}");
+}
