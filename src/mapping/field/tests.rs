@@ -164,7 +164,7 @@ fn reducers_reduce() {
     );
     assert_eq!(get("$.body.lines[*].price", Reducer::Sum(Type::Int)), Err(Why::Absent));
     assert_eq!(
-        get("$.body.to[*].email", Reducer::Domain),
+        get("$.body.to[*].email", Reducer::Domain(Of::Mailboxes)),
         list(&["x.example", "y.example"])
     );
     assert_eq!(get("$.body.names[*]", Reducer::List), list(&["b", "a", "b"]));
