@@ -1,0 +1,103 @@
+//! Tools that a model's provider calls itself.
+
+use super::*;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const RESPONSES: &str = "https://api.openai.com/v1/responses";
+const MESSAGES: &str = "https://api.anthropic.com/v1/messages";
+
+fn asked(url: &str, body: &Json) -> Action {
+    resolve(shipped(), &call("POST", url, &[JSON], Some(&body.to_string()))).unwrap()
+}
+
+fn list(action: &Action, field: &str) -> Option<String> {
+    match action.fields.get(field) {
+        Some(Value::List(items)) => Some(items.join(" ")),
+        _ => None,
+    }
+}
+
+#[test]
+fn servers_that_a_provider_calls_are_told() {
+    let mcp =
+        |server: Json| json!({ "model": "m", "input": "x", "tools": [{ "type": "function", "name": "f" }, server] });
+    for (url, body, servers) in [
+        (
+            RESPONSES,
+            mcp(json!({ "type": "mcp", "server_label": "a", "server_url": "https://MCP.example.com/sse?key=1" })),
+            "mcp.example.com",
+        ),
+        (
+            RESPONSES,
+            mcp(json!({ "type": "mcp", "server_label": "a", "connector_id": "connector_gmail" })),
+            "connector_gmail",
+        ),
+        (RESPONSES, json!({ "prompt": { "id": "pmpt_1" } }), "pmpt_1"),
+        (
+            MESSAGES,
+            json!({ "mcp_servers": [{ "type": "url", "name": "a", "url": "https://mcp.example.com:8443/" }] }),
+            "mcp.example.com:8443",
+        ),
+        (
+            "https://api.anthropic.com/v1/messages/batches",
+            json!({ "requests": [{ "params": {} }, { "params": { "mcp_servers": [{ "url": "https://mcp.example.com" }] } }] }),
+            "mcp.example.com",
+        ),
+    ] {
+        let action = asked(url, &body);
+        assert_eq!(list(&action, "tool_servers").as_deref(), Some(servers), "{body}");
+        assert!(!action.summary.contains("key"), "{}", action.summary);
+    }
+    let batch = asked(
+        "https://api.openai.com/v1/batches",
+        &json!({ "input_file_id": "file-1", "endpoint": "/v1/responses" }),
+    );
+    assert_eq!(list(&batch, "tool_servers").as_deref(), Some("file-1"));
+}
+
+#[test]
+fn a_server_that_cannot_be_told_is_missing() {
+    for server in [
+        json!("https://ours.test\\@evil.test/"),
+        json!("mcp.example.com/sse"),
+        json!(1),
+        json!(null),
+        json!(""),
+    ] {
+        let action = asked(
+            RESPONSES,
+            &json!({ "tools": [{ "type": "mcp", "server_url": server }] }),
+        );
+        assert_eq!(why(&action, "tool_servers"), Some(Why::Unreadable), "{server}");
+    }
+    let misspelt = json!({ "tools": [{ "type": "mcp", "Server_URL": "https://mcp.example.com" }] }).to_string();
+    assert_eq!(
+        resolve(shipped(), &call("POST", RESPONSES, &[JSON], Some(&misspelt))).unwrap_err(),
+        Reason::Malformed
+    );
+}
+
+#[test]
+fn a_model_without_servers_is_asked_as_before() {
+    for (url, tools, kinds) in [
+        (RESPONSES, json!([]), None),
+        (
+            RESPONSES,
+            json!([{ "type": "web_search" }, { "type": "function" }, { "type": "function" }]),
+            Some("function web_search"),
+        ),
+        (MESSAGES, json!([{ "name": "f", "input_schema": {} }]), None),
+    ] {
+        let action = asked(url, &json!({ "model": "m", "tools": tools }));
+        assert_eq!(
+            (&*action.name, action.missing.len(), action.also.len()),
+            ("generate_text", 0, 0),
+            "{tools}"
+        );
+        assert_eq!(
+            (list(&action, "tool_kinds").as_deref(), list(&action, "tool_servers")),
+            (kinds, None),
+            "{tools}"
+        );
+    }
+}
