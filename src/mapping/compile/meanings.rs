@@ -51,13 +51,14 @@ impl Compiler<'_> {
         }
         let absent = when.value.absent;
         let beyond = texts(&when.value.beyond);
-        if absent && !(values.is_empty() && except.is_empty() && beyond.is_empty()) {
+        let listed = !(values.is_empty() && except.is_empty());
+        if absent && (listed || !beyond.is_empty()) {
             self.wrong(
                 when,
                 "where nothing is found (`absent`) there are no `values`, nothing to `except` and nothing `beyond`",
             );
         }
-        if !beyond.is_empty() && !(values.is_empty() && except.is_empty()) {
+        if listed && !beyond.is_empty() {
             self.wrong(
                 when,
                 "what has members (`beyond`) is none of `values`, and nothing to `except`",

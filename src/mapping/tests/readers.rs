@@ -333,7 +333,7 @@ fn tables_say_where_they_are_wrong() {
             "nothing in this file reads messages",
         ),
         (
-            format!("dispatch: mcp\ntools: {{ a: {{ action: call_tool, target: {{ kind: x }}, reader: graphql }} }}"),
+            "dispatch: mcp\ntools: { a: { action: call_tool, target: { kind: x }, reader: graphql } }".to_owned(),
             "a tool's message is read already",
         ),
         (
