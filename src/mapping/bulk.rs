@@ -61,7 +61,7 @@ mod tests {
     fn a_document_is_no_action() {
         let text =
             "{\"index\":{\"_id\":1}}\n{\"delete\":{}}\n{\"delete\":{\"_id\":2}}\n{\"update\":{}}\n{\"script\":\"x\"}\n";
-        let update = json!({ "document": { "script": null }, "update": {} });
+        let update = json!({ "update": {}, "document": { "script": null } });
         let expected = json!([{ "index": { "_id": 1 } }, { "delete": { "_id": 2 } }, update]);
         assert_eq!(parse(text.as_bytes()).to_string(), expected.to_string());
         assert_eq!(parse(text.trim_end().as_bytes()).to_string(), expected.to_string());

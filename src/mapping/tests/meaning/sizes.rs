@@ -4,8 +4,8 @@ use super::*;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-fn sent(method: &str, url: &str, header: (&str, &str), body: &Json) -> Action {
-    resolve(shipped(), &call(method, url, &[header, JSON], Some(&body.to_string()))).unwrap()
+fn sent(method: &str, url: &str, body: &Json) -> Action {
+    resolve(shipped(), &call(method, url, &[JSON], Some(&body.to_string()))).unwrap()
 }
 
 fn names(action: &Action) -> Vec<&str> {
@@ -26,7 +26,7 @@ fn a_size_alone_is_a_size_first_and_anything_beside_it_a_deployment() {
     };
     let eks = |body: Json| {
         let url = "https://eks.us-east-1.amazonaws.com/clusters/prod/node-groups/workers/update-config";
-        sent("POST", url, JSON, &body)
+        sent("POST", url, &body)
     };
     let size = ecs(json!({ "cluster": "prod", "service": "web", "desiredCount": 12 }));
     assert_eq!((&*size.name, size.int("instance_count")), ("scale_resources", Some(12)));
@@ -54,14 +54,14 @@ fn a_size_alone_is_a_size_first_and_anything_beside_it_a_deployment() {
         assert_eq!(&*action.name, "deploy_service", "{}", action.summary);
     }
     let group = "https://eks.us-east-1.amazonaws.com/clusters/prod/node-groups";
-    assert!(sent("POST", group, JSON, &json!({ "nodegroupName": "a" })).is_missing("instance_count"));
+    assert!(sent("POST", group, &json!({ "nodegroupName": "a" })).is_missing("instance_count"));
 }
 
 #[test]
 fn a_size_of_nothing_is_the_providers_own() {
     let run = |scaling: Json| {
         let url = "https://run.googleapis.com/v2/projects/p/locations/l/services/web";
-        sent("PATCH", url, JSON, &json!({ "template": { "scaling": scaling } }))
+        sent("PATCH", url, &json!({ "template": { "scaling": scaling } }))
     };
     let told = |action: &Action| (action.int("instance_count"), why(action, "instance_count"));
     assert_eq!(told(&run(json!({ "maxInstanceCount": 7 }))), (Some(7), None));
@@ -114,7 +114,7 @@ fn what_says_nothing_of_its_size_counts_once() {
 fn a_deletion_of_all_keys_has_no_limit() {
     let commit = |mutation: Json| {
         let url = "https://spanner.googleapis.com/v1/projects/p/instances/i/databases/d/sessions/s:commit";
-        sent("POST", url, JSON, &json!({ "mutations": [mutation] }))
+        sent("POST", url, &json!({ "mutations": [mutation] }))
     };
     let unbounded = |keys: Json| {
         commit(json!({ "delete": { "table": "Orders", "keySet": keys } }))

@@ -60,7 +60,6 @@ fn a_server_that_cannot_be_told_is_missing() {
     for server in [
         json!("https://ours.test\\@evil.test/"),
         json!("mcp.example.com/sse"),
-        json!(1),
         json!(null),
         json!(""),
     ] {
