@@ -82,14 +82,7 @@ fn a_size_of_nothing_is_the_providers_own() {
 
 #[test]
 fn what_says_nothing_of_its_size_counts_once() {
-    let app = |spec: Json| {
-        sent(
-            "POST",
-            "https://api.digitalocean.com/v2/apps",
-            JSON,
-            &json!({ "spec": spec }),
-        )
-    };
+    let app = |spec: Json| sent("POST", "https://api.digitalocean.com/v2/apps", &json!({ "spec": spec }));
     let web = json!({ "name": "web", "instance_count": 3 });
     for (spec, count) in [
         (json!({ "services": [web, { "name": "api" }] }), 4),
@@ -142,7 +135,6 @@ fn a_pipeline_that_deletes_is_a_deletion() {
         sent(
             "POST",
             url,
-            JSON,
             &json!({ "structuredPipeline": { "pipeline": { "stages": stages } } }),
         )
     };
