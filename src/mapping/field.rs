@@ -186,10 +186,10 @@ impl Reading {
             }
             Reducer::SumEach(of) => numbers::total(&nodes, |node| numbers::most_of(node, of, document.json)),
             Reducer::List => texts(&nodes).map(Value::List),
-            Reducer::Distinct => distinct(texts(&nodes)?).map(Value::List),
+            Reducer::Distinct => distinct(&nodes).map(Value::List),
             Reducer::Names => names::of_members(&nodes).map(Value::List),
             Reducer::Parents => names::of_parents(&nodes).map(Value::List),
-            Reducer::CountDistinct => count(distinct(texts(&nodes)?)?.len()),
+            Reducer::CountDistinct => count(distinct(&nodes)?.len()),
             Reducer::Len => count(length(only(&nodes)?)?),
             Reducer::Split(separator) => split(only(&nodes)?, separator).map(Value::List),
             Reducer::CountSplit(separator) => count(split(only(&nodes)?, separator)?.len()),
@@ -353,8 +353,13 @@ fn texts(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
     }
 }
 
-fn distinct(texts: Vec<String>) -> Result<Vec<String>, Why> {
-    Ok(texts.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
+/// However often each is there: what counts is how many there are.
+fn distinct(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
+    let found: BTreeSet<&str> = nodes.iter().map(|node| text(*node)).collect::<Result<_, _>>()?;
+    match found.len() > MAX_ITEMS {
+        true => Err(Why::Unreadable),
+        false => Ok(found.into_iter().map(str::to_owned).collect()),
+    }
 }
 
 fn count(count: usize) -> Result<Value, Why> {

@@ -34,6 +34,16 @@ fn servers_that_a_provider_calls_are_told() {
         ),
         (RESPONSES, json!({ "prompt": { "id": "pmpt_1" } }), "pmpt_1"),
         (
+            RESPONSES,
+            mcp(json!({ "type": "mcp", "server_label": "a", "tunnel_id": "tunnel_1" })),
+            "tunnel_1",
+        ),
+        (
+            RESPONSES,
+            json!({ "input": [{ "role": "user" }, mcp(json!({ "type": "mcp", "server_url": "https://mcp.example.com" }))] }),
+            "mcp.example.com",
+        ),
+        (
             MESSAGES,
             json!({ "mcp_servers": [{ "type": "url", "name": "a", "url": "https://mcp.example.com:8443/" }] }),
             "mcp.example.com:8443",
