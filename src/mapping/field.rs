@@ -73,7 +73,7 @@ pub(super) enum Reducer {
     /// Of each, the most of what these find; 1 of what has none of them.
     SumEach(Vec<Selector>),
     List,
-    /// A list without repetitions, sorted.
+    /// A list without repetitions and nulls, sorted.
     Distinct,
     /// Names of the members of objects.
     Names,
@@ -186,7 +186,13 @@ impl Reading {
             }
             Reducer::SumEach(of) => numbers::total(&nodes, |node| numbers::most_of(node, of, document.json)),
             Reducer::List => texts(&nodes).map(Value::List),
-            Reducer::Distinct => distinct(&nodes).map(Value::List),
+            Reducer::Distinct => {
+                nodes.retain(|node| !matches!(node, Node::Json(Json::Null)));
+                match nodes.is_empty() {
+                    true => self.none(document),
+                    false => distinct(&nodes).map(Value::List),
+                }
+            }
             Reducer::Names => names::of_members(&nodes).map(Value::List),
             Reducer::Parents => names::of_parents(&nodes).map(Value::List),
             Reducer::CountDistinct => count(distinct(&nodes)?.len()),

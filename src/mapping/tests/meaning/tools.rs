@@ -1,9 +1,10 @@
-//! Tools that a model's provider calls itself.
+//! Tools that a model's provider calls itself, and tools that take SQL.
 
 use super::*;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const RESPONSES: &str = "https://api.openai.com/v1/responses";
+const SERVER: &str = "http://127.0.0.1:8931/mcp";
 const MESSAGES: &str = "https://api.anthropic.com/v1/messages";
 
 fn asked(url: &str, body: &Json) -> Action {
@@ -108,5 +109,56 @@ fn a_model_without_servers_is_asked_as_before() {
             (kinds, None),
             "{tools}"
         );
+    }
+}
+
+#[test]
+fn a_tool_that_is_told_more_than_its_statement_is_no_read() {
+    let sql = |arguments: Json| {
+        let params = json!({ "name": "execute_sql", "arguments": arguments });
+        asked(
+            SERVER,
+            &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }),
+        )
+    };
+    for more in [
+        json!({ "query": "SELECT 1", "sql_query": "DROP TABLE users" }),
+        json!({ "query": "SELECT 1", "args": { "sql": "DROP TABLE users" } }),
+        json!({ "sql_query": "SELECT 1" }),
+        json!(["SELECT 1"]),
+    ] {
+        assert_eq!(&*sql(more.clone()).name, "delete_records", "{more}");
+    }
+    let both = sql(json!({ "query": "SELECT 1", "sql": "DROP TABLE users" }));
+    assert_eq!((&*both.name, both.access), ("modify_schema", Access::Delete));
+    assert_eq!(&*sql(json!({ "query": "SELECT 1", "limit": 10 })).name, "execute_query");
+}
+
+#[test]
+fn a_migration_is_one_whatever_it_says() {
+    for (url, tool, member) in [
+        ("https://mcp.supabase.com/mcp", "apply_migration", "query"),
+        (
+            "https://mcp.neon.tech/mcp",
+            "prepare_database_migration",
+            "migrationSql",
+        ),
+    ] {
+        let said = |text: &str| {
+            let params = json!({ "name": tool, "arguments": { member: text } });
+            let action = asked(
+                url,
+                &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }),
+            );
+            (action.name.to_string(), action.access)
+        };
+        assert_eq!(said("select 1").0, "modify_schema", "{tool}");
+        assert_eq!(
+            said("drop table orders"),
+            ("modify_schema".to_owned(), Access::Delete),
+            "{tool}"
+        );
+        let names = said("delete from orders").0;
+        assert_eq!(names, "delete_records", "{tool}");
     }
 }
