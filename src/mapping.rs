@@ -20,6 +20,7 @@ use crate::model::{
 mod account;
 mod answer;
 mod aws;
+mod bulk;
 mod cbor;
 mod compile;
 mod content;

@@ -76,6 +76,7 @@ pub(super) fn read(document: &Document, options: &Options) -> Result<(Vec<Draft>
         left_out: LeftOut::new(),
         secret: secrets(root),
         ids: paths.values().flat_map(ids).collect(),
+        beginning: servers::beginning(paths.keys().filter(|path| !path.starts_with("x-"))),
     };
     let servers = servers(root, root);
     let mut count = 0;
@@ -152,12 +153,14 @@ struct Importer<'a> {
     secret: BTreeSet<String>,
     /// All operations' names.
     ids: BTreeSet<String>,
+    /// What all paths begin with.
+    beginning: String,
 }
 
 impl Importer<'_> {
     fn operation(&mut self, method: &str, path: &str, operation: &Value, servers: &Servers, own: bool) {
         let base = self.options.base.as_deref().filter(|_| !own).unwrap_or(&servers.1);
-        let call = format!("{}{path}", base.trim_end_matches('/'));
+        let call = servers::joined(&self.beginning, base.trim_end_matches('/'), path);
         let (template, format) = match template::read(&call, self.options.formats) {
             Ok(read) => read,
             Err(why) => {

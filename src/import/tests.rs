@@ -201,6 +201,25 @@ fn hostile_descriptions_end_in_an_error() {
 }
 
 #[test]
+fn a_beginning_that_server_and_paths_both_have_is_there_once() {
+    let made_of = |paths: &[&str]| {
+        let mut value = sample();
+        value["servers"] = json!([{ "url": "https://api.x.example/v1/reporting" }]);
+        let paths: serde_json::Map<String, Value> = paths
+            .iter()
+            .map(|path| ((*path).to_owned(), json!({ "get": {} })))
+            .collect();
+        value["paths"] = paths.into();
+        made(value)
+    };
+    let whole = made_of(&["/v1/reporting/balances", "/v1/reporting/transactions"]);
+    assert!(whole.contains("\"GET /v1/reporting/balances\""), "{whole}");
+    let below = made_of(&["/v1/reporting/balances", "/transactions"]);
+    assert!(below.contains("\"GET /v1/reporting/v1/reporting/balances\""), "{below}");
+    assert!(below.contains("\"GET /v1/reporting/transactions\""), "{below}");
+}
+
+#[test]
 fn a_description_of_which_nothing_can_be_mapped_is_an_error_that_says_why() {
     let mut no_host = sample();
     no_host["servers"] = json!([{ "url": "https://{anything}" }]);

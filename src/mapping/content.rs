@@ -11,7 +11,7 @@ use super::file::Decoder;
 use super::form::{self, Nesting, Semicolons};
 use super::service::Service;
 use super::uncoded::{self, Uncoded};
-use super::{cbor, json, mail, multipart, xml};
+use super::{bulk, cbor, json, mail, multipart, xml};
 use crate::io::coding::Coding;
 use crate::model::{Body, Call, Reason, Refusal};
 
@@ -123,6 +123,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
         }
         Decoder::Xml => xml::parse(bytes).map_err(|error| malformed(&error))?,
         Decoder::Cbor => cbor::parse(bytes).map_err(|error| malformed(&error))?,
+        Decoder::Bulk => bulk::parse(bytes),
     };
     if wire(call).is_some_and(uncoded::is_text) {
         return Err(readable_as_it_is());
@@ -139,7 +140,7 @@ pub(super) fn decode(call: &Call, service: &Service, decoder: Option<Decoder>) -
         decoder,
         uncoded: match decoder {
             Decoder::Form | Decoder::AwsQuery => wire(call).map(Uncoded::new),
-            Decoder::Json | Decoder::Multipart | Decoder::Xml | Decoder::Cbor | Decoder::Mail => None,
+            Decoder::Json | Decoder::Multipart | Decoder::Xml | Decoder::Cbor | Decoder::Mail | Decoder::Bulk => None,
         },
     }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::document::{Document, Node, Path, Selector, node};
+use super::document::{Document, Node, Path, Selector};
 use crate::model::action::MAX_INT;
 use crate::model::{Value, Why, money};
 
@@ -13,11 +13,12 @@ mod domain;
 mod filters;
 mod mail;
 mod names;
+mod numbers;
 mod only;
 mod paths;
 mod places;
 
-use domain::domains;
+pub(super) use domain::Of;
 pub(super) use filters::Filters;
 use filters::is_empty;
 pub(super) use mail::Told;
@@ -45,6 +46,10 @@ pub(super) enum Rule {
     Lacking(Path, Box<str>, Box<Rule>),
     /// Cannot be read but where all of one of these is so.
     Only(Vec<Vec<Is>>, Box<Rule>),
+    /// True where the path finds that, whatever the rule tells.
+    Or(Path, Box<Rule>),
+    /// 0 is as nothing; where nothing is told but the least there is, it cannot be read.
+    Most(Vec<Path>, Box<Rule>),
 }
 
 #[derive(Clone, Debug)]
@@ -65,8 +70,10 @@ pub(super) enum Reducer {
     Sum(Type),
     Max(Type),
     SumProduct(Selector, Selector),
+    /// Of each, the most of what these find; 1 of what has none of them.
+    SumEach(Vec<Selector>),
     List,
-    /// A list without repetitions, sorted.
+    /// A list without repetitions and nulls, sorted.
     Distinct,
     /// Names of the members of objects.
     Names,
@@ -79,8 +86,8 @@ pub(super) enum Reducer {
     /// The one text, split.
     Split(Box<str>),
     CountSplit(Box<str>),
-    /// Domains of mail addresses, in lower case, without repetitions.
-    Domain,
+    /// Domains of addresses, in lower case, without repetitions.
+    Domain(Of),
     /// Of the mail at the first path.
     Mail(Told),
 }
@@ -124,6 +131,9 @@ impl Rule {
                 rule.value(document)
             }
             Rule::Lacking(..) | Rule::Only(..) => Err(Why::Unreadable),
+            Rule::Or(path, _) if numbers::is_true(path, document) => Ok(Value::Bool(true)),
+            Rule::Or(_, rule) => rule.value(document),
+            Rule::Most(least, rule) => numbers::most(rule.value(document), least, document),
         }
     }
 }
@@ -134,6 +144,7 @@ impl Reading {
             Reducer::One(kind) | Reducer::First(kind) | Reducer::Sum(kind) | Reducer::Max(kind) => Some(kind),
             Reducer::Count
             | Reducer::SumProduct(..)
+            | Reducer::SumEach(_)
             | Reducer::List
             | Reducer::Distinct
             | Reducer::Names
@@ -142,7 +153,7 @@ impl Reading {
             | Reducer::Len
             | Reducer::Split(_)
             | Reducer::CountSplit(_)
-            | Reducer::Domain
+            | Reducer::Domain(_)
             | Reducer::Mail(_) => None,
         }
     }
@@ -165,21 +176,30 @@ impl Reading {
             Reducer::One(kind) => kind.read(only(&nodes)?, document),
             Reducer::First(kind) => kind.read(*nodes.first().ok_or(Why::Absent)?, document),
             Reducer::Count => count(nodes.len()),
-            Reducer::Sum(kind) => total(&nodes, |node| kind.int(node, document)),
+            Reducer::Sum(kind) => numbers::total(&nodes, |node| kind.int(node, document)),
             Reducer::Max(kind) => {
                 let values: Result<Vec<i64>, Why> = nodes.iter().map(|node| kind.int(*node, document)).collect();
                 values?.into_iter().max().map(Value::Int).ok_or(Why::Absent)
             }
-            Reducer::SumProduct(left, right) => total(&nodes, |node| product(node, left, right, document.json)),
+            Reducer::SumProduct(left, right) => {
+                numbers::total(&nodes, |node| numbers::product(node, left, right, document.json))
+            }
+            Reducer::SumEach(of) => numbers::total(&nodes, |node| numbers::most_of(node, of, document.json)),
             Reducer::List => texts(&nodes).map(Value::List),
-            Reducer::Distinct => distinct(texts(&nodes)?).map(Value::List),
+            Reducer::Distinct => {
+                nodes.retain(|node| !matches!(node, Node::Json(Json::Null)));
+                match nodes.is_empty() {
+                    true => self.none(document),
+                    false => distinct(&nodes).map(Value::List),
+                }
+            }
             Reducer::Names => names::of_members(&nodes).map(Value::List),
             Reducer::Parents => names::of_parents(&nodes).map(Value::List),
-            Reducer::CountDistinct => count(distinct(texts(&nodes)?)?.len()),
+            Reducer::CountDistinct => count(distinct(&nodes)?.len()),
             Reducer::Len => count(length(only(&nodes)?)?),
             Reducer::Split(separator) => split(only(&nodes)?, separator).map(Value::List),
             Reducer::CountSplit(separator) => count(split(only(&nodes)?, separator)?.len()),
-            Reducer::Domain => domains(&nodes).map(Value::List),
+            Reducer::Domain(of) => domain::domains(&nodes, *of).map(Value::List),
             Reducer::Mail(told) => told.value(&self.from, document),
         }
     }
@@ -197,6 +217,7 @@ impl Reading {
             | Reducer::Sum(_)
             | Reducer::Max(_)
             | Reducer::SumProduct(..)
+            | Reducer::SumEach(_)
             | Reducer::List
             | Reducer::Distinct
             | Reducer::Names
@@ -205,7 +226,7 @@ impl Reading {
             | Reducer::Len
             | Reducer::Split(_)
             | Reducer::CountSplit(_)
-            | Reducer::Domain
+            | Reducer::Domain(_)
             | Reducer::Mail(_) => Err(Why::Absent),
         }
     }
@@ -338,8 +359,13 @@ fn texts(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
     }
 }
 
-fn distinct(texts: Vec<String>) -> Result<Vec<String>, Why> {
-    Ok(texts.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
+/// However often each is there: what counts is how many there are.
+fn distinct(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
+    let found: BTreeSet<&str> = nodes.iter().map(|node| text(*node)).collect::<Result<_, _>>()?;
+    match found.len() > MAX_ITEMS {
+        true => Err(Why::Unreadable),
+        false => Ok(found.into_iter().map(str::to_owned).collect()),
+    }
 }
 
 fn count(count: usize) -> Result<Value, Why> {
@@ -347,35 +373,6 @@ fn count(count: usize) -> Result<Value, Why> {
         .ok()
         .filter(|count| *count <= MAX_INT)
         .map(Value::Int)
-        .ok_or(Why::Unreadable)
-}
-
-fn total<'a>(nodes: &[Node<'a>], read: impl Fn(Node<'a>) -> Result<i64, Why>) -> Result<Value, Why> {
-    let mut sum = 0i64;
-    for node in nodes {
-        sum = sum
-            .checked_add(read(*node)?)
-            .filter(|sum| *sum <= MAX_INT)
-            .ok_or(Why::Unreadable)?;
-    }
-    Ok(Value::Int(sum))
-}
-
-fn product(item: Node<'_>, left: &Selector, right: &Selector, json: bool) -> Result<i64, Why> {
-    let Node::Json(item) = item else {
-        return Err(Why::Unreadable);
-    };
-    let factor = |selector: &Selector| match selector.select(item).as_slice() {
-        [value] => match node(value, json) {
-            Node::Text(text) => whole(text),
-            Node::Json(Json::Number(number)) => whole(number.as_str()),
-            Node::Json(_) | Node::Opaque => Err(Why::Unreadable),
-        },
-        _ => Err(Why::Unreadable),
-    };
-    factor(left)?
-        .checked_mul(factor(right)?)
-        .filter(|product| *product <= MAX_INT)
         .ok_or(Why::Unreadable)
 }
 

@@ -14,7 +14,7 @@ mod field;
 mod readers;
 
 pub(super) use field::{Field, Kind, Literal, Reduce};
-pub(super) use readers::{Graphql, Reader};
+pub(super) use readers::{Graphql, Reader, Sql};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +28,7 @@ pub(super) struct File {
     /// Name for people: `Stripe`; the provider's own unless it is said.
     #[serde(default)]
     pub title: Option<String>,
-    /// `api.stripe.com`, `ec2.{region}.amazonaws.com` (a capture is one label), `…:8443` where it is not the scheme's
+    /// `api.stripe.com`, `ec2.{region}.amazonaws.com` (a capture is one label; `{bucket+}` in front is one or more), `…:8443` where it is not the scheme's
     /// default port, `…:443|9243` where there are several.
     pub hosts: Vec<Located<String>>,
     /// How an operation is told.
@@ -207,6 +207,9 @@ pub(super) enum Decoder {
     /// A mail (`message/rfc822`, or the second part of `multipart/related` behind a part of JSON), as the same API takes it in
     /// JSON: an object whose `raw` is the mail in base64.
     Mail,
+    /// Elasticsearch's `_bulk`, a line for each action and one for its document: a list of `{"delete": {…}}`, `{"index": {…}}` and
+    /// `{"update": {…}, "document": {…}}`, the latter with the names at its top. Empty where it cannot be read.
+    Bulk,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -371,6 +374,9 @@ pub(super) struct When {
     /// Applies if it finds nothing, rather than anything.
     #[serde(default)]
     pub absent: bool,
+    /// Applies only if what it finds has members besides these.
+    #[serde(default)]
+    pub beyond: Vec<String>,
     pub action: Located<String>,
     #[serde(default)]
     pub access: Option<Access>,

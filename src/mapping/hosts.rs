@@ -12,10 +12,12 @@ use crate::model::{Authority, Host, Scheme};
 const AWS: &str = "{aws}";
 
 /// `ec2.{region}.amazonaws.com:8443`, `…:443|9243`, `ec2.{region}.{aws}`: labels in the order written; a capture is one label, or what stands before `-ending` of
-/// one. An address is one label: `127.0.0.1:8931`, `[::1]`.
+/// one; `{bucket+}` in front is one label or more. An address is one label: `127.0.0.1:8931`, `[::1]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
     labels: Vec<Label>,
+    /// The first label, a capture, may be several.
+    several: bool,
     /// None: the scheme's default.
     ports: Vec<u16>,
 }
@@ -44,6 +46,8 @@ pub(super) struct Found {
 pub(super) struct Hosts {
     /// Shapes of the patterns, by rank.
     shapes: Vec<Shape>,
+    /// Those of patterns whose first label may be several.
+    several: Vec<Shape>,
     /// Key of a pattern (`ec2.{}.amazonaws.com`) → the pattern.
     patterns: HashMap<Box<str>, (Pattern, usize)>,
 }
@@ -134,6 +138,7 @@ impl Pattern {
             return match host.parse::<Host>() {
                 Ok(address) if address.to_string() == host => Ok(Self {
                     labels: vec![Label::Text(host.into())],
+                    several: false,
                     ports,
                 }),
                 Ok(_) | Err(_) => wrong("an address is written whole, as it is connected to: `127.0.0.1`, `[::1]`"),
@@ -143,10 +148,16 @@ impl Pattern {
             AWS => Some(Label::Text(AWS.into())),
             label => Label::parse(label),
         };
+        let rest = host.strip_prefix('{').and_then(|rest| rest.split_once("+}."));
+        let (host, several) = match rest {
+            Some((name, rest)) => (Cow::Owned(format!("{{{name}}}.{rest}")), true),
+            None => (Cow::Borrowed(host), false),
+        };
         let labels: Option<Vec<Label>> = host.split('.').map(label).collect();
         let Some(labels) = labels else {
             return wrong(
-                "expected labels of lower-case letters, digits and `-`, `{name}` for a whole label, `{name}-ending` or `start-{name}`",
+                "expected labels of lower-case letters, digits and `-`, `{name}` for a whole label, `{name}-ending` or `start-{name}`, and `{name+}` \
+                 in front for one or more",
             );
         };
         let any_aws = host.ends_with(AWS);
@@ -169,7 +180,7 @@ impl Pattern {
             _ if labels.iter().filter(|label| label.part().is_open()).count() > 1 => {
                 wrong("only one label may have an ending or a beginning")
             }
-            _ => Ok(Self { labels, ports }),
+            _ => Ok(Self { labels, several, ports }),
         }
     }
 
@@ -206,10 +217,25 @@ impl Pattern {
             }
             Label::Start(start, name) => Some((name.clone(), found.strip_prefix(&**start).unwrap_or(found).to_owned())),
         };
-        match self.captures().next() {
-            Some(_) => self.labels.iter().zip(host.split('.')).filter_map(read).collect(),
-            None => Vec::new(),
+        if self.captures().next().is_none() {
+            return Vec::new();
         }
+        let first = if self.several { self.first(host) } else { 1 };
+        let end = host.match_indices('.').nth(first - 1).map_or(host.len(), |(at, _)| at);
+        let (first, rest) = host.split_at(end);
+        let parts = std::iter::once(first).chain(rest.split('.').skip(1));
+        self.labels.iter().zip(parts).filter_map(read).collect()
+    }
+
+    /// How many labels of a host that it fits are its first.
+    fn first(&self, host: &str) -> usize {
+        let count = |text: &str| text.split('.').count();
+        let ending = aws::ENDINGS.iter().find(|ending| host.ends_with(*ending));
+        let last = match (self.labels.last(), ending) {
+            (Some(Label::Text(last)), Some(ending)) if **last == *AWS => count(ending),
+            _ => 1,
+        };
+        (count(host) + 2).saturating_sub(self.labels.len() + last).max(1)
     }
 
     /// Some host that it fits is this name, or lies below it.
@@ -217,9 +243,9 @@ impl Pattern {
         match self.labels.split_last() {
             Some((Label::Text(last), labels)) if **last == *AWS => {
                 let mut endings = aws::ENDINGS.iter();
-                endings.any(|ending| is_below(ending.rsplit('.'), labels, domain))
+                endings.any(|ending| is_below(ending.rsplit('.'), labels, domain, self.several))
             }
-            Some(_) | None => is_below(std::iter::empty(), &self.labels, domain),
+            Some(_) | None => is_below(std::iter::empty(), &self.labels, domain, self.several),
         }
     }
 }
@@ -231,7 +257,7 @@ fn is_like_an_address(host: &str) -> bool {
 }
 
 /// Whether what `labels` fit before `ending`, which is told from its end, is `domain` or lies below it.
-fn is_below<'e>(mut ending: impl Iterator<Item = &'e str>, labels: &[Label], domain: &str) -> bool {
+fn is_below<'e>(mut ending: impl Iterator<Item = &'e str>, labels: &[Label], domain: &str, several: bool) -> bool {
     let mut labels = labels.iter().rev();
     domain.rsplit('.').all(|wanted| {
         if let Some(label) = ending.next() {
@@ -242,7 +268,7 @@ fn is_below<'e>(mut ending: impl Iterator<Item = &'e str>, labels: &[Label], dom
             Some(Label::Capture(_)) => !wanted.is_empty(),
             Some(Label::Ending(_, ending)) => wanted.to_ascii_lowercase().ends_with(&**ending),
             Some(Label::Start(start, _)) => wanted.to_ascii_lowercase().starts_with(&**start),
-            None => false,
+            None => several && !wanted.is_empty(),
         }
     })
 }
@@ -297,8 +323,11 @@ impl Hosts {
     /// The service that has a pattern of equal rank which some host fits too.
     pub(super) fn insert(&mut self, pattern: Pattern, service: usize) -> Result<(), usize> {
         let shape = pattern.shape();
-        if let Err(at) = self.shapes.binary_search(&shape) {
-            self.shapes.insert(at, shape);
+        let lists = [Some(&mut self.shapes), pattern.several.then_some(&mut self.several)];
+        for shapes in lists.into_iter().flatten() {
+            if let Err(at) = shapes.binary_search(&shape) {
+                shapes.insert(at, shape.clone());
+            }
         }
         match self.patterns.entry(pattern.key().into()) {
             Entry::Vacant(free) => {
@@ -342,13 +371,24 @@ impl Hosts {
         if labels.iter().any(|label| label.is_empty()) {
             return None;
         }
-        let shapes = self
-            .shapes
-            .iter()
-            .filter(|shape| shape.from_the_end.len() == labels.len());
+        self.fitting(&self.shapes, &labels).or_else(|| {
+            // The fewest in front: names are handed out from the end.
+            let mut joined = (2..labels.len()).filter_map(|first| {
+                let (front, rest) = labels.split_at_checked(first)?;
+                let front = front.join(".");
+                let labels: Vec<&str> = std::iter::once(front.as_str()).chain(rest.iter().copied()).collect();
+                self.fitting(&self.several, &labels)
+                    .filter(|(pattern, _)| pattern.several)
+            });
+            joined.next()
+        })
+    }
+
+    fn fitting(&self, shapes: &[Shape], labels: &[&str]) -> Option<&(Pattern, usize)> {
+        let shapes = shapes.iter().filter(|shape| shape.from_the_end.len() == labels.len());
         let mut keys = shapes
             .filter(|shape| shape.captures > 0)
-            .flat_map(|shape| shape.keys(&labels));
+            .flat_map(|shape| shape.keys(labels));
         keys.find_map(|key| self.patterns.get(&*key))
     }
 }

@@ -294,7 +294,7 @@ impl<'a> Body<'a> {
             }
             Decoder::Cbor => cbor::members(decoded::settled(call)?).ok().map(Body::Cbor),
             Decoder::Mail => mail::content(call),
-            Decoder::Xml => None,
+            Decoder::Xml | Decoder::Bulk => None,
         }
     }
 

@@ -76,6 +76,20 @@ const CODE: [&str; 8] = [
 ];
 const RUNNING: [&str; 5] = ["evaluate", "execute", "interpret", "interpreter", "run"];
 
+/// Words of tools that take SQL.
+const QUERYING: [&str; 10] = [
+    "bigquery",
+    "database",
+    "db",
+    "mysql",
+    "postgres",
+    "query",
+    "snowflake",
+    "sql",
+    "sqlite",
+    "statement",
+];
+
 /// Whether an action is the call of a tool that nobody listed: how its message is read is known all the same.
 pub(super) fn names_a_tool(action: &Action) -> bool {
     action.fields.contains_key("tool") || action.operation.starts_with(TOOL)
@@ -92,6 +106,12 @@ pub(super) fn runs_code(name: &str) -> bool {
     let has = |list: &[&str]| words.clone().any(|word| list.contains(&word));
     let code = has(&CODE) && has(&RUNNING);
     code || words.any(runs)
+}
+
+/// Whether a tool's name says that it takes SQL: `execute_sql`, `query`, `runSnowflakeQuery`.
+pub(super) fn takes_sql(name: &str) -> bool {
+    let words = tools::words(name).unwrap_or_default();
+    words.split('_').any(|word| QUERYING.contains(&word))
 }
 
 /// One message.

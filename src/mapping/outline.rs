@@ -142,7 +142,7 @@ fn names(call: &Call, query: &str, decoder: Option<Decoder>) -> Vec<String> {
             let members = cbor::members(bytes).unwrap_or_default();
             names.extend(members.into_iter().map(|(name, _)| name));
         }
-        Some(Decoder::Xml | Decoder::Mail) | None => {}
+        Some(Decoder::Xml | Decoder::Mail | Decoder::Bulk) | None => {}
     }
     names
 }

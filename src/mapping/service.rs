@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use http::HeaderName;
-use serde_json::Value;
 
 use super::dispatch::{Conditions, Dispatch, NameSource, Shape};
-use super::document::{Document, Node, Path, Sought};
+use super::document::{Path, Sought};
 use super::field::{Reading, Rule};
 use super::file::Decoder;
 use super::form::{self, Semicolons};
@@ -20,9 +19,11 @@ use crate::model::{Access, Answer, Call};
 
 mod below;
 mod paths;
+mod trigger;
 
 pub(super) use below::Worst;
 pub(super) use paths::paths;
+pub(super) use trigger::Trigger;
 
 /// One mapping file.
 pub(super) struct Service {
@@ -143,6 +144,8 @@ pub(super) struct Mcp {
     pub tools: Table,
     /// A tool that is not listed and whose name says that it runs code.
     pub code: Operation,
+    /// One that is not listed and whose name says that it takes SQL.
+    pub sql: Operation,
     /// Methods of the protocol after which nothing is another thing than before.
     pub reads: Operation,
     pub other: Operation,
@@ -193,10 +196,11 @@ impl Service {
     /// All operations, those that content names too; true beside those that are many, told by how their names begin.
     pub(super) fn operations(&self) -> impl Iterator<Item = (&Operation, bool)> {
         let graphql = self.graphql.iter().flat_map(|graphql| graphql.operations());
-        let mcp = self
-            .mcp
-            .iter()
-            .flat_map(|mcp| mcp.tools.operations().chain([&mcp.code, &mcp.reads, &mcp.other]));
+        let mcp = self.mcp.iter().flat_map(|mcp| {
+            mcp.tools
+                .operations()
+                .chain([&mcp.code, &mcp.sql, &mcp.reads, &mcp.other])
+        });
         let by_head = self.dispatch.operations();
         by_head.chain(graphql.chain(mcp).map(|operation| (operation, false)))
     }
@@ -278,36 +282,6 @@ pub(super) struct Operation {
     pub reader: Option<Reader>,
     /// The service's own unless it is said.
     pub answer: Option<Arc<Answer>>,
-}
-
-/// What in a call makes it mean something else.
-pub(super) struct Trigger {
-    pub any: Path,
-    /// If there are some: what `any` finds must be one of these.
-    pub values: Vec<Box<str>>,
-    /// It does not apply to these.
-    pub except: Vec<Box<str>>,
-    /// It applies where `any` finds nothing, rather than anything.
-    pub absent: bool,
-}
-
-impl Trigger {
-    pub(super) fn applies(&self, document: &Document<'_>) -> bool {
-        let listed = |list: &[Box<str>], text: &str| list.iter().any(|value| value.eq_ignore_ascii_case(text));
-        let counts = |text: &str| (self.values.is_empty() || listed(&self.values, text)) && !listed(&self.except, text);
-        let named = |node: &Node<'_>| match node {
-            Node::Text(text) => counts(text),
-            Node::Json(Value::String(text)) => counts(text),
-            Node::Json(Value::Bool(value)) => !listed(&self.except, if *value { "true" } else { "false" }),
-            // Not a text at all: what the provider makes of it, nobody knows.
-            Node::Json(_) | Node::Opaque => true,
-        };
-        let found = self.any.select(document);
-        match self.absent {
-            true => found.is_empty(),
-            false => found.iter().any(named),
-        }
-    }
 }
 
 /// The field that is missing of what is done to a target that cannot be told: a rule about that target could not be asked.

@@ -18,6 +18,7 @@ mod grpc;
 mod hostile;
 mod identity;
 mod joined;
+mod known_hosts;
 mod load;
 mod meaning;
 mod messages;
@@ -59,6 +60,7 @@ const FILES: &[(&str, &str, &str)] = &shipped! {
     "aws-autoscaling"
     "aws-redshift-data"
     "aws-ecs"
+    "aws-eks"
     "aws-iam"
     "aws-kms"
     "aws-logs"
@@ -91,10 +93,12 @@ const FILES: &[(&str, &str, &str)] = &shipped! {
     "mcp"
     "mongodb-data-api"
     "neon"
+    "neon-mcp"
     "notion"
     "shopify"
     "snowflake"
     "supabase"
+    "supabase-mcp"
     "aws-bedrock-runtime"
     "aws-cloudformation"
     "aws-elasticache"

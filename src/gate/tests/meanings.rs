@@ -190,3 +190,34 @@ fn without_a_vote_nothing_that_is_stated_counts_in_any_meaning() {
         Verdict::RequireApproval { .. }
     ));
 }
+
+/// As the comment beside the rule says it.
+#[test]
+fn servers_that_are_let_go_by_name_are_those_and_no_others() {
+    let unless = BASELINE
+        .lines()
+        .find_map(|line| line.strip_prefix("//   unless"))
+        .unwrap();
+    let rule = format!(
+        "@id(\"own\") @decision(\"REQUIRE_APPROVAL\") @reason(\"own\")
+        forbid (principal, action == Action::\"generate_text\", resource)
+        when {{ context has tool_servers || context has tool_kinds }} unless{unless}"
+    );
+    let gate = gate(&rule);
+    let list = |names: &[&str]| Value::List(names.iter().map(|name| (*name).to_owned()).collect());
+    for (fields, own) in [
+        (vec![("tool_servers", list(&["mcp.example.com"]))], false),
+        (vec![("tool_servers", list(&["evil.example", "mcp.example.com"]))], true),
+        (vec![("tool_kinds", list(&["mcp"]))], true),
+    ] {
+        let expected = match own {
+            true => "REQUIRE_APPROVAL own tools-out-of-sight",
+            false => "REQUIRE_APPROVAL tools-out-of-sight",
+        };
+        assert_eq!(
+            decided(&gate, &action("generate_text", &fields), None),
+            expected,
+            "{fields:?}"
+        );
+    }
+}

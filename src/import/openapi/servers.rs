@@ -38,6 +38,30 @@ pub(super) fn servers(root: &Value, at: &Value) -> Servers {
     (hosts, base.unwrap_or_default())
 }
 
+/// What all of these begin with.
+pub(super) fn beginning<'p>(mut paths: impl Iterator<Item = &'p String>) -> String {
+    let mut common = paths.next().map_or("", String::as_str);
+    for path in paths {
+        let same = common.bytes().zip(path.bytes()).take_while(|(one, other)| one == other);
+        let mut end = same.count();
+        while !common.is_char_boundary(end) {
+            end -= 1;
+        }
+        common = common.get(..end).unwrap_or_default();
+    }
+    common.to_owned()
+}
+
+/// A path below the one that the server says, where not all paths of the description begin with that already (PayPal's
+/// reports).
+pub(super) fn joined(beginning: &str, base: &str, path: &str) -> String {
+    let whole = beginning.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
+    match !base.is_empty() && whole {
+        true => path.to_owned(),
+        false => format!("{base}{path}"),
+    }
+}
+
 /// A server's URL with what its variables may be.
 fn expanded(url: &str, variables: Option<&Value>) -> Vec<String> {
     let mut urls = vec![url.to_owned()];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
 use crate::mapping::document::{Path, Selector};
-use crate::mapping::field::{Is, Reading, Reducer, Rule, Told, Type};
+use crate::mapping::field::{Is, Of, Reading, Reducer, Rule, Told, Type};
 use crate::mapping::file::{self, Field, Kind, Literal, Reduce};
 use crate::mapping::service::{Meaning, Trigger};
 use crate::mapping::spelling;
@@ -102,6 +102,25 @@ impl Compiler<'_> {
         let rule = match unless.is_empty() {
             true => rule,
             false => Rule::Unless(unless, Box::new(rule)),
+        };
+        let rule = match (field.least.is_empty(), kind) {
+            (true, _) => rule,
+            (false, FieldType::Int) => {
+                let least = field.least.iter().filter_map(|path| self.path(path, context));
+                Rule::Most(least.collect(), Box::new(rule))
+            }
+            (false, FieldType::Bool | FieldType::String | FieldType::Strings) => {
+                self.wrong(at, "`least` is for sizes");
+                return None;
+            }
+        };
+        let rule = match &field.or {
+            None => rule,
+            Some(path) if kind == FieldType::Bool => Rule::Or(self.path(path, context)?, Box::new(rule)),
+            Some(path) => {
+                self.wrong(path, "`or` is for a field that is true or false");
+                return None;
+            }
         };
         let rule = match field.only.is_empty() {
             true => rule,
@@ -225,8 +244,17 @@ impl Compiler<'_> {
                 );
                 Reducer::SumProduct(left?, right?)
             }
+            (Reduce::SumEach, FieldType::Int) => {
+                let of: Option<Vec<Selector>> = field
+                    .of
+                    .iter()
+                    .map(|of| self.keep(of, Selector::parse(&of.value)))
+                    .collect();
+                Reducer::SumEach(of?)
+            }
             (Reduce::List, FieldType::Strings) => Reducer::List,
-            (Reduce::Domain, FieldType::Strings) => Reducer::Domain,
+            (Reduce::Domain, FieldType::Strings) => Reducer::Domain(Of::Mailboxes),
+            (Reduce::Host, FieldType::Strings) => Reducer::Domain(Of::Servers),
             (Reduce::MailRecipients, FieldType::Int) => Reducer::Mail(Told::Count),
             (Reduce::MailDomains, FieldType::Strings) => Reducer::Mail(Told::Domains),
             (Reduce::Distinct, FieldType::Strings) => Reducer::Distinct,

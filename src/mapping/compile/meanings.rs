@@ -20,7 +20,7 @@ impl Compiler<'_> {
         context: &Context<'_>,
     ) -> Option<(Trigger, Meaning)> {
         let any = self.path(&when.value.any, context);
-        let texts = |texts: &[String]| texts.iter().map(|text| text.as_str().into()).collect();
+        let texts = |texts: &[String]| -> Vec<Box<str>> { texts.iter().map(|text| text.as_str().into()).collect() };
         let (values, except) = (texts(&when.value.values), texts(&when.value.except));
         let meaning = self.meaning(
             when,
@@ -50,10 +50,18 @@ impl Compiler<'_> {
             );
         }
         let absent = when.value.absent;
-        if absent && !(when.value.values.is_empty() && when.value.except.is_empty()) {
+        let beyond = texts(&when.value.beyond);
+        let listed = !(values.is_empty() && except.is_empty());
+        if absent && (listed || !beyond.is_empty()) {
             self.wrong(
                 when,
-                "where nothing is found (`absent`) there are no `values`, and nothing to `except`",
+                "where nothing is found (`absent`) there are no `values`, nothing to `except` and nothing `beyond`",
+            );
+        }
+        if listed && !beyond.is_empty() {
+            self.wrong(
+                when,
+                "what has members (`beyond`) is none of `values`, and nothing to `except`",
             );
         }
         let trigger = Trigger {
@@ -61,6 +69,7 @@ impl Compiler<'_> {
             values,
             except,
             absent,
+            beyond,
         };
         Some((trigger, Meaning { target, ..meaning }))
     }

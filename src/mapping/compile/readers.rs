@@ -29,6 +29,9 @@ const MEANINGS: [(Class, &str, Option<Access>, &str); 10] = [
     (Class::Security, "modify_security", None, SQL),
 ];
 
+/// Where tools that nobody listed take SQL.
+const STATEMENTS: &str = "$.body.params.arguments['query','sql','sql_query','statement']";
+
 /// What a subscription is.
 const STREAM: &str = "open_stream";
 
@@ -82,6 +85,9 @@ impl Compiler<'_> {
         for operation in table.subscriptions.values() {
             self.only_streams(operation);
         }
+        for reader in tables.into_iter().flat_map(BTreeMap::values).filter_map(reader) {
+            self.wrong(reader, "`reader` is for `operations`, and for tools that take SQL");
+        }
         let none = BTreeMap::new();
         let field = |action, summary| entry(action, "field", summary);
         let query = field("read_record", "Read {operation} in {provider}");
@@ -106,6 +112,13 @@ impl Compiler<'_> {
             }
             return None;
         }
+        let sql = |reader: &&Located<file::Reader>| matches!(reader.value, file::Reader::Sql(_));
+        for reader in file.tools.values().filter_map(reader).filter(|reader| !sql(reader)) {
+            self.wrong(
+                reader,
+                "a tool's message is read already: expected `{ sql: { from: … } }`",
+            );
+        }
         let mut tool = entry(
             "call_tool",
             "tool",
@@ -121,11 +134,20 @@ impl Compiler<'_> {
         };
         tool.fields.insert("tool".to_owned(), placed(&file.dispatch, name));
         let code = entry("call_api", "shell", "Run code by {operation} of {provider}");
+        let mut sql = entry("execute_query", "database", "Query by {operation} of {provider}");
+        let statements = file::Sql {
+            from: placed(&file.dispatch, STATEMENTS.to_owned()),
+            also: Vec::new(),
+            engines: Vec::new(),
+            pure: Vec::new(),
+        };
+        sql.reader = Some(placed(&file.dispatch, file::Reader::Sql(statements)));
         let reads = entry("read_record", "server", "{operation} of {provider}");
         let other = entry("call_api", "server", "{operation} of {provider}");
         Some(Mcp {
             tools: self.table(file, &file.tools, &BTreeMap::new(), tool, context)?,
             code: self.listed(file, code, context)?,
+            sql: self.listed(file, sql, context)?,
             reads: self.listed(file, reads, context)?,
             other: self.listed(file, other, context)?,
         })
@@ -165,13 +187,10 @@ impl Compiler<'_> {
     ) -> Option<Table> {
         let mut all = |operations: &Operations, before: &str| -> Vec<(Box<str>, Operation)> {
             let compiled = operations.iter().filter_map(|(name, operation)| {
-                if operation.value.call.is_some()
-                    || !operation.value.calls.is_empty()
-                    || operation.value.reader.is_some()
-                {
+                if operation.value.call.is_some() || !operation.value.calls.is_empty() {
                     self.wrong(
                         operation,
-                        "here the key is the operation's name: `call` and `reader` are for `operations`",
+                        "here the key is the operation's name: `call` is for `operations`",
                     );
                 }
                 let compiled = self.operation(file, &format!("{before}{name}"), operation, None, context);
@@ -245,6 +264,10 @@ fn has(file: &File, wanted: impl Fn(&file::Reader) -> bool) -> bool {
         .values()
         .filter_map(|operation| operation.value.reader.as_ref());
     readers.any(|reader| wanted(&reader.value))
+}
+
+fn reader(operation: &Located<file::Operation>) -> Option<&Located<file::Reader>> {
+    operation.value.reader.as_ref()
 }
 
 fn placed<T, U>(at: &Located<T>, value: U) -> Located<U> {

@@ -1,4 +1,4 @@
-//! Domains of mail addresses.
+//! Domains of mail addresses, and hosts of other addresses.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -7,11 +7,23 @@ use super::{MAX_ITEMS, text};
 use crate::mapping::document::Node;
 use crate::model::Why;
 
+/// Whose domains they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::mapping) enum Of {
+    Mailboxes,
+    Servers,
+}
+
 /// However many addresses there are: what counts is how many domains.
-pub(super) fn domains(nodes: &[Node<'_>]) -> Result<Vec<String>, Why> {
+pub(super) fn domains(nodes: &[Node<'_>], of: Of) -> Result<Vec<String>, Why> {
     let mut domains = BTreeSet::new();
     for node in nodes {
-        domains.insert(domain(text(*node)?).ok_or(Why::Unreadable)?);
+        let text = text(*node)?;
+        let found = match of {
+            Of::Mailboxes => domain(text),
+            Of::Servers => host(text),
+        };
+        domains.insert(found.ok_or(Why::Unreadable)?);
     }
     match domains.len() > MAX_ITEMS {
         true => Err(Why::Unreadable),
@@ -39,9 +51,71 @@ pub(super) fn domain(text: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The host of an address, with its port where that is not the scheme's own: `https://mcp.example.com/sse`; of a mail address
+/// its domain. What is no address but a name (`connector_gmail`, `example.com`) is that name.
+///
+/// SECURITY: `https://ours.test\@evil.test` is another host to each who reads it, and has none here (test
+/// `a_host_is_read_in_one_way_or_not_at_all`).
+fn host(address: &str) -> Option<Cow<'_, str>> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let Some((scheme, rest)) = address.split_once("://") else {
+        if address.contains('@') {
+            return domain(address);
+        }
+        return address.bytes().all(plain).then(|| lower(address));
+    };
+    let usual = match scheme.to_ascii_lowercase().as_str() {
+        "https" => "443",
+        "http" => "80",
+        _ => return None,
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let (name, port) = authority.split_once(':').unwrap_or((authority, usual));
+    let fine = !name.is_empty() && name.bytes().all(plain) && !port.is_empty();
+    let name = name.strip_suffix('.').unwrap_or(name);
+    match fine && port.bytes().all(|byte| byte.is_ascii_digit()) {
+        true if port == usual => Some(lower(name)),
+        true => Some(Cow::Owned(format!("{}:{port}", lower(name)))),
+        false => None,
+    }
+}
+
 fn lower(name: &str) -> Cow<'_, str> {
     match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         true => Cow::Owned(name.to_ascii_lowercase()),
         false => Cow::Borrowed(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_read_in_one_way_or_not_at_all() {
+        for (address, expected) in [
+            ("https://mcp.example.com/sse?key=1", "mcp.example.com"),
+            ("HTTPS://Mcp.Example.COM.:443", "mcp.example.com"),
+            ("http://10.0.0.7:8931/mcp", "10.0.0.7:8931"),
+            ("connector_gmail", "connector_gmail"),
+            ("Ada@Example.com", "example.com"),
+        ] {
+            assert_eq!(host(address).as_deref(), Some(expected), "{address}");
+        }
+        for odd in [
+            "https://ours.test\\@evil.test/",
+            "https://ours.test@evil.test/",
+            "https://ours.test:x@evil.test/",
+            "https://ours.test:/",
+            "https:///evil.test",
+            "//evil.test/mcp",
+            "evil.test/mcp",
+            "a@evil.test,b@ours.test",
+            "ftp://evil.test/",
+            "https://\u{f6}urs.test/",
+            "https://ours.test evil.test/",
+        ] {
+            assert_eq!(host(odd), None, "{odd}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::domain::{domain, domains};
+use super::domain::{Of, domain, domains};
 use super::{MAX_ITEMS, count, text};
 use crate::mapping::document::{Document, Node, Path};
 use crate::mapping::mail;
@@ -45,7 +45,7 @@ impl Told {
         match self {
             Told::Count => count(addresses.len()),
             Told::Domains if addresses.len() > MAX_ITEMS * MAX_ITEMS => Err(Why::Unreadable),
-            Told::Domains => domains(addresses).map(Value::List),
+            Told::Domains => domains(addresses, Of::Mailboxes).map(Value::List),
         }
     }
 }

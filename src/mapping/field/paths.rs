@@ -18,11 +18,11 @@ impl Rule {
             Rule::Constant(_, require) => paths.extend(require),
             Rule::Empty(path, ..) => paths.push(path),
             Rule::NotTold => {}
-            Rule::Unless(unless, rule) => {
+            Rule::Unless(more, rule) | Rule::Most(more, rule) => {
                 rule.push_paths(paths);
-                paths.extend(unless);
+                paths.extend(more);
             }
-            Rule::Lacking(path, _, rule) => {
+            Rule::Lacking(path, _, rule) | Rule::Or(path, rule) => {
                 rule.push_paths(paths);
                 paths.push(path);
             }

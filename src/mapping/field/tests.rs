@@ -164,7 +164,7 @@ fn reducers_reduce() {
     );
     assert_eq!(get("$.body.lines[*].price", Reducer::Sum(Type::Int)), Err(Why::Absent));
     assert_eq!(
-        get("$.body.to[*].email", Reducer::Domain),
+        get("$.body.to[*].email", Reducer::Domain(Of::Mailboxes)),
         list(&["x.example", "y.example"])
     );
     assert_eq!(get("$.body.names[*]", Reducer::List), list(&["b", "a", "b"]));
@@ -176,6 +176,13 @@ fn reducers_reduce() {
     assert_eq!(get("$.body.names", Reducer::List), Err(Why::Unreadable));
     let many = json!({"ids": vec!["x"; 1_001]});
     assert_eq!(read(&many, true, "$.body.ids[*]", Reducer::List), Err(Why::Unreadable));
+    assert_eq!(read(&many, true, "$.body.ids[*]", Reducer::Distinct), list(&["x"]));
+    let numbered = json!({"ids": (0..=MAX_ITEMS).collect::<Vec<_>>()});
+    let distinct = |body: &Json| read(body, true, "$.body.ids[*]", Reducer::Distinct);
+    assert_eq!(distinct(&numbered), Err(Why::Unreadable));
+    assert_eq!(distinct(&json!({"ids": [null, "x"]})), list(&["x"]));
+    assert_eq!(distinct(&json!({"ids": [null]})), Err(Why::Absent));
+    assert_eq!(distinct(&json!({"ids": [{}, "x"]})), Err(Why::Unreadable));
     assert_eq!(
         read(&many, true, "$.body.ids[*]", Reducer::Count),
         Ok(Value::Int(1_001))

@@ -35,11 +35,11 @@ pub(in crate::mapping) struct Field {
     /// A required field that no call of this operation tells.
     #[serde(default)]
     pub not_told: bool,
-    /// `one` (default), `first`, `count`, `sum`, `max`, `sum_product`, `list` (default for lists), `distinct`, `names`,
-    /// `parents`, `len`, `split`, `domain`, `mail_recipients`, `mail_domains`
+    /// `one` (default), `first`, `count`, `sum`, `max`, `sum_product`, `sum_each`, `list` (default for lists), `distinct`, `names`,
+    /// `parents`, `len`, `split`, `domain`, `host`, `mail_recipients`, `mail_domains`
     #[serde(default)]
     pub reduce: Option<Reduce>,
-    /// The two members that `sum_product` multiplies.
+    /// The two members that `sum_product` multiplies; those of which `sum_each` takes the most.
     #[serde(default)]
     pub of: Vec<Located<String>>,
     /// What `split` splits at.
@@ -51,6 +51,13 @@ pub(in crate::mapping) struct Field {
     /// JSONPaths: where one finds anything, the field is not told.
     #[serde(default)]
     pub unless: Vec<Located<String>>,
+    /// Of a size: JSONPaths of the least there is to be. 0 is the provider's default, as if it were not there; where no more is
+    /// told than the least, the size cannot be read.
+    #[serde(default)]
+    pub least: Vec<Located<String>>,
+    /// JSONPath: where it finds `true`, the field is true, whatever the rest says.
+    #[serde(default)]
+    pub or: Option<Located<String>>,
     /// The field cannot be read where what the JSONPath finds has this text in it: `{ text: "(", at: $.query.select }`
     #[serde(default)]
     pub lacks: Option<Lacks>,
@@ -109,6 +116,8 @@ pub(in crate::mapping) enum Reduce {
     Sum,
     Max,
     SumProduct,
+    /// The sum of what each item says of itself in one of `of`, and 1 of what says nothing.
+    SumEach,
     List,
     Distinct,
     /// Names of the members of the object: `{"orders": […]}` → `orders`.
@@ -118,6 +127,9 @@ pub(in crate::mapping) enum Reduce {
     Len,
     Split,
     Domain,
+    /// Hosts of addresses, in lower case: `https://mcp.example.com/sse` → `mcp.example.com`, `a@example.com` → `example.com`. What
+    /// is only a name stays that name.
+    Host,
     /// How many get the mail in base64 at `from`; where `also` finds addresses it goes to those, and not to whom its head names.
     MailRecipients,
     /// The domains of the same.

@@ -177,6 +177,65 @@ fn any_aws_is_any_partition_and_nothing_else() {
 }
 
 #[test]
+fn a_first_label_that_may_be_several_is_all_in_front() {
+    let mut hosts = Hosts::default();
+    for (service, pattern) in [
+        "{bucket+}.s3.{region}.{aws}",
+        "{bucket+}.s3.{aws}",
+        "{bucket}.accesspoint.s3-global.{aws}",
+        "{bucket}.s3-{region}.{aws}",
+        "s3.{region}.{aws}",
+        "{shop+}.shop.example.com",
+    ]
+    .iter()
+    .enumerate()
+    {
+        hosts.insert(Pattern::parse(pattern).unwrap(), service).unwrap();
+    }
+    let found = |host: &str| find(&hosts, host, 443).map(|(service, captures, _)| (service, captures.join(" ")));
+    for (host, expected) in [
+        ("b.s3.us-east-1.amazonaws.com", Some((0, "b us-east-1"))),
+        (
+            "my.own.bucket.s3.us-east-1.amazonaws.com",
+            Some((0, "my.own.bucket us-east-1")),
+        ),
+        (
+            "my.bucket.s3.cn-north-1.amazonaws.com.cn",
+            Some((0, "my.bucket cn-north-1")),
+        ),
+        ("my.bucket.s3.amazonaws.com", Some((1, "my.bucket"))),
+        ("b.accesspoint.s3-global.amazonaws.com", Some((2, "b"))),
+        // Access points of several regions have aliases of two labels, which are no bucket's name.
+        ("b.mrap.accesspoint.s3-global.amazonaws.com", None),
+        ("my.bucket.s3-us-west-2.amazonaws.com", None),
+        ("s3.us-east-1.amazonaws.com", Some((4, "us-east-1"))),
+        ("a.b.shop.example.com", Some((5, "a.b"))),
+        ("shop.example.com", None),
+        (".shop.example.com", None),
+        ("a..b.shop.example.com", None),
+        ("a.shop.example.com.evil.test", None),
+    ] {
+        let Ok(name) = host.parse::<Host>() else {
+            assert_eq!(expected, None, "{host}");
+            continue;
+        };
+        drop(name);
+        let expected = expected.map(|(service, captures): (usize, &str)| (service, captures.to_owned()));
+        assert_eq!(found(host), expected, "{host}");
+    }
+    assert_eq!(hosts.below("x.y.shop.example.com").count(), 1);
+    for wrong in [
+        "{a+}",
+        "{a+}.com",
+        "x.{a+}.example.com",
+        "{a+}-x.example.com",
+        "{+}.example.com",
+    ] {
+        assert!(Pattern::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn an_address_is_a_host_as_it_is_connected_to() {
     let mut hosts = Hosts::default();
     for (service, pattern) in ["127.0.0.1:8931", "[::1]:8931", "10.0.0.7", "[2001:db8::1]"]

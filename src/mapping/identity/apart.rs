@@ -38,9 +38,14 @@ fn place(rule: &Rule) -> Option<Place<'_>> {
         },
         Rule::Unless(_, rule) => place(rule),
         // What lacks a text, or is told only beside one, is told by that text, too.
-        Rule::Read(_) | Rule::Constant(..) | Rule::NotTold | Rule::Empty(..) | Rule::Lacking(..) | Rule::Only(..) => {
-            None
-        }
+        Rule::Read(_)
+        | Rule::Constant(..)
+        | Rule::NotTold
+        | Rule::Empty(..)
+        | Rule::Lacking(..)
+        | Rule::Only(..)
+        | Rule::Or(..)
+        | Rule::Most(..) => None,
     }
 }
 

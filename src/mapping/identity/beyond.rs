@@ -148,7 +148,13 @@ impl Told<'_> {
         let reading = match rule {
             Rule::Read(reading) => reading,
             Rule::Unless(_, rule) => return self.tells(name, rule, part, saying),
-            Rule::Constant(..) | Rule::NotTold | Rule::Empty(..) | Rule::Lacking(..) | Rule::Only(..) => return false,
+            Rule::Constant(..)
+            | Rule::NotTold
+            | Rule::Empty(..)
+            | Rule::Lacking(..)
+            | Rule::Only(..)
+            | Rule::Or(..)
+            | Rule::Most(..) => return false,
         };
         let named = || reading.from.iter().any(|path| self.names(path, part, saying));
         match (&reading.reduce, self.action.fields.get(name)) {

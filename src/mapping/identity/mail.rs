@@ -62,7 +62,13 @@ fn place(rule: &Rule) -> Option<Place<'_>> {
             ..
         }) => from.first()?.place(),
         Rule::Unless(_, rule) | Rule::Only(_, rule) => place(rule),
-        Rule::Read(_) | Rule::Constant(..) | Rule::NotTold | Rule::Empty(..) | Rule::Lacking(..) => None,
+        Rule::Read(_)
+        | Rule::Constant(..)
+        | Rule::NotTold
+        | Rule::Empty(..)
+        | Rule::Lacking(..)
+        | Rule::Or(..)
+        | Rule::Most(..) => None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::mapping::graphql::{self, Kind};
 use crate::mapping::mcp::{self, Message};
 use crate::mapping::record::{self, Known};
 use crate::mapping::service::{Operation, Service};
-use crate::model::{Action, Call, Refusal};
+use crate::model::{Access, Action, Call, Refusal};
 
 impl Mappings {
     /// Each field of the documents' roots is an operation. What cannot be read is a change that nobody knows.
@@ -89,6 +89,11 @@ impl Mappings {
                         (_, false) if mcp::runs_code(name) => (&table.code, false),
                         found => found,
                     };
+                    if !listed && mcp::takes_sql(name) {
+                        let name = format!("{}{name}", mcp::TOOL).into();
+                        let sql = self.part(call, service, captures, (&table.sql, name), message.clone())?;
+                        actions.extend(changes(sql));
+                    }
                     (operation, format!("{}{name}", mcp::TOOL), message, listed)
                 }
                 Message::Method { name, message } if mcp::READS.contains(&name) => {
@@ -104,7 +109,7 @@ impl Mappings {
                 }
             };
             let mut action = self.part(call, service, captures, (operation, name.into()), content.clone())?;
-            action.unmapped = !known;
+            action.unmapped |= !known;
             actions.push(action);
         }
         Ok(strictest_first(actions).unwrap_or_else(unknown))
@@ -135,10 +140,21 @@ impl Mappings {
             captures,
             parameters: Vec::new(),
         };
-        let mut action = self.named(call, &matched, &decoded);
+        let mut action = self.judged(call, &matched, &decoded);
         action.request_line = record::request_line(call, Known::Service(service));
         Ok(action)
     }
+}
+
+/// What a statement changes that a tool which nobody listed takes, by what it says. A statement that only reads says nothing of
+/// the tool, and one that cannot be read nothing at all.
+///
+/// SECURITY: a rule that lets unlisted tools go does not let a deletion go with them (test
+/// `a_statement_of_a_tool_that_nobody_listed_is_judged_too`).
+fn changes(mut sql: Action) -> Option<Action> {
+    let told = sql.access != Access::Read && sql.fields.contains_key("sql_verb");
+    sql.unmapped = true;
+    told.then_some(sql)
 }
 
 fn strictest_first(mut actions: Vec<Action>) -> Option<Action> {

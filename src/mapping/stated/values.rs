@@ -117,7 +117,7 @@ fn take(context: &mut Map<String, Json>, name: &str) -> Option<Json> {
 /// As mappings spell it, and rules expect it.
 fn spelt(name: &str, text: String) -> String {
     match name {
-        "recipient_domains" | "sql_tables" => text.to_lowercase(),
+        "recipient_domains" | "sql_tables" | "tool_servers" => text.to_lowercase(),
         "sql_verb" => text.to_uppercase(),
         _ => text,
     }

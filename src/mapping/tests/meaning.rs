@@ -8,7 +8,9 @@ mod disguises;
 mod hidden;
 mod mails;
 mod permissions;
+mod sizes;
 mod strangers;
+mod tools;
 
 fn why(action: &Action, field: &str) -> Option<Why> {
     action

@@ -218,6 +218,81 @@ fn a_tool_that_runs_code_is_held_by_its_name() {
 }
 
 #[test]
+fn a_tools_statement_says_what_the_call_does() {
+    let run = |arguments: &Json| {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "execute_sql", "arguments": arguments } });
+        post("https://mcp.supabase.com/mcp", &message)
+    };
+    let read = run(&json!({ "project_id": "p", "query": "SELECT id FROM orders" }));
+    assert_eq!(
+        (&*read.name, read.access, read.unmapped),
+        ("execute_query", Access::Read, false)
+    );
+    assert_eq!(
+        (&*read.operation, read.target.id.as_deref()),
+        ("tools/call:execute_sql", Some("p"))
+    );
+    for (query, action) in [
+        ("DELETE FROM orders WHERE id = 1", "delete_records"),
+        ("SELECT 1; DROP TABLE orders", "modify_schema"),
+        ("GRANT ALL ON orders TO public", "modify_security"),
+        ("SELEC 1", "delete_records"),
+    ] {
+        let found = run(&json!({ "query": query }));
+        assert_eq!(&*found.name, action, "{query}");
+    }
+    for nothing in [
+        json!({}),
+        json!({ "query": ["SELECT 1"] }),
+        json!({ "sql": "SELECT 1" }),
+    ] {
+        assert_eq!(&*run(&nothing).name, "delete_records", "{nothing}");
+    }
+    let misspelt = json!({ "Query": "DROP TABLE orders", "query": "SELECT 1" });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "execute_sql", "arguments": misspelt } });
+    let sent = call("POST", "https://mcp.supabase.com/mcp", JSON, Some(&message.to_string()));
+    assert_eq!(resolve(shipped(), &sent).unwrap_err(), Reason::Malformed);
+}
+
+#[test]
+fn a_statement_of_a_tool_that_nobody_listed_is_judged_too() {
+    let run = |name: &str, arguments: &Json| {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": name, "arguments": arguments } });
+        post(SERVER, &message)
+    };
+    for (name, arguments) in [
+        ("run_query", json!({ "query": "DELETE FROM orders" })),
+        ("query", json!({ "sql": "TRUNCATE orders" })),
+        (
+            "runSnowflakeQuery",
+            json!({ "statement": "DELETE FROM orders WHERE id = 1" }),
+        ),
+    ] {
+        let action = run(name, &arguments);
+        assert!(
+            action.meanings().any(|meaning| &*meaning.name == "delete_records"),
+            "{name}"
+        );
+        assert!(action.meanings().any(|meaning| &*meaning.name == "call_tool"), "{name}");
+        assert!(action.meanings().all(|meaning| meaning.unmapped), "{name}");
+    }
+    // What reads, or is no statement, says nothing of a tool that nobody knows.
+    for (name, arguments) in [
+        ("run_query", json!({ "query": "SELECT 1" })),
+        ("query", json!({ "query": "how do I delete a row" })),
+        ("query", json!({ "text": "DELETE FROM orders" })),
+        ("search", json!({ "query": "DELETE FROM orders" })),
+    ] {
+        let action = run(name, &arguments);
+        assert_eq!(
+            (&*action.name, action.unmapped, action.also.len()),
+            ("call_tool", true, 0),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn a_server_at_an_address_is_known() {
     let action = post(SERVER, &tool("execute_sql", 1));
     assert_eq!((&*action.provider, &*action.name), ("mcp", "delete_records"));
@@ -256,6 +331,16 @@ fn tables_say_where_they_are_wrong() {
         (
             format!("dispatch: path\ntools: {{ a: {read} }}"),
             "nothing in this file reads messages",
+        ),
+        (
+            "dispatch: mcp\ntools: { a: { action: call_tool, target: { kind: x }, reader: graphql } }".to_owned(),
+            "a tool's message is read already",
+        ),
+        (
+            format!(
+                "{graph}graphql: {{ mutations: {{ a: {{ action: call_api, target: {{ kind: x }}, reader: {{ sql: {{ from: $.body.x }} }} }} }} }}"
+            ),
+            "and for tools that take SQL",
         ),
         (
             format!("dispatch: mcp\noperations: {{ a: {read} }}"),

@@ -9,7 +9,7 @@ use crate::model::vocabulary::{ActionDefinition, FieldType};
 use crate::model::{Action, Value, Vocabulary};
 
 /// Lists that say whom or what a call reaches: a rule names what was seen in them.
-const LISTS: [&str; 2] = ["recipient_domains", "sql_tables"];
+const LISTS: [&str; 3] = ["recipient_domains", "sql_tables", "tool_servers"];
 /// Texts that say how large a thing is, and so what it costs, and what is done to which records: likewise.
 const TEXTS: [&str; 4] = ["instance_type", "record_kind", "sql_verb", "tool"];
 /// What is worked out only where a rule asks whether it is there: the call is held then where it cannot be.

@@ -1,0 +1,164 @@
+//! Tools that a model's provider calls itself, and tools that take SQL.
+
+use super::*;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const RESPONSES: &str = "https://api.openai.com/v1/responses";
+const SERVER: &str = "http://127.0.0.1:8931/mcp";
+const MESSAGES: &str = "https://api.anthropic.com/v1/messages";
+
+fn asked(url: &str, body: &Json) -> Action {
+    resolve(shipped(), &call("POST", url, &[JSON], Some(&body.to_string()))).unwrap()
+}
+
+fn list(action: &Action, field: &str) -> Option<String> {
+    match action.fields.get(field) {
+        Some(Value::List(items)) => Some(items.join(" ")),
+        _ => None,
+    }
+}
+
+#[test]
+fn servers_that_a_provider_calls_are_told() {
+    let mcp =
+        |server: Json| json!({ "model": "m", "input": "x", "tools": [{ "type": "function", "name": "f" }, server] });
+    for (url, body, servers) in [
+        (
+            RESPONSES,
+            mcp(json!({ "type": "mcp", "server_label": "a", "server_url": "https://MCP.example.com/sse?key=1" })),
+            "mcp.example.com",
+        ),
+        (
+            RESPONSES,
+            mcp(json!({ "type": "mcp", "server_label": "a", "connector_id": "connector_gmail" })),
+            "connector_gmail",
+        ),
+        (RESPONSES, json!({ "prompt": { "id": "pmpt_1" } }), "pmpt_1"),
+        (
+            RESPONSES,
+            mcp(json!({ "type": "mcp", "server_label": "a", "tunnel_id": "tunnel_1" })),
+            "tunnel_1",
+        ),
+        (
+            RESPONSES,
+            json!({ "input": [{ "role": "user" }, mcp(json!({ "type": "mcp", "server_url": "https://mcp.example.com" }))] }),
+            "mcp.example.com",
+        ),
+        (
+            MESSAGES,
+            json!({ "mcp_servers": [{ "type": "url", "name": "a", "url": "https://mcp.example.com:8443/" }] }),
+            "mcp.example.com:8443",
+        ),
+        (
+            "https://api.anthropic.com/v1/messages/batches",
+            json!({ "requests": [{ "params": {} }, { "params": { "mcp_servers": [{ "url": "https://mcp.example.com" }] } }] }),
+            "mcp.example.com",
+        ),
+    ] {
+        let action = asked(url, &body);
+        assert_eq!(list(&action, "tool_servers").as_deref(), Some(servers), "{body}");
+        assert!(!action.summary.contains("key"), "{}", action.summary);
+    }
+    let batch = asked(
+        "https://api.openai.com/v1/batches",
+        &json!({ "input_file_id": "file-1", "endpoint": "/v1/responses" }),
+    );
+    assert_eq!(list(&batch, "tool_servers").as_deref(), Some("file-1"));
+}
+
+#[test]
+fn a_server_that_cannot_be_told_is_missing() {
+    for server in [
+        json!("https://ours.test\\@evil.test/"),
+        json!("mcp.example.com/sse"),
+        json!(null),
+        json!(""),
+    ] {
+        let action = asked(
+            RESPONSES,
+            &json!({ "tools": [{ "type": "mcp", "server_url": server }] }),
+        );
+        assert_eq!(why(&action, "tool_servers"), Some(Why::Unreadable), "{server}");
+    }
+    let misspelt = json!({ "tools": [{ "type": "mcp", "Server_URL": "https://mcp.example.com" }] }).to_string();
+    assert_eq!(
+        resolve(shipped(), &call("POST", RESPONSES, &[JSON], Some(&misspelt))).unwrap_err(),
+        Reason::Malformed
+    );
+}
+
+#[test]
+fn a_model_without_servers_is_asked_as_before() {
+    for (url, tools, kinds) in [
+        (RESPONSES, json!([]), None),
+        (
+            RESPONSES,
+            json!([{ "type": "web_search" }, { "type": "function" }, { "type": "function" }]),
+            Some("function web_search"),
+        ),
+        (MESSAGES, json!([{ "name": "f", "input_schema": {} }]), None),
+    ] {
+        let action = asked(url, &json!({ "model": "m", "tools": tools }));
+        assert_eq!(
+            (&*action.name, action.missing.len(), action.also.len()),
+            ("generate_text", 0, 0),
+            "{tools}"
+        );
+        assert_eq!(
+            (list(&action, "tool_kinds").as_deref(), list(&action, "tool_servers")),
+            (kinds, None),
+            "{tools}"
+        );
+    }
+}
+
+#[test]
+fn a_tool_that_is_told_more_than_its_statement_is_no_read() {
+    let sql = |arguments: Json| {
+        let params = json!({ "name": "execute_sql", "arguments": arguments });
+        asked(
+            SERVER,
+            &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }),
+        )
+    };
+    for more in [
+        json!({ "query": "SELECT 1", "sql_query": "DROP TABLE users" }),
+        json!({ "query": "SELECT 1", "args": { "sql": "DROP TABLE users" } }),
+        json!({ "sql_query": "SELECT 1" }),
+        json!(["SELECT 1"]),
+    ] {
+        assert_eq!(&*sql(more.clone()).name, "delete_records", "{more}");
+    }
+    let both = sql(json!({ "query": "SELECT 1", "sql": "DROP TABLE users" }));
+    assert_eq!((&*both.name, both.access), ("modify_schema", Access::Delete));
+    assert_eq!(&*sql(json!({ "query": "SELECT 1", "limit": 10 })).name, "execute_query");
+}
+
+#[test]
+fn a_migration_is_one_whatever_it_says() {
+    for (url, tool, member) in [
+        ("https://mcp.supabase.com/mcp", "apply_migration", "query"),
+        (
+            "https://mcp.neon.tech/mcp",
+            "prepare_database_migration",
+            "migrationSql",
+        ),
+    ] {
+        let said = |text: &str| {
+            let params = json!({ "name": tool, "arguments": { member: text } });
+            let action = asked(
+                url,
+                &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }),
+            );
+            (action.name.to_string(), action.access)
+        };
+        assert_eq!(said("select 1").0, "modify_schema", "{tool}");
+        assert_eq!(
+            said("drop table orders"),
+            ("modify_schema".to_owned(), Access::Delete),
+            "{tool}"
+        );
+        let names = said("delete from orders").0;
+        assert_eq!(names, "delete_records", "{tool}");
+    }
+}
