@@ -374,7 +374,7 @@ fn boot_members(
         ("money", config.gate.money().to_string()),
         ("policies", digests.policies.to_string()),
     ];
-    let up = control::uptime_members(approval::Uptime::now());
+    let up = control::uptime_members(approval::Uptime::now(), Timestamp::now());
     members.into_iter().chain(next).chain(up).chain(config.dangerous())
 }
 

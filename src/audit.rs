@@ -22,7 +22,7 @@
 //! | `refused` | `reason` | `detail` `peer` |
 //! | `refused` of a person's decision | `door` (`control`) `person` `reason` (`not_decided`) `status` | `detail` `path` |
 //! | `registry` | `by` `disabled` `entity` (`agent`, `person`) `groups` or `roles` `key` `name` `[owner]` | `row` (hidden) |
-//! | `boot` | as given; `[boot_id]` `[uptime_ms]` of the machine | |
+//! | `boot` | as given; `[boot_id]` `[uptime_ms]` of the machine, `[clock_ms]` on its wall then | |
 //! | `reload` | `[errors]` `mappings` `policies` (what is in force from here on) `result` (`applied`, `refused`) | `[wrong]` |
 //! | `notification` | `[approval]` `[by]` `channel` `[event]` `result` (`given_up`, `disabled`, `enabled`) | `[error]` `receiver` |
 //! | `pruned` | `[approvals]` `[before]` `[calls]` `entries` `event` (`ordered`, `done`) `from` `[grants]` `[kept]` `months` `[open_approvals]` `[open_calls]` `[open_grants]` (ordinals of rows that stay) `[order]` `[person]` `[retention]` (months) `to` | `[reason]` |

@@ -2,6 +2,7 @@
 //! a step of the wall clock ends nothing and lengthens nothing. Time that the machine was suspended counts, so that
 //! no approval outlives its expiry by sleeping through it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -58,18 +59,23 @@ impl Clocks {
 }
 
 /// `Instant` stands still while the machine sleeps, its uptime goes on. Where the system tells no uptime, every step
-/// forward of the wall clock counts as sleep: that can only end things early.
+/// forward of the wall clock counts as sleep: that can only end things early. Where it told one before (no file may be open
+/// any more), what was known then counts.
 fn system_sleep() -> Slept {
     let start = std::time::Instant::now();
     let (up, wall) = (uptime(), Timestamp::now());
+    let known = Mutex::new(Duration::ZERO);
     Box::new(move || {
-        let passed = match up.zip(uptime()) {
-            Some((before, now)) => now.saturating_sub(before),
+        let passed = match up.map(|before| (before, uptime())) {
+            Some((before, Some(now))) => now.saturating_sub(before),
+            Some((_, None)) => return *known.lock().unwrap_or_else(PoisonError::into_inner),
             None => Timestamp::now().since(wall),
         };
-        Some(passed.saturating_sub(start.elapsed()))
+        let slept = Some(passed.saturating_sub(start.elapsed()))
             .filter(|slept| *slept > NOISE)
-            .unwrap_or_default()
+            .unwrap_or_default();
+        *known.lock().unwrap_or_else(PoisonError::into_inner) = slept;
+        slept
     })
 }
 

@@ -70,9 +70,13 @@ impl Approvals {
         self.end_where(|row| row.state.is_given() && row.votes.iter().any(|vote| vote.grant().as_ref() == Some(grant)))
     }
 
-    /// Ends all grants, where the wall clock was set back while nobody looked: their stored end cannot be trusted.
-    pub fn end_grants(&self) -> Vec<Draft> {
-        self.end(State::is_given)
+    /// Ends all that people gave, where the wall clock was set back while nobody looked: its stored end cannot be trusted. Told
+    /// are what is approved and not spent, and the grants, with who took them back.
+    pub fn distrust(&self) -> (Vec<Draft>, Vec<(Grant, Option<Arc<str>>)>) {
+        let given = self.end(State::is_given);
+        self.distrust_grants();
+        let named = self.memory().grants();
+        (given, self.over(&named))
     }
 
     fn end(&self, which: impl Fn(State) -> bool) -> Vec<Draft> {

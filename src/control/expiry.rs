@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::approval::{Approvals, CLOCK_SLACK, Draft, Notices, Question};
@@ -58,6 +59,7 @@ pub async fn expire(watch: Watch, stop: impl Future<Output = ()>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(stop);
+    let mut untold = Vec::new();
     loop {
         tokio::select! {
             () = &mut stop => return,
@@ -72,19 +74,28 @@ pub async fn expire(watch: Watch, stop: impl Future<Output = ()>) {
                 ),
                 Jump::Forward(by) => tracing::warn!(seconds = by.as_secs(), "the clock was set forward"),
             }
-            store.later(audit::gap(jump));
+            untold.push(jump);
         }
+        let mut all = true;
         for (grant, by) in sweep.grants {
-            end_grant(approvals, store, &grant, by).await;
-        }
-        for draft in sweep.escalated {
-            watch.escalate(draft).await;
+            if let Err(error) = end_grant(approvals, store, &grant, by).await {
+                tracing::warn!(%error, "the end of a grant could not be recorded");
+                all = false;
+            }
         }
         for draft in sweep.expired {
             if let Err(error) = put(store, draft).await {
                 // It stays expired in memory; the next look tries again.
                 tracing::warn!(%error, "an expired approval could not be recorded");
+                all = false;
             }
+        }
+        // Last, as in `tell`.
+        if all {
+            untold.drain(..).for_each(|jump| store.later(audit::gap(jump)));
+        }
+        for draft in sweep.escalated {
+            watch.escalate(draft).await;
         }
     }
 }
@@ -113,21 +124,34 @@ pub async fn mind_the_gap(approvals: &Approvals, store: &Store, last: Timestamp)
         seconds = by.as_secs(),
         "the clock was set back since the last run: approvals not used yet are expired"
     );
-    store.write(audit::gap(jump)).await?;
-    end_given(approvals, store).await
+    tell(approvals, store, jump).await
 }
 
-/// Ends what people gave and nobody spent: its stored end cannot be trusted.
-pub(super) async fn end_given(approvals: &Approvals, store: &Store) -> Result<(), CommitError> {
-    for draft in approvals.end_grants() {
-        put(store, draft).await?;
+/// Puts on disk that the clock jumped: set back, the stored end of what people gave cannot be trusted, and all of it ends.
+///
+/// SECURITY: the jump is told last. Told first, the next start of a sidecar that died meanwhile would know of it, and would trust
+/// what is not ended yet (test `a_start_that_could_not_end_what_was_given_finds_the_step_again`).
+pub(super) async fn tell(approvals: &Approvals, store: &Store, jump: Jump) -> Result<(), CommitError> {
+    if let Jump::Back(_) = jump {
+        let (given, grants) = approvals.distrust();
+        try_join_all(given.into_iter().map(|draft| put(store, draft))).await?;
+        try_join_all(
+            grants
+                .iter()
+                .map(|(grant, by)| end_grant(approvals, store, grant, by.clone())),
+        )
+        .await?;
     }
-    approvals.distrust_grants();
-    Ok(())
+    store.write(audit::gap(jump)).await
 }
 
 /// A grant that cannot be recorded as ended stays ended in memory; the next look tries again.
-async fn end_grant(approvals: &Approvals, store: &Store, grant: &Grant, by: Option<Arc<str>>) {
+async fn end_grant(
+    approvals: &Approvals,
+    store: &Store,
+    grant: &Grant,
+    by: Option<Arc<str>>,
+) -> Result<(), CommitError> {
     let end = GrantEnd {
         time: Timestamp::now(),
         by,
@@ -135,10 +159,13 @@ async fn end_grant(approvals: &Approvals, store: &Store, grant: &Grant, by: Opti
     let ended = store.write(audit::grant_ended(grant, &end)).await;
     match ended {
         // Lost: it is used up or was ended on disk, which memory did not know.
-        Ok(()) | Err(CommitError::Lost) => approvals.grant_ended(&grant.id, end),
+        Ok(()) | Err(CommitError::Lost) => {
+            approvals.grant_ended(&grant.id, end);
+            Ok(())
+        }
         Err(error) => {
-            tracing::warn!(%error, "the end of a grant could not be recorded");
             approvals.grant_not_ended(&grant.id);
+            Err(error)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::expiry::end_given;
+use super::expiry::tell;
 use crate::approval::{Approvals, CLOCK_SLACK, Uptime};
 use crate::audit;
 use crate::model::Timestamp;
@@ -27,16 +27,23 @@ struct Members {
     time: Timestamp,
     boot_id: Option<String>,
     uptime_ms: Option<String>,
+    /// What the wall clock said then. The entry's own time is never before the last entry's, and so is no clock's.
+    clock_ms: Option<String>,
     #[serde(default)]
     set_back_ms: i64,
     #[serde(default)]
     set_forward_ms: i64,
 }
 
-/// How old the machine is, for the entry of a start.
-pub fn uptime_members(up: Option<Uptime>) -> impl Iterator<Item = (&'static str, String)> {
-    up.into_iter()
-        .flat_map(|up| [("boot_id", up.boot), ("uptime_ms", up.since.as_millis().to_string())])
+/// How old the machine is, at `now` by the wall clock, for the entry of a start.
+pub fn uptime_members(up: Option<Uptime>, now: Timestamp) -> impl Iterator<Item = (&'static str, String)> {
+    up.into_iter().flat_map(move |up| {
+        [
+            ("boot_id", up.boot),
+            ("clock_ms", now.0.to_string()),
+            ("uptime_ms", up.since.as_millis().to_string()),
+        ]
+    })
 }
 
 /// To be called at start, for a step that the last entry's time does not show. Set forward, the clock makes what is on record look
@@ -64,12 +71,9 @@ pub async fn mind_the_step(
             "the clock was set back since the last start: approvals not used yet are expired"
         ),
     }
-    store.write(audit::gap(jump)).await?;
     // SECURITY: a yes would count for as much longer as the clock was set back, where the sidecar was killed before it saw that.
     // Test: `a_clock_that_was_set_back_and_ran_on_makes_no_yes_longer`.
-    if let Jump::Back(_) = jump {
-        end_given(approvals, store).await?;
-    }
+    tell(approvals, store, jump).await?;
     Ok(())
 }
 
@@ -99,7 +103,12 @@ impl Members {
         self.boot_id.as_ref().filter(|boot| **boot == up.boot)?;
         let then = Duration::from_millis(self.uptime_ms.as_ref()?.parse().ok()?);
         let passed = i64::try_from(up.since.checked_sub(then)?.as_millis()).ok()?;
-        Some(Timestamp(self.time.0.checked_add(passed)?.checked_add(known)?))
+        // Earlier builds did not tell the wall clock apart.
+        let clock = match &self.clock_ms {
+            Some(clock) => clock.parse().ok()?,
+            None => self.time.0,
+        };
+        Some(Timestamp(clock.checked_add(passed)?.checked_add(known)?))
     }
 }
 
@@ -123,9 +132,9 @@ mod tests {
     async fn told(jumps: &[Jump], hours: u32, up: Option<Uptime>) -> Vec<i64> {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
-        let start: Vec<_> = uptime_members(Some(self::up("a", 5))).collect();
+        let started = Timestamp::now();
+        let start: Vec<_> = uptime_members(Some(self::up("a", 5)), started).collect();
         store.write(audit::boot(start)).await.unwrap();
-        let started = store.last_time().unwrap();
         for jump in jumps {
             store.write(audit::gap(*jump)).await.unwrap();
         }
@@ -174,6 +183,22 @@ mod tests {
             "four hours passed, and it tells one"
         );
         assert_eq!(told(&[Jump::Back(HOUR * 3)], 1, Some(at(9))).await, [-3], "once");
+    }
+
+    /// An entry's time is never before the last one's: found by a reader.
+    #[tokio::test]
+    async fn a_start_behind_the_last_entrys_time_counts_by_the_clock_on_the_wall() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
+        let started = Timestamp::now();
+        let behind = Timestamp(started.0 - 3_600_000);
+        let start: Vec<_> = uptime_members(Some(up("a", 5)), behind).collect();
+        store.write(audit::boot(start)).await.unwrap();
+        assert_eq!(step(&store, behind.plus(HOUR * 2), Some(&up("a", 7))).unwrap(), None);
+        assert_eq!(
+            step(&store, started.plus(HOUR * 2), Some(&up("a", 7))).unwrap(),
+            Some(Jump::Forward(HOUR))
+        );
     }
 
     #[tokio::test]

@@ -1,3 +1,4 @@
+mod clocks;
 mod consent;
 mod escalated;
 mod guard;

@@ -11,8 +11,9 @@ use super::kinds;
 use super::mentions::Mentions;
 use super::request::Attribute;
 
-/// Answers kept for one caller, action and kind of target, of all its rules and of those of each shard.
-const KEPT: usize = 32;
+/// Answers kept for one caller, action and kind of target: so many of all its rules together, and so many of each shard that has
+/// conditions.
+const KEPT: usize = 16;
 /// Bytes of a text that is worth remembering.
 const LONGEST: usize = 64;
 /// Names of records that are.
@@ -46,6 +47,10 @@ impl Answers {
             return Ok(known.clone());
         }
         let findings = Arc::new(ask()?);
+        // What failed may not fail again: Cedar counts the stack that is left.
+        if !findings.broken.is_empty() {
+            return Ok(findings);
+        }
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.len() >= KEPT {
             answers.clear();
@@ -83,4 +88,37 @@ pub(super) fn question<'a>(
         ));
     }
     Some(question)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_is_not_asked_again_unless_it_failed() {
+        let answers = Answers::default();
+        let question = |host: &str| Some(vec![("host".into(), Known::Text(host.into()))]);
+        let mut asked = 0;
+        let mut ask = |question, findings: &Findings| {
+            let answer = answers.recall(question, || {
+                asked += 1;
+                Ok::<_, ()>(findings.clone())
+            });
+            assert_eq!(*answer.unwrap(), *findings);
+            asked
+        };
+        let (said, failed) = (
+            Findings {
+                satisfied: BTreeSet::from(["r".into()]),
+                ..Findings::default()
+            },
+            Findings {
+                broken: [("r".into(), "too deep")].into(),
+                ..Findings::default()
+            },
+        );
+        assert_eq!([ask(question("a"), &said), ask(question("a"), &said)], [1, 1]);
+        assert_eq!([ask(question("b"), &failed), ask(question("b"), &failed)], [2, 3]);
+        assert_eq!([ask(None, &said), ask(None, &said)], [4, 5]);
+    }
 }

@@ -95,7 +95,7 @@ async fn grants_of_before_a_clock_was_set_back_can_be_ended_and_what_is_pending_
     let id = park(&approvals, &call("bot", 1, None)).approval().clone();
     approve(&approvals, &id);
     drop(park(&approvals, &call("bot", 2, None)));
-    let ended: Vec<_> = approvals.end_grants().into_iter().map(Draft::committed).collect();
+    let ended: Vec<_> = approvals.distrust().0.into_iter().map(Draft::committed).collect();
     assert_eq!((ended.len(), &ended[0].id, ended[0].state), (1, &id, State::Expired));
     assert_eq!(found(&approvals, &call("bot", 2, None)), "pending");
 }

@@ -267,7 +267,7 @@ impl World {
         if std::mem::take(&mut self.distrusted) {
             // A start that cannot put this on disk is none.
             let fails = std::mem::take(&mut self.disk.fails);
-            for draft in self.approvals.end_grants() {
+            for draft in self.approvals.distrust().0 {
                 self.disk.commit(self.drafted(draft), back);
             }
             self.disk.fails = fails;
