@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group};
 use http::{HeaderMap, HeaderValue, Method};
 use runplane::audit::{self, Period, Ruling};
 use runplane::gate::{Config, Gate, Memory, Replayed, Rules, Sources};
-use runplane::io::background;
+use runplane::io::{background, memory};
 use runplane::mapping::Mappings;
 use runplane::model::money::Rates;
 use runplane::model::{
@@ -444,4 +444,10 @@ criterion_group! {
     config = briefly();
     targets = of_mapping, of_gate, of_unconditional, of_its_own_rules, of_risk, of_record, of_replay, of_swap
 }
-criterion_main!(benches);
+
+fn main() {
+    // As `runplane run` starts.
+    memory::goes_back_soon().unwrap();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

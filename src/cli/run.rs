@@ -9,6 +9,7 @@ use crate::app::{self, Enforcement, Sidecar};
 use crate::config::Config;
 use crate::config::home::Home;
 use crate::gate::Rules;
+use crate::io::memory;
 use crate::model::Diagnostic;
 use crate::store::Store;
 
@@ -28,6 +29,9 @@ pub(super) enum LogFormat {
 
 pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     log(args.log_format, "warn,runplane=info");
+    if let Err(error) = memory::goes_back_soon() {
+        tracing::warn!(%error, "this process cannot be started anew: a reload of many rules may delay a call by some milliseconds");
+    }
     let Prepared { config, rules, store } = match prepare(home)? {
         Ok(prepared) => prepared,
         Err(wrong) => return super::check::print(&wrong),

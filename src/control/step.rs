@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::expiry::tell;
 use crate::approval::{Approvals, CLOCK_SLACK, Uptime};
-use crate::audit;
 use crate::model::Timestamp;
 use crate::model::time::Jump;
 use crate::store::{CommitError, ReadError, Store};
@@ -116,6 +115,7 @@ impl Members {
 mod tests {
     use super::*;
     use crate::approval::{Config, Keys};
+    use crate::audit;
 
     const NEVER: [i64; 0] = [];
     const HOUR: Duration = Duration::from_secs(3600);

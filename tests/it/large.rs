@@ -20,6 +20,15 @@ fn hundred_megabytes() -> Vec<u8> {
     noise(PIECE).repeat(PIECES)
 }
 
+/// Else a call pays for what a reload freed.
+#[test]
+fn the_process_that_was_started_gives_memory_back_soon() {
+    let sidecar = Sidecar::new().start();
+    let of_it = |file: &str| std::fs::read(format!("/proc/{}/{file}", sidecar.pid())).unwrap();
+    assert!(contains(&of_it("environ"), b"\0MIMALLOC_PURGE_DELAY=10\0"));
+    assert!(contains(&of_it("cmdline"), b"\0run\0"));
+}
+
 #[test]
 fn a_hundred_megabytes_go_up_and_down_in_little_memory() {
     let origin = Origin::of_things();
