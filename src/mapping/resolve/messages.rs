@@ -150,7 +150,12 @@ impl Mappings {
             parameters: Vec::new(),
         };
         let mut action = self.judged(call, &matched, &decoded);
-        action.request_line = record::request_line(call, Known::Service(service));
+        let line = record::request_line(call, Known::Service(service));
+        action
+            .also
+            .iter_mut()
+            .for_each(|also| also.request_line.clone_from(&line));
+        action.request_line = line;
         Ok(action)
     }
 }
