@@ -152,6 +152,31 @@ impl Path {
         absent
     }
 
+    /// Whether an item that its last `[*]` finds, and that counts, has nothing of what the rest looks for.
+    pub(super) fn is_partial(&self, document: &Document<'_>, counts: &impl Fn(&Value) -> bool) -> bool {
+        let (selector, parts) = match self {
+            Path::Query(selector) => (selector, [document.query, None]),
+            Path::Body(selector) => (selector, [document.body, None]),
+            Path::Params(selector) => (selector, [document.body, document.query]),
+            Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Credential => return false,
+        };
+        let mut parts = parts.into_iter().flatten();
+        parts.any(|part| selector.is_partial_in(part, counts))
+    }
+
+    /// The same place where what holds it stands in a member of that name, and what it is a member of: of `$.body.a.id` and
+    /// `params` it is `$.body.a.params.id`, in `$.body.a`. None of what is no member.
+    pub(super) fn wrapped(&self, name: &str) -> Option<(Path, Path)> {
+        let (of, selector): (fn(Selector) -> Path, _) = match self {
+            Path::Query(selector) => (Path::Query, selector),
+            Path::Body(selector) => (Path::Body, selector),
+            Path::Params(selector) => (Path::Params, selector),
+            Path::Method | Path::Host(_) | Path::Parameter(_) | Path::Header(_) | Path::Credential => return None,
+        };
+        let (inner, around) = selector.wrapped(name)?;
+        Some((of(inner), of(around)))
+    }
+
     /// Shows all that it finds, in the order of the document.
     pub(super) fn each<'a>(&self, document: &Document<'a>, see: &mut impl FnMut(Node<'a>)) {
         let named = |list: &'a [(Arc<str>, String)], name: &str, see: &mut dyn FnMut(Node<'a>)| {

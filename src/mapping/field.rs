@@ -15,6 +15,7 @@ mod mail;
 mod names;
 mod numbers;
 mod only;
+mod partial;
 mod paths;
 mod places;
 
@@ -22,7 +23,9 @@ pub(super) use domain::Of;
 pub(super) use filters::Filters;
 use filters::is_empty;
 pub(super) use mail::Told;
+pub(super) use numbers::decimal;
 pub(super) use only::Is;
+pub(super) use partial::Marked;
 
 /// Items that a list may hold; more is not read.
 pub(super) const MAX_ITEMS: usize = 1_000;
@@ -86,8 +89,8 @@ pub(super) enum Reducer {
     /// The one text, split.
     Split(Box<str>),
     CountSplit(Box<str>),
-    /// Domains of addresses, in lower case, without repetitions.
-    Domain(Of),
+    /// Domains of addresses, in lower case, without repetitions. Each item must have one, or each that is marked so.
+    Domain(Of, Option<Marked>),
     /// Of the mail at the first path.
     Mail(Told),
 }
@@ -153,7 +156,7 @@ impl Reading {
             | Reducer::Len
             | Reducer::Split(_)
             | Reducer::CountSplit(_)
-            | Reducer::Domain(_)
+            | Reducer::Domain(..)
             | Reducer::Mail(_) => None,
         }
     }
@@ -169,8 +172,12 @@ impl Reading {
         for path in &self.from {
             path.each(document, &mut |node| nodes.push(node));
         }
-        if nodes.is_empty() {
+        // Who is told in no way that is known is somebody all the same.
+        if nodes.is_empty() && !matches!(self.reduce, Reducer::Domain(..)) {
             return self.none(document);
+        }
+        if self.is_partial(document) {
+            return Err(Why::Unreadable);
         }
         match &self.reduce {
             Reducer::One(kind) => kind.read(only(&nodes)?, document),
@@ -186,11 +193,15 @@ impl Reading {
             }
             Reducer::SumEach(of) => numbers::total(&nodes, |node| numbers::most_of(node, of, document.json)),
             Reducer::List => texts(&nodes).map(Value::List),
-            Reducer::Distinct => {
+            Reducer::Domain(_, None) if nodes.is_empty() => self.none(document),
+            Reducer::Domain(of, None) => domain::domains(&nodes, *of).map(Value::List),
+            // Of items that are not marked null is nothing.
+            Reducer::Distinct | Reducer::Domain(_, Some(_)) => {
                 nodes.retain(|node| !matches!(node, Node::Json(Json::Null)));
-                match nodes.is_empty() {
-                    true => self.none(document),
-                    false => distinct(&nodes).map(Value::List),
+                match (nodes.is_empty(), &self.reduce) {
+                    (true, _) => self.none(document),
+                    (false, Reducer::Domain(of, _)) => domain::domains(&nodes, *of).map(Value::List),
+                    (false, _) => distinct(&nodes).map(Value::List),
                 }
             }
             Reducer::Names => names::of_members(&nodes).map(Value::List),
@@ -199,7 +210,6 @@ impl Reading {
             Reducer::Len => count(length(only(&nodes)?)?),
             Reducer::Split(separator) => split(only(&nodes)?, separator).map(Value::List),
             Reducer::CountSplit(separator) => count(split(only(&nodes)?, separator)?.len()),
-            Reducer::Domain(of) => domain::domains(&nodes, *of).map(Value::List),
             Reducer::Mail(told) => told.value(&self.from, document),
         }
     }
@@ -226,7 +236,7 @@ impl Reading {
             | Reducer::Len
             | Reducer::Split(_)
             | Reducer::CountSplit(_)
-            | Reducer::Domain(_)
+            | Reducer::Domain(..)
             | Reducer::Mail(_) => Err(Why::Absent),
         }
     }
@@ -290,32 +300,6 @@ pub(super) fn whole(token: &str) -> Result<i64, Why> {
         Ok(value) if plain && value <= MAX_INT => Ok(value),
         _ => Err(Why::Unreadable),
     }
-}
-
-pub(super) fn decimal(node: Node<'_>, places: u32) -> Result<i64, Why> {
-    let token = match node {
-        Node::Text(text) => text,
-        Node::Json(Json::String(text)) => text,
-        Node::Json(Json::Number(number)) => number.as_str(),
-        Node::Json(_) | Node::Opaque => return Err(Why::Unreadable),
-    };
-    let (units, fraction) = token.split_once('.').unwrap_or((token, "0"));
-    let digits = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let kept = fraction.trim_end_matches('0');
-    let missing = places.checked_sub(u32::try_from(kept.len()).map_err(|_| Why::Unreadable)?);
-    let (true, Some(missing)) = (digits, missing) else {
-        return Err(Why::Unreadable);
-    };
-    let fraction = if kept.is_empty() {
-        0
-    } else {
-        kept.parse::<i64>().map_err(|_| Why::Unreadable)?
-    };
-    let scale = |value: i64, by: u32| 10i64.checked_pow(by).and_then(|power| value.checked_mul(power));
-    let value = scale(whole(units)?, places)
-        .zip(scale(fraction, missing))
-        .and_then(|(units, rest)| units.checked_add(rest));
-    value.filter(|value| *value <= MAX_INT).ok_or(Why::Unreadable)
 }
 
 fn only<'a>(nodes: &[Node<'a>]) -> Result<Node<'a>, Why> {

@@ -343,6 +343,12 @@ pub(super) struct Target {
     /// JSONPath; an id is told if there is exactly one.
     #[serde(default)]
     pub id: Option<Located<String>>,
+    /// More places of the same id: it is told if all that is found is the same.
+    #[serde(default)]
+    pub also: Vec<Located<String>>,
+    /// What has the id may stand in a member of this name, alone: `params`, of `{ "params": { "id": … } }`. Beside anything else no id is told.
+    #[serde(default)]
+    pub wrapped: Option<String>,
     /// An ending that the id may have or not, in upper or lower case: it is told without it. `.git`
     #[serde(default)]
     pub without: Option<String>,

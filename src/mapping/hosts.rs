@@ -8,6 +8,9 @@ use std::sync::Arc;
 use super::aws;
 use crate::model::{Authority, Host, Scheme};
 
+mod below;
+mod region;
+
 /// In the place of a name's last labels: what the hosts of AWS end in, in any of its partitions.
 const AWS: &str = "{aws}";
 
@@ -237,40 +240,12 @@ impl Pattern {
         };
         (count(host) + 2).saturating_sub(self.labels.len() + last).max(1)
     }
-
-    /// Some host that it fits is this name, or lies below it.
-    fn is_below(&self, domain: &str) -> bool {
-        match self.labels.split_last() {
-            Some((Label::Text(last), labels)) if **last == *AWS => {
-                let mut endings = aws::ENDINGS.iter();
-                endings.any(|ending| is_below(ending.rsplit('.'), labels, domain, self.several))
-            }
-            Some(_) | None => is_below(std::iter::empty(), &self.labels, domain, self.several),
-        }
-    }
 }
 
 /// Whether nobody would take it for a name: what ends in a number is an address to who makes the connection.
 fn is_like_an_address(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or_default();
     host.starts_with('[') || last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether what `labels` fit before `ending`, which is told from its end, is `domain` or lies below it.
-fn is_below<'e>(mut ending: impl Iterator<Item = &'e str>, labels: &[Label], domain: &str, several: bool) -> bool {
-    let mut labels = labels.iter().rev();
-    domain.rsplit('.').all(|wanted| {
-        if let Some(label) = ending.next() {
-            return label.eq_ignore_ascii_case(wanted);
-        }
-        match labels.next() {
-            Some(Label::Text(text)) => text.eq_ignore_ascii_case(wanted),
-            Some(Label::Capture(_)) => !wanted.is_empty(),
-            Some(Label::Ending(_, ending)) => wanted.to_ascii_lowercase().ends_with(&**ending),
-            Some(Label::Start(start, _)) => wanted.to_ascii_lowercase().starts_with(&**start),
-            None => several && !wanted.is_empty(),
-        }
-    })
 }
 
 impl Shape {
@@ -389,7 +364,11 @@ impl Hosts {
         let mut keys = shapes
             .filter(|shape| shape.captures > 0)
             .flat_map(|shape| shape.keys(labels));
-        keys.find_map(|key| self.patterns.get(&*key))
+        keys.find_map(|key| {
+            self.patterns
+                .get(&*key)
+                .filter(|(pattern, _)| pattern.takes_region(labels))
+        })
     }
 }
 

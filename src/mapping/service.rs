@@ -292,6 +292,9 @@ pub(super) struct TargetRule {
     pub kind: Arc<str>,
     /// What holds it, if that is told, and its id.
     pub id: Vec<Path>,
+    /// More places of the same id.
+    pub also: Vec<Path>,
+    pub wrapped: Option<Wrapped>,
     /// The ending that the id is told without.
     pub without: Option<Box<str>>,
     /// The id is written as the path of a URL.
@@ -300,6 +303,13 @@ pub(super) struct TargetRule {
     pub arn: Vec<(Box<str>, Arc<str>)>,
     /// The id is told in lower case.
     pub any_case: bool,
+}
+
+/// Where the id stands if what has it is a member of that name.
+pub(super) struct Wrapped {
+    pub name: Box<str>,
+    pub around: Path,
+    pub id: Path,
 }
 
 /// What an operation does, in canonical words.

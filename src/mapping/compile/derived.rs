@@ -156,6 +156,8 @@ impl Compiler<'_> {
         TargetRule {
             kind: self.word(&kind),
             id,
+            also: Vec::new(),
+            wrapped: None,
             without: None,
             url_path: false,
             arn: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
 use crate::mapping::document::{Path, Selector};
-use crate::mapping::field::{Is, Of, Reading, Reducer, Rule, Told, Type};
+use crate::mapping::field::{Is, Marked, Of, Reading, Reducer, Rule, Told, Type};
 use crate::mapping::file::{self, Field, Kind, Literal, Reduce};
 use crate::mapping::service::{Meaning, Trigger};
 use crate::mapping::spelling;
@@ -215,6 +215,11 @@ impl Compiler<'_> {
             Reduce::One
         };
         let number = kind == FieldType::Int;
+        if let Some(each) = &field.each
+            && !matches!(field.reduce, Some(Reduce::Domain | Reduce::Host))
+        {
+            self.wrong(&each.at, "`each` is for `reduce: domain` and `reduce: host`");
+        }
         let separator = || {
             field
                 .separator
@@ -253,8 +258,8 @@ impl Compiler<'_> {
                 Reducer::SumEach(of?)
             }
             (Reduce::List, FieldType::Strings) => Reducer::List,
-            (Reduce::Domain, FieldType::Strings) => Reducer::Domain(Of::Mailboxes),
-            (Reduce::Host, FieldType::Strings) => Reducer::Domain(Of::Servers),
+            (Reduce::Domain, FieldType::Strings) => Reducer::Domain(Of::Mailboxes, self.marked(at)),
+            (Reduce::Host, FieldType::Strings) => Reducer::Domain(Of::Servers, self.marked(at)),
             (Reduce::MailRecipients, FieldType::Int) => Reducer::Mail(Told::Count),
             (Reduce::MailDomains, FieldType::Strings) => Reducer::Mail(Told::Domains),
             (Reduce::Distinct, FieldType::Strings) => Reducer::Distinct,
@@ -276,6 +281,15 @@ impl Compiler<'_> {
                 );
                 return None;
             }
+        })
+    }
+
+    fn marked(&mut self, at: &Located<Field>) -> Option<Marked> {
+        let each = at.value.each.as_ref()?;
+        let selector = self.keep(&each.at, Selector::parse(&each.at.value))?;
+        Some(Marked {
+            at: selector,
+            text: each.is.as_str().into(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Compiler, Context};
 use crate::io::yaml::Located;
 use crate::mapping::file;
-use crate::mapping::service::{Meaning, TargetRule, Trigger, UNTOLD};
+use crate::mapping::service::{Meaning, TargetRule, Trigger, UNTOLD, Wrapped};
 use crate::mapping::spelling;
 use crate::mapping::summary::Template;
 use crate::model::Access;
@@ -35,6 +35,10 @@ impl Compiler<'_> {
             .map(|target| self.target(when, target, context));
         if when.value.target.as_ref().is_some_and(|target| target.id.is_none()) {
             self.wrong(when, "a target besides the operation's own needs its `id`");
+        }
+        let places = |target: &file::Target| !target.also.is_empty() || target.wrapped.is_some();
+        if when.value.target.as_ref().is_some_and(places) {
+            self.wrong(when, "`also` and `wrapped` are for the operation's own target");
         }
         if target.is_some() && meaning.allows(UNTOLD).is_none() {
             let message = format!(
@@ -76,12 +80,24 @@ impl Compiler<'_> {
 
     pub(super) fn target<T>(&mut self, at: &Located<T>, target: &file::Target, context: &Context<'_>) -> TargetRule {
         let paths = target.within.iter().chain(&target.id);
-        let id = paths.filter_map(|path| self.path(path, context)).collect();
+        let id: Vec<_> = paths.filter_map(|path| self.path(path, context)).collect();
+        let also = target.also.iter().filter_map(|path| self.path(path, context)).collect();
+        let wrapped = target.wrapped.as_ref().and_then(|name| {
+            let found = id.last().and_then(|id| id.wrapped(name));
+            let found = found.ok_or_else(|| "`wrapped` is about an `id` that is a member".to_owned());
+            let (id, around) = self.keep(at, found)?;
+            Some(Wrapped {
+                name: name.as_str().into(),
+                around,
+                id,
+            })
+        });
         for (said, what) in [
             (
                 target.within.is_some(),
                 "`within` says what holds the target of that `id`",
             ),
+            (!target.also.is_empty(), "`also` is where else the target's `id` stands"),
             (target.without.is_some(), "`without` is about the target's `id`"),
             (target.url_path, "`url_path` is about the target's `id`"),
             (!target.arn.is_empty(), "`arn` is about the target's `id`"),
@@ -106,6 +122,8 @@ impl Compiler<'_> {
         TargetRule {
             kind: target.kind.as_str().into(),
             id,
+            also,
+            wrapped,
             without: target.without.as_deref().map(Box::from),
             url_path: target.url_path,
             arn: target

@@ -297,6 +297,8 @@ fn entry(action: &str, kind: &str, summary: &str) -> file::Operation {
             kind: kind.to_owned(),
             within: None,
             id: None,
+            also: Vec::new(),
+            wrapped: None,
             without: None,
             url_path: false,
             arn: BTreeMap::new(),

@@ -61,6 +61,33 @@ impl Selector {
         each(&self.steps, value, see);
     }
 
+    /// Whether an item that its last `[*]` finds, and that counts, has nothing of what the rest looks for but null.
+    pub(super) fn is_partial_in(&self, value: &Value, counts: &impl Fn(&Value) -> bool) -> bool {
+        let Some(last) = self.steps.iter().rposition(|step| *step == Step::Each) else {
+            return false;
+        };
+        let Some((items, rest)) = self.steps.split_at_checked(last + 1) else {
+            return false;
+        };
+        let mut partial = false;
+        each(items, value, &mut |item| {
+            let mut told = rest.is_empty() || !counts(item);
+            each(rest, item, &mut |found| told |= !found.is_null());
+            partial |= !told;
+        });
+        partial
+    }
+
+    /// The path with a name before its last, and what holds it.
+    pub(super) fn wrapped(&self, name: &str) -> Option<(Self, Self)> {
+        let (last @ Step::Names(_), around) = self.steps.split_last()? else {
+            return None;
+        };
+        let more = [Step::Names([name.into()].into()), last.clone()];
+        let inner = around.iter().cloned().chain(more).collect();
+        Some((Self { steps: inner }, Self { steps: around.into() }))
+    }
+
     /// Whether a name in `value` is one of the path's but for upper and lower case.
     pub(in crate::mapping) fn is_misspelt_in(&self, value: &Value) -> bool {
         is_misspelt(&self.steps, value)

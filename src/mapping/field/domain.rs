@@ -51,18 +51,17 @@ pub(super) fn domain(text: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The host of an address, with its port where that is not the scheme's own: `https://mcp.example.com/sse`; of a mail address
-/// its domain. What is no address but a name (`connector_gmail`, `example.com`) is that name.
+/// The host of an address, with its port where that is not the scheme's own: `https://mcp.example.com/sse`; of a plain mail
+/// address its domain. What is no address but a name (`connector_gmail`, `example.com`) is that name.
 ///
-/// SECURITY: `https://ours.test\@evil.test` is another host to each who reads it, and has none here (test
-/// `a_host_is_read_in_one_way_or_not_at_all`).
+/// SECURITY: `https://ours.test\@evil.test` is another host to each who reads it, and `https:/evil.test/@ours.test` is no mail
+/// address but a URL of evil.test to browsers: neither has one here (test `a_host_is_read_in_one_way_or_not_at_all`).
 fn host(address: &str) -> Option<Cow<'_, str>> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let Some((scheme, rest)) = address.split_once("://") else {
-        if address.contains('@') {
-            return domain(address);
-        }
-        return address.bytes().all(plain).then(|| lower(address));
+        let (mailbox, name) = address.split_once('@').unwrap_or(("mailbox", address));
+        let fine = !mailbox.is_empty() && mailbox.bytes().all(|byte| plain(byte) || matches!(byte, b'+' | b'\''));
+        return (fine && !name.is_empty() && name.bytes().all(plain)).then(|| lower(name));
     };
     let usual = match scheme.to_ascii_lowercase().as_str() {
         "https" => "443",
@@ -99,6 +98,7 @@ mod tests {
             ("http://10.0.0.7:8931/mcp", "10.0.0.7:8931"),
             ("connector_gmail", "connector_gmail"),
             ("Ada@Example.com", "example.com"),
+            ("ada+o'brien.2@example.com", "example.com"),
         ] {
             assert_eq!(host(address).as_deref(), Some(expected), "{address}");
         }
@@ -108,6 +108,17 @@ mod tests {
             "https://ours.test:x@evil.test/",
             "https://ours.test:/",
             "https:///evil.test",
+            "https:/evil.test/@ours.test",
+            "https:evil.test/@ours.test",
+            "https:evil.test@ours.test",
+            "https:/evil.test?x@ours.test",
+            "https:/evil.test#@ours.test",
+            "//evil.test/@ours.test",
+            "\\\\evil.test\\@ours.test",
+            "evil.test?@ours.test",
+            "@ours.test",
+            "a@b@ours.test",
+            "",
             "//evil.test/mcp",
             "evil.test/mcp",
             "a@evil.test,b@ours.test",

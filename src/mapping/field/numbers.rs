@@ -60,6 +60,33 @@ pub(super) fn is_true(path: &Path, document: &Document<'_>) -> bool {
     found.any(|node| matches!(node, Node::Json(Json::Bool(true)) | Node::Text("true")))
 }
 
+/// `512.00` with two places → 51200.
+pub(in crate::mapping) fn decimal(node: Node<'_>, places: u32) -> Result<i64, Why> {
+    let token = match node {
+        Node::Text(text) => text,
+        Node::Json(Json::String(text)) => text,
+        Node::Json(Json::Number(number)) => number.as_str(),
+        Node::Json(_) | Node::Opaque => return Err(Why::Unreadable),
+    };
+    let (units, fraction) = token.split_once('.').unwrap_or((token, "0"));
+    let digits = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let kept = fraction.trim_end_matches('0');
+    let missing = places.checked_sub(u32::try_from(kept.len()).map_err(|_| Why::Unreadable)?);
+    let (true, Some(missing)) = (digits, missing) else {
+        return Err(Why::Unreadable);
+    };
+    let fraction = if kept.is_empty() {
+        0
+    } else {
+        kept.parse::<i64>().map_err(|_| Why::Unreadable)?
+    };
+    let scale = |value: i64, by: u32| 10i64.checked_pow(by).and_then(|power| value.checked_mul(power));
+    let value = scale(whole(units)?, places)
+        .zip(scale(fraction, missing))
+        .and_then(|(units, rest)| units.checked_add(rest));
+    value.filter(|value| *value <= MAX_INT).ok_or(Why::Unreadable)
+}
+
 fn number(value: &Json, json: bool) -> Result<i64, Why> {
     match node(value, json) {
         Node::Text(text) => whole(text),

@@ -164,7 +164,7 @@ fn reducers_reduce() {
     );
     assert_eq!(get("$.body.lines[*].price", Reducer::Sum(Type::Int)), Err(Why::Absent));
     assert_eq!(
-        get("$.body.to[*].email", Reducer::Domain(Of::Mailboxes)),
+        get("$.body.to[*].email", Reducer::Domain(Of::Mailboxes, None)),
         list(&["x.example", "y.example"])
     );
     assert_eq!(get("$.body.names[*]", Reducer::List), list(&["b", "a", "b"]));
@@ -187,6 +187,60 @@ fn reducers_reduce() {
         read(&many, true, "$.body.ids[*]", Reducer::Count),
         Ok(Value::Int(1_001))
     );
+}
+
+#[test]
+fn a_sum_without_a_part_is_none() {
+    let body = json!({
+        "parts": [{"amount": 1, "money": {"value": 2}}, {"note": "the rest", "money": {"value": null}}],
+        "whole": [{"amount": 1}, {"amount": 2}], "none": [{}],
+    });
+    let get = |from, reduce| read(&body, true, from, reduce);
+    for (from, reduce) in [
+        ("$.body.parts[*].amount", Reducer::Sum(Type::Int)),
+        ("$.body.parts[*].amount", Reducer::Max(Type::Int)),
+        ("$.body.parts[*].amount", Reducer::Count),
+        ("$.body.parts[*].money.value", Reducer::Sum(Type::Int)),
+        ("$.body.parts[*]['money','amount'].value", Reducer::Sum(Type::Int)),
+    ] {
+        assert_eq!(get(from, reduce.clone()), Err(Why::Unreadable), "{from} {reduce:?}");
+    }
+    assert_eq!(
+        get("$.body.whole[*].amount", Reducer::Sum(Type::Int)),
+        Ok(Value::Int(3))
+    );
+    assert_eq!(
+        get("$.body.whole[*]['amount','more']", Reducer::Count),
+        Ok(Value::Int(2))
+    );
+    assert_eq!(get("$.body.none[*].amount", Reducer::Sum(Type::Int)), Err(Why::Absent));
+}
+
+#[test]
+fn domains_without_one_of_them_are_none() {
+    let body = json!({
+        "to": [{"email": "a@ours.test"}, {"id": "b"}], "nobody": [{"id": "b"}], "null": [{"email": null}],
+        "tools": [{"type": "mcp", "url": "https://ours.test"}, {"type": "function", "url": null}, {"type": "search"}],
+        "odd": [{"type": "mcp", "url": "https://ours.test"}, {"type": "MCP", "uri": "https://evil.test"}],
+    });
+    let mailboxes = |from| read(&body, true, from, Reducer::Domain(Of::Mailboxes, None));
+    for from in ["$.body.to[*].email", "$.body.nobody[*].email", "$.body.null[*].email"] {
+        assert_eq!(mailboxes(from), Err(Why::Unreadable), "{from}");
+    }
+    assert_eq!(mailboxes("$.body.missing[*].email"), Err(Why::Absent));
+    let servers = |from| {
+        let marked = Marked {
+            at: Selector::parse("$.type").unwrap(),
+            text: "mcp".into(),
+        };
+        read(&body, true, from, Reducer::Domain(Of::Servers, Some(marked)))
+    };
+    assert_eq!(
+        servers("$.body.tools[*].url"),
+        Ok(Value::List(vec!["ours.test".to_owned()]))
+    );
+    assert_eq!(servers("$.body.odd[*].url"), Err(Why::Unreadable));
+    assert_eq!(servers("$.body.odd[*].missing"), Err(Why::Unreadable));
 }
 
 #[test]

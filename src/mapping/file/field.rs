@@ -42,6 +42,10 @@ pub(in crate::mapping) struct Field {
     /// The two members that `sum_product` multiplies; those of which `sum_each` takes the most.
     #[serde(default)]
     pub of: Vec<Located<String>>,
+    /// `domain`, `host`: of the items that `[*]` finds only these must each tell it, others may: `{ at: $.type, is: mcp }`. Without it
+    /// each must, or the field cannot be read; of what is counted, summed up or the most always.
+    #[serde(default)]
+    pub each: Option<Is>,
     /// What `split` splits at.
     #[serde(default)]
     pub separator: Option<String>,
@@ -91,7 +95,7 @@ pub(in crate::mapping) struct Lacks {
     pub at: Located<String>,
 }
 
-/// The JSONPath finds this one text, and nothing behind it but parameters (`; …`).
+/// The JSONPath finds this one text; in `only` there may be parameters behind it (`; …`).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::mapping) struct Is {

@@ -52,7 +52,7 @@ impl Mappings {
             let known = listed || root.kind != Kind::Mutation;
             let content = json!({ "arguments": root.arguments });
             let name = full_name(service, &root.name);
-            let mut action = self.part(call, service, captures, (operation, name), content)?;
+            let mut action = self.part(call, service, captures, (operation, name), content, None)?;
             // SECURITY: a mutation that a schema alone names is one that nobody knows (test
             // `what_a_schema_alone_names_is_held`).
             action.unmapped |= !known;
@@ -76,6 +76,7 @@ impl Mappings {
         let Some(body) = decoded.body else {
             return Ok(unknown());
         };
+        let query = decoded.query.as_ref();
         let mut actions = Vec::new();
         for message in mcp::read(&body.value, &call.headers)? {
             let (operation, name, content, known) = match message {
@@ -91,7 +92,7 @@ impl Mappings {
                     };
                     if !listed && mcp::takes_sql(name) {
                         let name = format!("{}{name}", mcp::TOOL).into();
-                        let sql = self.part(call, service, captures, (&table.sql, name), message.clone())?;
+                        let sql = self.part(call, service, captures, (&table.sql, name), message.clone(), query)?;
                         actions.extend(changes(sql));
                     }
                     (operation, format!("{}{name}", mcp::TOOL), message, listed)
@@ -108,14 +109,21 @@ impl Mappings {
                     continue;
                 }
             };
-            let mut action = self.part(call, service, captures, (operation, name.into()), content.clone())?;
+            let mut action = self.part(
+                call,
+                service,
+                captures,
+                (operation, name.into()),
+                content.clone(),
+                query,
+            )?;
             action.unmapped |= !known;
             actions.push(action);
         }
         Ok(strictest_first(actions).unwrap_or_else(unknown))
     }
 
-    /// One operation of a call that has several, with its part of the content.
+    /// One operation of a call that has several, with its part of the content, and with the query where that says something of each.
     fn part(
         &self,
         call: &Call,
@@ -123,9 +131,10 @@ impl Mappings {
         captures: &[(Arc<str>, String)],
         (operation, name): (&Operation, Arc<str>),
         content: Json,
+        query: Option<&Json>,
     ) -> Result<Action, Refusal> {
         let decoded = Decoded {
-            query: None,
+            query: query.cloned(),
             body: Some(content::Decoded {
                 value: content,
                 decoder: Decoder::Json,
@@ -141,7 +150,12 @@ impl Mappings {
             parameters: Vec::new(),
         };
         let mut action = self.judged(call, &matched, &decoded);
-        action.request_line = record::request_line(call, Known::Service(service));
+        let line = record::request_line(call, Known::Service(service));
+        action
+            .also
+            .iter_mut()
+            .for_each(|also| also.request_line.clone_from(&line));
+        action.request_line = line;
         Ok(action)
     }
 }

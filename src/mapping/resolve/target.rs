@@ -1,9 +1,11 @@
 //! What a call does something to.
 
+use serde_json::Value as Json;
+
 use crate::mapping::document::{Document, Node, Path};
 use crate::mapping::field::Type;
 use crate::mapping::path;
-use crate::mapping::service::TargetRule;
+use crate::mapping::service::{TargetRule, Wrapped};
 use crate::model::{Target, Value};
 
 /// How many things besides its own target a call may name, each of which is judged: Cloud Storage composes so many.
@@ -12,10 +14,23 @@ const MAX_OTHERS: usize = 32;
 impl TargetRule {
     /// The operation's own: without an id unless each path finds exactly one; and the same by its whole ARN, if it was written so.
     pub(super) fn own(&self, document: &Document<'_>) -> (Target, Option<Target>) {
-        let place = self.place(document);
-        let one = place.and_then(|(last, holders)| self.id(last.only(document)?, &holders, document));
-        let told = one.and_then(|id| self.told(id));
+        let told = self.one(document).and_then(|id| self.told(id));
         told.unwrap_or_else(|| (self.target(None), None))
+    }
+
+    /// SECURITY: which of two places the provider looks at nobody tells, so that they must name the same (test
+    /// `a_project_that_is_told_in_two_ways_is_told_in_none`).
+    fn one(&self, document: &Document<'_>) -> Option<String> {
+        let (last, holders) = self.place(document)?;
+        let last = match &self.wrapped {
+            Some(wrapped) => wrapped.place(last, document)?,
+            None => last,
+        };
+        let places = std::iter::once(last).chain(&self.also);
+        let found = places.filter(|path| !path.is_absent(document));
+        let mut ids = found.map(|path| self.id(path.only(document)?, &holders, document));
+        let first = ids.next()??;
+        ids.all(|id| id.as_ref() == Some(&first)).then_some(first)
     }
 
     /// Another's: each id that is there. None if one of them cannot be told, or if there are none or too many.
@@ -98,6 +113,24 @@ impl TargetRule {
             Ok(Value::Text(text)) if self.url_path => of_url_path(&text),
             Ok(Value::Text(text)) => Some(text),
             Ok(Value::Bool(_) | Value::Int(_) | Value::List(_)) | Err(_) => None,
+        }
+    }
+}
+
+impl Wrapped {
+    /// Where the id stands; none where what is wrapped has something beside it.
+    ///
+    /// SECURITY: a server that takes what is wrapped does not look at a project beside that, by which the call would be judged
+    /// (test `a_project_beside_wrapped_arguments_is_not_told`).
+    fn place<'p>(&'p self, plain: &'p Path, document: &Document<'_>) -> Option<&'p Path> {
+        let found = self.around.only(document);
+        let Some(Node::Json(Json::Object(members))) = found else {
+            return Some(plain);
+        };
+        match (members.contains_key(&*self.name), members.len()) {
+            (false, _) => Some(plain),
+            (true, 1) => Some(&self.id),
+            (true, _) => None,
         }
     }
 }

@@ -19,7 +19,8 @@ pub(in crate::mapping) fn paths<'a>(
         paths.push(&trigger.any);
         paths.extend(meaning.target.iter().flat_map(|target| &target.id));
     }
-    paths.extend(&target.id);
+    paths.extend(target.id.iter().chain(&target.also));
+    paths.extend(target.wrapped.iter().map(|wrapped| &wrapped.id));
     paths.extend(reader.into_iter().flat_map(Reader::paths));
     paths
 }

@@ -55,6 +55,24 @@ fn a_size_alone_is_a_size_first_and_anything_beside_it_a_deployment() {
     }
     let group = "https://eks.us-east-1.amazonaws.com/clusters/prod/node-groups";
     assert!(sent("POST", group, &json!({ "nodegroupName": "a" })).is_missing("instance_count"));
+    let least = sent("POST", group, &json!({ "scalingConfig": { "minSize": 3 } }));
+    assert_eq!(why(&least, "instance_count"), Some(Why::Unreadable));
+    let least = eks(json!({ "scalingConfig": { "minSize": 3 } }));
+    assert_eq!(why(&least, "instance_count"), Some(Why::Unreadable));
+}
+
+/// Without `sourceSecurityGroups` a key opens SSH to everybody.
+#[test]
+fn a_node_group_that_people_may_log_in_to_changes_who_reaches_what() {
+    let group = "https://eks.us-east-1.amazonaws.com/clusters/prod/node-groups";
+    let plain = json!({ "nodegroupName": "a", "scalingConfig": { "maxSize": 2 } });
+    assert_eq!(names(&sent("POST", group, &plain)), ["provision_instance"]);
+    let mut open = plain;
+    open["remoteAccess"] = json!({ "ec2SshKey": "key" });
+    assert_eq!(
+        names(&sent("POST", group, &open)),
+        ["modify_security", "provision_instance"]
+    );
 }
 
 #[test]

@@ -124,6 +124,7 @@ fn a_tool_that_is_told_more_than_its_statement_is_no_read() {
     for more in [
         json!({ "query": "SELECT 1", "sql_query": "DROP TABLE users" }),
         json!({ "query": "SELECT 1", "args": { "sql": "DROP TABLE users" } }),
+        json!({ "query": "SELECT 1", "limit": "1; DROP TABLE users" }),
         json!({ "sql_query": "SELECT 1" }),
         json!(["SELECT 1"]),
     ] {
@@ -131,7 +132,7 @@ fn a_tool_that_is_told_more_than_its_statement_is_no_read() {
     }
     let both = sql(json!({ "query": "SELECT 1", "sql": "DROP TABLE users" }));
     assert_eq!((&*both.name, both.access), ("modify_schema", Access::Delete));
-    assert_eq!(&*sql(json!({ "query": "SELECT 1", "limit": 10 })).name, "execute_query");
+    assert_eq!(&*sql(json!({ "query": "SELECT 1" })).name, "execute_query");
 }
 
 #[test]
@@ -161,4 +162,122 @@ fn a_migration_is_one_whatever_it_says() {
         let names = said("delete from orders").0;
         assert_eq!(names, "delete_records", "{tool}");
     }
+}
+
+#[test]
+fn a_server_that_is_named_in_a_new_way_does_not_hide_beside_another() {
+    let ours = json!({ "type": "mcp", "server_label": "a", "server_url": "https://mcp.example.com" });
+    let new = json!({ "type": "mcp", "server_label": "b", "relay": "https://evil.test" });
+    for (url, body) in [
+        (RESPONSES, json!({ "tools": [ours, new] })),
+        (RESPONSES, json!({ "tools": [new] })),
+        (RESPONSES, json!({ "tools": [ours], "input": [{ "tools": [new] }] })),
+        (
+            MESSAGES,
+            json!({ "mcp_servers": [{ "url": "https://mcp.example.com" }, { "name": "b", "relay": "https://evil.test" }] }),
+        ),
+    ] {
+        assert_eq!(why(&asked(url, &body), "tool_servers"), Some(Why::Unreadable), "{body}");
+    }
+    let mixed =
+        json!({ "tools": [ours, { "type": "function", "name": "f" }], "input": [{ "role": "user", "content": "x" }] });
+    assert_eq!(
+        list(&asked(RESPONSES, &mixed), "tool_servers").as_deref(),
+        Some("mcp.example.com")
+    );
+}
+
+/// By this the provider runs a tool that it has asked about, in an answer from before.
+#[test]
+fn a_yes_to_a_tool_of_the_provider_is_told() {
+    let yes = json!({ "type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": true });
+    let action = asked(RESPONSES, &json!({ "previous_response_id": "resp_1", "input": [yes] }));
+    assert_eq!(list(&action, "tool_servers").as_deref(), Some("mcpr_1"));
+    // What was called without being asked about says so by null.
+    let called = json!({ "type": "mcp_call", "name": "f", "approval_request_id": null });
+    let action = asked(RESPONSES, &json!({ "input": [{ "role": "user" }, called] }));
+    assert_eq!((list(&action, "tool_servers"), action.missing.len()), (None, 0));
+}
+
+#[test]
+fn tools_are_told_of_json_alone() {
+    let part =
+        |name: &str, value: &str| format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let body = part("model", "m")
+        + &part("tools", "[{\"type\": \"mcp\", \"server_url\": \"https://evil.test\"}]")
+        + "--b--\r\n";
+    for url in [RESPONSES, MESSAGES] {
+        let parts = ("content-type", "multipart/form-data; boundary=b");
+        let action = resolve(shipped(), &call("POST", url, &[parts], Some(&body))).unwrap();
+        assert_eq!(why(&action, "tool_servers"), Some(Why::Unreadable), "{url}");
+        let json = ("content-type", "application/json; charset=utf-8");
+        let action = resolve(shipped(), &call("POST", url, &[json], Some("{}"))).unwrap();
+        assert!(action.missing.is_empty(), "{url}");
+    }
+}
+
+fn project(url: &str, tool: &str, arguments: &Json) -> Option<String> {
+    let params = json!({ "name": tool, "arguments": arguments });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    asked(url, &message).target.id
+}
+
+#[test]
+fn a_project_beside_wrapped_arguments_is_not_told() {
+    let told = |arguments: Json| project("https://mcp.neon.tech/mcp", "run_sql", &arguments);
+    assert_eq!(
+        told(json!({ "projectId": "dev", "sql": "SELECT 1" })).as_deref(),
+        Some("dev")
+    );
+    assert_eq!(
+        told(json!({ "params": { "projectId": "prod", "sql": "SELECT 1" } })).as_deref(),
+        Some("prod")
+    );
+    for mixed in [
+        json!({ "projectId": "dev", "params": { "projectId": "prod", "sql": "SELECT 1" } }),
+        json!({ "projectId": "dev", "params": { "sql": "SELECT 1" } }),
+        json!({ "projectId": "dev", "sql": "SELECT 1", "params": null }),
+        json!({ "sql": "SELECT 1", "params": { "projectId": "dev" } }),
+        json!({ "params": "{\"projectId\": \"prod\"}" }),
+        json!({ "params": { "params": { "projectId": "dev" } } }),
+        json!({ "params": { "projectId": "dev", "project_id": "prod" } }),
+        json!({ "projectId": "dev", "project_id": "prod" }),
+        json!({}),
+    ] {
+        assert_eq!(told(mixed.clone()), None, "{mixed}");
+    }
+}
+
+#[test]
+fn a_project_that_is_told_in_two_ways_is_told_in_none() {
+    let told = |query: &str, arguments: Json| {
+        let url = format!("https://mcp.supabase.com/mcp{query}");
+        project(&url, "list_tables", &arguments)
+    };
+    for (query, arguments, project) in [
+        ("", json!({ "project_id": "dev" }), Some("dev")),
+        ("?project_ref=prod", json!({}), Some("prod")),
+        (
+            "?project_ref=prod&read_only=true",
+            json!({ "project_id": "prod" }),
+            Some("prod"),
+        ),
+        ("?project_ref=prod", json!({ "project_id": "dev" }), None),
+        ("?project_ref=prod", json!({ "project_id": null }), None),
+        ("?project_ref=", json!({ "project_id": "dev" }), None),
+        ("", json!({}), None),
+    ] {
+        assert_eq!(told(query, arguments).as_deref(), project, "{query}");
+    }
+}
+
+/// What was made on a branch becomes production's.
+#[test]
+fn a_merged_branch_changes_the_project() {
+    let params = json!({ "name": "merge_branch", "arguments": { "branch_id": "b1" } });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let action = asked("https://mcp.supabase.com/mcp", &message);
+    let names: Vec<&str> = action.meanings().map(|meaning| &*meaning.name).collect();
+    assert_eq!(names, ["modify_schema", "deploy_service"]);
+    assert_eq!((&*action.target.kind, action.target.id.as_deref()), ("project", None));
 }
