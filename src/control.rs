@@ -81,12 +81,12 @@ use crate::model::Host;
 use crate::notify::slack::Desk;
 use crate::store::Store;
 
-pub use expiry::{Watch, expire, expire_all, mind_the_gap};
+pub use expiry::{Watch, expire, expire_all};
 use health::Readiness;
 use problem::Problem;
 pub use prunings::{PruningError, carry_out as prune, may_go as may_be_pruned};
 pub use serve::{Bounds, serve};
-pub use step::{StepError, mind_the_step, uptime_members};
+pub use step::{StepError, mind_the_clock, uptime_members};
 
 /// Longest request content, in bytes.
 const MAX_BODY: usize = 64 * 1024;

@@ -9,7 +9,6 @@ use crate::store::Store;
 
 /// Approvals as they stood when the last run ended.
 pub(super) async fn approvals(config: &Config, secrets: &Secrets, store: &Store) -> anyhow::Result<Approvals> {
-    let last = store.last_time()?;
     let keys = approval::Keys::new(secrets.fingerprint_key(), secrets.credential_key());
     let approvals = Approvals::new(
         config.approvals.clone(),
@@ -20,9 +19,8 @@ pub(super) async fn approvals(config: &Config, secrets: &Secrets, store: &Store)
         control::expire_all(&approvals, store).await?;
     }
     approvals.remember_grants(store.grants()?);
-    control::mind_the_gap(&approvals, store, last).await?;
     let up = approval::Uptime::now();
-    control::mind_the_step(&approvals, store, Timestamp::now(), up.as_ref()).await?;
+    control::mind_the_clock(&approvals, store, Timestamp::now(), up.as_ref()).await?;
     Ok(approvals)
 }
 

@@ -21,6 +21,8 @@ pub struct Sweep {
     /// How the wall clock jumped since the last look, if by more than 5 s. Where it was set back, grants are expired: their
     /// stored end cannot be trusted. Pending approvals stay; set forward, all stays.
     pub jump: Option<Jump>,
+    /// Something else is being put on disk about an approval whose time is over: its end comes with a later look.
+    pub busy: bool,
 }
 
 impl Approvals {
@@ -33,8 +35,11 @@ impl Approvals {
         if let Some(Jump::Back(_)) = jump {
             memory.all().for_each(|slot| slot.end_grant(now));
         }
-        for slot in memory.all().filter(|slot| slot.on_disk() && !slot.taken) {
-            if slot.row.state.is_open() && slot.state(now) == State::Expired {
+        let mut busy = false;
+        for slot in memory.all().filter(|slot| slot.on_disk()) {
+            if slot.taken {
+                busy |= slot.row.state.is_open() && slot.state(now) == State::Expired;
+            } else if slot.row.state.is_open() && slot.state(now) == State::Expired {
                 slot.taken = true;
                 expired.push(self.expiring(slot.row.clone()));
             } else if slot.row.state == State::Pending {
@@ -56,6 +61,7 @@ impl Approvals {
             escalated,
             grants: self.over(&named),
             jump,
+            busy,
         }
     }
 

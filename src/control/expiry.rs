@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::approval::{Approvals, CLOCK_SLACK, Draft, Notices, Question};
+use crate::approval::{Approvals, Draft, Notices, Question};
 use crate::audit;
 use crate::gate::Gate;
 use crate::model::grant::{Grant, GrantEnd};
@@ -18,6 +18,8 @@ use crate::store::{CommitError, Store, to_its_end};
 
 /// How often the clocks are looked at. Whoever uses an approval looks at them too: this is for the record.
 const EVERY: Duration = Duration::from_secs(1);
+/// How many ends are put on disk at a time: fewer than the store takes.
+const TOGETHER: usize = 256;
 
 /// What looks at the clocks for approvals.
 pub struct Watch {
@@ -76,7 +78,7 @@ pub async fn expire(watch: Watch, stop: impl Future<Output = ()>) {
             }
             untold.push(jump);
         }
-        let mut all = true;
+        let mut all = !sweep.busy;
         for (grant, by) in sweep.grants {
             if let Err(error) = end_grant(approvals, store, &grant, by).await {
                 tracing::warn!(%error, "the end of a grant could not be recorded");
@@ -111,22 +113,6 @@ pub async fn expire_all(approvals: &Approvals, store: &Store) -> Result<(), Comm
     Ok(())
 }
 
-/// To be called at start, with the time of the last entry: a clock that was set back while we were down makes the stored end
-/// of every grant worthless.
-///
-/// # Errors
-/// If it cannot be recorded.
-pub async fn mind_the_gap(approvals: &Approvals, store: &Store, last: Timestamp) -> Result<(), CommitError> {
-    let Some(jump @ Jump::Back(by)) = Jump::between(last, Timestamp::now(), CLOCK_SLACK) else {
-        return Ok(());
-    };
-    tracing::warn!(
-        seconds = by.as_secs(),
-        "the clock was set back since the last run: approvals not used yet are expired"
-    );
-    tell(approvals, store, jump).await
-}
-
 /// Puts on disk that the clock jumped: set back, the stored end of what people gave cannot be trusted, and all of it ends.
 ///
 /// SECURITY: the jump is told last. Told first, the next start of a sidecar that died meanwhile would know of it, and would trust
@@ -134,13 +120,10 @@ pub async fn mind_the_gap(approvals: &Approvals, store: &Store, last: Timestamp)
 pub(super) async fn tell(approvals: &Approvals, store: &Store, jump: Jump) -> Result<(), CommitError> {
     if let Jump::Back(_) = jump {
         let (given, grants) = approvals.distrust();
-        try_join_all(given.into_iter().map(|draft| put(store, draft))).await?;
-        try_join_all(
-            grants
-                .iter()
-                .map(|(grant, by)| end_grant(approvals, store, grant, by.clone())),
-        )
-        .await?;
+        let ends = stream::iter(given).map(|draft| put(store, draft));
+        ends.buffer_unordered(TOGETHER).try_collect::<()>().await?;
+        let ends = stream::iter(&grants).map(|(grant, by)| end_grant(approvals, store, grant, by.clone()));
+        ends.buffer_unordered(TOGETHER).try_collect::<()>().await?;
     }
     store.write(audit::gap(jump)).await
 }

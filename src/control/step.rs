@@ -23,7 +23,6 @@ pub enum StepError {
 #[derive(Debug, Deserialize)]
 struct Members {
     kind: String,
-    time: Timestamp,
     boot_id: Option<String>,
     uptime_ms: Option<String>,
     /// What the wall clock said then. The entry's own time is never before the last entry's, and so is no clock's.
@@ -45,13 +44,13 @@ pub fn uptime_members(up: Option<Uptime>, now: Timestamp) -> impl Iterator<Item 
     })
 }
 
-/// To be called at start, for a step that the last entry's time does not show. Set forward, the clock makes what is on record look
-/// older than it is, and would free what was taken of budgets. Set back, and run on to where it was, it makes what people gave
-/// count for longer: they are asked anew. Within one run of the machine its own age tells; `up`: that age, at `now`.
+/// To be called at start. Set forward, the clock makes what is on record look older than it is, and would free what was taken of
+/// budgets. Set back, it makes what people gave count for longer: they are asked anew. Within one run of the machine its own age
+/// tells, whatever the clock did since (`up`: that age, at `now`); else only a clock behind the last entry's time does.
 ///
 /// # Errors
 /// If the record cannot be read or written.
-pub async fn mind_the_step(
+pub async fn mind_the_clock(
     approvals: &Approvals,
     store: &Store,
     now: Timestamp,
@@ -76,9 +75,19 @@ pub async fn mind_the_step(
     Ok(())
 }
 
-/// By how much the clock is elsewhere than the last start, the machine's age and the jumps told since say.
+/// By how much the clock is elsewhere than it should be.
 fn step(store: &Store, now: Timestamp, up: Option<&Uptime>) -> Result<Option<Jump>, StepError> {
-    let Some(up) = up else { return Ok(None) };
+    // Of a clock that runs behind since it was set back, and told of that, the last entry's time knows nothing: it is never before
+    // the one before. So the machine's age goes first.
+    if let Some(expected) = up.map_or(Ok(None), |up| expected(store, up))? {
+        return Ok(Jump::between(expected, now, CLOCK_SLACK));
+    }
+    let jump = Jump::between(store.last_time()?, now, CLOCK_SLACK);
+    Ok(jump.filter(|jump| matches!(jump, Jump::Back(_))))
+}
+
+/// Where the last start, the machine's age and the jumps told since have the clock; `None` where they do not tell.
+fn expected(store: &Store, up: &Uptime) -> Result<Option<Timestamp>, StepError> {
     let (mut expected, mut known) = (None, 0);
     store.reader().map_err(ReadError::from)?.starts(|entry| {
         let Ok(members) = serde_json::from_slice::<Members>(&entry.bytes) else {
@@ -92,7 +101,7 @@ fn step(store: &Store, now: Timestamp, up: Option<&Uptime>) -> Result<Option<Jum
         known = i64::saturating_add(known, members.set_forward_ms.saturating_sub(members.set_back_ms));
         true
     })?;
-    Ok(expected.and_then(|expected| Jump::between(expected, now, CLOCK_SLACK)))
+    Ok(expected)
 }
 
 impl Members {
@@ -102,11 +111,7 @@ impl Members {
         self.boot_id.as_ref().filter(|boot| **boot == up.boot)?;
         let then = Duration::from_millis(self.uptime_ms.as_ref()?.parse().ok()?);
         let passed = i64::try_from(up.since.checked_sub(then)?.as_millis()).ok()?;
-        // Earlier builds did not tell the wall clock apart.
-        let clock = match &self.clock_ms {
-            Some(clock) => clock.parse().ok()?,
-            None => self.time.0,
-        };
+        let clock: i64 = self.clock_ms.as_ref()?.parse().ok()?;
         Some(Timestamp(clock.checked_add(passed)?.checked_add(known)?))
     }
 }
@@ -140,9 +145,9 @@ mod tests {
         }
         let now = started.plus(HOUR * hours);
         let approvals = Approvals::new(Config::default(), Keys::new(&[1; 32], &[2; 32]), Vec::new());
-        mind_the_step(&approvals, &store, now, up.as_ref()).await.unwrap();
+        mind_the_clock(&approvals, &store, now, up.as_ref()).await.unwrap();
         // What is told once is known then.
-        mind_the_step(&approvals, &store, now, up.as_ref()).await.unwrap();
+        mind_the_clock(&approvals, &store, now, up.as_ref()).await.unwrap();
         let mut found = Vec::new();
         let see = |entry: &crate::store::Kept| {
             let members: Members = serde_json::from_slice(&entry.bytes).unwrap();

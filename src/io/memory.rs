@@ -1,8 +1,11 @@
 //! How soon memory that was freed goes back to the system.
 
 use std::env;
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Read by the allocator before anything of ours runs: milliseconds.
@@ -22,9 +25,54 @@ pub fn goes_back_soon() -> io::Result<()> {
         return Ok(());
     }
     let mut arguments = env::args_os();
-    let mut anew = Command::new(env::current_exe()?);
-    if let Some(name) = arguments.next() {
-        anew.arg0(name);
+    let (Some(name), executable) = (arguments.next(), env::current_exe()?) else {
+        return Ok(());
+    };
+    if !is_called(&name, &executable, &env::var_os("PATH").unwrap_or_default()) {
+        return Err(io::Error::other(format!(
+            "it was started as {}, and runs {}",
+            name.display(),
+            executable.display()
+        )));
     }
-    Err(anew.args(arguments).env(DELAY, "10").exec())
+    Err(Command::new(executable)
+        .arg0(name)
+        .args(arguments)
+        .env(DELAY, "10")
+        .exec())
+}
+
+/// Whether a shell finds this file by that name. A program that was started through its loader (`ld-linux-x86-64.so.2 ./runplane run`)
+/// runs the loader's file, which knows nothing of our arguments.
+fn is_called(name: &OsStr, executable: &Path, path: &OsStr) -> bool {
+    let name = Path::new(name);
+    let places: Vec<PathBuf> = match name.components().count() {
+        1 => env::split_paths(path).map(|place| place.join(name)).collect(),
+        _ => vec![name.to_owned()],
+    };
+    let is = |place: &PathBuf| fs::canonicalize(place).is_ok_and(|found| found == executable);
+    places.iter().any(is)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_a_program_that_a_shell_finds_by_its_name_is_started_anew() {
+        let executable = env::current_exe().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("runplane");
+        symlink(&executable, &link).unwrap();
+        let called = |name: &OsStr, path: &Path| is_called(name, &executable, path.as_os_str());
+        assert!(called(executable.as_os_str(), Path::new("")));
+        assert!(called(link.as_os_str(), Path::new("")));
+        assert!(called(OsStr::new("runplane"), directory.path()));
+        assert!(!called(OsStr::new("runplane"), Path::new("/nowhere")));
+        // By its loader: the file that runs is another one.
+        assert!(!called(OsStr::new("/bin/sh"), directory.path()));
+        assert!(!called(OsStr::new(""), directory.path()));
+    }
 }

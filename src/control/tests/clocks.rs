@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::whole::{NINE_HUNDRED, Sidecar, refund};
 use crate::approval::Uptime;
 use crate::control::StepError;
-use crate::model::Timestamp;
+use crate::model::{GrantId, Timestamp};
 use crate::{audit, control};
 
 fn up(minutes: u64) -> Uptime {
@@ -35,7 +35,7 @@ async fn approved() -> (Sidecar, String) {
 /// A start that many minutes after the machine's, by the clock as it is.
 async fn start(sidecar: &Sidecar, minutes: u64) -> Result<(), StepError> {
     let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
-    control::mind_the_step(approvals, store, Timestamp::now(), Some(&up(minutes))).await
+    control::mind_the_clock(approvals, store, Timestamp::now(), Some(&up(minutes))).await
 }
 
 async fn state(sidecar: &Sidecar, id: &str) -> Json {
@@ -43,9 +43,20 @@ async fn state(sidecar: &Sidecar, id: &str) -> Json {
     sidecar.api("alice", Method::GET, &path, Json::Null).await.1["state"].clone()
 }
 
-async fn last(sidecar: &Sidecar, count: usize) -> Vec<String> {
+async fn last_kinds(sidecar: &Sidecar, count: usize) -> Vec<String> {
     let kinds = sidecar.kinds().await;
     kinds[kinds.len() - count..].to_vec()
+}
+
+/// A grant for calls like that approval's.
+async fn give(sidecar: &Sidecar, id: &str) {
+    let row = sidecar.parts.approvals.get(&id.parse().unwrap()).unwrap().row;
+    let grant = json!({
+        "agent": "bot", "action": "process_refund", "kind": row.action.target.kind, "max": {"amount": "950usd"},
+        "seconds": 1_800, "uses": 2, "reason": "the lost shipment",
+    });
+    let (status, given) = sidecar.api("alice", Method::POST, "/grants", grant).await;
+    assert_eq!(status, 200, "{given}");
 }
 
 #[tokio::test]
@@ -55,21 +66,15 @@ async fn a_clock_that_was_set_back_and_ran_on_makes_no_yes_longer() {
     assert_eq!(state(&sidecar, &id).await, "approved");
     start(&sidecar, 12).await.unwrap();
     assert_eq!(state(&sidecar, &id).await, "expired");
-    assert_eq!(last(&sidecar, 2).await, ["expired", "gap"]);
+    assert_eq!(last_kinds(&sidecar, 2).await, ["expired", "gap"]);
 }
 
 #[tokio::test]
 async fn a_clock_that_was_set_back_and_ran_on_makes_no_grant_longer() {
     let (sidecar, id) = approved().await;
-    let row = sidecar.parts.approvals.get(&id.parse().unwrap()).unwrap().row;
-    let grant = json!({
-        "agent": "bot", "action": "process_refund", "kind": row.action.target.kind, "max": {"amount": "950usd"},
-        "seconds": 1_800, "uses": 2, "reason": "the lost shipment",
-    });
-    let (status, given) = sidecar.api("alice", Method::POST, "/grants", grant).await;
-    assert_eq!(status, 200, "{given}");
+    give(&sidecar, &id).await;
     start(&sidecar, 12).await.unwrap();
-    assert_eq!(last(&sidecar, 3).await, ["expired", "grant", "gap"]);
+    assert_eq!(last_kinds(&sidecar, 3).await, ["expired", "grant", "gap"]);
     let grants = sidecar.parts.store.grants().unwrap();
     assert!(grants.iter().all(|row| row.ended.is_some()), "{grants:?}");
 }
@@ -87,4 +92,63 @@ async fn a_start_that_could_not_end_what_was_given_finds_the_step_again() {
     assert!(!sidecar.kinds().await.contains(&"gap".to_owned()));
     start(&sidecar, 12).await.unwrap();
     assert_eq!(state(&sidecar, &id).await, "expired");
+}
+
+/// The last entry's time tells, where the machine was started since, or does not tell its age.
+#[tokio::test]
+async fn a_clock_set_back_while_the_machine_was_down_is_told_and_ends_what_was_given() {
+    for up in [
+        Some(Uptime {
+            boot: "b".to_owned(),
+            ..up(9)
+        }),
+        None,
+    ] {
+        let (sidecar, id) = approved().await;
+        let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
+        let last = store.last_time().unwrap();
+        for fine in [last, last.plus(Duration::from_secs(86_400)), Timestamp(last.0 - 4_000)] {
+            control::mind_the_clock(approvals, store, fine, up.as_ref())
+                .await
+                .unwrap();
+        }
+        assert_eq!(state(&sidecar, &id).await, "approved");
+        control::mind_the_clock(approvals, store, Timestamp(last.0 - 7_000), up.as_ref())
+            .await
+            .unwrap();
+        assert_eq!(state(&sidecar, &id).await, "expired");
+        assert_eq!(last_kinds(&sidecar, 2).await, ["expired", "gap"]);
+    }
+}
+
+/// An entry's time is never before the last one's; what the clock said at the last start tells that nothing happened since.
+#[tokio::test]
+async fn a_start_behind_the_last_entrys_time_ends_nothing_again() {
+    let (sidecar, id) = approved().await;
+    let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
+    let behind = Timestamp(Timestamp::now().0 - 3_600_000);
+    let start: Vec<_> = control::uptime_members(Some(up(6)), behind).collect();
+    store.write(audit::boot(start)).await.unwrap();
+    let (now, later) = (behind.plus(Duration::from_secs(60)), up(7));
+    control::mind_the_clock(approvals, store, now, Some(&later))
+        .await
+        .unwrap();
+    assert_eq!(state(&sidecar, &id).await, "approved");
+    assert_eq!(last_kinds(&sidecar, 1).await, ["boot"]);
+}
+
+/// More than the store takes at a time.
+#[tokio::test]
+async fn however_many_grants_a_step_ends_the_start_goes_on() {
+    let (sidecar, id) = approved().await;
+    let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
+    give(&sidecar, &id).await;
+    let row = store.grants().unwrap().remove(0);
+    for _ in 0..1_100 {
+        let mut row = row.clone();
+        row.grant.id = GrantId::random();
+        approvals.put_grant(row);
+    }
+    start(&sidecar, 12).await.unwrap();
+    assert!(approvals.list_grants().iter().all(|given| !given.stands));
 }

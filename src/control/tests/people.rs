@@ -1,14 +1,12 @@
 //! Several people and one call: who may state what, who may still say no, and whose yes still counts.
 
-use std::time::Duration;
-
 use http::Method;
 use serde_json::{Value as Json, json};
 
 use super::whole::{NINE_HUNDRED, Sidecar, refund, rules};
+use crate::audit;
 use crate::model::change::CallClosed;
 use crate::model::{Outcome, Reason, State, Timestamp, Vote};
-use crate::{audit, control};
 
 /// Security looks at every refund, whatever its amount.
 const EVERY_REFUND: &str = r#"
@@ -219,28 +217,6 @@ async fn what_could_not_be_recorded_is_not_called_blocked() {
     assert_eq!(refused.refusal.reason, Reason::AuditUnavailable);
     let lines = sidecar.lines.0.lock().unwrap().clone();
     assert!(lines.iter().all(|line| line.starts_with("HELD")), "{lines:?}");
-}
-
-#[tokio::test]
-async fn a_clock_set_back_while_we_were_down_is_told_and_ends_grants() {
-    let sidecar = Sidecar::start();
-    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
-    let id = sidecar.pending().await;
-    client.abort();
-    assert!(client.await.is_err());
-    assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
-    let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
-    let last = store.last_time().unwrap();
-    control::mind_the_gap(approvals, store, last).await.unwrap();
-    control::mind_the_gap(approvals, store, Timestamp(i64::MIN))
-        .await
-        .unwrap();
-    assert_eq!(shown(&sidecar, &id).await["state"], "approved");
-    let ahead = Timestamp::now().plus(Duration::from_secs(7));
-    control::mind_the_gap(approvals, store, ahead).await.unwrap();
-    assert_eq!(shown(&sidecar, &id).await["state"], "expired");
-    let kinds = sidecar.kinds().await;
-    assert_eq!(&kinds[kinds.len() - 2..], ["expired", "gap"]);
 }
 
 #[tokio::test]

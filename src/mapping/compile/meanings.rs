@@ -68,12 +68,20 @@ impl Compiler<'_> {
                 "what has members (`beyond`) is none of `values`, and nothing to `except`",
             );
         }
+        let numbers = texts(&when.value.numbers);
+        if beyond.is_empty() && !numbers.is_empty() {
+            self.wrong(
+                when,
+                "`numbers` may stand beside what `beyond` names, which is not said",
+            );
+        }
         let trigger = Trigger {
             any: any?,
             values,
             except,
             absent,
             beyond,
+            numbers,
         };
         Some((trigger, Meaning { target, ..meaning }))
     }

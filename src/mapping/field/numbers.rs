@@ -32,10 +32,12 @@ pub(super) fn product(item: Node<'_>, left: &Selector, right: &Selector, json: b
         .ok_or(Why::Unreadable)
 }
 
-/// The most that an item says of itself; 1 if it says nothing.
+/// The most that an item says of itself; 1 if it says nothing. One that is a number says that.
 pub(super) fn most_of(item: Node<'_>, of: &[Selector], json: bool) -> Result<i64, Why> {
-    let Node::Json(item @ Json::Object(_)) = item else {
-        return Err(Why::Unreadable);
+    let item = match item {
+        Node::Json(item @ Json::Object(_)) => item,
+        Node::Json(Json::Number(number)) => return whole(number.as_str()),
+        Node::Json(_) | Node::Text(_) | Node::Opaque => return Err(Why::Unreadable),
     };
     let values = of.iter().flat_map(|selector| selector.select(item));
     let values: Result<Vec<i64>, Why> = values.map(|value| number(value, json)).collect();

@@ -39,7 +39,7 @@ pub(in crate::mapping) struct Field {
     /// `parents`, `len`, `split`, `domain`, `host`, `mail_recipients`, `mail_domains`
     #[serde(default)]
     pub reduce: Option<Reduce>,
-    /// The two members that `sum_product` multiplies; those of which `sum_each` takes the most.
+    /// The two members that `sum_product` multiplies; those of which `sum_each` takes the most; an item that is a number counts as that.
     #[serde(default)]
     pub of: Vec<Located<String>>,
     /// `domain`, `host`: of the items that `[*]` finds only these must each tell it, others may: `{ at: $.type, is: mcp }`. Without it

@@ -2,9 +2,6 @@
 
 use super::{AWS, Label, Pattern};
 
-/// Words of S3's own hosts, which are no regions.
-const WORDS: [&str; 2] = ["s3", "dualstack"];
-
 impl Pattern {
     /// Whether what would be the region in these labels may be one.
     ///
@@ -13,8 +10,13 @@ impl Pattern {
     pub(super) fn takes_region(&self, labels: &[&str]) -> bool {
         let any_aws = matches!(self.labels.last(), Some(Label::Text(last)) if **last == *AWS);
         let odd = |(label, found): (&Label, &&str)| {
-            matches!(label, Label::Capture(name) if **name == *"region") && WORDS.contains(found)
+            matches!(label, Label::Capture(name) if **name == *"region") && is_word(found)
         };
         !any_aws || !self.labels.iter().zip(labels).any(odd)
     }
+}
+
+/// Whether it is a word of S3's own hosts, which is no region: `s3`, `s3-accelerate`, `dualstack`.
+fn is_word(label: &str) -> bool {
+    label.starts_with("s3") || label == "dualstack"
 }

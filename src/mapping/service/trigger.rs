@@ -15,6 +15,8 @@ pub(in crate::mapping) struct Trigger {
     pub absent: bool,
     /// If there are some: what `any` finds must have members besides these.
     pub beyond: Vec<Box<str>>,
+    /// Nor do these count, as numbers.
+    pub numbers: Vec<Box<str>>,
 }
 
 impl Trigger {
@@ -25,8 +27,11 @@ impl Trigger {
             Node::Text(text) => counts(text),
             Node::Json(Value::String(text)) => counts(text),
             Node::Json(Value::Object(members)) if !self.beyond.is_empty() => {
-                let known = |name: &String| self.beyond.iter().any(|known| **known == **name);
-                !members.keys().all(known)
+                let among = |list: &[Box<str>], name: &str| list.iter().any(|known| **known == *name);
+                let known = |(name, value): (&String, &Value)| {
+                    among(&self.beyond, name) || (value.is_number() && among(&self.numbers, name))
+                };
+                !members.iter().all(known)
             }
             Node::Json(Value::Bool(value)) => !listed(&self.except, if *value { "true" } else { "false" }),
             // Not a text at all: what the provider makes of it, nobody knows.

@@ -164,3 +164,42 @@ fn a_pipeline_that_deletes_is_a_deletion() {
     let other = run(json!([{ "name": "collection" }, { "name": "update" }]));
     assert!(&*other.name == "bulk_update" && other.is_missing("unbounded"));
 }
+
+#[test]
+fn a_cluster_is_as_large_as_its_pools_may_grow() {
+    let google = |cluster: Json| {
+        let url = "https://container.googleapis.com/v1/projects/p/locations/l/clusters";
+        sent("POST", url, &json!({ "cluster": cluster }))
+    };
+    let ocean = |pools: Json| {
+        let url = "https://api.digitalocean.com/v2/kubernetes/clusters";
+        sent("POST", url, &json!({ "name": "a", "node_pools": pools }))
+    };
+    let grows = |most: u32| json!({ "initialNodeCount": 1, "autoscaling": { "enabled": true, "maxNodeCount": most } });
+    for (action, size) in [
+        (google(json!({ "initialNodeCount": 3 })), 3),
+        (
+            google(json!({ "nodePools": [grows(40), { "initialNodeCount": 2 }] })),
+            42,
+        ),
+        (
+            google(json!({ "nodePools": [{ "autoscaling": { "maxNodeCount": 2, "totalMaxNodeCount": 60 } }] })),
+            60,
+        ),
+        (
+            ocean(json!([{ "count": 1, "auto_scale": true, "max_nodes": 50 }, { "count": 2 }])),
+            52,
+        ),
+        (ocean(json!([{ "count": 3, "min_nodes": 5 }])), 5),
+    ] {
+        assert_eq!(action.int("instance_count"), Some(size), "{}", action.summary);
+    }
+    assert!(google(json!({ "autopilot": { "enabled": true } })).is_missing("instance_count"));
+    for odd in [json!("3"), json!([3]), json!(-1)] {
+        let action = google(json!({ "initialNodeCount": odd, "nodePools": [grows(2)] }));
+        assert_eq!(why(&action, "instance_count"), Some(Why::Unreadable), "{odd}");
+    }
+    let pool = "https://container.googleapis.com/v1/projects/p/locations/l/clusters/c/nodePools";
+    let added = sent("POST", pool, &json!({ "nodePool": grows(40) }));
+    assert_eq!(added.int("instance_count"), Some(40));
+}

@@ -132,7 +132,12 @@ fn a_tool_that_is_told_more_than_its_statement_is_no_read() {
     }
     let both = sql(json!({ "query": "SELECT 1", "sql": "DROP TABLE users" }));
     assert_eq!((&*both.name, both.access), ("modify_schema", Access::Delete));
-    assert_eq!(&*sql(json!({ "query": "SELECT 1" })).name, "execute_query");
+    for read in [
+        json!({ "query": "SELECT 1" }),
+        json!({ "query": "SELECT 1", "limit": 100, "timeout": 5.5 }),
+    ] {
+        assert_eq!(&*sql(read.clone()).name, "execute_query", "{read}");
+    }
 }
 
 #[test]
@@ -189,14 +194,30 @@ fn a_server_that_is_named_in_a_new_way_does_not_hide_beside_another() {
 
 /// By this the provider runs a tool that it has asked about, in an answer from before.
 #[test]
-fn a_yes_to_a_tool_of_the_provider_is_told() {
-    let yes = json!({ "type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": true });
-    let action = asked(RESPONSES, &json!({ "previous_response_id": "resp_1", "input": [yes] }));
-    assert_eq!(list(&action, "tool_servers").as_deref(), Some("mcpr_1"));
-    // What was called without being asked about says so by null.
-    let called = json!({ "type": "mcp_call", "name": "f", "approval_request_id": null });
-    let action = asked(RESPONSES, &json!({ "input": [{ "role": "user" }, called] }));
-    assert_eq!((list(&action, "tool_servers"), action.missing.len()), (None, 0));
+fn a_yes_to_a_tool_of_the_provider_is_a_call_of_it_and_a_no_is_none() {
+    let answered = |approve: Json| {
+        let answer = json!({ "type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": approve });
+        // What was called before stands in the input as well, with what was asked about it.
+        let called = json!({ "type": "mcp_call", "name": "f", "server_label": "a", "approval_request_id": "mcpr_0" });
+        let tools = json!([{ "type": "mcp", "server_label": "a", "server_url": "https://mcp.example.com" }]);
+        let body =
+            json!({ "previous_response_id": "resp_1", "input": [{ "role": "user" }, called, answer], "tools": tools });
+        let action = asked(RESPONSES, &body);
+        assert_eq!(
+            list(&action, "tool_servers").as_deref(),
+            Some("mcp.example.com"),
+            "{approve}"
+        );
+        assert!(action.missing.is_empty(), "{approve}");
+        (action.name.to_string(), action.fields.get("tool").cloned())
+    };
+    let yes = Value::Text("mcp_approval_response".to_owned());
+    for approve in [json!(true), json!("true"), json!(1), json!(null), json!([false])] {
+        assert_eq!(answered(approve), ("call_tool".to_owned(), Some(yes.clone())));
+    }
+    assert_eq!(answered(json!(false)), ("generate_text".to_owned(), None));
+    let history = json!({ "input": [{ "type": "mcp_call", "name": "f", "approval_request_id": "mcpr_0" }] });
+    assert_eq!(&*asked(RESPONSES, &history).name, "generate_text");
 }
 
 #[test]
