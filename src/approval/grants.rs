@@ -7,6 +7,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
+use super::sweep::Over;
 use super::{Approvals, CLOCK_SLACK, Fingerprint};
 use crate::model::grant::{Grant, GrantEnd, GrantRow};
 use crate::model::{Action, ApprovalId, Evidence, Facts, GrantId, HoldRule, Vote};
@@ -305,7 +306,7 @@ impl Approvals {
 
     /// The grants that are over and whose end is not on disk, each told once, with who took it back; what ended long ago is
     /// forgotten, but for what is `named` by votes that may still count.
-    pub(super) fn over(&self, named: &BTreeSet<GrantId>) -> Vec<(Grant, Option<Arc<str>>)> {
+    pub(super) fn over(&self, named: &BTreeSet<GrantId>) -> Vec<Over> {
         let now = self.now();
         let remembered = Self::remembered(&self.shared.config);
         let mut grants = self.grants();

@@ -9,6 +9,9 @@ use crate::model::grant::Grant;
 use crate::model::time::Jump;
 use crate::model::{GrantId, HoldRule, State};
 
+/// A grant that is over, and who took it back, if anybody did.
+pub(super) type Over = (Grant, Option<Arc<str>>);
+
 /// What a look at the clocks found.
 pub struct Sweep {
     /// Approvals whose time is over: to be put on disk as expired.
@@ -17,7 +20,7 @@ pub struct Sweep {
     pub escalated: Vec<Draft>,
     /// Grants whose time is over, or that cannot be trusted any more, or that a person took back: to be put on disk as ended,
     /// by that person.
-    pub grants: Vec<(Grant, Option<Arc<str>>)>,
+    pub grants: Vec<Over>,
     /// How the wall clock jumped since the last look, if by more than 5 s. Where it was set back, grants are expired: their
     /// stored end cannot be trusted. Pending approvals stay; set forward, all stays.
     pub jump: Option<Jump>,
@@ -78,7 +81,7 @@ impl Approvals {
 
     /// Ends all that people gave, where the wall clock was set back while nobody looked: its stored end cannot be trusted. Told
     /// are what is approved and not spent, and the grants, with who took them back.
-    pub fn distrust(&self) -> (Vec<Draft>, Vec<(Grant, Option<Arc<str>>)>) {
+    pub fn distrust(&self) -> (Vec<Draft>, Vec<Over>) {
         let given = self.end(State::is_given);
         self.distrust_grants();
         let named = self.memory().grants();

@@ -133,6 +133,9 @@ fn set_forward(sidecar: &Sidecar, by: i64) {
         let mut entry: Value = serde_json::from_slice(&bytes).unwrap();
         let time = entry["time"].as_i64().unwrap() - by;
         entry["time"] = time.into();
+        if let Some(clock) = entry["clock_ms"].as_str() {
+            entry["clock_ms"] = (clock.parse::<i64>().unwrap() - by).to_string().into();
+        }
         let change = "UPDATE entries SET time = ?2, bytes = ?3 WHERE seq = ?1";
         let bytes = entry.to_string().into_bytes();
         database.execute(change, rusqlite::params![seq, time, bytes]).unwrap();
