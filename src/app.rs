@@ -53,7 +53,7 @@ pub use enforcement::Enforcement;
 use listeners::{Addresses, Listeners};
 use notices::Terminal;
 use publishing::Publishing;
-use recall::{approvals, remember_ends, remembered_since};
+use recall::{Began, approvals, remember_ends, remembered_since};
 use reload::Reload;
 use retention::Retention;
 pub use rules::{groups, known_groups, load_rules, load_rules_with, sources};
@@ -131,13 +131,14 @@ impl Sidecar {
         notify::configure(&config.notifications, &store).await?;
         rules.memory().history.recall(store.habits()?)?;
         let described = rules.describe();
-        let approvals = approvals(&config, &secrets, &store).await?;
+        let (began, steady) = (Began::now(), approval::steady());
+        let approvals = approvals(&config, &secrets, &store, &began).await?;
         let open = store.open_calls()?;
         // A start that comes to nothing has no `boot`.
         sealing::of_one_piece(&store).await?;
         store.write(audit::recover(open)).await?;
         rules
-            .recall(&store.reader()?, Timestamp::now())
+            .recall(&store.reader()?, steady())
             .context("what was taken of budgets cannot be read")?;
         remember_ends(&approvals, &store, remembered_since(&config))?;
         let requests = proxy::Decided::recall(&store.reader()?, Timestamp::now())
@@ -146,6 +147,7 @@ impl Sidecar {
         store
             .write(audit::boot(
                 boot_members(&config, &rules, &addresses, &authority, enforcement)
+                    .chain(control::uptime_members(began.up, began.clock))
                     .chain(sealing.members())
                     .collect(),
             ))
@@ -374,8 +376,7 @@ fn boot_members(
         ("money", config.gate.money().to_string()),
         ("policies", digests.policies.to_string()),
     ];
-    let up = control::uptime_members(approval::Uptime::now(), Timestamp::now());
-    members.into_iter().chain(next).chain(up).chain(config.dangerous())
+    members.into_iter().chain(next).chain(config.dangerous())
 }
 
 /// The home, for its owner alone if it has to be made.

@@ -138,19 +138,19 @@ impl Approvals {
         Self::with_clocks(config, keys, rows, Clocks::system())
     }
 
-    /// On a machine whose clocks, both, are so many seconds further.
+    /// On a machine whose clocks, both, are so many seconds further; below zero the wall clock alone was set back.
     #[cfg(test)]
     pub(crate) fn moved(
         config: Config,
         keys: Keys,
         rows: Vec<ApprovalRow>,
-        moved: Arc<std::sync::atomic::AtomicU64>,
+        moved: Arc<std::sync::atomic::AtomicI64>,
     ) -> Self {
-        let by = move || Duration::from_secs(moved.load(std::sync::atomic::Ordering::SeqCst));
+        let by = move || moved.load(std::sync::atomic::Ordering::SeqCst);
         let wall = by.clone();
         let clocks = Clocks::new(
-            Box::new(move || crate::model::Timestamp::now().plus(wall())),
-            Box::new(by),
+            Box::new(move || crate::model::Timestamp(crate::model::Timestamp::now().0 + 1_000 * wall())),
+            Box::new(move || Duration::from_secs(u64::try_from(by()).unwrap_or_default())),
         );
         Self::with_clocks(config, keys, rows, clocks)
     }

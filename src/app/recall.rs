@@ -1,14 +1,35 @@
 //! Approvals as a start takes them up.
 
-use crate::approval::{self, Approvals};
+use crate::approval::{self, Approvals, Uptime};
 use crate::config::Config;
 use crate::control;
 use crate::io::keys::Secrets;
 use crate::model::Timestamp;
 use crate::store::Store;
 
+/// What the clocks said as the start began. They are asked once: a step while it goes on is the first look's to find, and a `boot`
+/// that knew of it already would have the next start find one that never was.
+pub(super) struct Began {
+    pub(super) clock: Timestamp,
+    pub(super) up: Option<Uptime>,
+}
+
+impl Began {
+    pub(super) fn now() -> Self {
+        Self {
+            up: Uptime::now(),
+            clock: Timestamp::now(),
+        }
+    }
+}
+
 /// Approvals as they stood when the last run ended.
-pub(super) async fn approvals(config: &Config, secrets: &Secrets, store: &Store) -> anyhow::Result<Approvals> {
+pub(super) async fn approvals(
+    config: &Config,
+    secrets: &Secrets,
+    store: &Store,
+    began: &Began,
+) -> anyhow::Result<Approvals> {
     let keys = approval::Keys::new(secrets.fingerprint_key(), secrets.credential_key());
     let approvals = Approvals::new(
         config.approvals.clone(),
@@ -19,8 +40,7 @@ pub(super) async fn approvals(config: &Config, secrets: &Secrets, store: &Store)
         control::expire_all(&approvals, store).await?;
     }
     approvals.remember_grants(store.grants()?);
-    let up = approval::Uptime::now();
-    control::mind_the_clock(&approvals, store, Timestamp::now(), up.as_ref()).await?;
+    control::mind_the_clock(&approvals, store, began.clock, began.up.as_ref()).await?;
     Ok(approvals)
 }
 

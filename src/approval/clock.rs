@@ -2,7 +2,6 @@
 //! a step of the wall clock ends nothing and lengthens nothing. Time that the machine was suspended counts, so that
 //! no approval outlives its expiry by sleeping through it.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -58,24 +57,18 @@ impl Clocks {
     }
 }
 
-/// `Instant` stands still while the machine sleeps, its uptime goes on. Where the system tells no uptime, every step
-/// forward of the wall clock counts as sleep: that can only end things early. Where it told one before (no file may be open
-/// any more), what was known then counts.
+/// `Instant` stands still while the machine sleeps, its age goes on. Where the system tells no age, every step forward of the
+/// wall clock counts as sleep: that can only end things early.
 fn system_sleep() -> Slept {
     let start = std::time::Instant::now();
     let (up, wall) = (uptime(), Timestamp::now());
-    let known = Mutex::new(Duration::ZERO);
     Box::new(move || {
-        let passed = match up.map(|before| (before, uptime())) {
-            Some((before, Some(now))) => now.saturating_sub(before),
-            Some((_, None)) => return *known.lock().unwrap_or_else(PoisonError::into_inner),
+        let passed = match up.zip(uptime()) {
+            Some((before, now)) => now.saturating_sub(before),
             None => Timestamp::now().since(wall),
         };
-        let slept = Some(passed.saturating_sub(start.elapsed()))
-            .filter(|slept| *slept > NOISE)
-            .unwrap_or_default();
-        *known.lock().unwrap_or_else(PoisonError::into_inner) = slept;
-        slept
+        let slept = passed.saturating_sub(start.elapsed());
+        Some(slept).filter(|slept| *slept > NOISE).unwrap_or_default()
     })
 }
 
@@ -110,8 +103,15 @@ impl Uptime {
     }
 }
 
+/// Not by `/proc/uptime`: in a container that may be the container's own age, beside the machine's `boot_id`.
+#[cfg(target_os = "linux")]
 fn uptime() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/uptime").ok()?;
-    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    rustix::time::clock_gettime(rustix::time::ClockId::Boottime)
+        .try_into()
+        .ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn uptime() -> Option<Duration> {
+    None
 }

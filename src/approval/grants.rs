@@ -304,6 +304,11 @@ impl Approvals {
         self.grants().0.values_mut().for_each(|slot| slot.until = now.running);
     }
 
+    /// Whether somebody is putting the end of one on disk.
+    pub(super) fn is_ending_grants(&self) -> bool {
+        self.grants().0.values().any(|slot| slot.ending)
+    }
+
     /// The grants that are over and whose end is not on disk, each told once, with who took it back; what ended long ago is
     /// forgotten, but for what is `named` by votes that may still count.
     pub(super) fn over(&self, named: &BTreeSet<GrantId>) -> Vec<Over> {

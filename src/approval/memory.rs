@@ -131,6 +131,8 @@ pub(super) struct Memory {
     pub(super) changes: u64,
     /// Monotonic and wall clock when they were last compared.
     pub(super) clocks: Option<Now>,
+    /// Those of which a change was under way as the wall clock was set back, and is still.
+    unsettled: BTreeSet<ApprovalId>,
 }
 
 /// Changes in a millisecond that are never reached: a start begins to count behind what one before it came to.
@@ -207,6 +209,19 @@ impl Memory {
 
     pub(super) fn get_mut(&mut self, id: &ApprovalId) -> Option<&mut Slot> {
         self.slots.get_mut(id)
+    }
+
+    /// The wall clock was set back: what is under way now may be what people gave before.
+    pub(super) fn leave_unsettled(&mut self) {
+        let taken = self.slots.iter().filter(|(_, slot)| slot.taken);
+        self.unsettled.extend(taken.map(|(id, _)| id.clone()));
+    }
+
+    /// Whether something of that is still under way.
+    pub(super) fn is_unsettled(&mut self) -> bool {
+        let slots = &self.slots;
+        self.unsettled.retain(|id| slots.get(id).is_some_and(|slot| slot.taken));
+        !self.unsettled.is_empty()
     }
 
     /// All that is on disk.

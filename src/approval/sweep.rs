@@ -24,7 +24,7 @@ pub struct Sweep {
     /// How the wall clock jumped since the last look, if by more than 5 s. Where it was set back, grants are expired: their
     /// stored end cannot be trusted. Pending approvals stay; set forward, all stays.
     pub jump: Option<Jump>,
-    /// Something else is being put on disk about an approval whose time is over: its end comes with a later look.
+    /// What is over, or was given before the last step back, is being put on disk by somebody else: its end comes with a later look.
     pub busy: bool,
 }
 
@@ -37,8 +37,9 @@ impl Approvals {
         let (mut expired, mut escalated) = (Vec::new(), Vec::new());
         if let Some(Jump::Back(_)) = jump {
             memory.all().for_each(|slot| slot.end_grant(now));
+            memory.leave_unsettled();
         }
-        let mut busy = false;
+        let mut busy = memory.is_unsettled();
         for slot in memory.all().filter(|slot| slot.on_disk()) {
             if slot.taken {
                 busy |= slot.row.state.is_open() && slot.state(now) == State::Expired;
@@ -62,9 +63,9 @@ impl Approvals {
         Sweep {
             expired,
             escalated,
+            busy: busy || self.is_ending_grants(),
             grants: self.over(&named),
             jump,
-            busy,
         }
     }
 

@@ -70,13 +70,19 @@ pub async fn expire(watch: Watch, stop: impl Future<Output = ()>) {
         let sweep = approvals.sweep();
         if let Some(jump) = sweep.jump {
             match jump {
-                Jump::Back(by) => tracing::warn!(
-                    seconds = by.as_secs(),
-                    "the clock was set back: approvals not used yet are expired"
-                ),
-                Jump::Forward(by) => tracing::warn!(seconds = by.as_secs(), "the clock was set forward"),
+                Jump::Back(by) => {
+                    tracing::warn!(
+                        seconds = by.as_secs(),
+                        "the clock was set back: approvals not used yet are expired"
+                    );
+                    untold.push(jump);
+                }
+                // It ends nothing, and budgets are to know of it.
+                Jump::Forward(by) => {
+                    tracing::warn!(seconds = by.as_secs(), "the clock was set forward");
+                    store.later(audit::gap(jump));
+                }
             }
-            untold.push(jump);
         }
         let mut all = !sweep.busy;
         for (grant, by) in sweep.grants {

@@ -23,6 +23,7 @@ pub enum StepError {
 #[derive(Debug, Deserialize)]
 struct Members {
     kind: String,
+    time: Timestamp,
     boot_id: Option<String>,
     uptime_ms: Option<String>,
     /// What the wall clock said then. The entry's own time is never before the last entry's, and so is no clock's.
@@ -46,7 +47,7 @@ pub fn uptime_members(up: Option<Uptime>, now: Timestamp) -> impl Iterator<Item 
 
 /// To be called at start. Set forward, the clock makes what is on record look older than it is, and would free what was taken of
 /// budgets. Set back, it makes what people gave count for longer: they are asked anew. Within one run of the machine its own age
-/// tells, whatever the clock did since (`up`: that age, at `now`); else only a clock behind the last entry's time does.
+/// tells (`up`: that age, at `now`); in any case a clock does that is further behind the last entry's time than was told.
 ///
 /// # Errors
 /// If the record cannot be read or written.
@@ -77,42 +78,60 @@ pub async fn mind_the_clock(
 
 /// By how much the clock is elsewhere than it should be.
 fn step(store: &Store, now: Timestamp, up: Option<&Uptime>) -> Result<Option<Jump>, StepError> {
-    // Of a clock that runs behind since it was set back, and told of that, the last entry's time knows nothing: it is never before
-    // the one before. So the machine's age goes first.
-    if let Some(expected) = up.map_or(Ok(None), |up| expected(store, up))? {
-        return Ok(Jump::between(expected, now, CLOCK_SLACK));
-    }
-    let jump = Jump::between(store.last_time()?, now, CLOCK_SLACK);
-    Ok(jump.filter(|jump| matches!(jump, Jump::Back(_))))
+    let last = store.last_time()?;
+    let run = up.map_or(Ok(Run::default()), |up| run(store, up))?;
+    let by_age = run
+        .expected
+        .and_then(|expected| Jump::between(expected, now, CLOCK_SLACK));
+    // An entry's time is never before the last one's: of a clock that was set back, and was told of, it knows nothing.
+    let known = Timestamp(last.0.saturating_sub(run.ahead));
+    let by_entry = Jump::between(known, now, CLOCK_SLACK).filter(|jump| matches!(jump, Jump::Back(_)));
+    // A machine that was put back to an earlier moment knows nothing of what is on record since.
+    Ok(by_age.or(by_entry))
 }
 
-/// Where the last start, the machine's age and the jumps told since have the clock; `None` where they do not tell.
-fn expected(store: &Store, up: &Uptime) -> Result<Option<Timestamp>, StepError> {
-    let (mut expected, mut known) = (None, 0);
+/// What the last start and the jumps told since say, where it was in this run of the machine.
+#[derive(Default)]
+struct Run {
+    /// Where they and the machine's age have the clock.
+    expected: Option<Timestamp>,
+    /// By how many milliseconds at most entries may be ahead of the clock.
+    ahead: i64,
+}
+
+fn run(store: &Store, up: &Uptime) -> Result<Run, StepError> {
+    let (mut run, mut known, mut back) = (Run::default(), 0_i64, 0_i64);
     store.reader().map_err(ReadError::from)?.starts(|entry| {
         let Ok(members) = serde_json::from_slice::<Members>(&entry.bytes) else {
             // An entry that is none of ours: the trail's own check tells.
             return true;
         };
         if members.kind == "boot" {
-            expected = members.now(up, known);
+            if let Some((clock, expected)) = members.now(up, known) {
+                let behind = members.time.0.saturating_sub(clock).max(0);
+                run = Run {
+                    expected: Some(expected),
+                    ahead: behind.saturating_add(back),
+                };
+            }
             return false;
         }
-        known = i64::saturating_add(known, members.set_forward_ms.saturating_sub(members.set_back_ms));
+        known = known.saturating_add(members.set_forward_ms.saturating_sub(members.set_back_ms));
+        back = back.saturating_add(members.set_back_ms);
         true
     })?;
-    Ok(expected)
+    Ok(run)
 }
 
 impl Members {
-    /// What the wall clock should say by this start; `known`: by how much it was set forward since, in milliseconds. `None`: the
-    /// machine itself was started since, or does not tell.
-    fn now(&self, up: &Uptime, known: i64) -> Option<Timestamp> {
+    /// What the wall clock said at this start, in milliseconds, and should say now; `known`: by how much it was set forward since,
+    /// in milliseconds. `None`: the machine itself was started since, or does not tell.
+    fn now(&self, up: &Uptime, known: i64) -> Option<(i64, Timestamp)> {
         self.boot_id.as_ref().filter(|boot| **boot == up.boot)?;
         let then = Duration::from_millis(self.uptime_ms.as_ref()?.parse().ok()?);
         let passed = i64::try_from(up.since.checked_sub(then)?.as_millis()).ok()?;
         let clock: i64 = self.clock_ms.as_ref()?.parse().ok()?;
-        Some(Timestamp(clock.checked_add(passed)?.checked_add(known)?))
+        Some((clock, Timestamp(clock.checked_add(passed)?.checked_add(known)?)))
     }
 }
 

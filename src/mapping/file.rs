@@ -383,7 +383,7 @@ pub(super) struct When {
     /// Applies only if what it finds has members besides these.
     #[serde(default)]
     pub beyond: Vec<String>,
-    /// Of what `beyond` counts: members that may stand there too, as numbers of JSON.
+    /// Of what `beyond` counts: members that may stand there too, as numbers of JSON or null.
     #[serde(default)]
     pub numbers: Vec<String>,
     pub action: Located<String>,

@@ -137,3 +137,22 @@ async fn a_restart_after_a_clock_was_set_back_gives_what_was_asked_again_no_more
     advance(minutes(15)).await;
     assert_eq!(restored.get(&id).unwrap().state, State::Expired);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more() {
+    let (approvals, off, _) = astray();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    let review = review(&approvals, &id);
+    let vote = vote("alice", &review.row().rules);
+    let yes = review.approve(vote, BTreeMap::new());
+    off.store(-3600, Ordering::SeqCst);
+    for _ in 0..2 {
+        let sweep = approvals.sweep();
+        assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "its end comes later");
+    }
+    drop(yes.committed());
+    assert_eq!(found(&approvals, &refund), "new");
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.expired.len(), sweep.busy), (1, false));
+}

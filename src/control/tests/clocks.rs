@@ -1,14 +1,17 @@
 //! A wall clock that was set back before the sidecar was killed, and by the next start tells what the last entry does, or more.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use http::Method;
 use rusqlite::Connection;
 use serde_json::{Value as Json, json};
+use tokio::sync::oneshot;
 
 use super::whole::{NINE_HUNDRED, Sidecar, refund};
 use crate::approval::Uptime;
-use crate::control::StepError;
+use crate::control::{StepError, Watch};
 use crate::model::{GrantId, Timestamp};
 use crate::{audit, control};
 
@@ -137,6 +140,32 @@ async fn a_start_behind_the_last_entrys_time_ends_nothing_again() {
     assert_eq!(last_kinds(&sidecar, 1).await, ["boot"]);
 }
 
+/// By its age nothing happened since its start: what is on record does not fit.
+#[tokio::test]
+async fn a_machine_that_was_put_back_to_an_earlier_moment_is_told_by_the_last_entry() {
+    let (sidecar, id) = approved().await;
+    let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
+    let earlier = Timestamp(Timestamp::now().0 - 1_200_000);
+    let start: Vec<_> = control::uptime_members(Some(up(5)), earlier).collect();
+    store.write(audit::boot(start)).await.unwrap();
+    // As if that start was made then, and not by a clock that was behind already.
+    let time = store.last_time().unwrap().0;
+    let changed = format!(
+        "DROP TRIGGER entries_stay; UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"time\":{time}', \
+         '\"time\":{}') AS BLOB) WHERE kind = 'boot'",
+        earlier.0
+    );
+    Connection::open(sidecar.database())
+        .unwrap()
+        .execute_batch(&changed)
+        .unwrap();
+    let now = earlier.plus(Duration::from_secs(60));
+    control::mind_the_clock(approvals, store, now, Some(&up(6)))
+        .await
+        .unwrap();
+    assert_eq!(state(&sidecar, &id).await, "expired");
+}
+
 /// More than the store takes at a time.
 #[tokio::test]
 async fn however_many_grants_a_step_ends_the_start_goes_on() {
@@ -151,4 +180,40 @@ async fn however_many_grants_a_step_ends_the_start_goes_on() {
     }
     start(&sidecar, 12).await.unwrap();
     assert!(approvals.list_grants().iter().all(|given| !given.stands));
+}
+
+/// Told first, the next start of a sidecar that was killed in between would trust what has no end on disk.
+#[tokio::test]
+async fn a_step_back_is_told_behind_the_end_of_what_somebody_else_was_changing() {
+    let moved = Arc::new(AtomicI64::new(0));
+    let sidecar = Sidecar::with_clocks(moved.clone());
+    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
+    let id = sidecar.pending().await;
+    client.abort();
+    assert!(client.await.is_err());
+    assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
+    let watch = Watch {
+        approvals: sidecar.parts.approvals.clone(),
+        store: sidecar.parts.store.clone(),
+        gate: sidecar.parts.gate.clone(),
+        notices: sidecar.lines.clone(),
+        home_option: String::new(),
+    };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(control::expire(watch, async { stopped.await.unwrap_or_default() }));
+    let Ok(turn) = sidecar.parts.approvals.veto(&id.parse().unwrap()) else {
+        panic!("it is open");
+    };
+    moved.store(-3_600, Ordering::SeqCst);
+    // Longer than a look takes.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(!sidecar.kinds().await.contains(&"gap".to_owned()));
+    drop(turn);
+    while !sidecar.kinds().await.contains(&"gap".to_owned()) {
+        assert!(!task.is_finished());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(last_kinds(&sidecar, 2).await, ["expired", "gap"]);
+    stop.send(()).unwrap();
+    task.await.unwrap();
 }

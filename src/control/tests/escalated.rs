@@ -1,7 +1,7 @@
 //! Time goes by and nobody answers: what the sidecar's own task makes of it, on a machine whose clocks are moved.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use http::Method;
@@ -22,14 +22,14 @@ forbid (principal, action == Action::"process_refund", resource);
 struct Scene {
     sidecar: Sidecar,
     /// Seconds by which the clocks were moved.
-    moved: Arc<AtomicU64>,
+    moved: Arc<AtomicI64>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Scene {
     /// With both groups to be told by mail, and the task that looks at the clocks.
     async fn start() -> Self {
-        let moved = Arc::new(AtomicU64::new(0));
+        let moved = Arc::new(AtomicI64::new(0));
         let sidecar = Sidecar::with_clocks(moved.clone());
         sidecar.parts.gate.replace(rules(ESCALATED));
         let mailbox = |group: &str| Receiver {
@@ -71,7 +71,7 @@ impl Scene {
     }
 
     /// Moves the clocks to so many seconds, and waits until the task has seen it.
-    async fn move_to(&self, seconds: u64, kind: &str) {
+    async fn move_to(&self, seconds: i64, kind: &str) {
         self.moved.store(seconds, Ordering::SeqCst);
         for _ in 0..600 {
             if self.sidecar.kinds().await.iter().any(|found| found == kind) {

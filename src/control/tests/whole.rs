@@ -1,7 +1,7 @@
 //! A held call from the gate to its permit, with people deciding over the control API: real store, policies and mappings.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 
@@ -134,7 +134,7 @@ impl Sidecar {
     }
 
     /// Whose clocks are so many seconds further.
-    pub(super) fn with_clocks(moved: Arc<AtomicU64>) -> Self {
+    pub(super) fn with_clocks(moved: Arc<AtomicI64>) -> Self {
         Self::start_with(tempfile::tempdir().unwrap(), true, None, moved)
     }
 
@@ -142,7 +142,7 @@ impl Sidecar {
         home: tempfile::TempDir,
         owner_may_approve: bool,
         public_url: Option<String>,
-        moved: Arc<AtomicU64>,
+        moved: Arc<AtomicI64>,
     ) -> Self {
         let store = Store::open(&home.path().join("state/runplane.db")).unwrap();
         let gate = Gate::new(rules(SECURITY));

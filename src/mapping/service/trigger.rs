@@ -15,7 +15,7 @@ pub(in crate::mapping) struct Trigger {
     pub absent: bool,
     /// If there are some: what `any` finds must have members besides these.
     pub beyond: Vec<Box<str>>,
-    /// Nor do these count, as numbers.
+    /// Nor do these count, as numbers or null.
     pub numbers: Vec<Box<str>>,
 }
 
@@ -29,7 +29,7 @@ impl Trigger {
             Node::Json(Value::Object(members)) if !self.beyond.is_empty() => {
                 let among = |list: &[Box<str>], name: &str| list.iter().any(|known| **known == *name);
                 let known = |(name, value): (&String, &Value)| {
-                    among(&self.beyond, name) || (value.is_number() && among(&self.numbers, name))
+                    among(&self.beyond, name) || ((value.is_number() || value.is_null()) && among(&self.numbers, name))
                 };
                 !members.iter().all(known)
             }

@@ -40,6 +40,8 @@ pub(super) struct Disk {
     over: HashMap<ApprovalId, Instant>,
     /// Until when what people gave counts, spent or not.
     given: HashMap<ApprovalId, Instant>,
+    /// When people gave it, and by how much the clock had been set back by then.
+    decided: HashMap<ApprovalId, (Instant, Duration)>,
     /// What was given while the clock was set back: its stored end is that of the clock before.
     astray: Vec<ApprovalId>,
     /// What was being spent as the clock was found to be set back: it is not ended then, and a crash leaves it as it was given.
@@ -140,17 +142,27 @@ impl Disk {
                     in_time(drafted.over) && row.decided.unwrap() < row.expires,
                     "approved after its expiry"
                 );
-                self.give(&row.id, now + Config::default().grant);
+                self.decided.insert(row.id.clone(), (drafted.made, drafted.back));
+                self.give(&row.id, self.counts_until(&row.id, back, now + Config::default().grant));
             }
             (State::Consumed, _) => assert!(in_time(drafted.over), "spent after its expiry"),
             (State::Returned, _) => {
                 assert!(in_time(drafted.given), "given back after its expiry");
-                self.give(&row.id, drafted.given.unwrap() + late);
+                self.give(&row.id, self.counts_until(&row.id, back, drafted.given.unwrap() + late));
             }
             (State::Denied | State::Cancelled, _) => assert!(in_time(drafted.over), "decided after its expiry"),
         }
         if row.state.is_given() && drafted.back != back {
             self.astray.push(row.id.clone());
+        }
+    }
+
+    /// What people gave by a clock that was set back before it was on disk counts no more.
+    fn counts_until(&self, id: &ApprovalId, back: Duration, until: Instant) -> Instant {
+        let (now, (decided, back_then)) = (Instant::now(), self.decided[id]);
+        match back.saturating_sub(back_then).saturating_sub(now - decided) > CLOCK_SLACK {
+            true => now,
+            false => until,
         }
     }
 

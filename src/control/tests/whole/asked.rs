@@ -232,7 +232,7 @@ async fn the_queue_and_what_changed_come_in_pages() {
 /// So far the next page was asked for by an id, and the walk ended there.
 #[tokio::test]
 async fn a_page_comes_also_where_the_end_of_the_one_before_was_forgotten() {
-    let moved = Arc::new(AtomicU64::new(0));
+    let moved = Arc::new(AtomicI64::new(0));
     let sidecar = Sidecar::with_clocks(moved.clone());
     let clients = asked(&sidecar, &["ch_0", "ch_1", "ch_2"]).await;
     let (all, _) = page(&sidecar, "/approvals".to_owned()).await;

@@ -194,7 +194,14 @@ fn a_cluster_is_as_large_as_its_pools_may_grow() {
     ] {
         assert_eq!(action.int("instance_count"), Some(size), "{}", action.summary);
     }
-    assert!(google(json!({ "autopilot": { "enabled": true } })).is_missing("instance_count"));
+    for unknown in [
+        json!({ "autopilot": { "enabled": true } }),
+        json!({ "initialNodeCount": 3, "locations": ["us-central1-a", "us-central1-b"] }),
+        json!({ "nodePools": [{ "initialNodeCount": 3, "locations": ["us-central1-a"] }] }),
+        json!({ "initialNodeCount": 3, "autoscaling": { "enable_node_autoprovisioning": true } }),
+    ] {
+        assert!(google(unknown.clone()).is_missing("instance_count"), "{unknown}");
+    }
     for odd in [json!("3"), json!([3]), json!(-1)] {
         let action = google(json!({ "initialNodeCount": odd, "nodePools": [grows(2)] }));
         assert_eq!(why(&action, "instance_count"), Some(Why::Unreadable), "{odd}");

@@ -135,6 +135,7 @@ fn a_tool_that_is_told_more_than_its_statement_is_no_read() {
     for read in [
         json!({ "query": "SELECT 1" }),
         json!({ "query": "SELECT 1", "limit": 100, "timeout": 5.5 }),
+        json!({ "query": "SELECT 1", "limit": null }),
     ] {
         assert_eq!(&*sql(read.clone()).name, "execute_query", "{read}");
     }
