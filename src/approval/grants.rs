@@ -286,6 +286,7 @@ impl Approvals {
     pub fn grant_ended(&self, id: &GrantId, end: GrantEnd) {
         if let Some(slot) = self.grants().0.get_mut(id) {
             slot.row.ended = Some(end);
+            slot.ending = false;
         }
     }
 

@@ -196,6 +196,28 @@ async fn what_was_taken_back_counts_no_more_and_what_ended_by_itself_does() {
     assert!(!approvals.grant_counts(&taken.id) && approvals.grant_counts(&left.id));
 }
 
+/// What waits for ends that are on their way waits no longer than that.
+#[tokio::test(start_paused = true)]
+async fn a_step_back_waits_for_the_end_of_a_grant_until_it_is_on_disk() {
+    let (approvals, off, _) = astray();
+    let (before, under_way) = (given(&approvals, 5), given(&approvals, 5));
+    let end = GrantEnd {
+        time: approvals.now().wall,
+        by: None,
+    };
+    for grant in [&before, &under_way] {
+        let taken = approvals.take_back::<NoGrant>(grant.id.as_str(), None, |_| Ok(()));
+        assert_eq!(taken.unwrap().id, grant.id);
+    }
+    approvals.grant_ended(&before.id, end.clone());
+    off.store(-3600, Ordering::SeqCst);
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.grants, sweep.busy), (vec![], true));
+    approvals.grant_ended(&under_way.id, end);
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.grants, sweep.busy), (vec![], false));
+}
+
 /// However long ago it ended: while an approval has a vote by it, what became of it is known.
 #[tokio::test(start_paused = true)]
 async fn a_grant_that_a_vote_goes_by_is_not_forgotten() {

@@ -73,18 +73,20 @@ pub(super) async fn end(parts: &Parts, grants: &[GrantId]) -> bool {
             time: Timestamp::now(),
             by: None,
         };
-        match parts.store.write(audit::grant_ended(&grant, &end)).await {
-            Ok(()) => parts.approvals.grant_ended(&grant.id, end),
-            Err(CommitError::Lost) => {
-                unused = false;
-                parts.approvals.grant_ended(&grant.id, end);
+        let (store, approvals) = (parts.store.clone(), parts.approvals.clone());
+        // Also where whoever asked for it is gone meanwhile: else the grant would be neither used nor ended until the next start.
+        let ended = to_its_end(async move {
+            let ended = store.write(audit::grant_ended(&grant, &end)).await;
+            match &ended {
+                Ok(()) | Err(CommitError::Lost) => approvals.grant_ended(&grant.id, end),
+                Err(error) => {
+                    tracing::warn!(%error, "the end of a grant could not be recorded");
+                    approvals.grant_not_ended(&grant.id);
+                }
             }
-            Err(error) => {
-                unused = false;
-                tracing::warn!(%error, "the end of a grant could not be recorded");
-                parts.approvals.grant_not_ended(&grant.id);
-            }
-        }
+            ended
+        });
+        unused &= ended.await.is_ok();
     }
     unused
 }

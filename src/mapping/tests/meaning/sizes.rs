@@ -179,6 +179,10 @@ fn a_cluster_is_as_large_as_its_pools_may_grow() {
     for (action, size) in [
         (google(json!({ "initialNodeCount": 3 })), 3),
         (
+            google(json!({ "initialNodeCount": 3, "autoscaling": { "enableNodeAutoprovisioning": false } })),
+            3,
+        ),
+        (
             google(json!({ "nodePools": [grows(40), { "initialNodeCount": 2 }] })),
             42,
         ),
@@ -198,7 +202,7 @@ fn a_cluster_is_as_large_as_its_pools_may_grow() {
         json!({ "autopilot": { "enabled": true } }),
         json!({ "initialNodeCount": 3, "locations": ["us-central1-a", "us-central1-b"] }),
         json!({ "nodePools": [{ "initialNodeCount": 3, "locations": ["us-central1-a"] }] }),
-        json!({ "initialNodeCount": 3, "autoscaling": { "enable_node_autoprovisioning": true } }),
+        json!({ "initialNodeCount": 3, "autoscaling": { "enableNodeAutoprovisioning": true, "resource_limits": [{}] } }),
     ] {
         assert!(google(unknown.clone()).is_missing("instance_count"), "{unknown}");
     }
@@ -209,4 +213,11 @@ fn a_cluster_is_as_large_as_its_pools_may_grow() {
     let pool = "https://container.googleapis.com/v1/projects/p/locations/l/clusters/c/nodePools";
     let added = sent("POST", pool, &json!({ "nodePool": grows(40) }));
     assert_eq!(added.int("instance_count"), Some(40));
+    let snake = json!({ "node_pool": { "initial_node_count": 1, "config": { "machine_type": "a2-megagpu-16g" } } });
+    let added = sent("POST", pool, &snake);
+    let machine = Value::Text("a2-megagpu-16g".to_owned());
+    assert_eq!(
+        (added.int("instance_count"), added.fields.get("instance_type")),
+        (Some(1), Some(&machine))
+    );
 }
