@@ -13,6 +13,7 @@ use super::hosts::Hosts;
 use super::service::{Operation, Service};
 use super::{Rule, generated, lead};
 use crate::io::yaml;
+use crate::model::diagnostic::Lines;
 use crate::model::{
     Access, Authority, Body, Call, CallId, Caller, Diagnostic, Origin, Scheme, Source, Timestamp, Vocabulary,
 };
@@ -163,12 +164,7 @@ impl<'a> Side<'a> {
     }
 
     fn at(&self, ours: &Operation, message: String) -> Diagnostic {
-        let key = self
-            .source
-            .text
-            .lines()
-            .nth(ours.line.saturating_sub(1))
-            .unwrap_or_default();
+        let key = Lines::of(&self.source.text).get(ours.line).unwrap_or_default();
         let column = key.chars().take_while(|character| character.is_whitespace()).count() + 1;
         Diagnostic::at(&self.source.file, &self.source.text, ours.line, column, message)
     }

@@ -34,15 +34,11 @@ impl Diagnostic {
 
     /// A mistake at a place of `source`; the line itself becomes the snippet, with a caret under the column.
     pub fn at(file: impl Into<String>, source: &str, line: usize, column: usize, message: impl Into<String>) -> Self {
-        let snippet = source
-            .lines()
-            .nth(line.saturating_sub(1))
-            .filter(|_| line > 0)
-            .map(|text| {
-                let text = without_passwords(text);
-                let caret = " ".repeat(column.saturating_sub(1));
-                format!("{line:4} | {text}\n     | {caret}^")
-            });
+        let snippet = Lines::of(source).get(line).map(|text| {
+            let text = without_passwords(text);
+            let caret = " ".repeat(column.saturating_sub(1));
+            format!("{line:4} | {text}\n     | {caret}^")
+        });
         Self {
             file: file.into(),
             line,
@@ -154,18 +150,34 @@ pub fn no_provider<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Stri
     format!("no mapping is for the provider `{name}`{}", hint.unwrap_or_default())
 }
 
-/// A text by its lines: for finding many places in it.
+/// A text by its lines, which end as those of YAML do (1.2.2, section 5.4): in LF, CR LF or CR.
 pub struct Lines<'a> {
     text: &'a str,
-    /// Offsets of the line breaks.
+    /// Offsets of the last byte of each line break.
     breaks: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
     pub fn of(text: &'a str) -> Self {
-        Self {
-            text,
-            breaks: text.match_indices('\n').map(|(at, _)| at).collect(),
+        let ends = |at: usize, end: &str| end == "\n" || text.as_bytes().get(at + 1) != Some(&b'\n');
+        let breaks = text.match_indices(['\n', '\r']).filter(|(at, end)| ends(*at, end));
+        let breaks = breaks.map(|(at, _)| at).collect();
+        Self { text, breaks }
+    }
+
+    /// A line by its number, from 1 on, without its break; `None` behind the last.
+    pub fn get(&self, line: usize) -> Option<&'a str> {
+        let start = self.start(line.checked_sub(1)?)?;
+        let end = self.breaks.get(line - 1).copied().unwrap_or(self.text.len());
+        let text = self.text.get(start..end)?;
+        Some(text.trim_end_matches('\r')).filter(|_| start < self.text.len())
+    }
+
+    /// Where the line begins that has so many before it.
+    fn start(&self, before: usize) -> Option<usize> {
+        match before.checked_sub(1) {
+            None => Some(0),
+            Some(last) => self.breaks.get(last).map(|end| end + 1),
         }
     }
 
@@ -173,10 +185,7 @@ impl<'a> Lines<'a> {
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.text.len());
         let line = self.breaks.partition_point(|end| *end < offset);
-        let start = line
-            .checked_sub(1)
-            .and_then(|last| self.breaks.get(last))
-            .map_or(0, |end| end + 1);
+        let start = self.start(line).unwrap_or(0);
         let before = self.text.get(start..offset).unwrap_or_default();
         (line + 1, before.chars().count() + 1)
     }
@@ -201,5 +210,25 @@ mod tests {
         let lines = Lines::of("one\ntwo\n");
         let places = [0, 3, 4, 5, 7, 8, 99].map(|offset| lines.position(offset));
         assert_eq!(places, [(1, 1), (1, 4), (2, 1), (2, 2), (2, 4), (3, 1), (3, 1)]);
+    }
+
+    #[test]
+    fn lines_end_in_any_break() {
+        let lines = Lines::of("one\r\ntwo\rthree\n\nfive");
+        let told = [0, 1, 2, 3, 4, 5, 6].map(|line| lines.get(line));
+        assert_eq!(
+            told,
+            [
+                None,
+                Some("one"),
+                Some("two"),
+                Some("three"),
+                Some(""),
+                Some("five"),
+                None
+            ]
+        );
+        assert_eq!(lines.position(9), (3, 1));
+        assert!(Lines::of("").get(1).is_none() && Lines::of("a\n").get(2).is_none());
     }
 }

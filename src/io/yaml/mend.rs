@@ -4,12 +4,14 @@
 //!
 //! What comes of it is only looked at for more mistakes: it never comes into force.
 
+use std::collections::HashSet;
+
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_saphyr::Error;
 
 use super::outline::{Form, Outline};
 use super::{diagnostic, options};
-use crate::model::diagnostic::meant;
+use crate::model::diagnostic::{Lines, meant};
 use crate::model::{Diagnostic, Source};
 
 /// Mistakes of form that are looked for in one file.
@@ -40,18 +42,14 @@ impl<T: DeserializeOwned> Mended<T> {
             wrong: Vec::new(),
             shifts: Vec::new(),
         };
-        let mut text = Text {
-            text: source.text.clone(),
-            cut: Vec::new(),
-        };
-        if Outline::of(&text.text).is_none() {
+        let Some(mut text) = Text::of(&source.text) else {
             // What is no YAML further down is told, too.
             let whole = serde_saphyr::from_str_with_options::<IgnoredAny>(&source.text, options());
             let told = [Some(first), whole.err()].into_iter().flatten();
             mended.wrong = told.map(|error| diagnostic(source, &error)).collect();
             mended.wrong.dedup();
             return mended;
-        }
+        };
         let mut next = Some(first);
         // The text is read again for each mistake.
         for _ in 0..MOST.min(1 + MOST_READ / source.text.len().max(1)) {
@@ -72,7 +70,7 @@ impl<T: DeserializeOwned> Mended<T> {
             }
             match serde_saphyr::from_str_with_options(&text.text, options()) {
                 Ok(value) => mended.value = Some(value),
-                Err(error) => next = Some(error).filter(|_| Outline::of(&text.text).is_some()),
+                Err(error) => next = Some(error).filter(|_| text.outlined()),
             }
         }
         mended
@@ -108,32 +106,41 @@ enum Mend {
 
 struct Text {
     text: String,
+    /// Of the text as it is, once what was mended in it is [`Text::outlined`].
+    outline: Outline,
     /// The paths of what was taken out: of the mapping that it was in, and its key.
     cut: Vec<(Vec<String>, String)>,
 }
 
 impl Text {
+    /// `None` where it is no YAML.
+    fn of(text: &str) -> Option<Self> {
+        let outline = Outline::of(text)?;
+        let (text, cut) = (text.to_owned(), Vec::new());
+        Some(Self { text, outline, cut })
+    }
+
+    /// Whether what was mended is YAML still, and can be mended further.
+    fn outlined(&mut self) -> bool {
+        Outline::of(&self.text).map(|outline| self.outline = outline).is_some()
+    }
+
     fn mend(&mut self, error: &Error) -> Mend {
         self.try_mend(error).unwrap_or(Mend::Nothing)
     }
 
     fn try_mend(&mut self, error: &Error) -> Option<Mend> {
         let offset = usize::try_from(error.location()?.span().byte_offset()?).ok()?;
-        let outline = Outline::of(&self.text)?;
+        let outline = &self.outline;
         if let Error::SerdeUnknownField { field, expected, .. } = error {
             let key = outline.scalar(offset)?;
-            let taken = |name: &str| {
-                let mapping = outline.node(key).and_then(|key| key.parent);
-                mapping.is_some_and(|mapping| {
-                    outline
-                        .keys(mapping)
-                        .any(|key| self.text.get(key.range.clone()) == Some(name))
-                })
-            };
-            let free = expected.iter().copied().filter(|name| !taken(name));
+            let mapping = outline.node(key)?.parent?;
+            let keys = outline.keys(mapping);
+            let taken: HashSet<&str> = keys.filter_map(|key| self.text.get(key.range.clone())).collect();
+            let free = expected.iter().copied().filter(|name| !taken.contains(name));
             return match meant(field, free) {
-                Some(name) => self.write(&outline, key, name),
-                None => self.cut(&outline, key),
+                Some(name) => self.write(key, name),
+                None => self.cut(key),
             };
         }
         if let Error::SerdeUnknownVariant { variant, expected, .. } = error {
@@ -142,30 +149,28 @@ impl Text {
             let name = near.or_else(|| expected.iter().copied().find(|name| name.to_lowercase() == lower));
             let word = outline.scalar(offset);
             return match name.zip(word) {
-                Some((name, word)) => self.write(&outline, word, name),
-                None => self.cut(&outline, outline.entry(offset)?),
+                Some((name, word)) => self.write(word, name),
+                None => self.cut(outline.entry(offset)?),
             };
         }
         if let Error::SerdeMissingField { field, .. } = error {
             let mapping = outline.mapping(offset)?;
             let path = outline.path(mapping, &self.text);
             let followed = self.cut.iter().any(|(of, key)| *of == path && key == field);
-            let cut = self.cut(&outline, mapping);
+            let cut = self.cut(mapping);
             return match followed {
                 true => Some(Mend::Followed { goes_on: cut.is_some() }),
                 false => cut,
             };
         }
-        self.cut(&outline, outline.entry(offset)?)
+        self.cut(outline.entry(offset)?)
     }
 
-    fn write(&mut self, outline: &Outline, word: usize, name: &str) -> Option<Mend> {
-        let range = outline.node(word)?.range.clone();
+    fn write(&mut self, word: usize, name: &str) -> Option<Mend> {
+        let range = self.outline.node(word)?.range.clone();
         let before = self.text.get(range.clone())?.chars().count();
         let after = name.chars().count();
-        let line_start = self.text.get(..range.start)?.rfind('\n').map_or(0, |end| end + 1);
-        let column = self.text.get(line_start..range.end)?.chars().count() + 1;
-        let line = self.text.get(..range.start)?.matches('\n').count() + 1;
+        let (line, column) = Lines::of(&self.text).position(range.end);
         self.text.replace_range(range, &format!("{name:before$}"));
         Some(Mend::Written {
             hint: format!(" (did you mean `{name}`?)"),
@@ -177,7 +182,8 @@ impl Text {
     }
 
     /// Takes an entry out, and leaves the place empty.
-    fn cut(&mut self, outline: &Outline, entry: usize) -> Option<Mend> {
+    fn cut(&mut self, entry: usize) -> Option<Mend> {
+        let outline = &self.outline;
         let extent = outline.extent(entry, &self.text)?;
         let parent = outline.node(entry)?.parent?;
         let form = outline.node(parent)?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::mapping::generated::{self, Generated};
+use crate::model::diagnostic::Lines;
 
 fn words_of_shipped() -> &'static Vocabulary {
     static WORDS: LazyLock<Arc<Vocabulary>> =
@@ -11,14 +12,11 @@ fn words_of_shipped() -> &'static Vocabulary {
 
 /// What was said of a file, which is nothing or has its places.
 fn placed(source: &Source, wrong: &[Diagnostic]) -> Outcome {
-    let lines = source.text.lines().count();
+    let lines = Lines::of(&source.text).position(usize::MAX).0;
     for wrong in wrong {
         assert!(!wrong.message.is_empty(), "{wrong:?}");
         let line = wrong.line;
-        assert!(
-            *wrong.file == *source.file && (1..=lines + 1).contains(&line),
-            "{wrong:?}"
-        );
+        assert!(*wrong.file == *source.file && (1..=lines).contains(&line), "{wrong:?}");
     }
     let message = wrong.first().map(|wrong| wrong.message.as_str()).unwrap_or_default();
     // What is quoted of the file is no other mistake.
