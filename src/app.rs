@@ -53,7 +53,7 @@ pub use enforcement::Enforcement;
 use listeners::{Addresses, Listeners};
 use notices::Terminal;
 use publishing::Publishing;
-use recall::{Began, approvals, remember_ends, remembered_since};
+use recall::{approvals, remember_ends, remembered_since};
 use reload::Reload;
 use retention::Retention;
 pub use rules::{groups, known_groups, load_rules, load_rules_with, sources};
@@ -131,8 +131,8 @@ impl Sidecar {
         notify::configure(&config.notifications, &store).await?;
         rules.memory().history.recall(store.habits()?)?;
         let described = rules.describe();
-        let (began, steady) = (Began::now(), approval::steady());
-        let approvals = approvals(&config, &secrets, &store, &began).await?;
+        let steady = approval::steady();
+        let (approvals, began) = approvals(&config, &secrets, &store).await?;
         let open = store.open_calls()?;
         // A start that comes to nothing has no `boot`.
         sealing::of_one_piece(&store).await?;

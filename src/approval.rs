@@ -42,7 +42,7 @@ use tokio::sync::watch;
 use crate::metrics::Decisions;
 use crate::model::change::ApprovalRow;
 use crate::model::grant::Grant;
-use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State};
+use crate::model::{ApprovalId, CallId, HoldRule, Outcome, State, Timestamp};
 
 pub use clock::{CLOCK_SLACK, Uptime, Wall, steady};
 use clock::{Clocks, Now};
@@ -149,7 +149,7 @@ impl Approvals {
         let by = move || moved.load(std::sync::atomic::Ordering::SeqCst);
         let wall = by.clone();
         let clocks = Clocks::new(
-            Box::new(move || crate::model::Timestamp(crate::model::Timestamp::now().0 + 1_000 * wall())),
+            Box::new(move || Timestamp(Timestamp::now().0 + 1_000 * wall())),
             Box::new(move || Duration::from_secs(u64::try_from(by()).unwrap_or_default())),
         );
         Self::with_clocks(config, keys, rows, clocks)
@@ -167,6 +167,12 @@ impl Approvals {
                 decisions: Arc::default(),
             }),
         }
+    }
+
+    /// What the wall clock said at the last look at it; before the first sweep, as these were taken up.
+    pub fn last_look(&self) -> Timestamp {
+        let last = self.memory().clocks;
+        last.map_or_else(|| self.now().wall, |last| last.wall)
     }
 
     /// How long an approved call may take to come.

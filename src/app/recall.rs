@@ -7,41 +7,27 @@ use crate::io::keys::Secrets;
 use crate::model::Timestamp;
 use crate::store::Store;
 
-/// What the clocks said as the start began. They are asked once: a step while it goes on is the first look's to find, and a `boot`
-/// that knew of it already would have the next start find one that never was.
+/// What the clocks said as approvals were taken up. They are asked once: a step while the start goes on is the first look's to find,
+/// and a `boot` that knew of it already would have the next start find one that never was.
 pub(super) struct Began {
     pub(super) clock: Timestamp,
     pub(super) up: Option<Uptime>,
 }
 
-impl Began {
-    pub(super) fn now() -> Self {
-        Self {
-            up: Uptime::now(),
-            clock: Timestamp::now(),
-        }
-    }
-}
-
 /// Approvals as they stood when the last run ended.
-pub(super) async fn approvals(
-    config: &Config,
-    secrets: &Secrets,
-    store: &Store,
-    began: &Began,
-) -> anyhow::Result<Approvals> {
+pub(super) async fn approvals(config: &Config, secrets: &Secrets, store: &Store) -> anyhow::Result<(Approvals, Began)> {
     let keys = approval::Keys::new(secrets.fingerprint_key(), secrets.credential_key());
-    let approvals = Approvals::new(
-        config.approvals.clone(),
-        keys,
-        store.approvals(remembered_since(config))?,
-    );
+    let rows = store.approvals(remembered_since(config))?;
+    let up = Uptime::now();
+    let approvals = Approvals::new(config.approvals.clone(), keys, rows);
+    let clock = approvals.last_look();
+    approvals.remember_grants(store.grants()?);
+    // First: what is written before it is read has a time of its own.
+    control::mind_the_clock(&approvals, store, clock, up.as_ref()).await?;
     if secrets.is_fresh() {
         control::expire_all(&approvals, store).await?;
     }
-    approvals.remember_grants(store.grants()?);
-    control::mind_the_clock(&approvals, store, began.clock, began.up.as_ref()).await?;
-    Ok(approvals)
+    Ok((approvals, Began { clock, up }))
 }
 
 /// What was finished before this matters no more.

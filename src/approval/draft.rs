@@ -74,7 +74,7 @@ impl Draft {
             let waited = row.decided.map(|decided| decided.since(row.created));
             turn.approvals.shared.decisions.count(row.state, waited);
         }
-        turn.approvals.memory().apply((*row).clone(), until);
+        turn.approvals.memory().apply((*row).clone(), until, now);
         turn.over = true;
         *row
     }
@@ -160,7 +160,7 @@ fn learn(turn: &mut Turn, store: &Store) -> Result<(), ReadError> {
     let approvals = turn.approvals.clone();
     let (now, consumed) = (approvals.now(), found.consumed);
     let until = now.running + left(&approvals.shared.config, &found, now.wall);
-    approvals.memory().apply(found, Some(until));
+    approvals.memory().apply(found, Some(until), now);
     turn.over = true;
     for spent in consumed
         .map(|since| store.spent(since))

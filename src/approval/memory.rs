@@ -218,9 +218,7 @@ impl Memory {
     }
 
     /// Whether something of that is still under way.
-    pub(super) fn is_unsettled(&mut self) -> bool {
-        let slots = &self.slots;
-        self.unsettled.retain(|id| slots.get(id).is_some_and(|slot| slot.taken));
+    pub(super) fn is_unsettled(&self) -> bool {
         !self.unsettled.is_empty()
     }
 
@@ -296,13 +294,18 @@ impl Memory {
         };
         slot.taken = false;
         slot.tell();
+        self.unsettled.remove(id);
         if slot.parking {
             self.forget(id);
         }
     }
 
     /// Ends a turn with what is now on disk. `until`: `None` where its time goes on.
-    pub(super) fn apply(&mut self, row: ApprovalRow, until: Option<Instant>) {
+    ///
+    /// SECURITY: what was given counts no more where the clock was set back meanwhile: its stored end comes that much later. Test:
+    /// `what_was_being_given_back_as_the_clock_was_set_back_counts_no_more`.
+    pub(super) fn apply(&mut self, row: ApprovalRow, until: Option<Instant>, now: Now) {
+        let is_unsettled = self.unsettled.remove(&row.id);
         let change = self.next_change();
         if let Some(slot) = self.slots.get_mut(&row.id) {
             let (agent, before, after) = (row.facts.agent.clone(), slot.row.state, row.state);
@@ -311,6 +314,9 @@ impl Memory {
             slot.until = until.unwrap_or(slot.until);
             if slot.row.state.is_given() {
                 slot.given_until = Some(slot.until);
+            }
+            if is_unsettled {
+                slot.end_grant(now);
             }
             slot.taken = false;
             slot.parking = false;

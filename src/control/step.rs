@@ -86,8 +86,16 @@ fn step(store: &Store, now: Timestamp, up: Option<&Uptime>) -> Result<Option<Jum
     // An entry's time is never before the last one's: of a clock that was set back, and was told of, it knows nothing.
     let known = Timestamp(last.0.saturating_sub(run.ahead));
     let by_entry = Jump::between(known, now, CLOCK_SLACK).filter(|jump| matches!(jump, Jump::Back(_)));
-    // A machine that was put back to an earlier moment knows nothing of what is on record since.
-    Ok(by_age.or(by_entry))
+    Ok(graver(by_age, by_entry))
+}
+
+/// A machine that was put back to an earlier moment knows nothing of what is on record since: its clock may be ahead by its age, and
+/// behind all the same.
+fn graver(by_age: Option<Jump>, by_entry: Option<Jump>) -> Option<Jump> {
+    by_age
+        .filter(|jump| matches!(jump, Jump::Back(_)))
+        .or(by_entry)
+        .or(by_age)
 }
 
 /// What the last start and the jumps told since say, where it was in this run of the machine.
@@ -223,6 +231,15 @@ mod tests {
             step(&store, started.plus(HOUR * 2), Some(&up("a", 7))).unwrap(),
             Some(Jump::Forward(HOUR))
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_the_record_is_behind_whatever_the_machines_age_says() {
+        let (ahead, behind, less) = (Jump::Forward(HOUR), Jump::Back(HOUR), Jump::Back(HOUR / 2));
+        assert_eq!(graver(Some(ahead), Some(behind)), Some(behind));
+        assert_eq!(graver(Some(less), Some(behind)), Some(less), "its age tells how much");
+        assert_eq!(graver(Some(ahead), None), Some(ahead));
+        assert_eq!(graver(None, Some(behind)), Some(behind));
     }
 
     #[tokio::test]

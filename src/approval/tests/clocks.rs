@@ -156,3 +156,23 @@ async fn a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more() {
     let sweep = approvals.sweep();
     assert_eq!((sweep.expired.len(), sweep.busy), (1, false));
 }
+
+/// What is given back was given before: found by a reader.
+#[tokio::test(start_paused = true)]
+async fn what_was_being_given_back_as_the_clock_was_set_back_counts_no_more() {
+    let (approvals, off, _) = astray();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    approve(&approvals, &id);
+    let sent = spend(&approvals, &refund).consumed_by.unwrap();
+    approvals.ended(&id, &sent, Outcome::NotSent, None);
+    advance(minutes(4)).await;
+    let back = approvals.give_back(&id, &sent).expect("nothing of it was sent");
+    off.store(-180, Ordering::SeqCst);
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "its end comes later");
+    drop(back.committed());
+    assert_eq!(found(&approvals, &refund), "new");
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.expired.len(), sweep.busy), (1, false));
+}

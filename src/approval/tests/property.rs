@@ -223,6 +223,9 @@ impl World {
         if std::mem::take(&mut self.unnoticed) {
             let under_way = self.under_way.as_ref().map(|drafted| &drafted.draft.row().id);
             self.disk.distrusts(under_way);
+            if let Some(drafted) = &mut self.under_way {
+                drafted.is_caught = true;
+            }
         }
         for draft in sweep.expired {
             assert!(self.disk.left(&draft.row().id).is_zero(), "expired before its time");

@@ -13,6 +13,8 @@ pub(super) struct Drafted {
     given: Option<Instant>,
     /// By how much the clock had been set back in all.
     back: Duration,
+    /// That was found while it was under way.
+    pub(super) is_caught: bool,
     /// The consent that is in it.
     vote: Option<Said>,
     /// What a call that is sent by it is held for, and how it is read.
@@ -58,6 +60,7 @@ impl Drafted {
             over: disk.over.get(id).copied(),
             given: disk.given.get(id).copied(),
             back,
+            is_caught: false,
             vote: None,
             wanted,
             reading,
@@ -143,12 +146,12 @@ impl Disk {
                     "approved after its expiry"
                 );
                 self.decided.insert(row.id.clone(), (drafted.made, drafted.back));
-                self.give(&row.id, self.counts_until(&row.id, back, now + Config::default().grant));
+                self.give(&row.id, self.counts_until(drafted, back, now + Config::default().grant));
             }
             (State::Consumed, _) => assert!(in_time(drafted.over), "spent after its expiry"),
             (State::Returned, _) => {
                 assert!(in_time(drafted.given), "given back after its expiry");
-                self.give(&row.id, self.counts_until(&row.id, back, drafted.given.unwrap() + late));
+                self.give(&row.id, self.counts_until(drafted, back, drafted.given.unwrap() + late));
             }
             (State::Denied | State::Cancelled, _) => assert!(in_time(drafted.over), "decided after its expiry"),
         }
@@ -158,9 +161,9 @@ impl Disk {
     }
 
     /// What people gave by a clock that was set back before it was on disk counts no more.
-    fn counts_until(&self, id: &ApprovalId, back: Duration, until: Instant) -> Instant {
-        let (now, (decided, back_then)) = (Instant::now(), self.decided[id]);
-        match back.saturating_sub(back_then).saturating_sub(now - decided) > CLOCK_SLACK {
+    fn counts_until(&self, drafted: &Drafted, back: Duration, until: Instant) -> Instant {
+        let (now, (decided, back_then)) = (Instant::now(), self.decided[&drafted.draft.row().id]);
+        match drafted.is_caught || back.saturating_sub(back_then).saturating_sub(now - decided) > CLOCK_SLACK {
             true => now,
             false => until,
         }
