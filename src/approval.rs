@@ -20,6 +20,7 @@
 mod clock;
 mod draft;
 mod fingerprint;
+mod giving;
 mod grants;
 mod look_up;
 mod memory;

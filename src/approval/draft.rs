@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::memory::left;
-use super::{CLOCK_SLACK, Turn, Veto};
+use super::{Turn, Veto};
 use crate::model::change::{ApprovalRow, Denial};
 use crate::model::{Change, State, Vote};
 use crate::store::{CommitError, ReadError, Store};
@@ -62,13 +62,7 @@ impl Draft {
     pub fn committed(self) -> ApprovalRow {
         let Draft { mut turn, row, worth } = self;
         let now = turn.approvals.now();
-        // SECURITY: the clock was set back while this was under way: the end that stands on disk comes that much later (test
-        // `a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more`).
-        let is_ahead = row.decided.is_some_and(|decided| decided > now.wall.plus(CLOCK_SLACK));
-        let until = worth.map(|worth| match row.state.is_given() && is_ahead {
-            true => now.running,
-            false => now.running + worth,
-        });
+        let until = worth.map(|worth| now.running + worth);
         // Nobody was asked about what is approved from the first.
         if turn.row.state == State::Pending && row.revision > 0 {
             let waited = row.decided.map(|decided| decided.since(row.created));

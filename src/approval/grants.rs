@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,7 +15,13 @@ use crate::model::{Action, ApprovalId, Evidence, Facts, GrantId, HoldRule, Vote}
 
 /// All grants that may still be used, and those that came to an end lately.
 #[derive(Default)]
-pub(super) struct Grants(BTreeMap<GrantId, Slot>);
+pub(super) struct Grants {
+    slots: BTreeMap<GrantId, Slot>,
+    /// Being put on disk for the first time.
+    giving: BTreeSet<GrantId>,
+    /// Those that were being given or ended as the wall clock was set back, and are still.
+    unsettled: BTreeSet<GrantId>,
+}
 
 struct Slot {
     row: GrantRow,
@@ -55,6 +62,19 @@ impl Slot {
     }
 }
 
+impl Grants {
+    pub(super) fn begin(&mut self, grants: &[Grant]) {
+        self.giving.extend(grants.iter().map(|grant| grant.id.clone()));
+    }
+
+    pub(super) fn not_given(&mut self, grants: &[Grant]) {
+        for Grant { id, .. } in grants {
+            self.giving.remove(id);
+            self.unsettled.remove(id);
+        }
+    }
+}
+
 /// Uses that are taken for one call. Dropped, they are given back: nothing of them is on disk.
 #[must_use]
 pub struct Uses {
@@ -86,7 +106,7 @@ impl Drop for Uses {
         }
         let mut grants = self.approvals.grants();
         for id in &self.taken {
-            if let Some(slot) = grants.0.get_mut(id) {
+            if let Some(slot) = grants.slots.get_mut(id) {
                 slot.row.used = slot.row.used.saturating_sub(1);
             }
         }
@@ -94,8 +114,8 @@ impl Drop for Uses {
 }
 
 impl Approvals {
-    fn grants(&self) -> MutexGuard<'_, Grants> {
-        // Every change is one assignment.
+    pub(super) fn grants(&self) -> MutexGuard<'_, Grants> {
+        // Every change leaves it whole.
         self.shared.grants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -109,18 +129,26 @@ impl Approvals {
     pub(super) fn grants_erased(&self, grants: Vec<Grant>) {
         let mut memory = self.grants();
         for grant in grants {
-            if let Some(slot) = memory.0.get_mut(&grant.id) {
+            if let Some(slot) = memory.slots.get_mut(&grant.id) {
                 slot.row.grant = grant;
             }
         }
     }
 
     /// A grant that is on disk.
-    pub fn put_grant(&self, row: GrantRow) {
+    pub(crate) fn put_grant(&self, row: GrantRow) {
         let (now, grant) = (self.now(), &row.grant);
         let left = match grant.created > now.wall.plus(CLOCK_SLACK) {
-            true => std::time::Duration::ZERO,
+            true => Duration::ZERO,
             false => grant.expires.since(now.wall).min(grant.expires.since(grant.created)),
+        };
+        let (id, mut grants) = (grant.id.clone(), self.grants());
+        grants.giving.remove(&id);
+        // The next look tells that it is over.
+        let left = if grants.unsettled.remove(&id) {
+            Duration::ZERO
+        } else {
+            left
         };
         let slot = Slot {
             until: now.running + left,
@@ -128,7 +156,7 @@ impl Approvals {
             row,
             ending: false,
         };
-        self.grants().0.insert(slot.row.grant.id.clone(), slot);
+        grants.slots.insert(id, slot);
     }
 
     /// Takes uses of the grants that together are all the consent that `rules` want of a call, `given` included; `None` where
@@ -154,7 +182,7 @@ impl Approvals {
             stated: BTreeMap::new(),
         };
         let mut taken = Vec::new();
-        let mut candidates: Vec<&Slot> = grants.0.values().filter(|slot| slot.stands(now.running)).collect();
+        let mut candidates: Vec<&Slot> = grants.slots.values().filter(|slot| slot.stands(now.running)).collect();
         candidates.sort_by_key(|slot| (slot.until, slot.row.grant.id.clone()));
         for Grant { id, vote, scope, .. } in candidates.into_iter().map(|slot| &slot.row.grant).filter(|grant| {
             let beyond = fingerprint.beyond.as_deref();
@@ -179,7 +207,7 @@ impl Approvals {
             return None;
         }
         for id in &taken {
-            grants.0.get_mut(id)?.row.used += 1;
+            grants.slots.get_mut(id)?.row.used += 1;
         }
         drop(grants);
         Some(Uses {
@@ -195,7 +223,10 @@ impl Approvals {
     /// over a restart too (tests `what_was_taken_back_counts_no_more_and_what_ended_by_itself_does`,
     /// `a_returned_call_does_not_go_by_a_grant_that_was_revoked_before_the_restart`).
     pub fn grant_counts(&self, id: &GrantId) -> bool {
-        self.grants().0.get(id).is_some_and(|slot| slot.taken_back.is_none())
+        self.grants()
+            .slots
+            .get(id)
+            .is_some_and(|slot| slot.taken_back.is_none())
     }
 
     /// Whether no call may go by it any more: it was used or taken back, or its time is over.
@@ -204,7 +235,7 @@ impl Approvals {
     /// `a_grant_that_is_forgotten_is_over`).
     pub fn is_over(&self, id: &GrantId) -> bool {
         let now = self.now();
-        self.grants().0.get(id).is_none_or(|slot| !slot.stands(now.running))
+        self.grants().slots.get(id).is_none_or(|slot| !slot.stands(now.running))
     }
 
     /// Until when what people say at this moment may be acted on, by the clock that nobody sets.
@@ -222,7 +253,7 @@ impl Approvals {
         let now = self.now();
         let mut list: Vec<Given> = self
             .grants()
-            .0
+            .slots
             .values()
             .map(|slot| Given {
                 row: slot.row.clone(),
@@ -250,7 +281,7 @@ impl Approvals {
         let grant = self.find_grant(name)?;
         may(&grant)?;
         let now = self.now();
-        match self.grants().0.get_mut(&grant.id) {
+        match self.grants().slots.get_mut(&grant.id) {
             Some(slot) if slot.stands(now.running) => {
                 slot.ending = true;
                 slot.taken_back = person.cloned();
@@ -284,7 +315,9 @@ impl Approvals {
 
     /// Its end is on disk.
     pub fn grant_ended(&self, id: &GrantId, end: GrantEnd) {
-        if let Some(slot) = self.grants().0.get_mut(id) {
+        let mut grants = self.grants();
+        grants.unsettled.remove(id);
+        if let Some(slot) = grants.slots.get_mut(id) {
             slot.row.ended = Some(end);
             slot.ending = false;
         }
@@ -292,22 +325,35 @@ impl Approvals {
 
     /// Its end could not be written: it is over all the same, and the next look tries again.
     pub fn grant_not_ended(&self, id: &GrantId) {
-        let now = self.now();
-        if let Some(slot) = self.grants().0.get_mut(id) {
+        let (now, mut grants) = (self.now(), self.grants());
+        grants.unsettled.remove(id);
+        if let Some(slot) = grants.slots.get_mut(id) {
             slot.ending = false;
             slot.until = slot.until.min(now.running);
         }
     }
 
-    /// No grant counts on, for the clock cannot be trusted.
-    pub fn distrust_grants(&self) {
-        let now = self.now();
-        self.grants().0.values_mut().for_each(|slot| slot.until = now.running);
+    /// No grant counts on, for the clock cannot be trusted; nor those that are on their way.
+    pub(super) fn distrust_grants(&self) {
+        let (now, mut grants) = (self.now(), self.grants());
+        let Grants {
+            slots,
+            giving,
+            unsettled,
+        } = &mut *grants;
+        slots.values_mut().for_each(|slot| slot.until = now.running);
+        unsettled.append(giving);
+        unsettled.extend(
+            slots
+                .values()
+                .filter(|slot| slot.ending)
+                .map(|slot| slot.row.grant.id.clone()),
+        );
     }
 
-    /// Whether somebody is putting the end of one on disk.
-    pub(super) fn is_ending_grants(&self) -> bool {
-        self.grants().0.values().any(|slot| slot.ending)
+    /// Whether somebody is putting one or its end on disk since before the clock was set back.
+    pub(super) fn has_unsettled_grants(&self) -> bool {
+        !self.grants().unsettled.is_empty()
     }
 
     /// The grants that are over and whose end is not on disk, each told once, with who took it back; what ended long ago is
@@ -318,9 +364,9 @@ impl Approvals {
         let mut grants = self.grants();
         let done = |slot: &Slot| slot.row.ended.is_some() || slot.row.used >= slot.row.grant.uses;
         grants
-            .0
+            .slots
             .retain(|id, slot| now.running < slot.until + remembered || !done(slot) || named.contains(id));
-        let over = grants.0.values_mut().filter(|slot| {
+        let over = grants.slots.values_mut().filter(|slot| {
             let unused = slot.row.used < slot.row.grant.uses;
             slot.row.ended.is_none() && !slot.ending && unused && slot.until <= now.running
         });

@@ -289,12 +289,12 @@ impl Memory {
 
     /// Ends a turn without a change. What was never on disk is gone.
     pub(super) fn put_back(&mut self, id: &ApprovalId) {
+        self.unsettled.remove(id);
         let Some(slot) = self.slots.get_mut(id) else {
             return;
         };
         slot.taken = false;
         slot.tell();
-        self.unsettled.remove(id);
         if slot.parking {
             self.forget(id);
         }
@@ -302,7 +302,8 @@ impl Memory {
 
     /// Ends a turn with what is now on disk. `until`: `None` where its time goes on.
     ///
-    /// SECURITY: what was given counts no more where the clock was set back meanwhile: its stored end comes that much later. Test:
+    /// SECURITY: what was given counts no more where the clock was set back meanwhile: its stored end comes that much later. Tests:
+    /// `a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more`,
     /// `what_was_being_given_back_as_the_clock_was_set_back_counts_no_more`.
     pub(super) fn apply(&mut self, row: ApprovalRow, until: Option<Instant>, now: Now) {
         let is_unsettled = self.unsettled.remove(&row.id);

@@ -63,7 +63,7 @@ impl Approvals {
         Sweep {
             expired,
             escalated,
-            busy: busy || self.is_ending_grants(),
+            busy: busy || self.has_unsettled_grants(),
             grants: self.over(&named),
             jump,
         }

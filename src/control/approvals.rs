@@ -18,7 +18,6 @@ use crate::agent::Person;
 use crate::approval::{Cursor, Draft, NotOpen, Question, Review, Standing};
 use crate::audit;
 use crate::model::change::{ApprovalRow, Denial};
-use crate::model::grant::GrantRow;
 use crate::model::inert::inert;
 use crate::model::{ApprovalId, Caller, Change, Facts, HoldRule, Timestamp};
 use crate::policy::Verdict;
@@ -263,25 +262,16 @@ pub(super) async fn deny(
         reason,
         correction,
     };
-    let also = parts.clone();
+    let giving = parts.approvals.giving(grant.into_iter().collect());
+    let store = parts.store.clone();
     to_its_end(async move {
         let changes = |row: &ApprovalRow| {
-            let given = grant.iter().flat_map(audit::given);
+            let given = giving.grants().iter().flat_map(audit::given);
             audit::denied(row).into_iter().chain(given).collect()
         };
-        let written = veto.write(&also.store, denial, changes).await;
-        written.inspect_err(|error| {
-            grant
-                .iter()
-                .for_each(|grant| super::grants::undo(&also.store, grant, error));
-        })?;
-        if let Some(grant) = grant {
-            also.approvals.put_grant(GrantRow {
-                grant,
-                used: 0,
-                ended: None,
-            });
-        }
+        let written = veto.write(&store, denial, changes).await;
+        written.inspect_err(|error| super::grants::undo(&store, giving.grants(), error))?;
+        giving.given();
         Ok::<(), Problem>(())
     })
     .await?;

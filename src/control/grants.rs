@@ -61,30 +61,34 @@ pub(super) async fn give(
 ) -> Result<Json<view::Grant>, Problem> {
     let Json(new) = new?;
     let grant = new.grant(&parts, &person)?;
-    let row = to_its_end(async move {
-        let written = parts.store.write(audit::given(&grant)).await;
-        written.inspect_err(|error| undo(&parts.store, &grant, error))?;
-        let row = GrantRow {
-            grant: *grant,
-            used: 0,
-            ended: None,
-        };
-        parts.approvals.put_grant(row.clone());
-        Ok::<GrantRow, Problem>(row)
+    let giving = parts.approvals.giving(vec![Grant::clone(&grant)]);
+    let changes = audit::given(&grant);
+    to_its_end(async move {
+        let written = parts.store.write(changes).await;
+        written.inspect_err(|error| undo(&parts.store, giving.grants(), error))?;
+        giving.given();
+        Ok::<(), Problem>(())
     })
     .await?;
+    let row = GrantRow {
+        grant: *grant,
+        used: 0,
+        ended: None,
+    };
     Ok(Json(view::Grant::new(&row, true)))
 }
 
-/// To be called where a grant could not be written. If that is in doubt it may be on disk all the same, where nobody who goes by
+/// To be called where grants could not be written. If that is in doubt it may be on disk all the same, where nobody who goes by
 /// what memory has could revoke it: then so is its end.
-pub(super) fn undo(store: &Store, grant: &Grant, error: &CommitError) {
+pub(super) fn undo(store: &Store, grants: &[Grant], error: &CommitError) {
     if let CommitError::Unavailable(_) = error {
         let end = GrantEnd {
             time: Timestamp::now(),
             by: None,
         };
-        store.later(audit::grant_ended(grant, &end));
+        grants
+            .iter()
+            .for_each(|grant| store.later(audit::grant_ended(grant, &end)));
     }
 }
 

@@ -81,7 +81,7 @@ impl Outcome {
 type Trying = Arc<Mutex<(Instant, Vec<u8>)>>;
 
 impl Target {
-    /// Fuzzes it for as long as a test may take.
+    /// Fuzzes it with as many inputs as a test may take.
     pub(crate) fn fuzz(self) {
         // Not set, or no number: as in every run; what is taken is printed.
         let seed = std::env::var("RUNPLANE_TEST_SEED").ok();

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::spelling;
 use super::summary::Template;
 use crate::io::yaml::{self, Located};
+use crate::model::diagnostic::Lines;
 use crate::model::vocabulary::{ActionDefinition, FieldClass, FieldDefinition, FieldType};
 use crate::model::{Access, Diagnostic, Source, Vocabulary};
 
@@ -103,7 +104,9 @@ fn check(source: &Source, file: &File) -> Vec<Diagnostic> {
 
 /// Where something is missing: at the key that it should stand below.
 fn below(source: &Source, key: &str, message: String) -> Diagnostic {
-    let line = source.text.lines().position(|line| line.starts_with(key)).unwrap_or(0) + 1;
+    let lines = Lines::of(&source.text);
+    let is_key = |line: &usize| lines.get(*line).is_some_and(|line| line.starts_with(key));
+    let line = (1..=lines.count()).find(is_key).unwrap_or(1);
     Diagnostic::at(&source.file, &source.text, line, 1, message)
 }
 

@@ -165,6 +165,11 @@ impl<'a> Lines<'a> {
         Self { text, breaks }
     }
 
+    /// How many there are; what follows the last break is one, too.
+    pub fn count(&self) -> usize {
+        self.breaks.len() + 1
+    }
+
     /// A line by its number, from 1 on, without its break; `None` behind the last.
     pub fn get(&self, line: usize) -> Option<&'a str> {
         let start = self.start(line.checked_sub(1)?)?;

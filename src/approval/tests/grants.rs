@@ -218,6 +218,29 @@ async fn a_step_back_waits_for_the_end_of_a_grant_until_it_is_on_disk() {
     assert_eq!((sweep.grants, sweep.busy), (vec![], false));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_was_on_its_way_as_the_clock_was_set_back_counts_for_nothing() {
+    let (approvals, off, _) = astray();
+    let one = |uses| Grant {
+        created: approvals.now().wall,
+        expires: approvals.now().wall.plus(minutes(30)),
+        ..sample::grant(uses)
+    };
+    let (grant, lost) = (one(5), one(4));
+    let giving = approvals.giving(vec![grant.clone()]);
+    let never = approvals.giving(vec![lost]);
+    // By less than the commit takes, too: nothing of it shows the step then.
+    off.store(-60, Ordering::SeqCst);
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.grants, sweep.busy), (vec![], true), "its end comes later");
+    advance(minutes(2)).await;
+    drop(never);
+    giving.given();
+    assert!(covered(&approvals, &action()).is_none(), "no call goes by it");
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.grants, sweep.busy), (vec![(grant, None)], false));
+}
+
 /// However long ago it ended: while an approval has a vote by it, what became of it is known.
 #[tokio::test(start_paused = true)]
 async fn a_grant_that_a_vote_goes_by_is_not_forgotten() {

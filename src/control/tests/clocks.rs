@@ -140,11 +140,9 @@ async fn a_start_behind_the_last_entrys_time_ends_nothing_again() {
     assert_eq!(last_kinds(&sidecar, 1).await, ["boot"]);
 }
 
-/// By its age nothing happened since its start: what is on record does not fit.
-#[tokio::test]
-async fn a_machine_that_was_put_back_to_an_earlier_moment_is_told_by_the_last_entry() {
-    let (sidecar, id) = approved().await;
-    let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
+/// What is on record is of the twenty minutes since a start as the machine was up for 5: when that start was.
+async fn put_back(sidecar: &Sidecar) -> Timestamp {
+    let store = &sidecar.parts.store;
     let earlier = Timestamp(Timestamp::now().0 - 1_200_000);
     let start: Vec<_> = control::uptime_members(Some(up(5)), earlier).collect();
     store.write(audit::boot(start)).await.unwrap();
@@ -159,11 +157,39 @@ async fn a_machine_that_was_put_back_to_an_earlier_moment_is_told_by_the_last_en
         .unwrap()
         .execute_batch(&changed)
         .unwrap();
-    let now = earlier.plus(Duration::from_secs(60));
+    earlier
+}
+
+/// By its age nothing happened since its start: what is on record does not fit.
+#[tokio::test]
+async fn a_machine_that_was_put_back_to_an_earlier_moment_is_told_by_the_last_entry() {
+    let (sidecar, id) = approved().await;
+    let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
+    let now = put_back(&sidecar).await.plus(Duration::from_secs(60));
     control::mind_the_clock(approvals, store, now, Some(&up(6)))
         .await
         .unwrap();
     assert_eq!(state(&sidecar, &id).await, "expired");
+    assert_eq!(last_kinds(&sidecar, 2).await, ["expired", "gap"]);
+}
+
+/// Its clock is behind the record, and ahead by its age: what was taken of budgets is not free for the one, and no yes counts for the
+/// other.
+#[tokio::test]
+async fn a_clock_that_is_behind_the_record_and_ahead_by_the_machines_age_is_told_of_as_both() {
+    let (sidecar, id) = approved().await;
+    let (approvals, store) = (&sidecar.parts.approvals, &sidecar.parts.store);
+    let now = put_back(&sidecar).await.plus(Duration::from_secs(15 * 60));
+    control::mind_the_clock(approvals, store, now, Some(&up(6)))
+        .await
+        .unwrap();
+    assert_eq!(state(&sidecar, &id).await, "expired");
+    assert_eq!(last_kinds(&sidecar, 3).await, ["expired", "gap", "gap"]);
+    // What is told is known then.
+    control::mind_the_clock(approvals, store, now, Some(&up(6)))
+        .await
+        .unwrap();
+    assert_eq!(last_kinds(&sidecar, 3).await, ["expired", "gap", "gap"]);
 }
 
 /// More than the store takes at a time.

@@ -198,13 +198,13 @@ async fn what_was_granted_in_doubt_is_over_if_it_reached_the_disk_and_no_harm_if
             store.write(audit::given(&grant)).await.unwrap();
         }
         let in_doubt = CommitError::Unavailable("disk".into());
-        super::super::grants::undo(store, &grant, &in_doubt);
+        super::super::grants::undo(store, std::slice::from_ref(&grant), &in_doubt);
         store.flush().await.unwrap();
         assert!(store.grants().unwrap().is_empty());
         let next = crate::store::tests::sample::grant(1);
         store.write(audit::given(&next)).await.unwrap();
         for refused in [CommitError::Lost, CommitError::Overloaded] {
-            super::super::grants::undo(store, &next, &refused);
+            super::super::grants::undo(store, std::slice::from_ref(&next), &refused);
         }
         store.flush().await.unwrap();
         assert_eq!(store.grants().unwrap().len(), 1, "what is not in doubt was not written");

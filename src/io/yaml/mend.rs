@@ -104,6 +104,10 @@ enum Mend {
     Nothing,
 }
 
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r')
+}
+
 struct Text {
     text: String,
     /// Of the text as it is, once what was mended in it is [`Text::outlined`].
@@ -190,12 +194,12 @@ impl Text {
         let key = outline.path(entry, &self.text).pop()?;
         let key = key.split_once(' ').map_or("", |(_, key)| key).to_owned();
         self.cut.push((outline.path(parent, &self.text), key));
-        let blank = |character| if character == '\n' { '\n' } else { ' ' };
+        let blank = |character| if is_break(character) { character } else { ' ' };
         let mut left: String = self.text.get(extent.clone())?.chars().map(blank).collect();
         // What had nothing else in it is empty now, and not nothing.
         if outline.is_alone(entry) && !form.is_flow {
             let empty = if form.form == Form::Mapping { "{}" } else { "[]" };
-            left.replace_range(..left.find('\n').unwrap_or(left.len()).min(empty.len()), empty);
+            left.replace_range(..left.find(is_break).unwrap_or(left.len()).min(empty.len()), empty);
         }
         self.text.replace_range(extent, &left);
         Some(Mend::Cut)

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde_saphyr::granit_parser::{Event, Parser};
 
+use crate::model::diagnostic::Lines;
+
 /// A scalar, mapping or sequence.
 pub(super) struct Node {
     pub(super) range: Range<usize>,
@@ -165,7 +167,7 @@ impl Outline {
     /// Which entry it is, whatever is cut out of its siblings or written otherwise in them: lines and keys from the outside
     /// in.
     pub(super) fn path(&self, node: usize, text: &str) -> Vec<String> {
-        let mut path = Vec::new();
+        let (lines, mut path) = (Lines::of(text), Vec::new());
         let mut next = Some(node);
         while let Some(node) = next.and_then(|at| self.node(at)) {
             let named = node.key.and_then(|key| self.node(key)).unwrap_or(node);
@@ -173,7 +175,7 @@ impl Outline {
                 Form::Scalar if node.key.is_some() || node.is_key => text.get(named.range.clone()).unwrap_or_default(),
                 Form::Scalar | Form::Mapping | Form::Sequence => "-",
             };
-            let line = text.get(..named.range.start).unwrap_or_default().matches('\n').count();
+            let (line, _) = lines.position(named.range.start);
             path.push(format!("{line} {name}"));
             next = node.parent;
         }

@@ -149,6 +149,13 @@ list:
         found[6].2.contains("colour") && !found[6].2.contains("did you mean"),
         "{found:#?}"
     );
+    for ends in ["\r", "\r\n"] {
+        assert_eq!(
+            wrong::<Book>(&text.replace('\n', ends)),
+            found,
+            "lines that end in {ends:?}"
+        );
+    }
 }
 
 /// `window` is taken out for what it is, and `a` does not lack it for that.

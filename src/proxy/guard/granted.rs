@@ -2,7 +2,7 @@
 
 use crate::approval::NoGrant;
 use crate::audit;
-use crate::model::grant::{Approved, Grant, GrantEnd, GrantRow, Scope, Stated};
+use crate::model::grant::{Approved, Grant, GrantEnd, Scope, Stated};
 use crate::model::{Evidence, GrantId, Timestamp, Vote};
 use crate::policy::Permit;
 use crate::proxy::Parts;
@@ -35,16 +35,20 @@ pub(super) async fn give(parts: &Parts, permit: &Permit, evidence: &Evidence) ->
     if changes.is_empty() {
         return grants;
     }
-    let (store, approvals, given) = (parts.store.clone(), parts.approvals.clone(), grants.clone());
+    let (store, giving) = (parts.store.clone(), parts.approvals.giving(grants.clone()));
     let written = to_its_end(async move {
-        store.write(changes).await?;
-        for grant in given {
-            approvals.put_grant(GrantRow {
-                grant,
-                used: 0,
-                ended: None,
-            });
-        }
+        store.write(changes).await.inspect_err(|error| {
+            // In doubt, they may be on disk all the same, where nobody knows of them: then so are their ends.
+            if let CommitError::Unavailable(_) = error {
+                let end = GrantEnd {
+                    time: created,
+                    by: None,
+                };
+                let ends = giving.grants().iter().map(|grant| audit::grant_ended(grant, &end));
+                ends.for_each(|end| store.later(end));
+            }
+        })?;
+        giving.given();
         Ok::<(), CommitError>(())
     });
     match written.await {

@@ -42,8 +42,6 @@ pub(super) struct Disk {
     over: HashMap<ApprovalId, Instant>,
     /// Until when what people gave counts, spent or not.
     given: HashMap<ApprovalId, Instant>,
-    /// When people gave it, and by how much the clock had been set back by then.
-    decided: HashMap<ApprovalId, (Instant, Duration)>,
     /// What was given while the clock was set back: its stored end is that of the clock before.
     astray: Vec<ApprovalId>,
     /// What was being spent as the clock was found to be set back: it is not ended then, and a crash leaves it as it was given.
@@ -145,13 +143,12 @@ impl Disk {
                     in_time(drafted.over) && row.decided.unwrap() < row.expires,
                     "approved after its expiry"
                 );
-                self.decided.insert(row.id.clone(), (drafted.made, drafted.back));
-                self.give(&row.id, self.counts_until(drafted, back, now + Config::default().grant));
+                self.give(drafted, now + Config::default().grant);
             }
             (State::Consumed, _) => assert!(in_time(drafted.over), "spent after its expiry"),
             (State::Returned, _) => {
                 assert!(in_time(drafted.given), "given back after its expiry");
-                self.give(&row.id, self.counts_until(drafted, back, drafted.given.unwrap() + late));
+                self.give(drafted, drafted.given.unwrap() + late);
             }
             (State::Denied | State::Cancelled, _) => assert!(in_time(drafted.over), "decided after its expiry"),
         }
@@ -160,16 +157,10 @@ impl Disk {
         }
     }
 
-    /// What people gave by a clock that was set back before it was on disk counts no more.
-    fn counts_until(&self, drafted: &Drafted, back: Duration, until: Instant) -> Instant {
-        let (now, (decided, back_then)) = (Instant::now(), self.decided[&drafted.draft.row().id]);
-        match drafted.is_caught || back.saturating_sub(back_then).saturating_sub(now - decided) > CLOCK_SLACK {
-            true => now,
-            false => until,
-        }
-    }
-
-    fn give(&mut self, id: &ApprovalId, until: Instant) {
+    /// What was under way as the clock was found to be set back counts no more.
+    fn give(&mut self, drafted: &Drafted, until: Instant) {
+        let id = &drafted.draft.row().id;
+        let until = if drafted.is_caught { Instant::now() } else { until };
         self.over.insert(id.clone(), until);
         self.given.insert(id.clone(), until);
     }

@@ -10,7 +10,7 @@ use crate::cli::explain::show::shown_place;
 use crate::import::entry;
 use crate::io::{embedded, yaml};
 use crate::mapping::Said;
-use crate::model::diagnostic::EMBEDDED;
+use crate::model::diagnostic::{EMBEDDED, Lines};
 use crate::model::{Source, Vocabulary, inert};
 
 pub(super) fn coverage(
@@ -175,7 +175,7 @@ fn described(said: &Said, operation: &str) -> Vec<String> {
         Some(name) => embedded::mapping(name).map(str::to_owned),
         None => std::fs::read_to_string(&said.file).ok(), // an entry is drafted without it
     };
-    let line = text.and_then(|text| text.lines().nth(said.line.saturating_sub(1)).map(str::to_owned));
+    let line = text.and_then(|text| Lines::of(&text).get(said.line).map(str::to_owned));
     let source = Source {
         file: said.file.clone(),
         text: line.unwrap_or_default(),

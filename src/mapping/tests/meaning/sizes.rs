@@ -195,11 +195,19 @@ fn a_cluster_is_as_large_as_its_pools_may_grow() {
             52,
         ),
         (ocean(json!([{ "count": 3, "min_nodes": 5 }])), 5),
+        (
+            sent(
+                "PUT",
+                "https://api.digitalocean.com/v2/kubernetes/clusters/a/node_pools/p",
+                &json!({ "name": "p", "count": 1, "auto_scale": true, "min_nodes": 40 }),
+            ),
+            40,
+        ),
     ] {
         assert_eq!(action.int("instance_count"), Some(size), "{}", action.summary);
     }
     for unknown in [
-        json!({ "autopilot": { "enabled": true } }),
+        json!({ "initialNodeCount": 1, "autopilot": { "enabled": true } }),
         json!({ "initialNodeCount": 3, "locations": ["us-central1-a", "us-central1-b"] }),
         json!({ "nodePools": [{ "initialNodeCount": 3, "locations": ["us-central1-a"] }] }),
         json!({ "initialNodeCount": 3, "autoscaling": { "enableNodeAutoprovisioning": true, "resource_limits": [{}] } }),
