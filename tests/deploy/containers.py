@@ -126,7 +126,7 @@ def check_systemd():
     for service in (sidecar, agent):
         assert service["NoNewPrivileges"] == "yes" and service["CapabilityBoundingSet"] == ""
         assert service["ProtectSystem"] == "strict" and service["ProtectHome"] == "yes"
-    assert "ProcSubset" not in sidecar, "/proc/sys/kernel/hostname and /proc/uptime are read"
+    assert "ProcSubset" not in sidecar, "/proc/sys/kernel/hostname and random/boot_id are read"
     # The wall: the kernel lets the agent reach two addresses of the loopback only, and no file of the home but the bundle.
     allowed = "127.0.0.1 ::1"
     assert (agent["IPAddressDeny"], agent["IPAddressAllow"]) == ("any", allowed), "not systemd-resolved on 127.0.0.53"

@@ -41,7 +41,7 @@ impl World {
     #[track_caller]
     fn assert_bears(&self, bound: usize) {
         honest(&self.sidecar);
-        let grown = self.sidecar.peak() - self.before;
+        let grown = self.sidecar.grown(self.before);
         println!("{grown} MiB more, of {bound}");
         assert!(grown < bound, "{grown} MiB more than the {} before", self.before);
     }

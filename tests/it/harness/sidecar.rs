@@ -74,6 +74,11 @@ impl Sidecar {
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() >> 10
     }
 
+    /// How much more than before that is. The kernel counts on each processor for itself: a little less is none.
+    pub fn grown(&self, before: usize) -> usize {
+        self.peak().saturating_sub(before)
+    }
+
     pub fn ca_file(&self) -> PathBuf {
         self.home().join("certs/ca.pem")
     }
