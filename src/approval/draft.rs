@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::memory::left;
-use super::{Turn, Veto};
+use super::{CLOCK_SLACK, Turn, Veto};
 use crate::model::change::{ApprovalRow, Denial};
 use crate::model::{Change, State, Vote};
 use crate::store::{CommitError, ReadError, Store};
@@ -62,7 +62,14 @@ impl Draft {
     pub fn committed(self) -> ApprovalRow {
         let Draft { mut turn, row, worth } = self;
         let now = turn.approvals.now();
-        let until = worth.map(|worth| now.running + worth);
+        // SECURITY: the clock was set back while this was under way, and no look found it yet, or it was set forward meanwhile and is
+        // right again: the end that stands on disk comes that much later (test
+        // `a_yes_by_a_clock_that_was_ahead_counts_no_more`). What a look found, `apply` ends.
+        let is_ahead = row.decided.is_some_and(|decided| decided > now.wall.plus(CLOCK_SLACK));
+        let until = worth.map(|worth| match row.state.is_given() && is_ahead {
+            true => now.running,
+            false => now.running + worth,
+        });
         // Nobody was asked about what is approved from the first.
         if turn.row.state == State::Pending && row.revision > 0 {
             let waited = row.decided.map(|decided| decided.since(row.created));
@@ -76,10 +83,15 @@ impl Draft {
     /// To be called where its commit failed. A commit that was in doubt before may have reached the disk: then every change
     /// from here is lost, until what is there is learnt.
     pub fn failed(self, store: &Store, error: &CommitError) {
-        if !matches!(error, CommitError::Lost) {
-            return;
-        }
         let mut turn = self.turn;
+        match error {
+            CommitError::Lost => {}
+            CommitError::Unavailable(_) if self.row.state.is_given() => {
+                turn.approvals.memory().doubt(&self.row.id);
+                return;
+            }
+            CommitError::Unavailable(_) | CommitError::Overloaded => return,
+        }
         match learn(&mut turn, store) {
             Ok(()) => {}
             Err(error) => tracing::warn!(%error, "an approval that was changed on disk could not be read"),

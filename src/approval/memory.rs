@@ -1,5 +1,7 @@
 //! The approvals in memory. Locked for moments only, never across an await.
 
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,8 @@ pub(super) struct Slot {
     pub(super) ended: Option<(Outcome, Option<u16>)>,
     /// Its last change, as all changes are counted.
     pub(super) change: u64,
+    /// A commit failed that may have put on disk all the same what people gave.
+    in_doubt: bool,
 }
 
 impl Slot {
@@ -46,6 +50,7 @@ impl Slot {
             moved: watch::Sender::new(0),
             ended: None,
             change: 0,
+            in_doubt: false,
         }
     }
 
@@ -131,7 +136,7 @@ pub(super) struct Memory {
     pub(super) changes: u64,
     /// Monotonic and wall clock when they were last compared.
     pub(super) clocks: Option<Now>,
-    /// Those of which a change was under way as the wall clock was set back, and is still.
+    /// Those of which a change was under way or in doubt as the wall clock was set back, and is still.
     unsettled: BTreeSet<ApprovalId>,
 }
 
@@ -187,6 +192,7 @@ impl Memory {
     }
 
     pub(super) fn forget(&mut self, id: &ApprovalId) {
+        self.unsettled.remove(id);
         let Some(slot) = self.slots.remove(id) else {
             return;
         };
@@ -209,17 +215,6 @@ impl Memory {
 
     pub(super) fn get_mut(&mut self, id: &ApprovalId) -> Option<&mut Slot> {
         self.slots.get_mut(id)
-    }
-
-    /// The wall clock was set back: what is under way now may be what people gave before.
-    pub(super) fn leave_unsettled(&mut self) {
-        let taken = self.slots.iter().filter(|(_, slot)| slot.taken);
-        self.unsettled.extend(taken.map(|(id, _)| id.clone()));
-    }
-
-    /// Whether something of that is still under way.
-    pub(super) fn is_unsettled(&self) -> bool {
-        !self.unsettled.is_empty()
     }
 
     /// All that is on disk.
@@ -285,45 +280,6 @@ impl Memory {
         let slot = self.slots.get_mut(id)?;
         self.tickets = self.tickets.wrapping_add(1);
         Some(slot.connect(self.tickets, idempotency))
-    }
-
-    /// Ends a turn without a change. What was never on disk is gone.
-    pub(super) fn put_back(&mut self, id: &ApprovalId) {
-        self.unsettled.remove(id);
-        let Some(slot) = self.slots.get_mut(id) else {
-            return;
-        };
-        slot.taken = false;
-        slot.tell();
-        if slot.parking {
-            self.forget(id);
-        }
-    }
-
-    /// Ends a turn with what is now on disk. `until`: `None` where its time goes on.
-    ///
-    /// SECURITY: what was given counts no more where the clock was set back meanwhile: its stored end comes that much later. Tests:
-    /// `a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more`,
-    /// `what_was_being_given_back_as_the_clock_was_set_back_counts_no_more`.
-    pub(super) fn apply(&mut self, row: ApprovalRow, until: Option<Instant>, now: Now) {
-        let is_unsettled = self.unsettled.remove(&row.id);
-        let change = self.next_change();
-        if let Some(slot) = self.slots.get_mut(&row.id) {
-            let (agent, before, after) = (row.facts.agent.clone(), slot.row.state, row.state);
-            slot.change = change;
-            slot.row = row;
-            slot.until = until.unwrap_or(slot.until);
-            if slot.row.state.is_given() {
-                slot.given_until = Some(slot.until);
-            }
-            if is_unsettled {
-                slot.end_grant(now);
-            }
-            slot.taken = false;
-            slot.parking = false;
-            slot.tell();
-            self.count(&agent, before, after);
-        }
     }
 
     /// These are on disk without their values, and finished.

@@ -17,6 +17,7 @@ use crate::policy::Hold;
 mod clocks;
 mod grants;
 mod property;
+mod unsettled;
 mod waiting;
 
 pub(crate) fn action() -> Action {

@@ -89,7 +89,8 @@ fn steps(store: &Store, now: Timestamp, up: Option<&Uptime>) -> Result<Vec<Jump>
 }
 
 /// A machine that was put back to an earlier moment knows nothing of what is on record since. And a clock may be behind the record,
-/// and ahead by the machine's age: it was set forward, and back by less. What is told first makes the other longer.
+/// and ahead by the machine's age: it was set forward, and back by less. What is told first makes the other longer, also for budgets,
+/// which know of steps forward alone: they keep what was taken too long rather than too short.
 fn both(by_age: Option<Jump>, by_entry: Option<Jump>) -> Vec<Jump> {
     match (by_age, by_entry) {
         (Some(Jump::Forward(ahead)), Some(Jump::Back(behind))) => {
@@ -232,6 +233,15 @@ mod tests {
             steps(&store, started.plus(HOUR * 2), Some(&up("a", 7))).unwrap(),
             [Jump::Forward(HOUR)]
         );
+    }
+
+    #[test]
+    fn the_machines_age_tells_how_far_a_clock_was_set_back() {
+        let (ahead, behind, less) = (Jump::Forward(HOUR), Jump::Back(HOUR), Jump::Back(HOUR / 2));
+        assert_eq!(both(Some(less), Some(behind)), [less]);
+        assert_eq!(both(None, Some(behind)), [behind]);
+        assert_eq!(both(Some(ahead), None), [ahead]);
+        assert_eq!(both(Some(ahead), Some(less)), [less, Jump::Forward(HOUR * 3 / 2)]);
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ fn facts(agent: &str) -> Facts {
 }
 
 /// From now on for half an hour.
-fn given(approvals: &Approvals, uses: u32) -> Grant {
+pub(super) fn given(approvals: &Approvals, uses: u32) -> Grant {
     let now = approvals.now().wall;
     let grant = Grant {
         created: now,
@@ -40,7 +40,7 @@ fn print() -> Fingerprint {
     call("support-bot", 1, None)
 }
 
-fn covered(approvals: &Approvals, action: &Action) -> Option<Uses> {
+pub(super) fn covered(approvals: &Approvals, action: &Action) -> Option<Uses> {
     approvals.by_grants(&facts("support-bot"), action, &print(), &[asks()], &[], |_, _| true)
 }
 
@@ -194,51 +194,6 @@ async fn what_was_taken_back_counts_no_more_and_what_ended_by_itself_does() {
     }]);
     approvals.grant_ended(&left.id, end(None));
     assert!(!approvals.grant_counts(&taken.id) && approvals.grant_counts(&left.id));
-}
-
-/// What waits for ends that are on their way waits no longer than that.
-#[tokio::test(start_paused = true)]
-async fn a_step_back_waits_for_the_end_of_a_grant_until_it_is_on_disk() {
-    let (approvals, off, _) = astray();
-    let (before, under_way) = (given(&approvals, 5), given(&approvals, 5));
-    let end = GrantEnd {
-        time: approvals.now().wall,
-        by: None,
-    };
-    for grant in [&before, &under_way] {
-        let taken = approvals.take_back::<NoGrant>(grant.id.as_str(), None, |_| Ok(()));
-        assert_eq!(taken.unwrap().id, grant.id);
-    }
-    approvals.grant_ended(&before.id, end.clone());
-    off.store(-3600, Ordering::SeqCst);
-    let sweep = approvals.sweep();
-    assert_eq!((sweep.grants, sweep.busy), (vec![], true));
-    approvals.grant_ended(&under_way.id, end);
-    let sweep = approvals.sweep();
-    assert_eq!((sweep.grants, sweep.busy), (vec![], false));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_grant_that_was_on_its_way_as_the_clock_was_set_back_counts_for_nothing() {
-    let (approvals, off, _) = astray();
-    let one = |uses| Grant {
-        created: approvals.now().wall,
-        expires: approvals.now().wall.plus(minutes(30)),
-        ..sample::grant(uses)
-    };
-    let (grant, lost) = (one(5), one(4));
-    let giving = approvals.giving(vec![grant.clone()]);
-    let never = approvals.giving(vec![lost]);
-    // By less than the commit takes, too: nothing of it shows the step then.
-    off.store(-60, Ordering::SeqCst);
-    let sweep = approvals.sweep();
-    assert_eq!((sweep.grants, sweep.busy), (vec![], true), "its end comes later");
-    advance(minutes(2)).await;
-    drop(never);
-    giving.given();
-    assert!(covered(&approvals, &action()).is_none(), "no call goes by it");
-    let sweep = approvals.sweep();
-    assert_eq!((sweep.grants, sweep.busy), (vec![(grant, None)], false));
 }
 
 /// However long ago it ended: while an approval has a vote by it, what became of it is known.

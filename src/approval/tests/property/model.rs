@@ -42,6 +42,8 @@ pub(super) struct Disk {
     over: HashMap<ApprovalId, Instant>,
     /// Until when what people gave counts, spent or not.
     given: HashMap<ApprovalId, Instant>,
+    /// When people gave it, and by how much the clock had been set back by then.
+    decided: HashMap<ApprovalId, (Instant, Duration)>,
     /// What was given while the clock was set back: its stored end is that of the clock before.
     astray: Vec<ApprovalId>,
     /// What was being spent as the clock was found to be set back: it is not ended then, and a crash leaves it as it was given.
@@ -143,12 +145,13 @@ impl Disk {
                     in_time(drafted.over) && row.decided.unwrap() < row.expires,
                     "approved after its expiry"
                 );
-                self.give(drafted, now + Config::default().grant);
+                self.decided.insert(row.id.clone(), (drafted.made, drafted.back));
+                self.give(drafted, back, now + Config::default().grant);
             }
             (State::Consumed, _) => assert!(in_time(drafted.over), "spent after its expiry"),
             (State::Returned, _) => {
                 assert!(in_time(drafted.given), "given back after its expiry");
-                self.give(drafted, drafted.given.unwrap() + late);
+                self.give(drafted, back, drafted.given.unwrap() + late);
             }
             (State::Denied | State::Cancelled, _) => assert!(in_time(drafted.over), "decided after its expiry"),
         }
@@ -157,10 +160,12 @@ impl Disk {
         }
     }
 
-    /// What was under way as the clock was found to be set back counts no more.
-    fn give(&mut self, drafted: &Drafted, until: Instant) {
+    /// What was under way as the clock was found to be set back counts no more; nor what was given by that clock, found or not.
+    fn give(&mut self, drafted: &Drafted, back: Duration, until: Instant) {
         let id = &drafted.draft.row().id;
-        let until = if drafted.is_caught { Instant::now() } else { until };
+        let (now, (decided, back_then)) = (Instant::now(), self.decided[id]);
+        let is_ahead = back.saturating_sub(back_then).saturating_sub(now - decided) > CLOCK_SLACK;
+        let until = if drafted.is_caught || is_ahead { now } else { until };
         self.over.insert(id.clone(), until);
         self.given.insert(id.clone(), until);
     }

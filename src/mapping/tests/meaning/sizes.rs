@@ -208,6 +208,8 @@ fn a_cluster_is_as_large_as_its_pools_may_grow() {
     }
     for unknown in [
         json!({ "initialNodeCount": 1, "autopilot": { "enabled": true } }),
+        // What is said of it, whatever it says: the strict side.
+        json!({ "initialNodeCount": 1, "autopilot": { "enabled": false } }),
         json!({ "initialNodeCount": 3, "locations": ["us-central1-a", "us-central1-b"] }),
         json!({ "nodePools": [{ "initialNodeCount": 3, "locations": ["us-central1-a"] }] }),
         json!({ "initialNodeCount": 3, "autoscaling": { "enableNodeAutoprovisioning": true, "resource_limits": [{}] } }),

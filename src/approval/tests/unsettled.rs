@@ -1,0 +1,135 @@
+//! The wall clock is set back while something is on its way to the disk.
+
+use super::clocks::astray;
+use super::grants::{covered, given};
+use super::*;
+use crate::model::grant::{Grant, GrantEnd};
+use crate::store::tests::sample;
+use crate::store::{CommitError, Store};
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more() {
+    let (approvals, off, _) = astray();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    let review = review(&approvals, &id);
+    let vote = vote("alice", &review.row().rules);
+    let yes = review.approve(vote, BTreeMap::new());
+    off.store(-3600, Ordering::SeqCst);
+    for _ in 0..2 {
+        let sweep = approvals.sweep();
+        assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "its end comes later");
+    }
+    drop(yes.committed());
+    assert_eq!(found(&approvals, &refund), "new");
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.expired.len(), sweep.busy), (1, false));
+}
+
+/// What is given back was given before: found by a reader.
+#[tokio::test(start_paused = true)]
+async fn what_was_being_given_back_as_the_clock_was_set_back_counts_no_more() {
+    let (approvals, off, _) = astray();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    approve(&approvals, &id);
+    let sent = spend(&approvals, &refund).consumed_by.unwrap();
+    approvals.ended(&id, &sent, Outcome::NotSent, None);
+    advance(minutes(4)).await;
+    let back = approvals.give_back(&id, &sent).expect("nothing of it was sent");
+    off.store(-180, Ordering::SeqCst);
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "its end comes later");
+    drop(back.committed());
+    assert_eq!(found(&approvals, &refund), "new");
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.expired.len(), sweep.busy), (1, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_by_a_clock_that_was_ahead_counts_no_more() {
+    let (approvals, off, _) = astray();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    off.store(600, Ordering::SeqCst);
+    let review = review(&approvals, &id);
+    let vote = vote("alice", &review.row().rules);
+    let yes = review.approve(vote, BTreeMap::new());
+    // Right again before anybody looked.
+    off.store(0, Ordering::SeqCst);
+    drop(yes.committed());
+    assert_eq!(found(&approvals, &refund), "new");
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.expired.len(), sweep.jump), (1, None));
+}
+
+/// It may be on disk, and nobody here knows of it: found by a reader.
+#[tokio::test(start_paused = true)]
+async fn a_yes_that_is_in_doubt_as_the_clock_is_set_back_is_waited_for() {
+    let (approvals, off, _) = astray();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
+    let agreed = || {
+        let review = review(&approvals, &id);
+        let vote = vote("alice", &review.row().rules);
+        review.approve(vote, BTreeMap::new())
+    };
+    agreed().failed(&store, &CommitError::Unavailable("the disk is gone".into()));
+    assert_eq!(found(&approvals, &refund), "pending");
+    off.store(-3600, Ordering::SeqCst);
+    for _ in 0..2 {
+        let sweep = approvals.sweep();
+        assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "it may be on disk");
+    }
+    // Whether it was: what is given ends with what was, and people are asked anew.
+    drop(agreed().committed());
+    assert_eq!(found(&approvals, &refund), "new");
+    assert!(!approvals.sweep().busy);
+}
+
+/// What waits for ends that are on their way waits no longer than that.
+#[tokio::test(start_paused = true)]
+async fn a_step_back_waits_for_the_end_of_a_grant_until_it_is_on_disk() {
+    let (approvals, off, _) = astray();
+    let (before, under_way) = (given(&approvals, 5), given(&approvals, 5));
+    let end = GrantEnd {
+        time: approvals.now().wall,
+        by: None,
+    };
+    for grant in [&before, &under_way] {
+        let taken = approvals.take_back::<NoGrant>(grant.id.as_str(), None, |_| Ok(()));
+        assert_eq!(taken.unwrap().id, grant.id);
+    }
+    approvals.grant_ended(&before.id, end.clone());
+    off.store(-3600, Ordering::SeqCst);
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.grants, sweep.busy), (vec![], true));
+    approvals.grant_ended(&under_way.id, end);
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.grants, sweep.busy), (vec![], false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_was_on_its_way_as_the_clock_was_set_back_counts_for_nothing() {
+    let (approvals, off, _) = astray();
+    let one = |uses| Grant {
+        created: approvals.now().wall,
+        expires: approvals.now().wall.plus(minutes(30)),
+        ..sample::grant(uses)
+    };
+    let (grant, lost) = (one(5), one(4));
+    let giving = approvals.giving(vec![grant.clone()]);
+    let never = approvals.giving(vec![lost]);
+    // By less than the commit takes, too: nothing of it shows the step then.
+    off.store(-60, Ordering::SeqCst);
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.grants, sweep.busy), (vec![], true), "its end comes later");
+    advance(minutes(2)).await;
+    drop(never);
+    giving.given();
+    assert!(covered(&approvals, &action()).is_none(), "no call goes by it");
+    let sweep = approvals.sweep();
+    assert_eq!((sweep.grants, sweep.busy), (vec![(grant, None)], false));
+}
