@@ -23,8 +23,8 @@ use mutate::Dice;
 const SEED: u64 = 1;
 /// With how many inputs a target is fuzzed. Not for how long: a machine that is faster would fail where others pass.
 const INPUTS: usize = 1_000;
-/// What no input takes of a processor, in a build for tests: few take a quarter of it, and what grows by the square takes far more.
-const SLOW: Duration = Duration::from_secs(4);
+/// What no input takes of a processor, in a build for tests.
+const SLOW: Duration = Duration::from_secs(2);
 /// What is not waited for.
 const HANG: Duration = Duration::from_secs(60);
 /// How long a failing input is made smaller.

@@ -160,8 +160,14 @@ pub struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub fn of(text: &'a str) -> Self {
         let ends = |at: usize, end: &str| end == "\n" || text.as_bytes().get(at + 1) != Some(&b'\n');
-        let breaks = text.match_indices(['\n', '\r']).filter(|(at, end)| ends(*at, end));
-        let breaks = breaks.map(|(at, _)| at).collect();
+        // Few texts have a CR, and one character is found much faster than either of two.
+        let breaks = match text.contains('\r') {
+            false => text.match_indices('\n').map(|(at, _)| at).collect(),
+            true => {
+                let breaks = text.match_indices(['\n', '\r']).filter(|(at, end)| ends(*at, end));
+                breaks.map(|(at, _)| at).collect()
+            }
+        };
         Self { text, breaks }
     }
 

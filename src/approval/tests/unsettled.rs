@@ -7,14 +7,19 @@ use crate::model::grant::{Grant, GrantEnd};
 use crate::store::tests::sample;
 use crate::store::{CommitError, Store};
 
+/// Alice's yes, on its way.
+fn agreed(approvals: &Approvals, id: &ApprovalId) -> Draft {
+    let review = review(approvals, id);
+    let vote = vote("alice", &review.row().rules);
+    review.approve(vote, BTreeMap::new())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more() {
     let (approvals, off, _) = astray();
     let refund = call("bot", 1, None);
     let id = park(&approvals, &refund).approval().clone();
-    let review = review(&approvals, &id);
-    let vote = vote("alice", &review.row().rules);
-    let yes = review.approve(vote, BTreeMap::new());
+    let yes = agreed(&approvals, &id);
     off.store(-3600, Ordering::SeqCst);
     for _ in 0..2 {
         let sweep = approvals.sweep();
@@ -52,9 +57,7 @@ async fn a_yes_by_a_clock_that_was_ahead_counts_no_more() {
     let refund = call("bot", 1, None);
     let id = park(&approvals, &refund).approval().clone();
     off.store(600, Ordering::SeqCst);
-    let review = review(&approvals, &id);
-    let vote = vote("alice", &review.row().rules);
-    let yes = review.approve(vote, BTreeMap::new());
+    let yes = agreed(&approvals, &id);
     // Right again before anybody looked.
     off.store(0, Ordering::SeqCst);
     drop(yes.committed());
@@ -71,12 +74,7 @@ async fn a_yes_that_is_in_doubt_as_the_clock_is_set_back_is_waited_for() {
     let id = park(&approvals, &refund).approval().clone();
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
-    let agreed = || {
-        let review = review(&approvals, &id);
-        let vote = vote("alice", &review.row().rules);
-        review.approve(vote, BTreeMap::new())
-    };
-    agreed().failed(&store, &CommitError::Unavailable("the disk is gone".into()));
+    agreed(&approvals, &id).failed(&store, &CommitError::Unavailable("the disk is gone".into()));
     assert_eq!(found(&approvals, &refund), "pending");
     off.store(-3600, Ordering::SeqCst);
     for _ in 0..2 {
@@ -84,7 +82,7 @@ async fn a_yes_that_is_in_doubt_as_the_clock_is_set_back_is_waited_for() {
         assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "it may be on disk");
     }
     // Whether it was: what is given ends with what was, and people are asked anew.
-    drop(agreed().committed());
+    drop(agreed(&approvals, &id).committed());
     assert_eq!(found(&approvals, &refund), "new");
     assert!(!approvals.sweep().busy);
 }

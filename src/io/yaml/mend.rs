@@ -86,7 +86,10 @@ impl<T> Mended<T> {
                 column -= shift.by;
             }
         }
-        Diagnostic::at(wrong.file, &source.text, wrong.line, column, wrong.message)
+        match column == wrong.column {
+            true => wrong,
+            false => Diagnostic::at(wrong.file, &source.text, wrong.line, column, wrong.message),
+        }
     }
 }
 
