@@ -18,6 +18,7 @@
 //! `returned` is as `approved` in all that follows from it. [`State::may_become`] is this table in code.
 
 mod clock;
+mod doubt;
 mod draft;
 mod fingerprint;
 mod giving;

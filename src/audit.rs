@@ -93,7 +93,7 @@ pub use disclosure::{BEGINNING as DISCLOSURE_BEGINNING, Disclosure, disclose};
 pub use erase::{EraseError, Erasure, TARGET, Wanted};
 pub use export::{Exporter, Format};
 pub use figures::{Count, Figures, Sum, Tally};
-pub use grants::{by_grants, given, grant_ended};
+pub use grants::{by_grants, given, grant_ended, never_given};
 pub use history::{Ended, Event, Period, as_called, history};
 pub use notifications::{attempted, receiver_disabled, receiver_enabled};
 pub use proof::{HEADER as PROOF_HEADER, Proof, ProofError, ProveError, consistency, extension, prove};

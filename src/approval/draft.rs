@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::memory::left;
+use super::doubt::learn;
 use super::{CLOCK_SLACK, Turn, Veto};
 use crate::model::change::{ApprovalRow, Denial};
 use crate::model::{Change, State, Vote};
-use crate::store::{CommitError, ReadError, Store};
+use crate::store::{CommitError, Store};
 
 /// A change of an approval that is not on disk yet. Dropped, nothing has happened.
 #[must_use]
@@ -14,11 +14,18 @@ pub struct Draft {
     turn: Turn,
     row: Box<ApprovalRow>,
     worth: Option<Duration>,
+    /// What is queued where its commit is in doubt.
+    undo: Vec<Change>,
 }
 
 impl Draft {
     pub(super) fn new(turn: Turn, row: Box<ApprovalRow>, worth: Option<Duration>) -> Self {
-        Self { turn, row, worth }
+        Self {
+            turn,
+            row,
+            worth,
+            undo: Vec::new(),
+        }
     }
 
     /// The first change of an approval that nobody need be asked about: people said so beforehand.
@@ -33,15 +40,19 @@ impl Draft {
         &self.row
     }
 
-    /// The end of an approval that nobody asked for before, should its commit, which failed, have reached the disk: memory
-    /// does not know it, and nobody is to be asked for a call that is gone.
-    pub fn undone(&self) -> Option<ApprovalRow> {
-        (self.row.revision == 0).then(|| ApprovalRow {
-            revision: 1,
-            state: State::Expired,
-            decided: Some(self.turn.approvals.now().wall),
-            ..(*self.row).clone()
-        })
+    /// With the end, as `changes` makes it of its row, of an approval that nobody asked for before, should its commit fail and have
+    /// reached the disk: memory does not know it, and nobody is to be asked for a call that is gone. It is queued while it
+    /// still has its turn, so that a step of the clock is told behind it.
+    pub fn or_undone(mut self, changes: impl FnOnce(&ApprovalRow) -> Vec<Change>) -> Self {
+        if self.row.revision == 0 {
+            self.undo = changes(&ApprovalRow {
+                revision: 1,
+                state: State::Expired,
+                decided: Some(self.turn.approvals.now().wall),
+                ..(*self.row).clone()
+            });
+        }
+        self
     }
 
     /// Puts the change on disk by `changes`, which hold the row, and only then in memory.
@@ -60,7 +71,9 @@ impl Draft {
 
     /// To be called once the row is on disk: only then the change is seen.
     pub fn committed(self) -> ApprovalRow {
-        let Draft { mut turn, row, worth } = self;
+        let Draft {
+            mut turn, row, worth, ..
+        } = self;
         let now = turn.approvals.now();
         // SECURITY: the clock was set back while this was under way, and no look found it yet, or it was set forward meanwhile and is
         // right again: the end that stands on disk comes that much later (test
@@ -86,11 +99,14 @@ impl Draft {
         let mut turn = self.turn;
         match error {
             CommitError::Lost => {}
-            CommitError::Unavailable(_) if self.row.state.is_given() => {
-                turn.approvals.memory().doubt(&self.row.id);
+            CommitError::Unavailable(_) => {
+                store.later(self.undo);
+                if self.row.state.is_given() {
+                    turn.approvals.memory().doubt(&self.row.id);
+                }
                 return;
             }
-            CommitError::Unavailable(_) | CommitError::Overloaded => return,
+            CommitError::Overloaded => return,
         }
         match learn(&mut turn, store) {
             Ok(()) => {}
@@ -147,33 +163,4 @@ impl Draft {
             }
         }
     }
-}
-
-/// SECURITY: who can write the database, and makes our next change lose, must not have their own yes taken for what reached the
-/// disk. Test: `an_approval_that_somebody_else_put_on_disk_lets_nothing_through`.
-fn learn(turn: &mut Turn, store: &Store) -> Result<(), ReadError> {
-    let Some(found) = store.approval(&turn.row.id)? else {
-        return Ok(());
-    };
-    if found.revision <= turn.row.revision {
-        return Ok(());
-    }
-    if !store.is_ours(&found) {
-        let (approval, state) = (&found.id, found.state.as_str());
-        tracing::error!(%approval, state, "an approval in the database is not what this sidecar wrote: it counts for nothing");
-        return Ok(());
-    }
-    let approvals = turn.approvals.clone();
-    let (now, consumed) = (approvals.now(), found.consumed);
-    let until = now.running + left(&approvals.shared.config, &found, now.wall);
-    approvals.memory().apply(found, Some(until), now);
-    turn.over = true;
-    for spent in consumed
-        .map(|since| store.spent(since))
-        .transpose()?
-        .unwrap_or_default()
-    {
-        approvals.ended(&spent.approval, &spent.call, spent.outcome, spent.status);
-    }
-    Ok(())
 }

@@ -24,7 +24,8 @@ pub struct Sweep {
     /// How the wall clock jumped since the last look, if by more than 5 s. Where it was set back, grants are expired: their
     /// stored end cannot be trusted. Pending approvals stay; set forward, all stays.
     pub jump: Option<Jump>,
-    /// What is over, or was given before the last step back, is being put on disk by somebody else: its end comes with a later look.
+    /// What is over, or was given before the last step back, is being put on disk by somebody else, or may be there already
+    /// ([`Approvals::settle`]): its end comes with a later look.
     pub busy: bool,
 }
 

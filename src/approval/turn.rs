@@ -317,7 +317,7 @@ impl Approvals {
         self.take(id, State::is_open).map(Veto)
     }
 
-    fn take(&self, id: &ApprovalId, open: impl Fn(State) -> bool) -> Result<Turn, NotOpen> {
+    pub(super) fn take(&self, id: &ApprovalId, open: impl Fn(State) -> bool) -> Result<Turn, NotOpen> {
         let now = self.now();
         let mut memory = self.memory();
         let slot = memory.get_mut(id).filter(|slot| slot.on_disk()).ok_or(NotOpen::Gone)?;

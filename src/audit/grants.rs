@@ -4,6 +4,7 @@ use super::{joined, short};
 use crate::model::entry::{Committed, Kind};
 use crate::model::grant::{Grant, GrantEnd, Scope};
 use crate::model::{Change, Entry, GrantId};
+use crate::store::CommitError;
 
 fn about(grant: &Grant, event: &'static str) -> Entry {
     Entry::new(Kind::Grant)
@@ -44,6 +45,22 @@ pub fn grant_ended(grant: &Grant, end: &GrantEnd) -> Vec<Change> {
         .with("ended", end.time.0)
         .with_some("person", end.by.as_deref());
     vec![Change::Append(entry), Change::GrantEnded(grant.id.clone(), end.clone())]
+}
+
+/// To be queued where grants could not be written. If that is in doubt they may be on disk all the same, where nobody who goes by
+/// what memory has could revoke them: then so are their ends.
+pub fn never_given(grants: &[Grant], error: &CommitError) -> Vec<Change> {
+    let ended = |grant: &Grant| {
+        let end = GrantEnd {
+            time: grant.created,
+            by: None,
+        };
+        grant_ended(grant, &end)
+    };
+    match error {
+        CommitError::Unavailable(_) => grants.iter().flat_map(ended).collect(),
+        CommitError::Lost | CommitError::Overloaded => Vec::new(),
+    }
 }
 
 /// The same changes, where the decision among them rests on these grants.

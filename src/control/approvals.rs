@@ -270,7 +270,7 @@ pub(super) async fn deny(
             audit::denied(row).into_iter().chain(given).collect()
         };
         let written = veto.write(&store, denial, changes).await;
-        written.inspect_err(|error| super::grants::undo(&store, giving.grants(), error))?;
+        written.inspect_err(|error| store.later(audit::never_given(giving.grants(), error)))?;
         giving.given();
         Ok::<(), Problem>(())
     })

@@ -67,6 +67,7 @@ pub async fn expire(watch: Watch, stop: impl Future<Output = ()>) {
             () = &mut stop => return,
             _ = ticks.tick() => {}
         }
+        approvals.settle(store);
         let sweep = approvals.sweep();
         if let Some(jump) = sweep.jump {
             match jump {

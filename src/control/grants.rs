@@ -23,7 +23,7 @@ use crate::model::diagnostic::meant;
 use crate::model::grant::{Bounds, Grant, GrantEnd, GrantRow, LONGEST, MOST_USES, Most, Scope};
 use crate::model::vocabulary::FieldType;
 use crate::model::{GrantId, Timestamp, Value, Vote, money};
-use crate::store::{CommitError, Store, to_its_end};
+use crate::store::{CommitError, to_its_end};
 
 /// Characters of a target's id.
 const LONGEST_TARGET: usize = 500;
@@ -65,7 +65,7 @@ pub(super) async fn give(
     let changes = audit::given(&grant);
     to_its_end(async move {
         let written = parts.store.write(changes).await;
-        written.inspect_err(|error| undo(&parts.store, giving.grants(), error))?;
+        written.inspect_err(|error| parts.store.later(audit::never_given(giving.grants(), error)))?;
         giving.given();
         Ok::<(), Problem>(())
     })
@@ -76,20 +76,6 @@ pub(super) async fn give(
         ended: None,
     };
     Ok(Json(view::Grant::new(&row, true)))
-}
-
-/// To be called where grants could not be written. If that is in doubt it may be on disk all the same, where nobody who goes by
-/// what memory has could revoke it: then so is its end.
-pub(super) fn undo(store: &Store, grants: &[Grant], error: &CommitError) {
-    if let CommitError::Unavailable(_) = error {
-        let end = GrantEnd {
-            time: Timestamp::now(),
-            by: None,
-        };
-        grants
-            .iter()
-            .for_each(|grant| store.later(audit::grant_ended(grant, &end)));
-    }
 }
 
 impl New {

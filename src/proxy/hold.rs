@@ -215,9 +215,9 @@ async fn put(
     held.open.because(Reason::AuditUnavailable);
     to_its_end(async move {
         let (draft, uses) = draft.unzip();
-        let undone = draft.as_ref().and_then(Draft::undone);
         let written = match draft {
-            Some(draft) => draft.write(&store, changes).await.map(drop),
+            // Where it may be on disk all the same, so is its end, and that of the approval.
+            Some(draft) => draft.or_undone(audit::expired).write(&store, changes).await.map(drop),
             None => store.write(changes).await,
         };
         if let (Some(uses), Ok(()) | Err(CommitError::Unavailable(_))) = (uses.flatten(), &written) {
@@ -225,9 +225,7 @@ async fn put(
         }
         if let Err(error) = written {
             if let CommitError::Unavailable(_) = error {
-                // It may be on disk all the same; then so is its end, and that of the approval.
                 held.open.recorded();
-                undone.iter().for_each(|row| store.later(audit::expired(row)));
             }
             return Err(error);
         }

@@ -1,4 +1,4 @@
-//! How turns end, and what is waited for where the wall clock was set back meanwhile.
+//! How turns end, what is in doubt by then, and what is waited for where the wall clock was set back meanwhile.
 
 use tokio::time::Instant;
 
@@ -23,10 +23,23 @@ impl Memory {
         }
     }
 
-    /// The commit that its turn was for failed, and what people gave may be on disk by it.
+    /// The commit that its turn was for failed, and what people gave may be on disk by it: until that is known, it is waited for.
     pub(in crate::approval) fn doubt(&mut self, id: &ApprovalId) {
         if let Some(slot) = self.slots.get_mut(id) {
             slot.in_doubt = true;
+        }
+    }
+
+    /// Those of which that is so and nobody makes a change.
+    pub(in crate::approval) fn doubted(&self) -> Vec<ApprovalId> {
+        let doubted = self.slots.iter().filter(|(_, slot)| slot.in_doubt && !slot.taken);
+        doubted.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The row in memory is the one on disk.
+    pub(in crate::approval) fn doubt_no_more(&mut self, id: &ApprovalId) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.in_doubt = false;
         }
     }
 
@@ -57,13 +70,13 @@ impl Memory {
         }
     }
 
-    /// The wall clock was set back: what is under way now may be what people gave before.
+    /// The wall clock was set back: what is under way or in doubt now may be what people gave before.
     pub(in crate::approval) fn leave_unsettled(&mut self) {
-        let taken = self.slots.iter().filter(|(_, slot)| slot.taken || slot.in_doubt);
-        self.unsettled.extend(taken.map(|(id, _)| id.clone()));
+        let given = self.slots.iter().filter(|(_, slot)| slot.taken || slot.in_doubt);
+        self.unsettled.extend(given.map(|(id, _)| id.clone()));
     }
 
-    /// Whether something of that is still under way.
+    /// Whether something of that still is.
     pub(in crate::approval) fn is_unsettled(&self) -> bool {
         !self.unsettled.is_empty()
     }

@@ -3,6 +3,7 @@
 use super::clocks::astray;
 use super::grants::{covered, given};
 use super::*;
+use crate::model::Change;
 use crate::model::grant::{Grant, GrantEnd};
 use crate::store::tests::sample;
 use crate::store::{CommitError, Store};
@@ -68,23 +69,40 @@ async fn a_yes_by_a_clock_that_was_ahead_counts_no_more() {
 
 /// It may be on disk, and nobody here knows of it: found by a reader.
 #[tokio::test(start_paused = true)]
-async fn a_yes_that_is_in_doubt_as_the_clock_is_set_back_is_waited_for() {
-    let (approvals, off, _) = astray();
-    let refund = call("bot", 1, None);
-    let id = park(&approvals, &refund).approval().clone();
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
-    agreed(&approvals, &id).failed(&store, &CommitError::Unavailable("the disk is gone".into()));
-    assert_eq!(found(&approvals, &refund), "pending");
-    off.store(-3600, Ordering::SeqCst);
-    for _ in 0..2 {
+async fn a_yes_that_is_in_doubt_as_the_clock_is_set_back_is_waited_for_until_it_is_known() {
+    for reached in [false, true] {
+        let (approvals, off, _) = astray();
+        let refund = call("bot", 1, None);
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
+        let Found::New(parks, _client) = approvals.look_up(&refund, &hold("bot")) else {
+            panic!("expected that nobody was asked");
+        };
+        let id = parks.row().id.clone();
+        let held = Change::ApprovalHeld(Box::new(parks.row().clone()));
+        drop(parks.write(&store, vec![held]).await.unwrap());
+        let lost = agreed(&approvals, &id);
+        if reached {
+            let yes = Change::ApprovalMoved(Box::new(lost.row().clone()));
+            store.write(vec![yes]).await.unwrap();
+        }
+        lost.failed(&store, &CommitError::Unavailable("the disk is gone".into()));
+        assert_eq!(found(&approvals, &refund), "pending");
+        off.store(-3600, Ordering::SeqCst);
+        for _ in 0..2 {
+            let sweep = approvals.sweep();
+            assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "it may be on disk");
+        }
+        approvals.settle(&store);
         let sweep = approvals.sweep();
-        assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "it may be on disk");
+        assert_eq!((sweep.expired.len(), sweep.busy), (usize::from(reached), false));
+        drop(sweep);
+        // What is given by the clock that is counts; what reached the disk by that before ends, and people are asked anew.
+        if !reached {
+            drop(agreed(&approvals, &id).committed());
+        }
+        assert_eq!(found(&approvals, &refund), if reached { "new" } else { "approved" });
     }
-    // Whether it was: what is given ends with what was, and people are asked anew.
-    drop(agreed(&approvals, &id).committed());
-    assert_eq!(found(&approvals, &refund), "new");
-    assert!(!approvals.sweep().busy);
 }
 
 /// What waits for ends that are on their way waits no longer than that.

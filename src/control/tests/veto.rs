@@ -170,13 +170,13 @@ async fn what_was_parked_in_doubt_is_over_if_it_reached_the_disk_and_no_harm_if_
         let Found::New(draft, _ticket) = memory.look_up(&fingerprint, &held) else {
             panic!("expected that nobody was asked");
         };
-        let (undone, id) = (draft.undone().unwrap(), draft.row().id.clone());
+        let id = draft.row().id.clone();
+        let draft = draft.or_undone(audit::expired);
         if durable {
             store.write(audit::held(draft.row())).await.unwrap();
         }
-        drop(draft);
+        draft.failed(store, &CommitError::Unavailable("disk".into()));
         assert!(memory.get(&id).is_none());
-        store.later(audit::expired(&undone));
         store.flush().await.unwrap();
         let state = store.approval(&id).unwrap().map(|row| row.state);
         assert_eq!(state, durable.then_some(State::Expired));
@@ -198,13 +198,13 @@ async fn what_was_granted_in_doubt_is_over_if_it_reached_the_disk_and_no_harm_if
             store.write(audit::given(&grant)).await.unwrap();
         }
         let in_doubt = CommitError::Unavailable("disk".into());
-        super::super::grants::undo(store, std::slice::from_ref(&grant), &in_doubt);
+        store.later(audit::never_given(std::slice::from_ref(&grant), &in_doubt));
         store.flush().await.unwrap();
         assert!(store.grants().unwrap().is_empty());
         let next = crate::store::tests::sample::grant(1);
         store.write(audit::given(&next)).await.unwrap();
         for refused in [CommitError::Lost, CommitError::Overloaded] {
-            super::super::grants::undo(store, std::slice::from_ref(&next), &refused);
+            assert!(audit::never_given(std::slice::from_ref(&next), &refused).is_empty());
         }
         store.flush().await.unwrap();
         assert_eq!(store.grants().unwrap().len(), 1, "what is not in doubt was not written");

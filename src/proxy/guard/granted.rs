@@ -37,17 +37,8 @@ pub(super) async fn give(parts: &Parts, permit: &Permit, evidence: &Evidence) ->
     }
     let (store, giving) = (parts.store.clone(), parts.approvals.giving(grants.clone()));
     let written = to_its_end(async move {
-        store.write(changes).await.inspect_err(|error| {
-            // In doubt, they may be on disk all the same, where nobody knows of them: then so are their ends.
-            if let CommitError::Unavailable(_) = error {
-                let end = GrantEnd {
-                    time: created,
-                    by: None,
-                };
-                let ends = giving.grants().iter().map(|grant| audit::grant_ended(grant, &end));
-                ends.for_each(|end| store.later(end));
-            }
-        })?;
+        let written = store.write(changes).await;
+        written.inspect_err(|error| store.later(audit::never_given(giving.grants(), error)))?;
         giving.given();
         Ok::<(), CommitError>(())
     });
