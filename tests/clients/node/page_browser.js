@@ -115,6 +115,11 @@ async function sees(...words) {
   return told();
 }
 
+// What everything that is seen of this selector says.
+async function each(...selector) {
+  return told({ each: await page.locator(selector.join(" ")).filter({ visible: true }).allInnerTexts() });
+}
+
 // Where the first of its kind is.
 async function place(...words) {
   return told({ box: await found(words.join(" ")).first().boundingBox(), focus: await page.evaluate(() => document.activeElement.tagName) });
@@ -165,4 +170,4 @@ async function shot(file) {
 }
 
 if (process.env.PAGE_CERTIFICATE) trust(process.env.PAGE_CERTIFICATE);
-serve({ open, go, follow, press, fill, sees, place, judge, forget, shot, deaf, hears }).then(() => browser?.close());
+serve({ open, go, follow, press, fill, sees, each, place, judge, forget, shot, deaf, hears }).then(() => browser?.close());

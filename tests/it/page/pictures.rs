@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::{Browser, stripe, text};
-use crate::harness::{Receiver, Session, Sidecar, eventually};
+use crate::harness::{Receiver, Session, Sidecar, Workspace, eventually, root};
 use crate::notify::mailed;
 
 /// As the pictures of each page are taken.
@@ -112,6 +114,89 @@ fn what_a_mail_says_is_sound() {
         browser.is_sound(&picture);
         taken(&mut browser, &picture);
     }
+}
+
+/// The blocks that Slack is given, as `slack-blocks-to-jsx` shows them: Slack itself shows a test none.
+#[test]
+fn what_a_message_in_slack_says_is_shown_block_by_block() {
+    let workspace = Workspace::new();
+    let (_origin, configuration) = stripe();
+    let configuration = configuration.person("alice", "approver").person("bob", "marketing");
+    let sidecar = workspace.asked_by(configuration).start();
+    Session::stripe(&sidecar).call("balance").assert_ok();
+    let (mut client, _) = waits(&sidecar, "refund ch_1042 amount=60000");
+    let asking = workspace.shows("Approval wanted");
+    workspace.press(&sidecar, "U0ALICE", "runplane_approve");
+    client.receive().assert_ok();
+    let decided = workspace.shows("Consumed: apr_");
+    let messages = [
+        ("While it waits for people", asking),
+        (
+            "The same message once alice has approved and the call has gone out",
+            decided,
+        ),
+    ];
+    let logo = root().join("src/control/page/assets/icon.svg");
+    let mut renderer = Session::at("node/slack_shown.js", "LOGO", &logo.display().to_string());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("slack.html");
+    let mut browser = Browser::new();
+    for (width, scheme) in TAKEN {
+        let picture = format!("slack-{width}-{scheme}.png");
+        let given = messages
+            .each_ref()
+            .map(|(caption, message)| json!({"caption": caption, "blocks": message["blocks"]}));
+        let html = renderer.call(&format!("show {}", json!({"scheme": scheme, "messages": given})));
+        std::fs::write(&file, html.assert_ok().value.as_str().unwrap()).unwrap();
+        let shown = browser.open(true, width, scheme, &format!("file://{}", file.display()));
+        for words in [
+            "Approval wanted: apr_",
+            "What: Refund $600.00 of ch_1042",
+            "Agent: support-bot",
+            "Rule: refund-over-500 asks approver",
+            "Before: ",
+            "Consumed: apr_",
+            "Yes: alice at ",
+        ] {
+            assert!(text(&shown).contains(words), "{words}: {shown}");
+        }
+        let each = browser.does("each .slack_blocks_to_jsx--block_wrapper")["each"].clone();
+        let seen: Vec<_> = each
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| lines(it.as_str().unwrap()))
+            .collect();
+        let said: Vec<_> = messages.iter().flat_map(|(_, message)| said(message)).collect();
+        assert_eq!(seen, said, "{picture}: every block, and nothing else");
+        let buttons = browser.does("each button")["each"].clone();
+        assert_eq!(
+            buttons,
+            json!(["Approve", "Deny…", "Open the page", "Open the page"]),
+            "{picture}"
+        );
+        // Without the library's style a button is lower.
+        assert_eq!(browser.does("place Approve")["box"]["height"], json!(28), "{picture}");
+        let judged = browser.does("judge");
+        assert_eq!(judged["wider"], json!(0), "{picture}: wider than the screen");
+        assert_eq!(judged["complaints"], json!([]), "{picture}");
+        taken(&mut browser, &picture);
+    }
+}
+
+/// The lines of each block as people read them.
+fn said(message: &Value) -> Vec<Vec<String>> {
+    let line = |text: &Value| text["text"].as_str().unwrap().to_owned();
+    let written = |block: &Value| match block["elements"].as_array() {
+        Some(buttons) => buttons.iter().flat_map(|it| lines(&line(&it["text"]))).collect(),
+        None => lines(&line(&block["text"])),
+    };
+    message["blocks"].as_array().unwrap().iter().map(written).collect()
+}
+
+fn lines(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(str::to_owned).collect()
 }
 
 /// A picture of what is shown, where pictures are wanted.
