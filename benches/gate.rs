@@ -456,6 +456,7 @@ criterion_group! {
 fn main() {
     // As `runplane run` starts.
     memory::goes_back_soon().unwrap();
+    memory::goes_back().unwrap();
     benches();
     Criterion::default().configure_from_args().final_summary();
 }

@@ -32,6 +32,7 @@ pub(super) fn run(home: Home, args: &Args) -> anyhow::Result<ExitCode> {
     if let Err(error) = memory::goes_back_soon() {
         tracing::warn!(%error, "this process cannot be started anew: a reload of many rules may delay a call by some milliseconds");
     }
+    memory::goes_back().context("cannot start threads")?;
     let Prepared { config, rules, store } = match prepare(home)? {
         Ok(prepared) => prepared,
         Err(wrong) => return super::check::print(&wrong),

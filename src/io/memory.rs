@@ -1,22 +1,31 @@
-//! How soon memory that was freed goes back to the system.
+//! How soon memory that was freed goes back to the system, and on whose time.
 
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
+use std::hint::black_box;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
-/// Read by the allocator before anything of ours runs: milliseconds.
+use super::background;
+
+/// Milliseconds after which what was freed may go back. Read by the allocator before anything of ours runs, as is the next.
 const DELAY: &str = "MIMALLOC_PURGE_DELAY";
+/// How often a thread takes memory that it has not at hand before it gives back what may go by then, whoever freed it.
+const COLLECT: &str = "MIMALLOC_GENERIC_COLLECT";
+/// How often a thread of ours does that instead.
+const EVERY: Duration = Duration::from_secs(1);
 
-/// Starts this process anew, under the same id, with memory going back 10 ms after it was freed, unless the environment says
-/// when already.
+/// Starts this process anew, under the same id, with memory going back 10 ms after it was freed, and not while a call is decided,
+/// unless the environment says when already.
 ///
-/// The allocator does it a second later, with all that came together, in whichever thread frees something next: behind a reload
-/// of 10,000 rules that was a call, which waited 9 ms for 95 MB. So soon after, it is less at a time (`cargo bench --bench gate` shows
-/// what is left of it).
+/// By itself the allocator does it a second later, with all that came together, in whichever thread takes memory next: behind a
+/// reload of 10,000 rules that was a call, which waited 10 ms and more for 98 MB (`cargo bench --bench gate`). What calls leave is
+/// for [`goes_back`].
 ///
 /// # Errors
 /// If that cannot be done: all goes on as it was.
@@ -39,7 +48,27 @@ pub fn goes_back_soon() -> io::Result<()> {
         .arg0(name)
         .args(arguments)
         .env(DELAY, "10")
+        // The most that it takes: a call comes to it once in some hundred thousand.
+        .env(COLLECT, "1000000")
         .exec())
+}
+
+/// Has what was freed go back once a second, on a thread of its own that calls come before.
+///
+/// # Errors
+/// If there can be no more threads.
+pub fn goes_back() -> io::Result<()> {
+    background::start("memory", || {
+        loop {
+            thread::sleep(EVERY);
+            // A thread that ends, and took memory, gives back what may go of all threads: nothing else has the allocator do it that
+            // is safe to call.
+            let ends = thread::Builder::new().spawn(|| drop(black_box(Box::new(0_u8))));
+            if let Err(error) = ends.map(thread::JoinHandle::join) {
+                tracing::debug!(%error, "memory goes back later");
+            }
+        }
+    })
 }
 
 /// Whether a shell finds this file by that name. A program that was started through its loader (`ld-linux-x86-64.so.2 ./runplane run`)

@@ -5,7 +5,9 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::clients::aws::before_s3;
-use crate::harness::{Moto, Origin, PATIENCE, Reply, Session, Sidecar, Tunnel, Wire, contains, noise, sha256};
+use crate::harness::{
+    Moto, Origin, PATIENCE, Reply, Session, Sidecar, Tunnel, Wire, contains, eventually, noise, sha256,
+};
 use crate::reject::MOTO;
 
 const EVERYTHING: &str = r#"
@@ -20,13 +22,19 @@ fn hundred_megabytes() -> Vec<u8> {
     noise(PIECE).repeat(PIECES)
 }
 
-/// Else a call pays for what a reload freed.
+/// Not while a call is decided: it would pay for what a reload freed.
 #[test]
-fn the_process_that_was_started_gives_memory_back_soon() {
+fn what_a_reload_freed_goes_back_though_nobody_calls() {
     let sidecar = Sidecar::new().start();
     let of_it = |file: &str| std::fs::read(format!("/proc/{}/{file}", sidecar.pid())).unwrap();
     assert!(contains(&of_it("environ"), b"\0MIMALLOC_PURGE_DELAY=10\0"));
+    assert!(contains(&of_it("environ"), b"\0MIMALLOC_GENERIC_COLLECT=1000000\0"));
     assert!(contains(&of_it("cmdline"), b"\0run\0"));
+    let rule = |n| format!("@id(\"more-{n}\") forbid (principal == Agent::\"bot-{n}\", action, resource);\n");
+    sidecar.puts("policies/more.cedar", (0..2_000).map(rule).collect::<String>());
+    sidecar.puts("policies/more.cedar", String::new());
+    let freed = |than: usize| sidecar.peak().saturating_sub(sidecar.resident()) >= than;
+    eventually("memory goes back", || freed(20));
 }
 
 #[test]

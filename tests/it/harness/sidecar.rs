@@ -69,8 +69,17 @@ impl Sidecar {
 
     /// The most memory that it ever had, in MiB.
     pub fn peak(&self) -> usize {
+        self.megabytes("VmHWM:")
+    }
+
+    /// What it has now, in MB.
+    pub fn resident(&self) -> usize {
+        self.megabytes("VmRSS:")
+    }
+
+    fn megabytes(&self, of: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(of)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() >> 10
     }
 
