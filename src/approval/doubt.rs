@@ -5,19 +5,22 @@ use super::{Approvals, Turn};
 use crate::store::{ReadError, Store};
 
 impl Approvals {
-    /// Learns what became of it, where the store writes again: what is not on disk by then never will be. To be called about
-    /// once a second: a step of the wall clock is not told before (`Sweep::busy`), and people may try again much later.
+    /// Learns what became of that which a step of the wall clock waits for (`Sweep::busy`), where the store writes again: what is
+    /// not on disk by then never will be, and what is ends. To be called about once a second: people may try again much later.
+    ///
+    /// SECURITY: nothing else is learnt before somebody decides again. A no that could not be recorded either would come too late
+    /// for a yes that counts by itself. Test: `a_yes_in_doubt_counts_not_by_itself`.
     pub fn settle(&self, store: &Store) {
         let doubted = self.memory().doubted();
-        // Asked behind the look: a failure that is over by then is the one that these came of, or a later one.
-        if doubted.is_empty() || !store.is_writable() {
-            return;
-        }
         for id in doubted {
             // Where somebody changes it at this moment the store tells them, or the next look comes to it.
             let Ok(mut turn) = self.take(&id, |_| true) else {
                 continue;
             };
+            // Asked with the turn: nobody adds a doubt now, and the failure that this one came of is over.
+            if !store.is_writable() {
+                return;
+            }
             if let Err(error) = learn(&mut turn, store) {
                 tracing::warn!(%error, approval = %id, "whether it was approved on disk could not be read");
             }

@@ -1,4 +1,4 @@
-//! How soon memory that was freed goes back to the system, and on whose time.
+//! When memory that was freed goes back to the system, and on whose time.
 
 use std::env;
 use std::ffi::OsStr;
@@ -13,19 +13,18 @@ use std::time::Duration;
 
 use super::background;
 
-/// Milliseconds after which what was freed may go back. Read by the allocator before anything of ours runs, as is the next.
+/// Milliseconds after which whichever thread takes or frees memory next gives back what was freed. Read by the allocator before
+/// anything of ours runs.
 const DELAY: &str = "MIMALLOC_PURGE_DELAY";
-/// How often a thread takes memory that it has not at hand before it gives back what may go by then, whoever freed it.
-const COLLECT: &str = "MIMALLOC_GENERIC_COLLECT";
-/// How often a thread of ours does that instead.
+/// An hour, which begins anew each time that [`goes_back`] does it.
+const NOT_BY_CALLS: &str = "3600000";
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Starts this process anew, under the same id, with memory going back 10 ms after it was freed, and not while a call is decided,
-/// unless the environment says when already.
+/// Starts this process anew, under the same id, where no call gives back memory that was freed, unless the environment says when
+/// it goes back. That is then for [`goes_back`] alone.
 ///
-/// By itself the allocator does it a second later, with all that came together, in whichever thread takes memory next: behind a
-/// reload of 10,000 rules that was a call, which waited 10 ms and more for 98 MB (`cargo bench --bench gate`). What calls leave is
-/// for [`goes_back`].
+/// By itself the allocator does it after a second, all that came together, in a thread that has something else to do: behind a
+/// reload of 10,000 rules that was a call, which waited 10 ms and more for 98 MB (`cargo bench --bench gate`).
 ///
 /// # Errors
 /// If that cannot be done: all goes on as it was.
@@ -47,9 +46,7 @@ pub fn goes_back_soon() -> io::Result<()> {
     Err(Command::new(executable)
         .arg0(name)
         .args(arguments)
-        .env(DELAY, "10")
-        // The most that it takes: a call comes to it once in some hundred thousand.
-        .env(COLLECT, "1000000")
+        .env(DELAY, NOT_BY_CALLS)
         .exec())
 }
 
@@ -61,14 +58,16 @@ pub fn goes_back() -> io::Result<()> {
     background::start("memory", || {
         loop {
             thread::sleep(EVERY);
-            // A thread that ends, and took memory, gives back what may go of all threads: nothing else has the allocator do it that
-            // is safe to call.
-            let ends = thread::Builder::new().spawn(|| drop(black_box(Box::new(0_u8))));
-            if let Err(error) = ends.map(thread::JoinHandle::join) {
-                tracing::debug!(%error, "memory goes back later");
-            }
+            ask_for_too_much();
         }
     })
+}
+
+/// Where it has not enough, the allocator gives back all that was freed before it tries once more: nothing else has it do so that
+/// is safe to call. Nobody has half of what can be addressed.
+fn ask_for_too_much() {
+    let refused = Vec::<u8>::new().try_reserve_exact(black_box(isize::MAX.unsigned_abs() / 2));
+    debug_assert!(refused.is_err());
 }
 
 /// Whether a shell finds this file by that name. A program that was started through its loader (`ld-linux-x86-64.so.2 ./runplane run`)

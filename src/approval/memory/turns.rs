@@ -30,10 +30,10 @@ impl Memory {
         }
     }
 
-    /// Those of which that is so and nobody makes a change.
+    /// Those of which that is so that a step of the wall clock waits for.
     pub(in crate::approval) fn doubted(&self) -> Vec<ApprovalId> {
-        let doubted = self.slots.iter().filter(|(_, slot)| slot.in_doubt && !slot.taken);
-        doubted.map(|(id, _)| id.clone()).collect()
+        let in_doubt = |id: &&ApprovalId| self.slots.get(id).is_some_and(|slot| slot.in_doubt && !slot.taken);
+        self.unsettled.iter().filter(in_doubt).cloned().collect()
     }
 
     /// The row in memory is the one on disk.

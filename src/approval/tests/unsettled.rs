@@ -15,6 +15,25 @@ fn agreed(approvals: &Approvals, id: &ApprovalId) -> Draft {
     review.approve(vote, BTreeMap::new())
 }
 
+fn moved(row: &ApprovalRow) -> Vec<Change> {
+    vec![Change::ApprovalMoved(Box::new(row.clone()))]
+}
+
+/// An approval on disk, and a yes to it whose commit failed and that is there all the same if it `reached` it.
+async fn in_doubt(approvals: &Approvals, refund: &Fingerprint, store: &Store, reached: bool) -> ApprovalId {
+    let Found::New(parks, _client) = approvals.look_up(refund, &hold("bot")) else {
+        panic!("expected that nobody was asked");
+    };
+    let held = Change::ApprovalHeld(Box::new(parks.row().clone()));
+    let id = parks.write(store, vec![held]).await.unwrap().id;
+    let lost = agreed(approvals, &id);
+    if reached {
+        store.write(moved(lost.row())).await.unwrap();
+    }
+    lost.failed(store, &CommitError::Unavailable("the disk is gone".into()));
+    id
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more() {
     let (approvals, off, _) = astray();
@@ -72,21 +91,9 @@ async fn a_yes_by_a_clock_that_was_ahead_counts_no_more() {
 async fn a_yes_that_is_in_doubt_as_the_clock_is_set_back_is_waited_for_until_it_is_known() {
     for reached in [false, true] {
         let (approvals, off, _) = astray();
-        let refund = call("bot", 1, None);
-        let directory = tempfile::tempdir().unwrap();
+        let (refund, directory) = (call("bot", 1, None), tempfile::tempdir().unwrap());
         let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
-        let Found::New(parks, _client) = approvals.look_up(&refund, &hold("bot")) else {
-            panic!("expected that nobody was asked");
-        };
-        let id = parks.row().id.clone();
-        let held = Change::ApprovalHeld(Box::new(parks.row().clone()));
-        drop(parks.write(&store, vec![held]).await.unwrap());
-        let lost = agreed(&approvals, &id);
-        if reached {
-            let yes = Change::ApprovalMoved(Box::new(lost.row().clone()));
-            store.write(vec![yes]).await.unwrap();
-        }
-        lost.failed(&store, &CommitError::Unavailable("the disk is gone".into()));
+        let id = in_doubt(&approvals, &refund, &store, reached).await;
         assert_eq!(found(&approvals, &refund), "pending");
         off.store(-3600, Ordering::SeqCst);
         for _ in 0..2 {
@@ -103,6 +110,21 @@ async fn a_yes_that_is_in_doubt_as_the_clock_is_set_back_is_waited_for_until_it_
         }
         assert_eq!(found(&approvals, &refund), if reached { "new" } else { "approved" });
     }
+}
+
+/// Whoever gave it was told that it could not be recorded, and may think better of it.
+#[tokio::test(start_paused = true)]
+async fn a_yes_in_doubt_counts_not_by_itself() {
+    let (approvals, _, _) = astray();
+    let (refund, directory) = (call("bot", 1, None), tempfile::tempdir().unwrap());
+    let store = Store::open(&directory.path().join("state/runplane.db")).unwrap();
+    let id = in_doubt(&approvals, &refund, &store, true).await;
+    approvals.settle(&store);
+    assert_eq!(found(&approvals, &refund), "pending");
+    let no = Denial::new(&"alice".into(), "no");
+    let veto = approvals.veto(&id).ok().expect("it is open");
+    assert_eq!(veto.write(&store, no, moved).await.unwrap().state, State::Denied);
+    assert_eq!(found(&approvals, &refund), "denied");
 }
 
 /// What waits for ends that are on their way waits no longer than that.
