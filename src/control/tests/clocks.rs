@@ -23,13 +23,19 @@ fn up(minutes: u64) -> Uptime {
     }
 }
 
-/// A sidecar that started as the machine was up for 5 minutes, with an approved call that waits for its client. Its id.
-async fn approved() -> (Sidecar, String) {
-    let sidecar = Sidecar::start();
+/// A call that waits for people, whose client is gone. Its id.
+async fn held(sidecar: &Sidecar) -> String {
     let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
     let id = sidecar.pending().await;
     client.abort();
     assert!(client.await.is_err());
+    id
+}
+
+/// A sidecar that started as the machine was up for 5 minutes, with an approved call that waits for its client. Its id.
+async fn approved() -> (Sidecar, String) {
+    let sidecar = Sidecar::start();
+    let id = held(&sidecar).await;
     assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
     let start: Vec<_> = control::uptime_members(Some(up(5)), Timestamp::now()).collect();
     sidecar.parts.store.write(audit::boot(start)).await.unwrap();
@@ -236,10 +242,7 @@ async fn until_told(sidecar: &Sidecar) {
 async fn a_step_back_is_told_behind_the_end_of_what_somebody_else_was_changing() {
     let moved = Arc::new(AtomicI64::new(0));
     let sidecar = Sidecar::with_clocks(moved.clone());
-    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
-    let id = sidecar.pending().await;
-    client.abort();
-    assert!(client.await.is_err());
+    let id = held(&sidecar).await;
     assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 200);
     let (stop, task) = watched(&sidecar);
     let Ok(turn) = sidecar.parts.approvals.veto(&id.parse().unwrap()) else {
@@ -262,10 +265,7 @@ async fn a_step_back_is_told_behind_the_end_of_what_somebody_else_was_changing()
 async fn a_step_back_is_told_once_it_is_known_whether_a_yes_is_on_disk() {
     let moved = Arc::new(AtomicI64::new(0));
     let sidecar = Sidecar::with_clocks(moved.clone());
-    let client = sidecar.send(refund(NINE_HUNDRED, "k1"));
-    let id = sidecar.pending().await;
-    client.abort();
-    assert!(client.await.is_err());
+    let id = held(&sidecar).await;
     let other = Connection::open(sidecar.home.path().join("state/runplane.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(sidecar.approve("alice", &id, json!({})).await.0, 503);
