@@ -11,13 +11,16 @@ impl Approvals {
     /// SECURITY: nothing else is learnt before somebody decides again. A no that could not be recorded either would come too late
     /// for a yes that counts by itself. Test: `a_yes_in_doubt_counts_not_by_itself`.
     pub fn settle(&self, store: &Store) {
+        if !store.is_writable() {
+            return;
+        }
         let doubted = self.memory().doubted();
         for id in doubted {
             // Where somebody changes it at this moment the store tells them, or the next look comes to it.
             let Ok(mut turn) = self.take(&id, |_| true) else {
                 continue;
             };
-            // Asked with the turn: nobody adds a doubt now, and the failure that this one came of is over.
+            // Asked again with the turn: nobody adds a doubt now, and the failure that this one came of is over.
             if !store.is_writable() {
                 return;
             }

@@ -100,6 +100,14 @@ async fn a_yes_that_is_in_doubt_as_the_clock_is_set_back_is_waited_for_until_it_
             let sweep = approvals.sweep();
             assert_eq!((sweep.expired.len(), sweep.busy), (0, true), "it may be on disk");
         }
+        let elsewhere = tempfile::tempdir().unwrap();
+        let failing = Store::open(&elsewhere.path().join("state/runplane.db")).unwrap();
+        failing.is_full();
+        approvals.settle(&failing);
+        assert!(
+            approvals.sweep().busy,
+            "what is not found while nothing is written may come yet"
+        );
         approvals.settle(&store);
         let sweep = approvals.sweep();
         assert_eq!((sweep.expired.len(), sweep.busy), (usize::from(reached), false));

@@ -1,7 +1,7 @@
 mod taken;
 mod usual;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -54,8 +54,14 @@ fn caller() -> Caller {
     }
 }
 
-/// Every sample request of every shipped mapping, judged.
-fn samples(rules: &Rules) -> Vec<Judged> {
+/// Every sample request of every shipped mapping, as what ships judges it. Found once for all tests: each reads what was
+/// generated for some thirty providers.
+fn samples() -> &'static [Judged] {
+    static SAMPLES: LazyLock<Vec<Judged>> = LazyLock::new(|| judged(&house().rules));
+    &SAMPLES
+}
+
+fn judged(rules: &Rules) -> Vec<Judged> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples");
     let mut judged = Vec::new();
     for file in std::fs::read_dir(directory).unwrap() {
@@ -130,10 +136,10 @@ fn told(report: &Report) -> Json {
 #[tokio::test]
 async fn the_record_holds_all_that_a_decision_rests_on() {
     let house = house();
-    let judged = samples(&house.rules);
+    let judged = samples();
     for Judged {
         call, action, verdict, ..
-    } in &judged
+    } in judged
     {
         house.store.write(recorded(call, action, verdict)).await.unwrap();
     }
@@ -141,7 +147,7 @@ async fn the_record_holds_all_that_a_decision_rests_on() {
     history(&reader, &everything(), |event| found.push(event)).unwrap();
     assert_eq!(found.len(), judged.len());
     let (mut incomplete, mut several) = (0, 0);
-    for (event, Judged { call, action, .. }) in found.into_iter().zip(&judged) {
+    for (event, Judged { call, action, .. }) in found.into_iter().zip(judged) {
         let Event::Decided(recorded) = event else {
             panic!("{event:?} of {}", action.request_line);
         };
@@ -183,9 +189,9 @@ async fn unchanged_policies_change_nothing_and_others_what_they_would_have_stopp
     let house = house();
     for Judged {
         call, action, verdict, ..
-    } in samples(&house.rules)
+    } in samples()
     {
-        house.store.write(recorded(&call, &action, &verdict)).await.unwrap();
+        house.store.write(recorded(call, action, verdict)).await.unwrap();
         if let Verdict::Allow { .. } = verdict {
             let end = CallClosed {
                 call: call.id.clone(),
@@ -219,7 +225,7 @@ async fn unchanged_policies_change_nothing_and_others_what_they_would_have_stopp
 #[tokio::test]
 async fn what_cannot_be_replayed_is_counted_by_its_reason() {
     let house = house();
-    let judged = samples(&house.rules);
+    let judged = samples();
     let incomplete = judged.iter().find(|judged| !judged.action.missing.is_empty()).unwrap();
     let complete = judged.iter().find(|judged| judged.action.missing.is_empty()).unwrap();
     for judged in [complete, complete, complete, complete, incomplete] {
@@ -273,7 +279,7 @@ async fn what_cannot_be_replayed_is_counted_by_its_reason() {
 #[tokio::test]
 async fn a_summary_that_an_agent_wrote_moves_no_cursor() {
     let house = house();
-    let judged = samples(&house.rules);
+    let judged = samples();
     let Judged { call, action, .. } = judged.iter().find(|judged| judged.verdict.as_str() == "ALLOW").unwrap();
     let mut action = action.clone();
     action.summary = "Read \u{1b}[2Jnothing\u{202e}".to_owned();
@@ -305,7 +311,7 @@ fn processor_time() -> Duration {
 async fn ten_thousand_calls_are_replayed_in_time() {
     const CALLS: usize = 10_000;
     let house = house();
-    let judged = samples(&house.rules);
+    let judged = samples();
     let mut changes = Vec::new();
     for (
         number,

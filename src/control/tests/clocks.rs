@@ -273,7 +273,9 @@ async fn a_step_back_is_told_once_it_is_known_whether_a_yes_is_on_disk() {
     moved.store(-3_600, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     other.execute_batch("ROLLBACK").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !sidecar.parts.store.is_writable() {
+        assert!(Instant::now() < deadline, "it writes no more");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     until_told(&sidecar).await;
