@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::doubt::learn;
 use super::{CLOCK_SLACK, Turn, Veto};
 use crate::model::change::{ApprovalRow, Denial};
@@ -14,6 +16,7 @@ pub struct Draft {
     turn: Turn,
     row: Box<ApprovalRow>,
     worth: Option<Duration>,
+    made: Instant,
     /// What is queued where its commit is in doubt.
     undo: Vec<Change>,
 }
@@ -21,6 +24,7 @@ pub struct Draft {
 impl Draft {
     pub(super) fn new(turn: Turn, row: Box<ApprovalRow>, worth: Option<Duration>) -> Self {
         Self {
+            made: turn.approvals.now().running,
             turn,
             row,
             worth,
@@ -72,16 +76,26 @@ impl Draft {
     /// To be called once the row is on disk: only then the change is seen.
     pub fn committed(self) -> ApprovalRow {
         let Draft {
-            mut turn, row, worth, ..
+            mut turn,
+            row,
+            worth,
+            made,
+            ..
         } = self;
         let now = turn.approvals.now();
         // SECURITY: the clock was set back while this was under way, and no look found it yet, or it was set forward meanwhile and is
         // right again: the end that stands on disk comes that much later (test
         // `a_yes_by_a_clock_that_was_ahead_counts_no_more`). What a look found, `apply` ends.
         let is_ahead = row.decided.is_some_and(|decided| decided > now.wall.plus(CLOCK_SLACK));
-        let until = worth.map(|worth| match row.state.is_given() && is_ahead {
-            true => now.running,
-            false => now.running + worth,
+        let until = worth.map(|worth| {
+            if row.state == State::Pending {
+                // People are asked until what stands on disk, however long that took: behind it a yes is on record as late.
+                made + worth
+            } else if row.state.is_given() && is_ahead {
+                now.running
+            } else {
+                now.running + worth
+            }
         });
         // Nobody was asked about what is approved from the first.
         if turn.row.state == State::Pending && row.revision > 0 {

@@ -51,6 +51,24 @@ async fn a_yes_that_was_under_way_as_the_clock_was_set_back_counts_no_more() {
     assert_eq!((sweep.expired.len(), sweep.busy), (1, false));
 }
 
+/// Found by the property of consent.
+#[tokio::test(start_paused = true)]
+async fn people_who_are_asked_anew_are_asked_until_what_is_on_disk_however_long_the_commit_took() {
+    let (approvals, _, _) = astray();
+    let refund = call("bot", 1, None);
+    let id = park(&approvals, &refund).approval().clone();
+    approve(&approvals, &id);
+    let Found::Approved(claim, _client) = approvals.look_up(&refund, &hold("bot")) else {
+        panic!("it was approved");
+    };
+    let rules = claim.row().rules.clone();
+    let asked = claim.reopen(rules);
+    let life = asked.row().life();
+    advance(life).await;
+    drop(asked.committed());
+    assert_eq!(approvals.sweep().expired.len(), 1);
+}
+
 /// What is given back was given before: found by a reader.
 #[tokio::test(start_paused = true)]
 async fn what_was_being_given_back_as_the_clock_was_set_back_counts_no_more() {

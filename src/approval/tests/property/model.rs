@@ -137,7 +137,7 @@ impl Disk {
             // A further yes or further people asked make nothing longer.
             (State::Pending, Some(State::Pending)) | (State::Expired, _) => {}
             (State::Pending, Some(_)) => {
-                self.over.insert(row.id.clone(), now + row.life());
+                self.over.insert(row.id.clone(), drafted.made + row.life());
                 self.given.remove(&row.id);
             }
             (State::Approved, _) => {
