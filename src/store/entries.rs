@@ -173,8 +173,13 @@ pub(super) fn backwards(
         WHERE seq > coalesce((SELECT upto FROM pruned), 0) ORDER BY seq DESC",
     )?;
     let mut rows = statement.query([])?;
-    let mut next = last_place(connection)?.seq;
+    let mut next = None;
     while let Some(row) = rows.next()? {
+        // Asked with a row in hand, which holds what is read to one state: before, an entry may come in between.
+        let due = match next {
+            Some(due) => due,
+            None => last_place(connection)?.seq,
+        };
         let (bytes, seq): (Vec<u8>, i64) = (row.get(0)?, row.get(2)?);
         let columns = Columns {
             v: 1,
@@ -183,13 +188,13 @@ pub(super) fn backwards(
             kind: row.get::<_, String>(4)?.into(),
             call: row.get::<_, Option<String>>(5)?.map(Into::into),
         };
-        if seq != next || serde_json::from_slice::<Columns<'_>>(&bytes).ok().as_ref() != Some(&columns) {
+        if seq != due || serde_json::from_slice::<Columns<'_>>(&bytes).ok().as_ref() != Some(&columns) {
             return Err(unreadable(
                 0,
-                format!("entry {next} is not what its columns say, or is missing"),
+                format!("entry {due} is not what its columns say, or is missing"),
             ));
         }
-        next -= 1;
+        next = Some(due - 1);
         let wanted = kinds.iter().any(|kind| kind.as_str() == columns.kind);
         if wanted && !see(&held_to_entry(connection, bytes, row.get(1)?)?) {
             break;
